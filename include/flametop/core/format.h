@@ -1,0 +1,29 @@
+/* A format: a pure function from a picture to bytes, for the command line, files and routes alike. */
+#ifndef FLAMETOP_CORE_FORMAT_H
+#define FLAMETOP_CORE_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/base/buf.h"
+#include "flametop/core/picture.h"
+
+struct format_options {
+    int64_t span_ns;   /* how much history goes with it */
+    size_t rows_max;   /* of each table */
+    size_t width;      /* text forms: columns */
+    bool ascii;
+    bool pretty;
+};
+
+struct format {
+    const char *name;      /* json */
+    const char *extension; /* .json */
+    const char *media_type;
+    const char *text;
+    /* 0 or a negative errno. */
+    int (*write)(const struct picture *picture, const struct format_options *options, struct buf *out);
+};
+
+#endif

@@ -1,0 +1,44 @@
+/* A base-2 exponential histogram of scale 6 (OTLP's ExponentialHistogram, Prometheus' native schema 6).
+ *
+ * Bucket i holds (base^i, base^(i+1)] with base = 2^(1/64); a quantile answers 2*lo*hi/(lo+hi), at most
+ * 0.54 % off. Merging adds counts and loses nothing. Buckets are sparse until there are many.
+ * Values <= 0 count in the zero bucket; NaN is refused. Range: 2^-32 to 2^32, beyond it the outermost bucket
+ * (min and max stay exact). */
+#ifndef FLAMETOP_CORE_HISTOGRAM_H
+#define FLAMETOP_CORE_HISTOGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/base/buf.h"
+
+struct histogram {
+    uint64_t count, zero_count;
+    double sum, sum_of_squares, min, max;
+    uint32_t *counts; /* buckets offset .. offset + size - 1 */
+    int32_t offset;
+    uint32_t size, capacity;
+};
+
+void histogram_init(struct histogram *histogram);
+void histogram_done(struct histogram *histogram);
+void histogram_clear(struct histogram *histogram);
+
+/* False for NaN or when out of memory; nothing changes then. */
+bool histogram_add(struct histogram *histogram, double value);
+bool histogram_merge(struct histogram *into, const struct histogram *from);
+
+/* q in 0-1, clamped to [min, max]; NaN when empty. */
+double histogram_quantile(const struct histogram *histogram, double q);
+
+/* Whether there are enough values for quantile q to mean something: count * (1 - q) >= 1. */
+bool histogram_quantile_known(const struct histogram *histogram, double q);
+double histogram_mean(const struct histogram *histogram);
+double histogram_stddev(const struct histogram *histogram);
+
+/* Sparse bytes: varints of (gap, count). */
+void histogram_put(const struct histogram *histogram, struct buf *out);
+bool histogram_get(struct histogram *histogram, const uint8_t *bytes, size_t size);
+
+#endif

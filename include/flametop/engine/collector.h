@@ -1,0 +1,55 @@
+/* The collector: sources in, pictures out, one tick at a time. No threads, no waiting: the engine drives it
+ * from its loop, a snapshot and the tests by hand. */
+#ifndef FLAMETOP_ENGINE_COLLECTOR_H
+#define FLAMETOP_ENGINE_COLLECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/core/analyzer.h"
+#include "flametop/core/picture.h"
+#include "flametop/core/source.h"
+
+struct collector_options {
+    struct catalog *catalog;
+    struct roots roots;
+    struct clock clock;
+    int64_t interval_ns;
+    size_t history_bytes; /* of sealed chunks, all sources together; the oldest go first */
+    const struct source *const *sources;
+    size_t source_count;
+    const struct analyzer *const *analyzers;
+    size_t analyzer_count;
+};
+
+struct collector;
+
+struct collector *collector_new(const struct collector_options *options);
+void collector_free(struct collector *collector);
+
+/* Changes what sources are asked for, from the next poll on. */
+void collector_set_interest(struct collector *collector, const struct interest *interest);
+void collector_set_interval(struct collector *collector, int64_t interval_ns);
+
+/* Begins a tick. */
+void collector_begin(struct collector *collector);
+
+/* Polls for about 5 ms; true when the tick is complete. */
+bool collector_step(struct collector *collector);
+
+/* Stores the tick, runs the analyzers and answers the picture, with one reference for the caller. `missed` ticks
+ * since the last are added to the picture's count. NULL when out of memory. */
+struct picture *collector_finish(struct collector *collector, uint64_t missed);
+
+/* begin, step until complete, finish. */
+struct picture *collector_tick(struct collector *collector);
+
+/* A reading that the program makes of itself, delivered by the `self` source with the next tick. */
+void collector_report(struct collector *collector, const char *metric, const char *labels, double value);
+
+/* The picture of an earlier moment, out of the same history. Pure: may be called from any thread. NULL when out of
+ * memory. */
+struct picture *picture_at(struct picture *picture, int64_t mono_ns);
+
+#endif

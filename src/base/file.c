@@ -1,0 +1,140 @@
+/* Small files. */
+#include "flametop/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+ssize_t
+file_pread(int fd, char *dst, size_t size)
+{
+    size_t n = 0;
+    while (n + 1 < size) {
+        ssize_t got = pread(fd, dst + n, size - 1 - n, (off_t)n);
+        if (got < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return -errno;
+        }
+        if (got == 0) {
+            break;
+        }
+        n += (size_t)got;
+        /* A seq_file answers in pages: a short read of less than that is the end. */
+        if (n + 1 < size && got < 1024) {
+            break;
+        }
+    }
+    dst[n] = 0;
+    return (ssize_t)n;
+}
+
+ssize_t
+file_read_at(int dir_fd, const char *path, char *dst, size_t size)
+{
+    int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        return -errno;
+    }
+    ssize_t n = file_pread(fd, dst, size);
+    close(fd);
+    return n;
+}
+
+ssize_t
+file_load(const char *path, size_t bytes_max, char **ret_data)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return -errno;
+    }
+    char *data = NULL;
+    size_t n = 0, capacity = 0;
+    ssize_t result;
+    for (;;) {
+        if (n + 1 >= capacity) {
+            capacity = capacity == 0 ? 4096 : capacity * 2;
+            char *grown = realloc(data, capacity);
+            if (grown == NULL) {
+                result = -ENOMEM;
+                break;
+            }
+            data = grown;
+        }
+        ssize_t got = read(fd, data + n, capacity - 1 - n);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            result = -errno;
+            break;
+        }
+        if (got == 0) {
+            result = (ssize_t)n;
+            break;
+        }
+        n += (size_t)got;
+        if (n > bytes_max) {
+            result = -EFBIG;
+            break;
+        }
+    }
+    close(fd);
+    if (result < 0) {
+        free(data);
+        return result;
+    }
+    data[n] = 0;
+    *ret_data = data;
+    return result;
+}
+
+static int
+write_all(int fd, const char *data, size_t n)
+{
+    while (n > 0) {
+        ssize_t put = write(fd, data, n);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put < 0) {
+            return -errno;
+        }
+        data += put;
+        n -= (size_t)put;
+    }
+    return 0;
+}
+
+int
+file_write_atomic(const char *path, const void *data, size_t n, unsigned mode)
+{
+    char temporary[PATH_MAX];
+    int length = snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid());
+    if (length < 0 || (size_t)length >= sizeof(temporary)) {
+        return -ENAMETOOLONG;
+    }
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+    if (fd < 0) {
+        return -errno;
+    }
+    int error = write_all(fd, data, n);
+    if (error == 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS) {
+        error = -errno;
+    }
+    if (close(fd) < 0 && error == 0) {
+        error = -errno;
+    }
+    if (error == 0 && rename(temporary, path) < 0) {
+        error = -errno;
+    }
+    if (error != 0) {
+        unlink(temporary);
+    }
+    return error;
+}

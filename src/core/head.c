@@ -1,0 +1,68 @@
+/* Layouts and heads. */
+#include "flametop/core/head.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t layout_serials;
+
+struct layout *
+layout_new(const struct series *const *series, size_t count)
+{
+    struct layout *layout = malloc(sizeof(*layout) + count * sizeof(layout->series[0]));
+    if (layout == NULL) {
+        return NULL;
+    }
+    layout->refs = 1;
+    layout->serial = __atomic_add_fetch(&layout_serials, 1, __ATOMIC_RELAXED);
+    layout->count = count;
+    if (count > 0) {
+        memcpy(layout->series, series, count * sizeof(layout->series[0]));
+    }
+    return layout;
+}
+
+struct layout *
+layout_acquire(struct layout *layout)
+{
+    __atomic_add_fetch(&layout->refs, 1, __ATOMIC_RELAXED);
+    return layout;
+}
+
+void
+layout_release(struct layout *layout)
+{
+    if (layout != NULL && __atomic_sub_fetch(&layout->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        free(layout);
+    }
+}
+
+struct head *
+head_new(struct layout *layout, int64_t wall_offset_ns)
+{
+    struct head *head = malloc(sizeof(*head) + layout->count * CHUNK_TICKS * sizeof(double));
+    if (head == NULL) {
+        return NULL;
+    }
+    head->refs = 1;
+    head->layout = layout_acquire(layout);
+    head->wall_offset_ns = wall_offset_ns;
+    return head;
+}
+
+struct head *
+head_acquire(struct head *head)
+{
+    __atomic_add_fetch(&head->refs, 1, __ATOMIC_RELAXED);
+    return head;
+}
+
+void
+head_release(struct head *head)
+{
+    if (head != NULL && __atomic_sub_fetch(&head->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        layout_release(head->layout);
+        free(head);
+    }
+}

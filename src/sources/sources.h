@@ -1,0 +1,9 @@
+/* The sources of this folder, for table.c. */
+#ifndef FLAMETOP_SOURCES_SOURCES_H
+#define FLAMETOP_SOURCES_SOURCES_H
+
+#include "flametop/core/source.h"
+
+extern const struct source source_proc_cpu;
+
+#endif

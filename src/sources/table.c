@@ -1,0 +1,10 @@
+/* All sources, in the order they are polled. */
+#include "flametop/sources/table.h"
+
+#include "flametop/base/macros.h"
+#include "sources.h"
+
+const struct source *const source_table[] = {
+    &source_proc_cpu,
+};
+const size_t source_table_count = ARRAY_SIZE(source_table);
