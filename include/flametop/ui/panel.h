@@ -1,0 +1,78 @@
+/* A panel: draws a picture into a rectangle of a canvas. A view is a named layout of panels, as data.
+ *
+ * To add one: write src/ui/panels/NAME.c with `const struct panel panel_NAME`, and give it a row in
+ * src/ui/panels/table.c; a view's layout then names it. Panels never touch the terminal, keys or other panels:
+ * they get a context, draw, and answer commands by name (what a key means is the key table's business). */
+#ifndef FLAMETOP_UI_PANEL_H
+#define FLAMETOP_UI_PANEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flametop/core/interest.h"
+#include "flametop/core/picture.h"
+#include "flametop/ui/canvas.h"
+
+/* What is the same for all panels while one picture is shown. */
+struct panel_context {
+    const struct picture *picture; /* the one shown: live, held by a pause, or of the past */
+    struct catalog *catalog;
+    int64_t span_ns;     /* of all charts; at least 1 minute */
+    enum glyphs glyphs;
+    bool compact;        /* below 100 columns or 30 rows */
+    bool paused;
+    bool readonly;
+    void *app;           /* for panel_ask and its like below; opaque to panels */
+};
+
+/* What a command left to do; bits. */
+enum reaction {
+    REACTION_NONE = 0,    /* not mine: the app tries its own */
+    REACTION_HANDLED = 1, /* draw again */
+    REACTION_INTEREST = 2, /* what I look at changed: ask `interest` again */
+};
+
+struct panel {
+    const char *name;
+    const char *title;
+    void *(*open)(struct catalog *catalog);
+    void (*close)(void *state);
+
+    /* Whether there is something to show: an empty panel is not drawn and the others take its room. NULL: always. */
+    bool (*has_data)(void *state, const struct panel_context *context);
+
+    /* Rows it would like at this width (0: as many as there are). NULL: as many as there are. */
+    int (*height)(void *state, const struct panel_context *context, int width);
+
+    void (*draw)(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area,
+                 bool focused);
+
+    /* A command by name with its argument ("" for none): "move.down", "sort.next", "open", "filter.set" … */
+    enum reaction (*command)(void *state, const struct panel_context *context, const char *name,
+                             const char *argument);
+
+    /* A click or wheel inside the area last drawn, in canvas coordinates. NULL: none. */
+    enum reaction (*mouse)(void *state, const struct panel_context *context, int x, int y, int button);
+
+    /* Adds what it looks at. NULL: nothing beyond the default. */
+    void (*interest)(void *state, const struct panel_context *context, struct interest *interest);
+};
+
+/* What panels may ask of the app (implemented in src/ui/app.c). */
+
+/* Shows a question on the status line; when it is answered yes, runs the command on this panel. */
+void panel_ask(const struct panel_context *context, const char *question, const char *command,
+               const char *argument);
+
+/* Opens a prompt ("signal: ") with a prefilled text; Enter runs `command` on this panel with the text. */
+void panel_prompt(const struct panel_context *context, const char *label, const char *prefill,
+                  const char *command);
+
+/* A sentence on the status line for a few seconds. */
+void panel_say(const struct panel_context *context, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Opens the full-screen chart of a metric with these labels ("" for all), or a view by its number. */
+void panel_open_chart(const struct panel_context *context, const char *metric, const char *labels);
+void panel_open_view(const struct panel_context *context, int number);
+
+#endif
