@@ -47,4 +47,7 @@ enum role {
     ROLE_COUNT = ROLE_FLAME_HUES + RAMP_STEPS
 };
 
+/* "level.warning", "ramp.heat.3"; "?" for what is none. */
+const char *role_name(int role);
+
 #endif
