@@ -1,0 +1,83 @@
+/* Buckets of time as columns. */
+#include "strip.h"
+
+#include <math.h>
+
+struct strip_plan
+strip_plan(int columns, int64_t span_ns)
+{
+    int64_t n = MAX(columns, 1);
+    int64_t span = MAX(span_ns, STRIP_BUCKET_NS_MIN);
+    int64_t repeat = (STRIP_BUCKET_NS_MIN * n + span - 1) / span;
+    repeat = CLAMP(repeat, 1, n);
+    return (struct strip_plan){
+        .count = (size_t)((n + repeat - 1) / repeat),
+        .bucket_ns = MAX(span * repeat / n, STRIP_BUCKET_NS_MIN),
+        .repeat = (int)repeat,
+    };
+}
+
+static const struct bucket *
+bucket_at(const struct strip *strip, size_t i)
+{
+    return &strip->ring[(strip->first + i) % strip->count];
+}
+
+size_t
+strip_hold(const struct strip *strip)
+{
+    size_t nearest = 0, last = 0;
+    bool any = false;
+    for (size_t i = 0; strip->ring != NULL && i < strip->count; i++) {
+        if (bucket_at(strip, i)->count == 0) {
+            continue;
+        }
+        if (any && (nearest == 0 || i - last < nearest)) {
+            nearest = i - last;
+        }
+        last = i;
+        any = true;
+    }
+    return nearest > 1 ? nearest : 0;
+}
+
+struct strip
+strip_of(const struct chart *chart, const struct strip_plan *plan)
+{
+    struct strip strip = {chart->buckets, chart->count, chart->first, plan->repeat, 0};
+    strip.hold = strip_hold(&strip);
+    return strip;
+}
+
+const struct bucket *
+strip_at(const struct strip *strip, int columns, int x)
+{
+    if (strip->ring == NULL || strip->count == 0 || x < 0 || x >= columns) {
+        return NULL;
+    }
+    size_t back = (size_t)((columns - 1 - x) / MAX(strip->repeat, 1));
+    for (size_t i = 0; i <= strip->hold && back + i < strip->count; i++) {
+        const struct bucket *bucket = bucket_at(strip, strip->count - 1 - back - i);
+        if (bucket->count > 0) {
+            return bucket;
+        }
+    }
+    return NULL;
+}
+
+double
+nice_top(double value)
+{
+    static const double steps[] = {1, 1.5, 2, 3, 4, 5, 6, 8, 10};
+    if (!(value > 0) || !isfinite(value)) {
+        return 1;
+    }
+    double power = pow(10, floor(log10(value)));
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        /* A hair of slack: 0.3 is not above 3 * 0.1. */
+        if (value <= steps[i] * power * (1 + 1e-9)) {
+            return steps[i] * power;
+        }
+    }
+    return 10 * power;
+}
