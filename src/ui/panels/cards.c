@@ -1,0 +1,515 @@
+/* The cards of the overview: what is on them is the table below; a card without data is not drawn and the others
+ * take its room. The compact form is one line a card. */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../widgets/card.h"
+#include "flametop/ui/term.h"
+#include "reading.h"
+
+#define CARDS_MAX 16
+#define FACTS_MAX 3
+#define PENDING_PICTURES 3 /* so long may a card that every machine has wait for its first value */
+#define CARD_HEIGHT 6
+#define CARD_ROWS 2
+#define LINES_MAX 7
+
+/* A text from a number: `label value`, or `value label` when the label starts with a blank. */
+struct fact_def {
+    const char *label, *formula, *unit;
+};
+
+struct card_def {
+    const char *title;
+    const char *metric;  /* charted: a metric, or a formula with `unit` */
+    const char *unit;    /* NULL: the metric's */
+    const char *used, *of; /* value: "9.8 of 16.0 GiB"; NULL: the charted value */
+    const char *level;   /* metric whose thresholds make the level; NULL: the charted one */
+    const char *opens;   /* metric of the full screen; NULL: the charted one */
+    const char *full;    /* what it says before the time when the chart will reach its top; NULL: never */
+    enum reading_scale scale;
+    bool everywhere;     /* every machine has it */
+    uint8_t role;
+    struct fact_def parts[CARD_PARTS_MAX];
+    struct fact_def facts[FACTS_MAX]; /* the first known one stands in the bottom edge */
+};
+
+static const struct card_def defs[] = {
+    {.title = "CPU",
+     .metric = "system.cpu.utilization",
+     .scale = READING_SHARE,
+     .everywhere = true,
+     .parts = {{"user", "system.cpu.time{state=user|nice} / system.cpu.time", "%"},
+               {"system", "system.cpu.time{state=system|irq|softirq} / system.cpu.time", "%"},
+               {"iowait", "system.cpu.time{state=iowait} / system.cpu.time", "%"},
+               {"steal", "system.cpu.time{state=steal} / system.cpu.time", "%"}},
+     .facts = {{"psi some", "system.pressure.some{resource=cpu}", "1"}}},
+    {.title = "Memory",
+     .metric = "system.memory.utilization",
+     .used = "system.memory.usage{state=used}",
+     .of = "system.memory.limit",
+     .full = "full in",
+     .scale = READING_SHARE,
+     .everywhere = true,
+     .parts = {{"used", "system.memory.utilization", "1"},
+               {"cache", "system.memory.usage{state=cached}", "By"},
+               {"free", "system.memory.usage{state=free}", "By"}},
+     .facts = {{"psi some", "system.pressure.some{resource=memory}", "1"}}},
+    {.title = "Disk",
+     .metric = "system.disk.io",
+     .level = "system.disk.utilization",
+     .scale = READING_NICE,
+     .everywhere = true,
+     .role = ROLE_CHART_2,
+     .parts = {{"r", "system.disk.io{direction=read}", "By/s"},
+               {"w", "system.disk.io{direction=write}", "By/s"},
+               {"busy", "system.disk.utilization", "%"}},
+     .facts = {{"psi some", "system.pressure.some{resource=io}", "1"}}},
+    {.title = "Network",
+     .metric = "system.network.io",
+     .scale = READING_NICE,
+     .everywhere = true,
+     .role = ROLE_CHART_3,
+     .parts = {{"in", "system.network.io{direction=receive}", "By/s"},
+               {"out", "system.network.io{direction=transmit}", "By/s"}},
+     .facts = {{"rtt", "system.network.rtt", "s"}}},
+};
+
+struct fact {
+    struct query *query; /* NULL: unknown here */
+    char text[READING_TEXT];
+};
+
+struct card_state {
+    struct reading reading;
+    struct query *used, *of;
+    struct reading level;
+    struct fact parts[CARD_PARTS_MAX], facts[FACTS_MAX];
+    bool has_data; /* stays once true */
+    uint64_t picture_number;
+    int64_t picture_ns;
+    int cells;
+    char value[READING_TEXT], scale[2 * READING_TEXT], fact[2 * READING_TEXT];
+};
+
+struct cards {
+    struct catalog *catalog;
+    struct card_state states[CARDS_MAX];
+    size_t track_count; /* of the picture the queries were opened for */
+    int shown[CARDS_MAX], shown_count;
+    struct rect areas[CARDS_MAX]; /* of the shown ones, as last drawn */
+    int selected;                 /* among the shown */
+};
+
+static_assert(ARRAY_SIZE(defs) <= CARDS_MAX, "room for the cards");
+
+static struct query *
+open_formula(struct catalog *catalog, const char *formula)
+{
+    char why[160];
+    return formula != NULL ? query_new_formula(catalog, formula, why, sizeof(why)) : NULL;
+}
+
+static void
+state_open(struct card_state *state, const struct card_def *def, struct catalog *catalog)
+{
+    reading_open(&state->reading, catalog, def->metric, NULL, def->unit);
+    if (def->level != NULL) {
+        reading_open(&state->level, catalog, def->level, NULL, NULL);
+    }
+    state->used = open_formula(catalog, def->used);
+    state->of = open_formula(catalog, def->of);
+    for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
+        state->parts[i].query = open_formula(catalog, def->parts[i].formula);
+    }
+    for (size_t i = 0; i < FACTS_MAX; i++) {
+        state->facts[i].query = open_formula(catalog, def->facts[i].formula);
+    }
+}
+
+static void
+state_close(struct card_state *state)
+{
+    reading_close(&state->reading);
+    reading_close(&state->level);
+    query_free(state->used);
+    query_free(state->of);
+    for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
+        query_free(state->parts[i].query);
+    }
+    for (size_t i = 0; i < FACTS_MAX; i++) {
+        query_free(state->facts[i].query);
+    }
+    *state = (struct card_state){0};
+}
+
+static void *
+cards_open(struct catalog *catalog)
+{
+    struct cards *cards = calloc(1, sizeof(*cards));
+    if (cards != NULL) {
+        cards->catalog = catalog;
+    }
+    return cards;
+}
+
+static void
+close_states(struct cards *cards)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(defs); i++) {
+        state_close(&cards->states[i]);
+    }
+}
+
+static void
+cards_close(void *state)
+{
+    struct cards *cards = state;
+    if (cards != NULL) {
+        close_states(cards);
+        free(cards);
+    }
+}
+
+/* A new source may bring metrics that were unknown when the queries were made. */
+static void
+follow_sources(struct cards *cards, const struct panel_context *context)
+{
+    if (cards->track_count == context->picture->track_count) {
+        return;
+    }
+    close_states(cards);
+    cards->track_count = context->picture->track_count;
+    for (size_t i = 0; i < ARRAY_SIZE(defs); i++) {
+        state_open(&cards->states[i], &defs[i], cards->catalog);
+    }
+}
+
+/* ---- texts ---- */
+
+static void
+percent_text(double value, char dst[READING_TEXT])
+{
+    snprintf(dst, READING_TEXT, value < 0.0995 && value > 0.0005 ? "%.1f" : "%.0f", value * 100);
+}
+
+static void
+update_fact(struct fact *fact, const struct fact_def *def, const struct panel_context *context)
+{
+    fact->text[0] = '\0';
+    double value = fact->query != NULL ? query_now(fact->query, context->picture) : (double)NAN;
+    if (isnan(value)) {
+        return;
+    }
+    if (strcmp(def->unit, "%") == 0) {
+        percent_text(value, fact->text);
+        return;
+    }
+    unit_format(value, def->unit, context->glyphs == GLYPHS_ASCII, fact->text, sizeof(fact->text));
+}
+
+/* "9.8 of 16.0 GiB": the unit once where both have the same. */
+static void
+text_of(double used, double of, bool ascii, char dst[READING_TEXT])
+{
+    char a[READING_TEXT], b[READING_TEXT];
+    unit_format(used, "By", ascii, a, sizeof(a));
+    unit_format(of, "By", ascii, b, sizeof(b));
+    const char *unit_a = strrchr(a, ' '), *unit_b = strrchr(b, ' ');
+    bool same = unit_a != NULL && unit_b != NULL && strcmp(unit_a, unit_b) == 0;
+    int n = same ? (int)(unit_a - a) : (int)strlen(a);
+    snprintf(dst, READING_TEXT, "%.*s of %.24s", n, a, b);
+}
+
+static void
+update_value(struct card_state *state, const struct panel_context *context)
+{
+    bool ascii = context->glyphs == GLYPHS_ASCII;
+    double used = state->used != NULL ? query_now(state->used, context->picture) : (double)NAN;
+    double of = state->of != NULL ? query_now(state->of, context->picture) : (double)NAN;
+    if (context->compact || isnan(used) || isnan(of)) {
+        reading_text(&state->reading, ascii, state->value);
+        return;
+    }
+    text_of(used, of, ascii, state->value);
+}
+
+static void
+update_scale(struct card_state *state, const struct panel_context *context)
+{
+    char max[READING_TEXT], span[READING_TEXT];
+    bool ascii = context->glyphs == GLYPHS_ASCII;
+    double top = chart_max(&state->reading.chart);
+    if (isnan(top)) {
+        state->scale[0] = '\0';
+        return;
+    }
+    unit_format(top, state->reading.unit, ascii, max, sizeof(max));
+    snprintf(state->scale, sizeof(state->scale), "max %s %s %s", max, ascii ? "/" : "·",
+             span_text(context->span_ns, span));
+}
+
+/* The most useful second fact: when it will be full, else the first that is known. */
+static void
+update_facts(struct card_state *state, const struct card_def *def, const struct panel_context *context)
+{
+    state->fact[0] = '\0';
+    double full = def->full != NULL ? reading_reaches(&state->reading, 1) : (double)NAN;
+    if (!isnan(full)) {
+        char age[READING_TEXT];
+        snprintf(state->fact, sizeof(state->fact), "%s %s", def->full,
+                 unit_format_age(full, age, sizeof(age)));
+        return;
+    }
+    for (size_t i = 0; i < FACTS_MAX && state->fact[0] == '\0'; i++) {
+        if (state->facts[i].query != NULL) {
+            update_fact(&state->facts[i], &def->facts[i], context);
+            if (state->facts[i].text[0] != '\0') {
+                snprintf(state->fact, sizeof(state->fact), "%s %s", def->facts[i].label,
+                         state->facts[i].text);
+            }
+        }
+    }
+}
+
+static void
+state_update(struct card_state *state, const struct card_def *def, const struct panel_context *context, int cells)
+{
+    const struct picture *picture = context->picture;
+    if (state->picture_number == picture->number && state->picture_ns == picture->mono_ns &&
+        state->cells == cells && state->reading.plan.bucket_ns != 0 &&
+        state->reading.chart.bucket_ns ==
+            strip_plan(MAX(spark_columns(context->glyphs, cells), 1), context->span_ns).bucket_ns) {
+        return;
+    }
+    state->picture_number = picture->number;
+    state->picture_ns = picture->mono_ns;
+    state->cells = cells;
+    reading_update(&state->reading, context, cells);
+    update_value(state, context);
+    update_scale(state, context);
+    for (size_t i = 0; i < CARD_PARTS_MAX && def->parts[i].formula != NULL; i++) {
+        update_fact(&state->parts[i], &def->parts[i], context);
+    }
+    update_facts(state, def, context);
+    if (reading_is_open(&state->level)) {
+        state->level.chart.now = query_now(state->level.chart.query, picture);
+    }
+}
+
+/* ---- which and where ---- */
+
+static bool
+is_shown(struct card_state *state, const struct card_def *def, const struct panel_context *context)
+{
+    if (!state->has_data && reading_is_open(&state->reading)) {
+        state->has_data = !isnan(query_now(state->reading.chart.query, context->picture));
+    }
+    return state->has_data || (def->everywhere && reading_is_open(&state->reading) &&
+                               context->picture->number <= PENDING_PICTURES);
+}
+
+/* Finds the first `max` cards with data. */
+static void
+choose(struct cards *cards, const struct panel_context *context, int max)
+{
+    follow_sources(cards, context);
+    cards->shown_count = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(defs) && cards->shown_count < max; i++) {
+        if (is_shown(&cards->states[i], &defs[i], context)) {
+            cards->shown[cards->shown_count++] = (int)i;
+        }
+    }
+    cards->selected = CLAMP(cards->selected, 0, MAX(cards->shown_count - 1, 0));
+}
+
+static int
+columns_at(int width)
+{
+    return MAX(width / CARD_WIDTH_MIN, 1);
+}
+
+static bool
+cards_have_data(void *state, const struct panel_context *context)
+{
+    choose(state, context, 1);
+    return ((struct cards *)state)->shown_count > 0;
+}
+
+static int
+cards_height(void *state, const struct panel_context *context, int width)
+{
+    struct cards *cards = state;
+    if (context->compact) {
+        choose(cards, context, LINES_MAX);
+        return cards->shown_count;
+    }
+    int columns = columns_at(width);
+    choose(cards, context, MIN(CARD_ROWS * columns, CARDS_MAX));
+    return CARD_HEIGHT * ((cards->shown_count + columns - 1) / columns);
+}
+
+/* Cards in rows of nearly equal length; the widths of a row tile it exactly. */
+static void
+arrange(struct cards *cards, struct rect area, int rows)
+{
+    int count = cards->shown_count, columns = (count + rows - 1) / rows;
+    for (int i = 0, row = 0; row < rows; row++) {
+        int n = MIN(columns, count - i);
+        int top = area.height * row / rows, bottom = area.height * (row + 1) / rows;
+        for (int j = 0; j < n; j++, i++) {
+            int left = area.width * j / n, right = area.width * (j + 1) / n;
+            cards->areas[i] = (struct rect){area.x + left, area.y + top, right - left, bottom - top};
+        }
+    }
+}
+
+static struct card
+card_of(const struct card_state *state, const struct card_def *def)
+{
+    uint8_t role = def->role != 0 ? def->role : ROLE_CHART_1;
+    const struct reading *level = reading_is_open(&state->level) ? &state->level : &state->reading;
+    struct card card = {
+        .title = def->title,
+        .value = state->value,
+        .scale = state->scale,
+        .spark = reading_spark(&state->reading, def->scale, role),
+        .level = reading_level(level),
+        .trend = state->reading.trend,
+        .trend_word = reading_trend_word(&state->reading),
+        .fact = state->fact,
+    };
+    for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
+        if (state->parts[i].text[0] != '\0') {
+            card.parts[card.part_count++] = (struct card_part){def->parts[i].label, state->parts[i].text};
+        }
+    }
+    return card;
+}
+
+static void
+draw_lines(struct cards *cards, const struct panel_context *context, struct canvas *canvas, struct rect area,
+           bool focused)
+{
+    choose(cards, context, MIN(area.height, CARDS_MAX));
+    for (int i = 0; i < cards->shown_count; i++) {
+        struct card_state *state = &cards->states[cards->shown[i]];
+        const struct card_def *def = &defs[cards->shown[i]];
+        state_update(state, def, context, card_line_chart(area.width));
+        struct card card = card_of(state, def);
+        card.focused = focused && i == cards->selected;
+        cards->areas[i] = (struct rect){area.x, area.y + i, area.width, 1};
+        card_draw_line(canvas, area.x, area.y + i, area.width, &card);
+    }
+}
+
+static void
+cards_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area,
+           bool focused)
+{
+    struct cards *cards = state;
+    int rows_max = area.height / CARD_HEIGHT_MIN, columns = columns_at(area.width);
+    if (context->compact || rows_max == 0) {
+        draw_lines(cards, context, canvas, area, focused);
+    } else {
+        choose(cards, context, MIN(rows_max * columns, CARDS_MAX));
+        int rows = MAX((cards->shown_count + columns - 1) / columns, 1);
+        arrange(cards, area, rows);
+        for (int i = 0; i < cards->shown_count; i++) {
+            struct card_state *one = &cards->states[cards->shown[i]];
+            const struct card_def *def = &defs[cards->shown[i]];
+            state_update(one, def, context, card_chart(cards->areas[i]).width);
+            struct card card = card_of(one, def);
+            card.focused = focused && i == cards->selected;
+            card_draw(canvas, cards->areas[i], &card);
+        }
+    }
+    if (focused && cards->shown_count > 0) {
+        canvas->cursor_x = cards->areas[cards->selected].x;
+        canvas->cursor_y = cards->areas[cards->selected].y;
+    }
+}
+
+/* ---- commands ---- */
+
+/* The nearest card in a direction, by the middle of their areas; the present one when there is none. */
+static int
+neighbour(const struct cards *cards, int dx, int dy)
+{
+    const struct rect *from = &cards->areas[cards->selected];
+    int best = cards->selected, best_distance = INT32_MAX;
+    for (int i = 0; i < cards->shown_count; i++) {
+        const struct rect *to = &cards->areas[i];
+        int x = to->x + to->width / 2 - from->x - from->width / 2, y = to->y - from->y;
+        bool ahead = dx != 0 ? x * dx > 0 && y == 0 : y * dy > 0;
+        int distance = abs(x) + 1000 * abs(y);
+        if (ahead && distance < best_distance) {
+            best = i;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+static enum reaction
+cards_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+{
+    (void)argument;
+    struct cards *cards = state;
+    static const struct {
+        const char *name;
+        int dx, dy;
+    } moves[] = {{"move.left", -1, 0}, {"move.right", 1, 0}, {"move.up", 0, -1}, {"move.down", 0, 1}};
+    for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
+        if (strcmp(name, moves[i].name) == 0) {
+            cards->selected = cards->shown_count > 0 ? neighbour(cards, moves[i].dx, moves[i].dy) : 0;
+            return REACTION_HANDLED;
+        }
+    }
+    if (strcmp(name, "move.first") == 0 || strcmp(name, "move.last") == 0) {
+        cards->selected = strcmp(name, "move.first") == 0 ? 0 : MAX(cards->shown_count - 1, 0);
+        return REACTION_HANDLED;
+    }
+    if (strcmp(name, "open") == 0 && cards->shown_count > 0) {
+        const struct card_def *def = &defs[cards->shown[cards->selected]];
+        panel_open_chart(context, def->opens != NULL ? def->opens : def->metric, "");
+        return REACTION_HANDLED;
+    }
+    return REACTION_NONE;
+}
+
+static enum reaction
+cards_mouse(void *state, const struct panel_context *context, int x, int y, int button)
+{
+    struct cards *cards = state;
+    for (int i = 0; i < cards->shown_count; i++) {
+        const struct rect *area = &cards->areas[i];
+        if (x < area->x || x >= area->x + area->width || y < area->y || y >= area->y + area->height) {
+            continue;
+        }
+        if (button == TERM_CLICK) {
+            cards->selected = i;
+            return REACTION_HANDLED;
+        }
+        if (button == TERM_DOUBLE_CLICK) {
+            cards->selected = i;
+            return cards_command(cards, context, "open", "");
+        }
+    }
+    return REACTION_NONE;
+}
+
+const struct panel panel_cards = {
+    .name = "cards",
+    .title = "Cards",
+    .open = cards_open,
+    .close = cards_close,
+    .has_data = cards_have_data,
+    .height = cards_height,
+    .draw = cards_draw,
+    .command = cards_command,
+    .mouse = cards_mouse,
+};

@@ -1,0 +1,156 @@
+/* Metrics on screen. */
+#include "reading.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REACH 10 /* how much further than the history a line may be drawn */
+
+bool
+reading_open(struct reading *reading, struct catalog *catalog, const char *metric_or_formula,
+             const char *labels, const char *unit)
+{
+    char why[160];
+    const struct metric *metric = catalog_metric(catalog, metric_or_formula);
+    struct query *query = metric != NULL
+                              ? query_new(catalog, metric_or_formula, labels, why, sizeof(why))
+                              : query_new_formula(catalog, metric_or_formula, why, sizeof(why));
+    *reading = (struct reading){.unit = unit};
+    if (query == NULL) {
+        return false;
+    }
+    chart_init(&reading->chart, query);
+    if (metric != NULL) {
+        reading->better = metric->better;
+        reading->limits = limits_of(catalog, metric);
+        reading->unit = unit != NULL ? unit : metric->unit;
+    }
+    reading->unit = reading->unit != NULL ? reading->unit : "";
+    return true;
+}
+
+void
+reading_close(struct reading *reading)
+{
+    if (reading_is_open(reading)) {
+        chart_done(&reading->chart);
+    }
+    *reading = (struct reading){0};
+}
+
+bool
+reading_is_open(const struct reading *reading)
+{
+    return reading->chart.query != NULL;
+}
+
+void
+reading_update(struct reading *reading, const struct panel_context *context, int cells)
+{
+    if (!reading_is_open(reading)) {
+        return;
+    }
+    struct chart *chart = &reading->chart;
+    int columns = MAX(spark_columns(context->glyphs, cells), 1);
+    reading->plan = strip_plan(columns, context->span_ns);
+    bool same = chart->count == reading->plan.count && chart->bucket_ns == reading->plan.bucket_ns;
+    chart_update(chart, context->picture, reading->plan.count, reading->plan.bucket_ns);
+    if (!same || reading->trend_bucket != chart->last_bucket || reading->trend == TREND_UNKNOWN) {
+        reading->trend = chart_trend(chart);
+        reading->trend_bucket = chart->last_bucket;
+    }
+}
+
+bool
+reading_has_data(const struct reading *reading)
+{
+    if (!reading_is_open(reading)) {
+        return false;
+    }
+    if (!isnan(reading->chart.now)) {
+        return true;
+    }
+    for (size_t i = 0; i < reading->chart.count; i++) {
+        if (reading->chart.buckets[i].count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum level
+reading_level(const struct reading *reading)
+{
+    return limits_level(&reading->limits, reading_is_open(reading) ? reading->chart.now : (double)NAN);
+}
+
+const char *
+reading_trend_word(const struct reading *reading)
+{
+    return trend_word(reading->trend, reading->better);
+}
+
+struct spark
+reading_spark(const struct reading *reading, enum reading_scale scale, uint8_t role)
+{
+    return (struct spark){
+        .strip = strip_of(&reading->chart, &reading->plan),
+        .high = scale == READING_SHARE ? 1 : nice_top(chart_max(&reading->chart)),
+        .limits = reading->limits,
+        .role = role,
+    };
+}
+
+char *
+reading_text(const struct reading *reading, bool ascii, char dst[READING_TEXT])
+{
+    double now = reading_is_open(reading) ? reading->chart.now : (double)NAN;
+    return unit_format(now, reading->unit != NULL ? reading->unit : "", ascii, dst, READING_TEXT);
+}
+
+double
+reading_reaches(const struct reading *reading, double top)
+{
+    const struct chart *chart = &reading->chart;
+    double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, syy = 0;
+    for (size_t i = 0; reading->trend == TREND_RISING && i < chart->count; i++) {
+        const struct bucket *bucket = chart_bucket(chart, i);
+        if (bucket->count > 0) {
+            double x = (double)i, y = (double)bucket->sum / bucket->count;
+            n++;
+            sx += x;
+            sy += y;
+            sxx += x * x;
+            sxy += x * y;
+            syy += y * y;
+        }
+    }
+    double spread_x = sxx - sx * sx / MAX(n, 1.0), spread_y = syy - sy * sy / MAX(n, 1.0);
+    double common = sxy - sx * sy / MAX(n, 1.0);
+    if (n < 16 || spread_x <= 0 || spread_y <= 0 || common * common < 0.9 * spread_x * spread_y) {
+        return (double)NAN;
+    }
+    double slope = common / spread_x; /* a bucket */
+    double buckets = (top - chart->now) / slope;
+    return buckets > 0 && buckets <= REACH * n ? buckets * (double)chart->bucket_ns / 1e9 : (double)NAN;
+}
+
+char *
+span_text(int64_t span_ns, char dst[READING_TEXT])
+{
+    int64_t s = (span_ns + NS_PER_S / 2) / NS_PER_S;
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        int64_t whole = s / units[i].seconds;
+        if (whole > 0 && (s % units[i].seconds == 0 || i + 1 == ARRAY_SIZE(units))) {
+            snprintf(dst, READING_TEXT, "%lld %s", (long long)whole, units[i].unit);
+            return dst;
+        }
+    }
+    snprintf(dst, READING_TEXT, "0 s");
+    return dst;
+}

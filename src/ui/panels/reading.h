@@ -1,0 +1,59 @@
+/* A reading: one metric (or formula) on screen: its chart, its thresholds, its trend, its texts.
+ *
+ * Kept from frame to frame, so that a new picture costs the new ticks only. */
+#ifndef FLAMETOP_UI_READING_H
+#define FLAMETOP_UI_READING_H
+
+#include <stdbool.h>
+
+#include "../widgets/limits.h"
+#include "../widgets/spark.h"
+#include "../widgets/strip.h"
+#include "flametop/core/unit.h"
+#include "flametop/ui/panel.h"
+
+#define READING_TEXT 40
+
+enum reading_scale {
+    READING_SHARE, /* 0 to 1 */
+    READING_NICE,  /* 0 to a round number above the maximum of the span */
+};
+
+struct reading {
+    struct chart chart; /* query NULL: closed */
+    const char *unit;
+    enum metric_better better;
+    struct limits limits;
+    struct strip_plan plan;
+    enum trend trend;     /* of full buckets: does not flicker */
+    int64_t trend_bucket; /* it was made at */
+};
+
+/* A metric with labels (NULL or "" for all), or, when there is no metric of that name, a formula with the given
+ * unit. False when it is neither: nothing to close then. */
+bool reading_open(struct reading *reading, struct catalog *catalog, const char *metric_or_formula,
+                  const char *labels, const char *unit);
+void reading_close(struct reading *reading);
+bool reading_is_open(const struct reading *reading);
+
+/* Brings the chart up to the picture, for this many cells of the context's glyphs. */
+void reading_update(struct reading *reading, const struct panel_context *context, int cells);
+
+/* Whether there is anything in the chart. */
+bool reading_has_data(const struct reading *reading);
+
+enum level reading_level(const struct reading *reading);
+const char *reading_trend_word(const struct reading *reading);
+struct spark reading_spark(const struct reading *reading, enum reading_scale scale, uint8_t role);
+
+/* The value now, with its unit. Answers dst. */
+char *reading_text(const struct reading *reading, bool ascii, char dst[READING_TEXT]);
+
+/* Seconds until the value reaches `top`, by the line through the buckets; NaN unless it rises steadily and that is
+ * not further away than the history seen allows to say (10 times its length). */
+double reading_reaches(const struct reading *reading, double top);
+
+/* "10 min", "6 h", "90 s": a span, for the edge of a box. Answers dst. */
+char *span_text(int64_t span_ns, char dst[READING_TEXT]);
+
+#endif
