@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flametop/base/hash.h"
+
 #define REACH 10 /* how much further than the history a line may be drawn */
 
 bool
@@ -134,6 +136,17 @@ reading_reaches(const struct reading *reading, double top)
     double slope = common / spread_x; /* a bucket */
     double buckets = (top - chart->now) / slope;
     return buckets > 0 && buckets <= REACH * n ? buckets * (double)chart->bucket_ns / 1e9 : (double)NAN;
+}
+
+uint64_t
+picture_signature(const struct picture *picture)
+{
+    uint64_t signature = hash_u64(picture->track_count);
+    for (size_t i = 0; i < picture->track_count; i++) {
+        const struct head *head = picture->tracks[i].head;
+        signature = hash_mix(signature, head != NULL ? head->layout->serial : 0);
+    }
+    return signature;
 }
 
 char *

@@ -53,6 +53,9 @@ char *reading_text(const struct reading *reading, bool ascii, char dst[READING_T
  * not further away than the history seen allows to say (10 times its length). */
 double reading_reaches(const struct reading *reading, double top);
 
+/* Changes when a source's series do: what was looked up by labels is then looked up anew. */
+uint64_t picture_signature(const struct picture *picture);
+
 /* "10 min", "6 h", "90 s": a span, for the edge of a box. Answers dst. */
 char *span_text(int64_t span_ns, char dst[READING_TEXT]);
 

@@ -1,0 +1,649 @@
+/* Sections of tables.
+ *
+ * Rows are found anew only when a source's layout changed, and kept when they are the same: a chart is made once.
+ * Everything a page shows is in `spots`, so that cursor and mouse need to know nothing of the layout. */
+#include "sections.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../widgets/card.h"
+#include "flametop/base/utf8.h"
+#include "flametop/ui/term.h"
+
+#define COLUMN_WIDTH_MIN 56
+#define COLUMNS_MAX 4
+#define SPOTS_MAX 512
+#define SPARK_WIDTH_MIN 8
+#define SPARK_WIDTH_MAX 48
+#define HEIGHT_EDGES 3 /* box and head line */
+#define LABEL_BYTES 96
+#define REACHES_WIDTH 9
+
+struct cell_text {
+    struct query *query; /* NULL: unknown metric */
+    struct limits limits;
+    const char *unit;
+    char text[READING_TEXT];
+    enum level level;
+};
+
+struct row {
+    char title[LABEL_BYTES], labels[2 * LABEL_BYTES];
+    const struct section_row *fixed;
+    struct reading reading;
+    struct cell_text cells[SECTION_COLUMNS_MAX];
+    char value[READING_TEXT], reaches[READING_TEXT];
+    uint64_t picture_number;
+    int64_t picture_ns;
+    bool has_data; /* of a fixed row; stays once true */
+};
+
+struct section {
+    const struct section_def *def;
+    struct row *rows;
+    size_t count;
+    uint64_t signature; /* of the layouts the rows were found in */
+};
+
+/* One row on the screen. */
+struct spot {
+    struct rect area;
+    const char *metric, *labels;
+};
+
+struct placement {
+    size_t section;
+    int page;
+    struct rect area;
+};
+
+struct sections {
+    struct catalog *catalog;
+    struct section *list;
+    size_t count;
+    struct placement *placements; /* [count] */
+    size_t placed;
+    int page, pages;
+    struct spot spots[SPOTS_MAX];
+    int spot_count, selected;
+};
+
+static const struct style style_head = {ROLE_DIM, 0, 0};
+static const struct style style_text = {ROLE_TEXT, 0, 0};
+
+struct sections *
+sections_new(struct catalog *catalog, const struct section_def *defs, size_t count)
+{
+    struct sections *sections = calloc(1, sizeof(*sections));
+    struct section *list = calloc(count, sizeof(*list));
+    struct placement *placements = calloc(count, sizeof(*placements));
+    if (sections == NULL || list == NULL || placements == NULL) {
+        free(sections);
+        free(list);
+        free(placements);
+        return NULL;
+    }
+    sections->catalog = catalog;
+    sections->list = list;
+    sections->placements = placements;
+    sections->count = count;
+    for (size_t i = 0; i < count; i++) {
+        list[i].def = &defs[i];
+    }
+    return sections;
+}
+
+/* ---- rows ---- */
+
+static void
+row_close(struct row *row)
+{
+    reading_close(&row->reading);
+    for (size_t i = 0; i < SECTION_COLUMNS_MAX; i++) {
+        query_free(row->cells[i].query);
+    }
+}
+
+static void
+rows_close(struct section *section)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        row_close(&section->rows[i]);
+    }
+    free(section->rows);
+    section->rows = NULL;
+    section->count = 0;
+}
+
+void
+sections_free(struct sections *sections)
+{
+    if (sections == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sections->count; i++) {
+        rows_close(&sections->list[i]);
+    }
+    free(sections->list);
+    free(sections->placements);
+    free(sections);
+}
+
+static char *
+join_labels(const char *labels, const char *more, char dst[2 * LABEL_BYTES])
+{
+    snprintf(dst, 2 * LABEL_BYTES, "%s%s%s", labels, more != NULL ? "," : "", more != NULL ? more : "");
+    return dst;
+}
+
+static void
+cell_open(struct cell_text *cell, const struct section_column *column, const char *labels, struct catalog *catalog)
+{
+    char why[160], with[2 * LABEL_BYTES];
+    const struct metric *metric = catalog_metric(catalog, column->metric);
+    cell->query = query_new(catalog, column->metric, join_labels(labels, column->labels, with), why, sizeof(why));
+    cell->limits = limits_of(catalog, metric);
+    cell->unit = metric != NULL ? metric->unit : "";
+}
+
+static void
+row_open(struct row *row, const struct section_def *def, struct catalog *catalog, const char *value)
+{
+    char with[2 * LABEL_BYTES];
+    utf8_clean(str_from(value), row->title, sizeof(row->title));
+    labels_add(row->labels, sizeof(row->labels), def->label, str_from(value));
+    reading_open(&row->reading, catalog, def->metric, join_labels(row->labels, def->labels, with), NULL);
+    for (size_t i = 0; i < SECTION_COLUMNS_MAX && def->columns[i].metric != NULL; i++) {
+        cell_open(&row->cells[i], &def->columns[i], row->labels, catalog);
+    }
+}
+
+static bool
+same_rows(const struct section *section, const char *const *values, size_t count)
+{
+    char clean[LABEL_BYTES];
+    bool same = section->count == count;
+    for (size_t i = 0; i < count && same; i++) {
+        utf8_clean(str_from(values[i]), clean, sizeof(clean));
+        same = strcmp(section->rows[i].title, clean) == 0;
+    }
+    return same;
+}
+
+static void
+find_label_rows(struct section *section, struct catalog *catalog, const struct picture *picture)
+{
+    const char *values[SECTION_ROWS_MAX];
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    const struct section_def *def = section->def;
+    size_t count = query_label_values(picture, def->metric, def->label, &arena, values, SECTION_ROWS_MAX);
+    if (!same_rows(section, values, count)) {
+        rows_close(section);
+        section->rows = count > 0 ? calloc(count, sizeof(*section->rows)) : NULL;
+        section->count = section->rows != NULL ? count : 0;
+        for (size_t i = 0; i < section->count; i++) {
+            row_open(&section->rows[i], def, catalog, values[i]);
+        }
+    }
+    arena_done(&arena);
+}
+
+static void
+find_fixed_rows(struct section *section, struct catalog *catalog)
+{
+    const struct section_def *def = section->def;
+    rows_close(section);
+    section->rows = calloc(def->row_count, sizeof(*section->rows));
+    section->count = section->rows != NULL ? def->row_count : 0;
+    for (size_t i = 0; i < section->count; i++) {
+        struct row *row = &section->rows[i];
+        row->fixed = &def->rows[i];
+        strlcpy(row->title, row->fixed->title, sizeof(row->title));
+        strlcpy(row->labels, row->fixed->labels != NULL ? row->fixed->labels : "", sizeof(row->labels));
+        reading_open(&row->reading, catalog, row->fixed->metric, row->labels, row->fixed->unit);
+    }
+}
+
+/* Rows worth drawing: all of a label, the fixed ones that ever had a value, those of the table. */
+static size_t
+section_refresh(struct section *section, struct catalog *catalog, const struct panel_context *context)
+{
+    if (section->def->table != NULL) {
+        const struct table *table = picture_table(context->picture, section->def->table);
+        return table != NULL ? table->count : 0;
+    }
+    uint64_t signature = picture_signature(context->picture);
+    if (section->signature != signature) {
+        section->signature = signature;
+        if (section->def->rows != NULL) {
+            find_fixed_rows(section, catalog);
+        } else {
+            find_label_rows(section, catalog, context->picture);
+        }
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < section->count; i++) {
+        struct row *row = &section->rows[i];
+        if (row->fixed != NULL && !row->has_data && reading_is_open(&row->reading)) {
+            row->has_data = !isnan(query_now(row->reading.chart.query, context->picture));
+        }
+        count += row->fixed == NULL || row->has_data;
+    }
+    return count;
+}
+
+bool
+sections_have_data(struct sections *sections, const struct panel_context *context)
+{
+    for (size_t i = 0; i < sections->count; i++) {
+        if (section_refresh(&sections->list[i], sections->catalog, context) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+row_update(struct row *row, const struct section_def *def, const struct panel_context *context, int spark,
+           int columns)
+{
+    bool ascii = context->glyphs == GLYPHS_ASCII;
+    reading_update(&row->reading, context, spark);
+    reading_text(&row->reading, ascii, row->value);
+    const struct picture *picture = context->picture;
+    if (row->picture_number == picture->number && row->picture_ns == picture->mono_ns) {
+        return;
+    }
+    row->picture_number = picture->number;
+    row->picture_ns = picture->mono_ns;
+    for (int i = 0; i < columns; i++) {
+        struct cell_text *cell = &row->cells[i];
+        double value = cell->query != NULL ? query_now(cell->query, picture) : (double)NAN;
+        cell->level = limits_level(&cell->limits, value);
+        unit_format(value, cell->unit, ascii, cell->text, sizeof(cell->text));
+    }
+    if (def->reaches != NULL) {
+        double seconds = reading_reaches(&row->reading, 1);
+        row->reaches[0] = '\0';
+        if (!isnan(seconds)) {
+            unit_format_age(seconds, row->reaches, sizeof(row->reaches));
+        }
+    }
+}
+
+/* ---- one section ---- */
+
+/* Where things are in a section of some width. */
+struct grid {
+    int label, spark; /* cells */
+    int columns, used; /* columns shown and their cells, with the last one */
+    bool reaches;
+};
+
+static struct grid
+grid_of(const struct section *section, int width)
+{
+    const struct section_def *def = section->def;
+    struct grid grid = {.label = (int)utf8_text_width(str_from(def->label_title != NULL ? def->label_title : ""))};
+    for (size_t i = 0; i < section->count; i++) {
+        grid.label = MAX(grid.label, (int)utf8_text_width(str_from(section->rows[i].title)));
+    }
+    grid.label = MIN(grid.label, MAX(width / 3, 4));
+    int room = width - grid.label - 2 - SPARK_WIDTH_MIN;
+    if (def->rows != NULL) {
+        grid.used = 12;
+    }
+    for (int i = 0; i < SECTION_COLUMNS_MAX && def->columns[i].metric != NULL; i++) {
+        if (grid.used + def->columns[i].width + 1 > room) {
+            break;
+        }
+        grid.used += def->columns[i].width + 1;
+        grid.columns++;
+    }
+    grid.reaches = def->reaches != NULL && grid.used + REACHES_WIDTH + 1 <= room;
+    grid.used += grid.reaches ? REACHES_WIDTH + 1 : 0;
+    grid.spark = MIN(MAX(width - grid.label - 2 - grid.used, 0), SPARK_WIDTH_MAX);
+    return grid;
+}
+
+static void
+draw_head(struct canvas *canvas, const struct section_def *def, const struct grid *grid, int x, int y, int width)
+{
+    canvas_text(canvas, x, y, grid->label, str_from(def->label_title != NULL ? def->label_title : ""), style_head);
+    int at = x + width - grid->used;
+    for (int i = 0; i < grid->columns; i++) {
+        const struct section_column *column = &def->columns[i];
+        canvas_text_right(canvas, at + 1, y, column->width, str_from(column->title), style_head);
+        at += column->width + 1;
+    }
+    if (grid->reaches) {
+        canvas_text_right(canvas, at + 1, y, REACHES_WIDTH, str_from(def->reaches), style_head);
+    }
+}
+
+static struct style
+value_style(enum level level)
+{
+    return (struct style){level >= LEVEL_WARNING ? level_role(level) : ROLE_TEXT, 0,
+                          level >= LEVEL_CRITICAL ? CELL_BOLD : 0};
+}
+
+static void
+draw_row(struct canvas *canvas, const struct section_def *def, const struct grid *grid, const struct row *row, int x,
+         int y, int width)
+{
+    enum reading_scale scale = row->fixed != NULL ? row->fixed->scale : def->scale;
+    canvas_text(canvas, x, y, grid->label, str_from(row->title), style_text);
+    struct rect spark = {x + grid->label + 1, y, grid->spark, 1};
+    struct spark line = reading_spark(&row->reading, scale, ROLE_CHART_1);
+    spark_draw(canvas, spark, &line);
+    int at = x + width - grid->used;
+    if (row->fixed != NULL) {
+        canvas_text_right(canvas, at + 1, y, grid->used - 1, str_from(row->value),
+                          value_style(reading_level(&row->reading)));
+    }
+    for (int i = 0; i < grid->columns; i++) {
+        const struct cell_text *cell = &row->cells[i];
+        canvas_text_right(canvas, at + 1, y, def->columns[i].width, str_from(cell->text), value_style(cell->level));
+        at += def->columns[i].width + 1;
+    }
+    if (grid->reaches) {
+        canvas_text_right(canvas, at + 1, y, REACHES_WIDTH, str_from(row->reaches), style_text);
+    }
+}
+
+static void
+add_spot(struct sections *sections, struct rect area, const char *metric, const char *labels)
+{
+    if (sections->spot_count < SPOTS_MAX) {
+        sections->spots[sections->spot_count++] = (struct spot){area, metric, labels};
+    }
+}
+
+static void
+draw_rows(struct sections *sections, struct section *section, const struct panel_context *context,
+          struct canvas *canvas, struct rect area)
+{
+    const struct section_def *def = section->def;
+    int x = area.x + 2, width = area.width - 4, y = area.y + 1, bottom = area.y + area.height - 1;
+    struct grid grid = grid_of(section, width);
+    if (def->rows == NULL) {
+        draw_head(canvas, def, &grid, x, y++, width);
+    }
+    for (size_t i = 0; i < section->count && y < bottom; i++) {
+        struct row *row = &section->rows[i];
+        if (row->fixed != NULL && !row->has_data) {
+            continue;
+        }
+        row_update(row, def, context, grid.spark, grid.columns);
+        draw_row(canvas, def, &grid, row, x, y, width);
+        const char *metric = row->fixed != NULL ? row->fixed->metric : def->metric;
+        add_spot(sections, (struct rect){area.x + 1, y, area.width - 2, 1}, metric, row->labels);
+        y++;
+    }
+}
+
+/* ---- tables of the picture ---- */
+
+static char *
+table_cell_text(const struct column *column, union cell cell, bool ascii, char *dst, size_t size)
+{
+    if (!cell_known(column->type, cell)) {
+        snprintf(dst, size, "%s", ascii ? "-" : "–");
+    } else if (column->type == COLUMN_TEXT) {
+        utf8_clean(str_from(cell.text), dst, size);
+    } else {
+        double value = column->type == COLUMN_REAL ? cell.real : (double)cell.integer;
+        unit_format(value, column->unit, ascii, dst, size);
+    }
+    return dst;
+}
+
+/* Rows of the table by its own order: the largest of the sort column first, by selection (few are shown). */
+static size_t
+top_rows(const struct table *table, size_t *ret_rows, size_t max)
+{
+    size_t column = table->def->sort_column, count = 0;
+    enum column_type type = table->def->columns[column].type;
+    for (size_t row = 0; row < table->count; row++) {
+        union cell value = table_row(table, row)[column];
+        size_t at = count;
+        while (at > 0 && cell_compare(type, value, table_row(table, ret_rows[at - 1])[column]) > 0) {
+            at--;
+        }
+        if (at >= max) {
+            continue;
+        }
+        count += count < max;
+        memmove(&ret_rows[at + 1], &ret_rows[at], (count - 1 - at) * sizeof(*ret_rows));
+        ret_rows[at] = row;
+    }
+    return count;
+}
+
+/* Columns that fit, each as wide as it wants; the one without a width takes the rest. */
+static int
+table_widths(const struct table_def *def, int width, int *ret_widths, int max)
+{
+    int used = 0, count = 0, rest = -1;
+    for (size_t i = 0; i < def->column_count && count < max; i++) {
+        const struct column *column = &def->columns[i];
+        bool elastic = column->width == 0;
+        int wanted = (column->flags & COLUMN_HIDDEN) != 0 ? 0 : elastic ? 12 : (int)column->width;
+        if (wanted > 0 && used + wanted + 1 > width) {
+            wanted = 0;
+        }
+        rest = elastic && wanted > 0 ? count : rest;
+        ret_widths[count++] = wanted;
+        used += wanted > 0 ? wanted + 1 : 0;
+    }
+    if (rest >= 0) {
+        ret_widths[rest] += MAX(width - used, 0);
+    }
+    return count;
+}
+
+static void
+draw_table(const struct section *section, const struct panel_context *context, struct canvas *canvas,
+           struct rect area)
+{
+    const struct table *table = picture_table(context->picture, section->def->table);
+    int widths[64], x = area.x + 2, y = area.y + 1, lines = area.height - HEIGHT_EDGES;
+    size_t rows[SECTION_ROWS_MAX + 1];
+    int columns = table_widths(table->def, area.width - 4, widths, (int)ARRAY_SIZE(widths));
+    size_t count = top_rows(table, rows, (size_t)CLAMP(lines, 0, SECTION_ROWS_MAX));
+    for (int i = 0; i < columns; i++) {
+        const struct column *column = &table->def->columns[i];
+        bool text = column->type == COLUMN_TEXT;
+        for (size_t r = 0; r <= count && widths[i] > 0; r++) {
+            char cell[256];
+            struct str shown = r == 0 ? str_from(column->title)
+                                      : str_from(table_cell_text(column, table_row(table, rows[r - 1])[i],
+                                                                 context->glyphs == GLYPHS_ASCII, cell, sizeof(cell)));
+            struct style style = r == 0 ? style_head : style_text;
+            if (text) {
+                canvas_text(canvas, x, y + (int)r, widths[i], shown, style);
+            } else {
+                canvas_text_right(canvas, x, y + (int)r, widths[i], shown, style);
+            }
+        }
+        x += widths[i] > 0 ? widths[i] + 1 : 0;
+    }
+}
+
+/* ---- the page ---- */
+
+/* Flows the sections with data into columns and pages. */
+static void
+place(struct sections *sections, const struct panel_context *context, struct rect area, bool paged)
+{
+    int columns = CLAMP(area.width / COLUMN_WIDTH_MIN, 1, COLUMNS_MAX), heights[COLUMNS_MAX] = {0};
+    int page = 0;
+    sections->placed = 0;
+    for (size_t i = 0; i < sections->count; i++) {
+        struct section *section = &sections->list[i];
+        int rows = (int)section_refresh(section, sections->catalog, context);
+        int edges = section->def->rows != NULL ? HEIGHT_EDGES - 1 : HEIGHT_EDGES;
+        int wanted = MIN(rows + edges, area.height);
+        int best = 0;
+        for (int c = 1; c < columns; c++) {
+            best = heights[c] < heights[best] ? c : best;
+        }
+        int left = area.height - heights[best];
+        if (rows == 0 || (!paged && left < edges + 1)) {
+            continue;
+        }
+        if (paged && wanted > left && left < area.height && left < edges + 4) {
+            memset(heights, 0, sizeof(heights));
+            best = 0;
+            left = area.height;
+            page++;
+        }
+        int x = area.width * best / columns, end = area.width * (best + 1) / columns;
+        int height = MIN(wanted, left);
+        sections->placements[sections->placed++] = (struct placement){
+            i, page, {area.x + x, area.y + heights[best], end - x, height}};
+        heights[best] += height;
+    }
+    sections->pages = page + 1;
+    sections->page = CLAMP(sections->page, 0, page);
+}
+
+static void
+draw_section(struct sections *sections, const struct placement *placement, const struct panel_context *context,
+             struct canvas *canvas, bool focused)
+{
+    struct section *section = &sections->list[placement->section];
+    struct rect clip = canvas_clip(canvas, placement->area);
+    char count[READING_TEXT] = "";
+    int rows = (int)section_refresh(section, sections->catalog, context);
+    int room = placement->area.height - (section->def->rows != NULL ? HEIGHT_EDGES - 1 : HEIGHT_EDGES);
+    if (rows > room) {
+        snprintf(count, sizeof(count), "%d of %d", MAX(room, 0), rows);
+    }
+    frame_draw(canvas, placement->area, section->def->title, count, focused);
+    if (section->def->table != NULL) {
+        draw_table(section, context, canvas, placement->area);
+    } else {
+        draw_rows(sections, section, context, canvas, placement->area);
+    }
+    canvas_unclip(canvas, clip);
+}
+
+static void
+draw_cursor(const struct sections *sections, struct canvas *canvas)
+{
+    const struct spot *spot = &sections->spots[sections->selected];
+    canvas_restyle(canvas, spot->area, (struct style){ROLE_SELECT_FG, ROLE_SELECT_BG, 0});
+    canvas->cursor_x = spot->area.x;
+    canvas->cursor_y = spot->area.y;
+}
+
+void
+sections_draw(struct sections *sections, const struct panel_context *context, struct canvas *canvas,
+              struct rect area, bool focused, bool paged)
+{
+    place(sections, context, area, paged);
+    sections->spot_count = 0;
+    const struct placement *last = NULL;
+    for (size_t i = 0; i < sections->placed; i++) {
+        const struct placement *placement = &sections->placements[i];
+        if (placement->page == sections->page) {
+            draw_section(sections, placement, context, canvas, false);
+            last = placement;
+        }
+    }
+    if (last != NULL && sections->pages > 1) {
+        char note[READING_TEXT];
+        snprintf(note, sizeof(note), "page %d of %d  , .", sections->page + 1, sections->pages);
+        frame_note(canvas, last->area, note, true, style_head);
+    }
+    sections->selected = CLAMP(sections->selected, 0, MAX(sections->spot_count - 1, 0));
+    if (focused && sections->spot_count > 0) {
+        draw_cursor(sections, canvas);
+    }
+}
+
+/* The nearest spot in a column beside the present one. */
+static int
+spot_beside(const struct sections *sections, int direction)
+{
+    const struct rect *from = &sections->spots[sections->selected].area;
+    int best = sections->selected, best_distance = INT32_MAX;
+    for (int i = 0; i < sections->spot_count; i++) {
+        const struct rect *to = &sections->spots[i].area;
+        int dx = (to->x - from->x) * direction;
+        int distance = dx * 4 + abs(to->y - from->y);
+        if (dx > 0 && distance < best_distance) {
+            best = i;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+static bool
+move(struct sections *sections, const char *name)
+{
+    int last = MAX(sections->spot_count - 1, 0), selected = sections->selected;
+    if (strcmp(name, "move.up") == 0) {
+        selected--;
+    } else if (strcmp(name, "move.down") == 0) {
+        selected++;
+    } else if (strcmp(name, "move.page.up") == 0) {
+        selected -= 10;
+    } else if (strcmp(name, "move.page.down") == 0) {
+        selected += 10;
+    } else if (strcmp(name, "move.first") == 0) {
+        selected = 0;
+    } else if (strcmp(name, "move.last") == 0) {
+        selected = last;
+    } else if (strcmp(name, "move.left") == 0 && last > 0) {
+        selected = spot_beside(sections, -1);
+    } else if (strcmp(name, "move.right") == 0 && last > 0) {
+        selected = spot_beside(sections, 1);
+    } else {
+        return false;
+    }
+    sections->selected = CLAMP(selected, 0, last);
+    return true;
+}
+
+enum reaction
+sections_command(struct sections *sections, const struct panel_context *context, const char *name)
+{
+    if (strcmp(name, "page.next") == 0 || strcmp(name, "page.previous") == 0) {
+        int step = strcmp(name, "page.next") == 0 ? 1 : sections->pages - 1;
+        sections->page = (sections->page + step) % MAX(sections->pages, 1);
+        sections->selected = 0;
+        return REACTION_HANDLED | REACTION_INTEREST;
+    }
+    if (strcmp(name, "open") == 0 && sections->spot_count > 0) {
+        const struct spot *spot = &sections->spots[sections->selected];
+        panel_open_chart(context, spot->metric, spot->labels);
+        return REACTION_HANDLED;
+    }
+    return move(sections, name) ? REACTION_HANDLED : REACTION_NONE;
+}
+
+enum reaction
+sections_mouse(struct sections *sections, const struct panel_context *context, int x, int y, int button)
+{
+    for (int i = 0; i < sections->spot_count; i++) {
+        const struct rect *area = &sections->spots[i].area;
+        if (y != area->y || x < area->x || x >= area->x + area->width) {
+            continue;
+        }
+        if (button == TERM_CLICK) {
+            sections->selected = i;
+            return REACTION_HANDLED;
+        }
+        return button == TERM_DOUBLE_CLICK ? (sections->selected = i, sections_command(sections, context, "open"))
+                                           : REACTION_NONE;
+    }
+    return REACTION_NONE;
+}
