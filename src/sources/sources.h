@@ -5,5 +5,6 @@
 #include "flametop/core/source.h"
 
 extern const struct source source_proc_cpu;
+extern const struct source source_proc_process;
 
 #endif

@@ -1,0 +1,591 @@
+/* The process table, from /proc/PID.
+ *
+ * A tick lists /proc once and reads one file a process, `stat`, through descriptors kept for at most
+ * FDS_KEPT_MAX of them. Above MANY processes those that sleep and used no CPU for COLD_TICKS ticks are read
+ * every COLD_STRIDE-th tick only; their rates are over their own time between readings. Then the costly files
+ * of a few. All of it in slices of SLICE_NS.
+ *
+ * Invariants: by_pid holds the living, one record a pid; a record whose start time changed is another process
+ * and starts anew; `list` is valid from the end of SCAN_LIST until the next SCAN_START. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flametop/base/file.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/core/rate.h"
+#include "proc_process.h"
+#include "sources.h"
+
+#define SLICE_NS (4500 * NS_PER_US) /* poll returns within 5 ms */
+#define SLICE_CHECK 8               /* processes between looks at the clock */
+#define FDS_KEPT_MAX 1024
+#define FDS_RESERVE 256 /* left to everybody else */
+#define MANY 1000
+#define COLD_TICKS 10
+#define COLD_STRIDE 4
+#define YOUNG_NS (5 * NS_PER_S)
+#define COMMAND_YOUNG_NS NS_PER_S         /* between readings of a young one's command line */
+#define COMMAND_LOOKED_NS (10 * NS_PER_S) /* and of one on screen */
+#define LIST_BYTES 32768
+
+void
+rates_init(struct rates *rates)
+{
+    *rates = (struct rates){.per_second = {NAN, NAN, NAN, NAN}};
+}
+
+void
+rates_step(struct rates *rates, const uint64_t *counters, size_t count, int64_t now_ns)
+{
+    int64_t dt_ns = now_ns - rates->from_ns;
+    if (rates->from_ns != 0 && dt_ns < RATE_WINDOW_NS) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (rates->from_ns != 0) {
+            /* The kernel scales utime and stime, so a sum may step back by a tick: no reset, as it is the
+             * same process. */
+            rates->per_second[i] = counters[i] < rates->from[i] ? 0
+                                                                : rate_of((double)rates->from[i],
+                                                                          (double)counters[i], dt_ns, 0);
+        }
+        rates->from[i] = counters[i];
+    }
+    rates->from_ns = now_ns;
+}
+
+int64_t
+scan_now_ns(const struct scan *scan)
+{
+    return clock_now(scan->setup.clock).mono_ns;
+}
+
+bool
+scan_late(const struct scan *scan)
+{
+    return scan_now_ns(scan) - scan->slice_ns >= SLICE_NS;
+}
+
+double
+process_cpu(const struct scan *scan, const struct process *process)
+{
+    return process->rates.per_second[RATE_CPU] / (double)scan->ticks_per_second;
+}
+
+/* Forgets everything but the pid and the list's marks: the pid names another process now. */
+static void
+process_reset(struct process *process)
+{
+    free(process->command);
+    free(process->cgroup);
+    *process = (struct process){.pid = process->pid,
+                                .fd = process->fd,
+                                .listed_tick = process->listed_tick,
+                                .looked_tick = process->looked_tick,
+                                .thread_cpu = NAN};
+    rates_init(&process->rates);
+    rates_init(&process->io);
+    rates_init(&process->switches);
+}
+
+static struct process *
+process_new(int64_t pid)
+{
+    struct process *process = calloc(1, sizeof(*process));
+    if (process != NULL) {
+        process->pid = pid;
+        process->fd = -1;
+        process_reset(process);
+    }
+    return process;
+}
+
+static void
+close_stat(struct scan *scan, struct process *process)
+{
+    if (process->fd >= 0) {
+        close(process->fd);
+        process->fd = -1;
+        scan->fds_kept--;
+    }
+}
+
+static void
+process_free(struct scan *scan, struct process *process)
+{
+    close_stat(scan, process);
+    free(process->command);
+    free(process->cgroup);
+    free(process);
+}
+
+static bool
+push(struct scan *scan, struct process *process)
+{
+    if (scan->count == scan->capacity) {
+        size_t bigger = scan->capacity == 0 ? 256 : scan->capacity * 2;
+        struct process **grown = reallocarray(scan->list, bigger, sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        scan->list = grown;
+        scan->capacity = bigger;
+    }
+    scan->list[scan->count++] = process;
+    return true;
+}
+
+/* It is gone: shown once more if it was ever known. The caller takes it out of by_pid. */
+static void
+retire(struct scan *scan, struct process *process)
+{
+    process->gone = true;
+    close_stat(scan, process);
+    process->next_exited = scan->exited;
+    scan->exited = process;
+    scan->exited_count++;
+}
+
+static void
+free_exited(struct scan *scan)
+{
+    while (scan->exited != NULL) {
+        struct process *process = scan->exited;
+        scan->exited = process->next_exited;
+        process_free(scan, process);
+    }
+    scan->exited_count = 0;
+}
+
+static void
+start(struct scan *scan, const struct batch *batch)
+{
+    free_exited(scan);
+    scan->count = 0;
+    scan->not_kept = 0;
+    scan->saw_init = false;
+    scan->denied = 0;
+    scan->tick++;
+    if (scan->tick == 1) {
+        scan->first_boot_ns = batch->at.boot_ns;
+    }
+    lseek(scan->proc_fd, 0, SEEK_SET);
+    scan->phase = SCAN_LIST;
+}
+
+static void
+list_pid(struct scan *scan, int64_t pid)
+{
+    struct process *process = map_get(&scan->by_pid, (uint64_t)pid);
+    if (process != NULL && process->listed_tick == scan->tick) {
+        return;
+    }
+    if (process == NULL) {
+        process = process_new(pid);
+        if (process == NULL || !map_put(&scan->by_pid, (uint64_t)pid, process)) {
+            free(process);
+            scan->not_kept++;
+            return;
+        }
+    }
+    process->listed_tick = scan->tick;
+    scan->saw_init |= pid == 1;
+    if (!push(scan, process)) {
+        scan->not_kept++;
+    }
+}
+
+/* Marks the rows on screen. */
+static void
+mark_looked(struct scan *scan)
+{
+    const struct interest *interest = scan->setup.interest;
+    unsigned count = MIN(interest->pid_count, (unsigned)INTEREST_ROWS_MAX);
+    for (unsigned i = 0; i <= count; i++) {
+        int64_t pid = i < count ? interest->pids[i] : interest->selected_pid;
+        struct process *process = pid > 0 ? map_get(&scan->by_pid, (uint64_t)pid) : NULL;
+        if (process != NULL) {
+            process->looked_tick = scan->tick;
+        }
+    }
+}
+
+/* Those that were not listed have exited. */
+static void
+end_list(struct scan *scan)
+{
+    size_t at = 0;
+    uint64_t key;
+    struct process *process;
+    while ((process = map_next(&scan->by_pid, &at, &key)) != NULL) {
+        if (process->listed_tick != scan->tick) {
+            retire(scan, process);
+        }
+    }
+    for (process = scan->exited; process != NULL; process = process->next_exited) {
+        map_remove(&scan->by_pid, (uint64_t)process->pid);
+    }
+    mark_looked(scan);
+    scan->at = 0;
+    scan->phase = SCAN_READ;
+}
+
+/* False when the slice is used up. */
+static bool
+list(struct scan *scan, struct batch *batch)
+{
+    _Alignas(struct dirent64) char bytes[LIST_BYTES];
+    for (;;) {
+        ssize_t n = getdents64(scan->proc_fd, bytes, sizeof(bytes));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            batch_fail(batch, SOURCE_FAILED, "cannot list %s: %s", scan->setup.roots->proc, strerror(errno));
+        }
+        if (n <= 0) {
+            end_list(scan);
+            return true;
+        }
+        for (ssize_t at = 0; at < n;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(bytes + at);
+            int64_t pid;
+            if (pid_parse(entry->d_name, &pid)) {
+                list_pid(scan, pid);
+            }
+            at += entry->d_reclen;
+        }
+        if (scan_late(scan)) {
+            return false;
+        }
+    }
+}
+
+static bool
+is_asleep(char state)
+{
+    return state == 'S' || state == 'I' || state == 'T' || state == 't' || state == 'Z';
+}
+
+static bool
+is_cold(const struct scan *scan, const struct process *process)
+{
+    return process->known && is_asleep(process->stat.state) &&
+           scan->tick - process->active_tick >= COLD_TICKS;
+}
+
+static bool
+is_due(const struct scan *scan, const struct process *process)
+{
+    return scan->count <= MANY || process->looked_tick == scan->tick || !is_cold(scan, process) ||
+           ((uint64_t)process->pid + scan->tick) % COLD_STRIDE == 0;
+}
+
+/* The length of the text, or a negative errno: -ENOENT and -ESRCH mean it is gone. */
+static ssize_t
+read_stat(struct scan *scan, struct process *process, char *text, size_t size)
+{
+    if (process->fd >= 0) {
+        ssize_t n = file_pread(process->fd, text, size);
+        if (n > 0) {
+            return n;
+        }
+        close_stat(scan, process); /* gone, or the pid was given to another */
+    }
+    char path[32];
+    snprintf(path, sizeof(path), "%lld/stat", (long long)process->pid);
+    int fd = openat(scan->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return -errno;
+    }
+    ssize_t n = file_pread(fd, text, size);
+    bool keep = n > 0 && scan->fds_kept < scan->fds_max && (scan->count <= MANY || !is_cold(scan, process));
+    if (keep) {
+        process->fd = fd;
+        scan->fds_kept++;
+    } else {
+        close(fd);
+    }
+    return n;
+}
+
+static int64_t
+age_ns(const struct scan *scan, const struct process *process)
+{
+    int64_t born_ns = (int64_t)((double)process->stat.start_ticks / (double)scan->ticks_per_second * 1e9);
+    return clock_now(scan->setup.clock).boot_ns - born_ns;
+}
+
+/* Effective user: the owner of the directory. (Its files belong to root when the process is not dumpable.) */
+static void
+read_owner(struct scan *scan, struct process *process)
+{
+    char path[32];
+    struct stat info;
+    snprintf(path, sizeof(path), "%lld", (long long)process->pid);
+    if (fstatat(scan->proc_fd, path, &info, 0) == 0) {
+        process->uid = info.st_uid;
+        process->uid_known = true;
+    }
+}
+
+static void
+read_command(struct scan *scan, struct process *process)
+{
+    char path[32], raw[PROCESS_COMMAND_BYTES * 2], text[PROCESS_COMMAND_BYTES];
+    snprintf(path, sizeof(path), "%lld/cmdline", (long long)process->pid);
+    ssize_t n = file_read_at(scan->proc_fd, path, raw, sizeof(raw));
+    free(process->command);
+    process->command = NULL;
+    if (n >= 0) {
+        pid_cmdline_text((struct str){raw, (size_t)n}, text, sizeof(text));
+        process->command = strdup(text);
+    }
+}
+
+/* What seldom changes: at first sight, when the name changed (exec), and a few times while it is young or
+ * looked at (setproctitle). */
+static void
+read_identity(struct scan *scan, struct process *process, bool renamed, int64_t now_ns)
+{
+    bool first = process->command_ns == 0;
+    bool again = !process->stat.kernel && !first && now_ns - process->command_ns >= COMMAND_YOUNG_NS &&
+                 (age_ns(scan, process) < YOUNG_NS ||
+                  (process->looked_tick == scan->tick && now_ns - process->command_ns >= COMMAND_LOOKED_NS));
+    if (!first && !renamed && !again) {
+        return;
+    }
+    process->command_ns = now_ns;
+    read_owner(scan, process);
+    if (!process->stat.kernel && process->stat.state != 'Z') {
+        read_command(scan, process);
+    }
+}
+
+/* Who was born since the first scan is known from its birth on, when all its counters were zero. */
+static void
+start_rates(const struct scan *scan, struct process *process, int64_t now_ns)
+{
+    int64_t age = age_ns(scan, process);
+    int64_t now_boot_ns = clock_now(scan->setup.clock).boot_ns;
+    if (scan->tick > 1 && now_boot_ns - age > scan->first_boot_ns && age > 0 && age < now_ns) {
+        process->rates.from_ns = now_ns - age;
+    }
+}
+
+/* A new child makes its parent worth reading every tick: a shell that forks short processes shows in what
+ * its children used. */
+static void
+wake_parent(struct scan *scan, int64_t parent_pid)
+{
+    struct process *parent = parent_pid > 0 ? map_get(&scan->by_pid, (uint64_t)parent_pid) : NULL;
+    if (parent != NULL) {
+        parent->active_tick = scan->tick;
+    }
+}
+
+static void
+take_stat(struct scan *scan, struct process *process, const struct pid_stat *stat, int64_t now_ns)
+{
+    if (process->known && process->stat.start_ticks != stat->start_ticks) {
+        process_reset(process);
+    }
+    bool first = !process->known;
+    bool active = first || process->stat.cpu_ticks != stat->cpu_ticks || !is_asleep(stat->state) ||
+                  process->stat.children_cpu_ticks != stat->children_cpu_ticks ||
+                  process->stat.major_faults != stat->major_faults;
+    process->stat = *stat;
+    process->stat.name = (struct str){0};
+    process->known = true;
+    process->read_ns = now_ns;
+    if (active) {
+        process->active_tick = scan->tick;
+    }
+    if (first) {
+        start_rates(scan, process, now_ns);
+        wake_parent(scan, stat->parent_pid);
+    }
+    uint64_t counters[] = {[RATE_CPU] = stat->cpu_ticks,
+                           [RATE_CHILDREN] = stat->children_cpu_ticks,
+                           [RATE_MAJOR] = stat->major_faults,
+                           [RATE_MINOR] = stat->minor_faults};
+    rates_step(&process->rates, counters, ARRAY_SIZE(counters), now_ns);
+    char name[PROCESS_NAME_BYTES];
+    utf8_clean(stat->name, name, sizeof(name));
+    bool renamed = strcmp(name, process->name) != 0;
+    if (renamed) {
+        memcpy(process->name, name, sizeof(name));
+    }
+    read_identity(scan, process, renamed, now_ns);
+}
+
+static void
+read_process(struct scan *scan, struct process *process, struct batch *batch, int64_t now_ns)
+{
+    char text[1024];
+    ssize_t n = read_stat(scan, process, text, sizeof(text));
+    struct pid_stat stat;
+    if (n == -ENOENT || n == -ESRCH) {
+        map_remove(&scan->by_pid, (uint64_t)process->pid);
+        retire(scan, process);
+    } else if (n < 0) {
+        scan->denied++;
+        if (!process->uid_known) {
+            read_owner(scan, process);
+        }
+    } else if (!pid_stat_parse((struct str){text, (size_t)n}, &stat)) {
+        batch->rejected++; /* torn: what was known stays for this tick */
+    } else {
+        take_stat(scan, process, &stat, now_ns);
+    }
+    if (process->fd >= 0 && scan->count > MANY && is_cold(scan, process)) {
+        close_stat(scan, process); /* 4.3 KiB of kernel memory each: for the hot ones */
+    }
+}
+
+static bool
+read_all(struct scan *scan, struct batch *batch)
+{
+    int64_t now_ns = scan_now_ns(scan);
+    for (size_t read = 0; scan->at < scan->count;) {
+        struct process *process = scan->list[scan->at++];
+        if (!is_due(scan, process)) {
+            continue;
+        }
+        read_process(scan, process, batch, now_ns);
+        if (++read % SLICE_CHECK == 0) {
+            now_ns = scan_now_ns(scan);
+            if (now_ns - scan->slice_ns >= SLICE_NS) {
+                return false;
+            }
+        }
+    }
+    costly_start(scan);
+    scan->phase = SCAN_COSTLY;
+    return true;
+}
+
+static void
+judge(const struct scan *scan, struct batch *batch)
+{
+    if (scan->denied > 0) {
+        batch_fail(batch, SOURCE_DEGRADED, "%zu processes of other users cannot be read (hidepid, or rights)",
+                   scan->denied);
+    } else if (!scan->saw_init) {
+        batch_fail(batch, SOURCE_DEGRADED, "only own processes are visible (%s hides those of others)",
+                   scan->setup.roots->proc);
+    }
+    if (scan->not_kept > 0) {
+        batch_fail(batch, SOURCE_DEGRADED, "%llu processes beyond %d are counted, not read",
+                   (unsigned long long)scan->not_kept, PROCESSES_MAX);
+    }
+}
+
+static enum source_step
+process_poll(void *state, struct batch *batch)
+{
+    struct scan *scan = state;
+    scan->slice_ns = scan_now_ns(scan);
+    if (scan->phase == SCAN_START) {
+        start(scan, batch);
+    }
+    if ((scan->phase == SCAN_LIST && !list(scan, batch)) ||
+        (scan->phase == SCAN_READ && !read_all(scan, batch)) ||
+        (scan->phase == SCAN_COSTLY && !costly_step(scan, batch)) ||
+        (scan->phase == SCAN_THREADS && !threads_step(scan, batch))) {
+        return SOURCE_MORE;
+    }
+    judge(scan, batch);
+    rows_deliver(scan, batch);
+    scan->phase = SCAN_START;
+    return SOURCE_DONE;
+}
+
+/* How many descriptors may be kept, after asking for more than the usual 1,024 of a process. */
+static size_t
+raise_fd_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 0;
+    }
+    rlim_t wanted = FDS_KEPT_MAX + 2 * FDS_RESERVE;
+    if (limit.rlim_cur < wanted && limit.rlim_cur < limit.rlim_max) {
+        struct rlimit raised = {MIN(wanted, limit.rlim_max), limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+            limit = raised;
+        }
+    }
+    rlim_t room = limit.rlim_cur > FDS_RESERVE ? limit.rlim_cur - FDS_RESERVE : 0;
+    return (size_t)MIN(room, (rlim_t)FDS_KEPT_MAX);
+}
+
+static void
+process_close(void *state)
+{
+    struct scan *scan = state;
+    size_t at = 0;
+    uint64_t key;
+    struct process *process;
+    while ((process = map_next(&scan->by_pid, &at, &key)) != NULL) {
+        process_free(scan, process);
+    }
+    free_exited(scan);
+    map_done(&scan->by_pid);
+    free(scan->list);
+    users_free(scan->users);
+    close(scan->proc_fd);
+    free(scan);
+}
+
+static int
+process_open(const struct source_setup *setup, void **ret_state, char *why, size_t why_size)
+{
+    int fd = open(setup->roots->proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        int error = errno;
+        snprintf(why, why_size, "cannot open %s: %s", setup->roots->proc, strerror(error));
+        return -error;
+    }
+    struct scan *scan = calloc(1, sizeof(*scan));
+    struct users *users = users_new("/etc/passwd");
+    if (scan == NULL || users == NULL) {
+        free(scan);
+        users_free(users);
+        close(fd);
+        snprintf(why, why_size, "out of memory");
+        return -ENOMEM;
+    }
+    scan->setup = *setup;
+    scan->proc_fd = fd;
+    scan->users = users;
+    scan->ticks_per_second = MAX(sysconf(_SC_CLK_TCK), 1);
+    scan->page_bytes = sysconf(_SC_PAGESIZE);
+    scan->fds_max = raise_fd_limit();
+    map_init(&scan->by_pid, PROCESSES_MAX);
+    *ret_state = scan;
+    return 0;
+}
+
+static const struct table_def *const tables[] = {&process_table_def};
+
+const struct source source_proc_process = {
+    .name = "processes",
+    .text = "Processes and what they use, from /proc/PID.",
+    .metrics = process_metrics,
+    .metric_count = PROCESS_METRIC_COUNT,
+    .tables = tables,
+    .table_count = ARRAY_SIZE(tables),
+    .open = process_open,
+    .poll = process_poll,
+    .close = process_close,
+};

@@ -1,0 +1,181 @@
+/* The process table inside: the record kept of each process, and the parts that fill it.
+ *
+ * proc_process.c lists and reads, proc_process_costly.c reads what costs more than one file a process,
+ * proc_process_rows.c makes the table, proc_users.c names the owners. */
+#ifndef FLAMETOP_SOURCES_PROC_PROCESS_H
+#define FLAMETOP_SOURCES_PROC_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/hash.h"
+#include "flametop/core/batch.h"
+#include "flametop/core/source.h"
+#include "proc_pid_parse.h"
+
+#define PROCESSES_MAX 65536 /* more are counted, not read */
+#define PROCESS_NAME_BYTES 256 /* cleaned; kernel workers have up to 63 raw */
+#define PROCESS_COMMAND_BYTES 1024
+
+/* CPU time is counted in 10 ms: a rate over less than this says nothing. */
+#define RATE_WINDOW_NS (250 * NS_PER_MS)
+
+enum process_column {
+    PROCESS_PID,
+    PROCESS_PARENT_PID,
+    PROCESS_OWNER,
+    PROCESS_STATE,
+    PROCESS_CPU,
+    PROCESS_MEMORY,
+    PROCESS_DISK_READ,
+    PROCESS_DISK_WRITE,
+    PROCESS_THREADS,
+    PROCESS_AGE,
+    PROCESS_NAME,
+    PROCESS_COMMAND,
+    PROCESS_MEMORY_VIRTUAL,
+    PROCESS_NICE,
+    PROCESS_CPU_TIME,
+    PROCESS_CHILDREN_CPU,
+    PROCESS_FAULTS_MAJOR,
+    PROCESS_FAULTS_MINOR,
+    PROCESS_SWITCHES,
+    PROCESS_CGROUP,
+    PROCESS_WAIT_CHANNEL,
+    PROCESS_OOM_SCORE,
+    PROCESS_THREAD_NAME,
+    PROCESS_THREAD_CPU,
+    PROCESS_COLUMN_COUNT,
+};
+
+extern const struct table_def process_table_def;
+
+/* Up to four counters read together, and their rates since the reading before. */
+struct rates {
+    int64_t from_ns; /* 0: nothing read yet */
+    uint64_t from[4];
+    double per_second[4]; /* NaN: not known yet */
+};
+
+void rates_init(struct rates *rates);
+
+/* Takes in a reading; rates change once RATE_WINDOW_NS have passed since the one they are counted from. */
+void rates_step(struct rates *rates, const uint64_t *counters, size_t count, int64_t now_ns);
+
+/* What costs a file of its own. */
+enum cost { COST_IO = 1, COST_STATUS = 2, COST_CGROUP = 4, COST_WAIT_CHANNEL = 8, COST_OOM_SCORE = 16 };
+#define COST_ALL (COST_IO | COST_STATUS | COST_CGROUP | COST_WAIT_CHANNEL | COST_OOM_SCORE)
+
+enum { RATE_CPU, RATE_CHILDREN, RATE_MAJOR, RATE_MINOR }; /* of process.rates */
+enum { RATE_READ, RATE_WRITE };                           /* of process.io */
+
+struct process {
+    struct process *next_exited;
+    int64_t pid;
+    int fd;     /* kept /proc/PID/stat, or -1 */
+    bool known; /* stat was read at least once */
+    bool gone;
+    uint64_t listed_tick, looked_tick, candidate_tick, active_tick;
+    int64_t read_ns; /* of stat */
+
+    struct pid_stat stat; /* .name is not used: */
+    char name[PROCESS_NAME_BYTES];
+    struct rates rates;
+
+    int64_t command_ns; /* 0: never tried */
+    char *command;      /* owned; NULL: not readable, "": none */
+    bool uid_known;
+    uint32_t uid;
+
+    unsigned denied;   /* cost bits that answered with an error */
+    uint64_t denied_tick;
+    int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns; /* when read; 0: never */
+    struct rates io, switches;
+    bool io_active; /* the last readings differed */
+    char *cgroup;   /* short name, owned */
+    char wait_channel[48];
+    int64_t oom_score;
+
+    double thread_cpu; /* of the busiest thread */
+    int64_t thread_ns;
+    char thread_name[64];
+};
+
+/* Names of users, from /etc/passwd alone: a look-up by NSS could wait for the network. */
+struct users;
+struct users *users_new(const char *path);
+void users_free(struct users *users);
+
+/* The name, copied to the arena once a tick, or the number when there is none. */
+const char *users_name(struct users *users, uint32_t uid, struct arena *arena, uint64_t tick);
+
+/* The threads of the busiest processes. */
+#define WATCHES_MAX 8
+#define WATCH_THREADS_MAX 64
+
+struct watched_thread {
+    int64_t tid;
+    uint64_t start_ticks;
+    struct rates rates;
+    uint64_t tick;
+};
+
+struct watch {
+    int64_t pid; /* 0: free */
+    uint64_t start_ticks, tick;
+    size_t skip; /* threads passed over, when there are more than fit */
+    size_t count;
+    struct watched_thread threads[WATCH_THREADS_MAX];
+};
+
+enum scan_phase { SCAN_START, SCAN_LIST, SCAN_READ, SCAN_COSTLY, SCAN_THREADS };
+
+struct scan {
+    struct source_setup setup;
+    int proc_fd;
+    long ticks_per_second, page_bytes;
+    struct users *users;
+
+    uint64_t tick; /* counts polls from 1 */
+    enum scan_phase phase;
+    int64_t slice_ns; /* when this slice started */
+    size_t at;        /* in the phase's loop */
+
+    struct map by_pid;
+    struct process **list; /* as listed this tick; those found gone since have .gone */
+    size_t count, capacity;
+    struct process *exited; /* shown once more */
+    size_t exited_count;
+    uint64_t not_kept; /* processes beyond PROCESSES_MAX */
+
+    size_t fds_kept, fds_max;
+    int64_t first_boot_ns; /* when the first scan started: who was born later is seen from birth */
+    bool saw_init;
+    size_t denied;
+
+    size_t round_robin;
+    struct watch watches[WATCHES_MAX];
+};
+
+/* True when the slice's time is used up. */
+bool scan_late(const struct scan *scan);
+int64_t scan_now_ns(const struct scan *scan);
+
+/* CPU use, 1 = one core; NaN when not known. */
+double process_cpu(const struct scan *scan, const struct process *process);
+
+/* Reads the costly files, from scan->at on; false when the slice is used up. */
+void costly_start(struct scan *scan);
+bool costly_step(struct scan *scan, struct batch *batch);
+bool threads_step(struct scan *scan, struct batch *batch);
+
+/* The table and the counts by state. */
+void rows_deliver(struct scan *scan, struct batch *batch);
+
+enum { PROCESS_METRIC_PROCESSES, PROCESS_METRIC_THREADS, PROCESS_METRIC_COUNT };
+extern const struct metric process_metrics[PROCESS_METRIC_COUNT];
+
+#endif
