@@ -96,3 +96,23 @@ table_column(const struct table_def *def, const char *name)
     }
     return -1;
 }
+
+struct table *
+table_copy(struct arena *arena, const struct table *table)
+{
+    struct table *copy = table_new(arena, table->def, table->count);
+    if (copy == NULL || copy->capacity < table->count) {
+        return NULL;
+    }
+    size_t columns = table->def->column_count;
+    memcpy(copy->cells, table->cells, table->count * columns * sizeof(*copy->cells));
+    copy->count = table->count;
+    copy->total = table->total;
+    for (size_t i = 0; i < table->count * columns; i++) {
+        bool text = table->def->columns[i % columns].type == COLUMN_TEXT;
+        if (text && copy->cells[i].text != NULL) {
+            copy->cells[i].text = arena_text(arena, copy->cells[i].text, strlen(copy->cells[i].text));
+        }
+    }
+    return copy;
+}

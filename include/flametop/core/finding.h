@@ -30,4 +30,13 @@ struct finding {
 
 const char *level_name(enum level level);
 
+
+/* Findings as a table, which is how they are kept for going back in time. */
+struct table_def;
+struct table;
+struct arena;
+extern const struct table_def finding_table;
+struct table *findings_to_table(const struct finding *findings, size_t count, struct arena *arena);
+size_t findings_from_table(const struct table *table, struct finding *ret_findings, size_t max);
+
 #endif

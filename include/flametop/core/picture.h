@@ -15,6 +15,7 @@
 #include "flametop/core/chunk.h"
 #include "flametop/core/finding.h"
 #include "flametop/core/head.h"
+#include "flametop/core/keep.h"
 #include "flametop/core/metric.h"
 #include "flametop/core/table.h"
 
@@ -75,12 +76,21 @@ struct picture {
     const char *looked_at; /* what the diagnosis covered: "cpu, memory, disk, ..." */
     const char *not_looked_at; /* what it could not, and why; NULL: nothing */
 
-    struct kept *kept; /* tables of the past: engine/keep.h */
+    struct kept **kept; /* tables of the past: core/keep.h */
+    size_t kept_count;
     struct picture *base; /* of a picture of the past: what it was made from, held */
 };
 
 /* An empty picture with one reference. NULL when out of memory. */
 struct picture *picture_new(struct catalog *catalog, size_t arena_bytes_max);
+
+/* The picture of an earlier moment, out of the same history: the newest tick not later than mono_ns (the
+ * oldest there is when all are later). Pure: any thread. Findings of the past come from their kept table.
+ * NULL when out of memory. */
+struct picture *picture_at(struct picture *picture, int64_t mono_ns);
+
+/* The tick before or after the picture's moment (steps < 0 or > 0 ticks away), monotonic. */
+int64_t picture_step(const struct picture *picture, int steps);
 struct picture *picture_acquire(struct picture *picture);
 void picture_release(struct picture *picture);
 

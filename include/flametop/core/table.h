@@ -61,6 +61,9 @@ struct table *table_new(struct arena *arena, const struct table_def *def, size_t
 /* A new row, every cell unknown; NULL when the arena is full. */
 union cell *table_add(struct table *table, struct arena *arena);
 
+/* A copy with its texts in another arena; NULL when that is full. */
+struct table *table_copy(struct arena *arena, const struct table *table);
+
 union cell *table_row(const struct table *table, size_t row);
 bool cell_known(enum column_type type, union cell cell);
 

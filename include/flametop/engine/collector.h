@@ -11,6 +11,12 @@
 #include "flametop/core/picture.h"
 #include "flametop/core/source.h"
 
+/* Sees every batch as it is stored: a recorder. Engine thread. */
+struct collector_tap {
+    void *context;
+    void (*batch)(void *context, const char *source, const struct batch *batch);
+};
+
 struct collector_options {
     struct catalog *catalog;
     struct roots roots;
@@ -21,6 +27,7 @@ struct collector_options {
     size_t source_count;
     const struct analyzer *const *analyzers;
     size_t analyzer_count;
+    struct collector_tap tap; /* optional */
 };
 
 struct collector;
@@ -47,9 +54,5 @@ struct picture *collector_tick(struct collector *collector);
 
 /* A reading that the program makes of itself, delivered by the `self` source with the next tick. */
 void collector_report(struct collector *collector, const char *metric, const char *labels, double value);
-
-/* The picture of an earlier moment, out of the same history. Pure: may be called from any thread. NULL when out of
- * memory. */
-struct picture *picture_at(struct picture *picture, int64_t mono_ns);
 
 #endif

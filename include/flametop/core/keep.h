@@ -1,0 +1,35 @@
+/* Kept rows: the top rows of a table at each tick, so that tables too can be walked back.
+ *
+ * A row that stays among the top keeps its slot, so each (slot, column) is a slowly changing column of the
+ * same chunks that series use. Texts are indices into a dictionary that grows with the chunk list. */
+#ifndef FLAMETOP_CORE_KEEP_H
+#define FLAMETOP_CORE_KEEP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/core/table.h"
+
+/* The writer's side; engine thread only. */
+struct keep;
+struct keep *keep_new(const struct table_def *def);
+void keep_free(struct keep *keep);
+const struct table_def *keep_def(const struct keep *keep);
+void keep_add(struct keep *keep, const struct table *table, struct instant at);
+size_t keep_memory(const struct keep *keep); /* of sealed chunks */
+int64_t keep_oldest(const struct keep *keep); /* monotonic time of the oldest sealed chunk; INT64_MAX: none */
+void keep_drop_oldest(struct keep *keep);
+
+/* What one picture sees of it: counted, immutable. */
+struct kept;
+struct kept *keep_view(struct keep *keep); /* one reference; NULL when out of memory */
+void kept_release(struct kept *kept);
+struct kept *kept_acquire(struct kept *kept);
+const struct table_def *kept_def(const struct kept *kept);
+
+/* The table at the newest tick not later than mono_ns, in the arena; columns that are not kept are unknown.
+ * NULL when there is none. */
+struct table *kept_table_at(const struct kept *kept, int64_t mono_ns, struct arena *arena);
+
+#endif

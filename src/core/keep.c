@@ -1,0 +1,535 @@
+/* Kept rows. Invariant: a slot belongs to one key from the tick it was assigned until the key drops out;
+ * the key itself is a column of the slot, so a reader needs nothing but the chunks and the dictionary. */
+#include "flametop/core/keep.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/hash.h"
+#include "flametop/core/chunk.h"
+#include "flametop/core/picture.h"
+
+#define SLOTS_MAX 64
+#define TEXTS_MAX 4096
+#define TEXT_BYTES_MAX ((size_t)256 * 1024)
+#define TEXT_CUT 256
+
+/* Append-only texts: entries below the count a reader was given never change. */
+struct dictionary {
+    unsigned refs; /* atomic */
+    struct arena arena;
+    struct map by_hash;
+    size_t count;
+    const char *texts[TEXTS_MAX];
+};
+
+struct part {
+    struct chunk *chunk;
+    struct dictionary *dictionary;
+};
+
+struct kept {
+    unsigned refs; /* atomic */
+    const struct table_def *def;
+    size_t slots;
+    struct head *head;
+    size_t head_ticks;
+    struct dictionary *dictionary;
+    size_t part_count;
+    struct part parts[];
+};
+
+struct keep {
+    const struct table_def *def;
+    size_t slots, kept_columns, key_column;
+    struct layout *layout;
+    struct head *head;
+    size_t head_ticks;
+    struct dictionary *dictionary;
+    struct part *parts;
+    size_t part_count, part_capacity;
+    size_t memory;
+    double slot_key[SLOTS_MAX]; /* NaN: free */
+};
+
+static const struct metric slot_metric = {.name = "kept", .unit = "", .labels = "", .text = ""};
+static const struct series slot_series = {&slot_metric, "", 0};
+
+static struct dictionary *
+dictionary_new(void)
+{
+    struct dictionary *dictionary = calloc(1, sizeof(*dictionary));
+    if (dictionary != NULL) {
+        dictionary->refs = 1;
+        arena_init(&dictionary->arena, TEXT_BYTES_MAX);
+        map_init(&dictionary->by_hash, TEXTS_MAX);
+    }
+    return dictionary;
+}
+
+static struct dictionary *
+dictionary_acquire(struct dictionary *dictionary)
+{
+    __atomic_add_fetch(&dictionary->refs, 1, __ATOMIC_RELAXED);
+    return dictionary;
+}
+
+static void
+dictionary_release(struct dictionary *dictionary)
+{
+    if (dictionary != NULL && __atomic_sub_fetch(&dictionary->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        arena_done(&dictionary->arena);
+        map_done(&dictionary->by_hash);
+        free(dictionary);
+    }
+}
+
+/* The text's index, or NaN when the dictionary is full. */
+static double
+dictionary_index(struct dictionary *dictionary, const char *text)
+{
+    size_t n = strnlen(text, TEXT_CUT);
+    uint64_t key = hash_bytes(text, n);
+    void *found;
+    while ((found = map_get(&dictionary->by_hash, key)) != NULL) {
+        size_t index = (size_t)(uintptr_t)found - 1;
+        if (strlen(dictionary->texts[index]) == n && memcmp(dictionary->texts[index], text, n) == 0) {
+            return (double)index;
+        }
+        key++;
+    }
+    if (dictionary->count == TEXTS_MAX || dictionary->arena.bytes > TEXT_BYTES_MAX / 4 * 3) {
+        return NAN;
+    }
+    size_t index = dictionary->count++;
+    dictionary->texts[index] = arena_text(&dictionary->arena, text, n);
+    map_put(&dictionary->by_hash, key, (void *)(uintptr_t)(index + 1));
+    return (double)index;
+}
+
+static bool
+is_kept(const struct column *column)
+{
+    return (column->flags & (COLUMN_KEY | COLUMN_KEEP)) != 0;
+}
+
+struct keep *
+keep_new(const struct table_def *def)
+{
+    struct keep *keep = calloc(1, sizeof(*keep));
+    if (keep == NULL) {
+        return NULL;
+    }
+    keep->def = def;
+    size_t ranks = 0;
+    for (size_t c = 0; c < def->column_count; c++) {
+        ranks += (def->columns[c].flags & COLUMN_RANK) != 0;
+        keep->kept_columns += is_kept(&def->columns[c]);
+        if (def->columns[c].flags & COLUMN_KEY) {
+            keep->key_column = c;
+        }
+    }
+    keep->slots = MIN(def->kept_rows * ranks, (size_t)SLOTS_MAX);
+    for (size_t s = 0; s < keep->slots; s++) {
+        keep->slot_key[s] = NAN;
+    }
+    size_t count = keep->slots * keep->kept_columns;
+    const struct series **series = calloc(count + 1, sizeof(*series));
+    for (size_t i = 0; series != NULL && i < count; i++) {
+        series[i] = &slot_series;
+    }
+    keep->layout = series != NULL ? layout_new(series, count) : NULL;
+    free(series);
+    keep->dictionary = dictionary_new();
+    if (keep->layout == NULL || keep->dictionary == NULL) {
+        keep_free(keep);
+        return NULL;
+    }
+    return keep;
+}
+
+static void
+part_done(struct part *part)
+{
+    chunk_release(part->chunk);
+    dictionary_release(part->dictionary);
+}
+
+void
+keep_free(struct keep *keep)
+{
+    if (keep == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < keep->part_count; i++) {
+        part_done(&keep->parts[i]);
+    }
+    free(keep->parts);
+    head_release(keep->head);
+    layout_release(keep->layout);
+    dictionary_release(keep->dictionary);
+    free(keep);
+}
+
+static void
+seal(struct keep *keep)
+{
+    struct chunk *chunk = keep->head_ticks > 0 ? chunk_seal(keep->head, keep->head_ticks) : NULL;
+    head_release(keep->head);
+    keep->head = NULL;
+    keep->head_ticks = 0;
+    if (chunk == NULL) {
+        return;
+    }
+    if (keep->part_count == keep->part_capacity) {
+        size_t capacity = keep->part_capacity == 0 ? 16 : keep->part_capacity * 2;
+        struct part *parts = reallocarray(keep->parts, capacity, sizeof(*parts));
+        if (parts == NULL) {
+            chunk_release(chunk);
+            return;
+        }
+        keep->parts = parts;
+        keep->part_capacity = capacity;
+    }
+    keep->parts[keep->part_count++] = (struct part){chunk, dictionary_acquire(keep->dictionary)};
+    keep->memory += chunk_memory(chunk);
+    if (keep->dictionary->count > TEXTS_MAX / 2 ||
+        keep->dictionary->arena.bytes > TEXT_BYTES_MAX / 2) {
+        struct dictionary *fresh = dictionary_new();
+        if (fresh != NULL) {
+            keep->memory += keep->dictionary->arena.bytes;
+            dictionary_release(keep->dictionary);
+            keep->dictionary = fresh;
+            /* A slot keeps its text's index only within one dictionary: start all anew. */
+            for (size_t s = 0; s < keep->slots; s++) {
+                keep->slot_key[s] = NAN;
+            }
+        }
+    }
+}
+
+static double
+cell_as_double(struct keep *keep, enum column_type type, union cell cell)
+{
+    if (!cell_known(type, cell)) {
+        return NAN;
+    }
+    return type == COLUMN_REAL      ? cell.real
+           : type == COLUMN_INTEGER ? (double)cell.integer
+                                    : dictionary_index(keep->dictionary, cell.text);
+}
+
+/* Adds the row to the chosen ones if it is among the best `want` of them by this column. */
+static void
+offer(const struct table *table, size_t column, size_t row, size_t *best, size_t *count, size_t want)
+{
+    enum column_type type = table->def->columns[column].type;
+    union cell cell = table_row(table, row)[column];
+    bool positive = type == COLUMN_REAL ? cell.real > 0 : cell_known(type, cell) && cell.integer > 0;
+    if (!positive) {
+        return;
+    }
+    size_t at = *count;
+    while (at > 0 && cell_compare(type, table_row(table, best[at - 1])[column], cell) < 0) {
+        at--;
+    }
+    if (at == want) {
+        return;
+    }
+    size_t moved = MIN(*count, want - 1) - at;
+    memmove(&best[at + 1], &best[at], moved * sizeof(*best));
+    best[at] = row;
+    *count = MIN(*count + 1, want);
+}
+
+/* The rows to keep: the union of the best of each rank column. */
+static size_t
+choose(const struct keep *keep, const struct table *table, size_t chosen[SLOTS_MAX])
+{
+    size_t total = 0;
+    for (size_t c = 0; c < table->def->column_count; c++) {
+        if (!(table->def->columns[c].flags & COLUMN_RANK)) {
+            continue;
+        }
+        size_t best[SLOTS_MAX + 1], count = 0;
+        size_t want = MIN(table->def->kept_rows, keep->slots);
+        for (size_t row = 0; row < table->count; row++) {
+            offer(table, c, row, best, &count, want);
+        }
+        for (size_t i = 0; i < count && total < keep->slots; i++) {
+            bool there = false;
+            for (size_t j = 0; j < total; j++) {
+                there |= chosen[j] == best[i];
+            }
+            if (!there) {
+                chosen[total++] = best[i];
+            }
+        }
+    }
+    return total;
+}
+
+/* Slots of rows that are still there stay; the others are freed, then new rows take free ones. */
+static void
+assign(struct keep *keep, const double *keys, size_t count, size_t ret_slot[SLOTS_MAX])
+{
+    bool used[SLOTS_MAX] = {false};
+    for (size_t i = 0; i < count; i++) {
+        ret_slot[i] = SLOTS_MAX;
+        for (size_t s = 0; s < keep->slots; s++) {
+            if (keep->slot_key[s] == keys[i] && !used[s]) {
+                ret_slot[i] = s;
+                used[s] = true;
+                break;
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t s = 0; ret_slot[i] == SLOTS_MAX && s < keep->slots; s++) {
+            if (!used[s]) {
+                ret_slot[i] = s;
+                used[s] = true;
+                keep->slot_key[s] = keys[i];
+            }
+        }
+    }
+    for (size_t s = 0; s < keep->slots; s++) {
+        if (!used[s]) {
+            keep->slot_key[s] = NAN;
+        }
+    }
+}
+
+static bool
+ready(struct keep *keep, struct instant at)
+{
+    int64_t offset = at.wall_ns - at.mono_ns;
+    bool stepped = keep->head != NULL && llabs(offset - keep->head->wall_offset_ns) > NS_PER_S / 2;
+    if (keep->head_ticks == CHUNK_TICKS || stepped) {
+        seal(keep);
+    }
+    if (keep->head == NULL) {
+        keep->head = head_new(keep->layout, offset);
+    }
+    return keep->head != NULL;
+}
+
+void
+keep_add(struct keep *keep, const struct table *table, struct instant at)
+{
+    if (!ready(keep, at)) {
+        return;
+    }
+    size_t chosen[SLOTS_MAX], slot[SLOTS_MAX];
+    double keys[SLOTS_MAX];
+    size_t count = choose(keep, table, chosen);
+    enum column_type key_type = keep->def->columns[keep->key_column].type;
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = cell_as_double(keep, key_type, table_row(table, chosen[i])[keep->key_column]);
+    }
+    assign(keep, keys, count, slot);
+
+    struct head *head = keep->head;
+    size_t tick = keep->head_ticks;
+    for (size_t i = 0; i < keep->layout->count; i++) {
+        head->values[i * CHUNK_TICKS + tick] = NAN;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (slot[i] == SLOTS_MAX) {
+            continue;
+        }
+        const union cell *row = table_row(table, chosen[i]);
+        size_t column = slot[i] * keep->kept_columns;
+        for (size_t c = 0; c < keep->def->column_count; c++) {
+            if (is_kept(&keep->def->columns[c])) {
+                head->values[column * CHUNK_TICKS + tick] =
+                    cell_as_double(keep, keep->def->columns[c].type, row[c]);
+                column++;
+            }
+        }
+    }
+    head->mono_ns[tick] = at.mono_ns;
+    keep->head_ticks = tick + 1;
+}
+
+const struct table_def *
+keep_def(const struct keep *keep)
+{
+    return keep->def;
+}
+
+size_t
+keep_memory(const struct keep *keep)
+{
+    return keep->memory;
+}
+
+int64_t
+keep_oldest(const struct keep *keep)
+{
+    return keep->part_count > 0 ? keep->parts[0].chunk->first_ns : INT64_MAX;
+}
+
+void
+keep_drop_oldest(struct keep *keep)
+{
+    if (keep->part_count == 0) {
+        return;
+    }
+    struct part *oldest = &keep->parts[0];
+    keep->memory -= chunk_memory(oldest->chunk);
+    bool last_of_dictionary = keep->part_count > 1 ? keep->parts[1].dictionary != oldest->dictionary
+                                                   : keep->dictionary != oldest->dictionary;
+    if (last_of_dictionary) {
+        keep->memory -= oldest->dictionary->arena.bytes;
+    }
+    part_done(oldest);
+    keep->part_count--;
+    memmove(&keep->parts[0], &keep->parts[1], keep->part_count * sizeof(keep->parts[0]));
+}
+
+struct kept *
+keep_view(struct keep *keep)
+{
+    struct kept *kept = malloc(sizeof(*kept) + keep->part_count * sizeof(kept->parts[0]));
+    if (kept == NULL) {
+        return NULL;
+    }
+    *kept = (struct kept){.refs = 1,
+                          .def = keep->def,
+                          .slots = keep->slots,
+                          .head = keep->head != NULL ? head_acquire(keep->head) : NULL,
+                          .head_ticks = keep->head_ticks,
+                          .dictionary = dictionary_acquire(keep->dictionary),
+                          .part_count = keep->part_count};
+    for (size_t i = 0; i < keep->part_count; i++) {
+        kept->parts[i] = (struct part){chunk_acquire(keep->parts[i].chunk),
+                                       dictionary_acquire(keep->parts[i].dictionary)};
+    }
+    return kept;
+}
+
+struct kept *
+kept_acquire(struct kept *kept)
+{
+    __atomic_add_fetch(&kept->refs, 1, __ATOMIC_RELAXED);
+    return kept;
+}
+
+void
+kept_release(struct kept *kept)
+{
+    if (kept == NULL || __atomic_sub_fetch(&kept->refs, 1, __ATOMIC_ACQ_REL) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < kept->part_count; i++) {
+        part_done(&kept->parts[i]);
+    }
+    head_release(kept->head);
+    dictionary_release(kept->dictionary);
+    free(kept);
+}
+
+const struct table_def *
+kept_def(const struct kept *kept)
+{
+    return kept->def;
+}
+
+/* All columns of one tick, out of the head or a chunk. */
+static bool
+read_tick(const struct kept *kept, int64_t mono_ns, double *ret_values, size_t count,
+          const struct dictionary **ret_dictionary)
+{
+    for (size_t tick = kept->head_ticks; tick-- > 0;) {
+        if (kept->head->mono_ns[tick] <= mono_ns) {
+            for (size_t i = 0; i < count; i++) {
+                ret_values[i] = kept->head->values[i * CHUNK_TICKS + tick];
+            }
+            *ret_dictionary = kept->dictionary;
+            return true;
+        }
+    }
+    for (size_t p = kept->part_count; p-- > 0;) {
+        const struct chunk *chunk = kept->parts[p].chunk;
+        if (chunk->first_ns > mono_ns) {
+            continue;
+        }
+        int64_t times[CHUNK_TICKS];
+        double values[CHUNK_TICKS];
+        if (!chunk_times(chunk, times)) {
+            return false;
+        }
+        size_t tick = chunk->ticks - 1;
+        while (tick > 0 && times[tick] > mono_ns) {
+            tick--;
+        }
+        for (size_t i = 0; i < count; i++) {
+            ret_values[i] = chunk_column(chunk, i, values) ? values[tick] : NAN;
+        }
+        *ret_dictionary = kept->parts[p].dictionary;
+        return true;
+    }
+    return false;
+}
+
+static union cell
+cell_from_double(enum column_type type, double value, const struct dictionary *dictionary,
+                 struct arena *arena)
+{
+    union cell cell;
+    bool known = !isnan(value);
+    switch (type) {
+    case COLUMN_REAL:
+        cell.real = value;
+        break;
+    case COLUMN_INTEGER:
+        cell.integer = known && fabs(value) < 9e18 ? (int64_t)value : CELL_UNKNOWN;
+        break;
+    case COLUMN_TEXT:
+    default:
+        cell.text = known && value >= 0 && value < (double)TEXTS_MAX
+                        ? dictionary->texts[(size_t)value]
+                        : NULL;
+        cell.text = cell.text != NULL ? arena_text(arena, cell.text, strlen(cell.text)) : NULL;
+        break;
+    }
+    return cell;
+}
+
+struct table *
+kept_table_at(const struct kept *kept, int64_t mono_ns, struct arena *arena)
+{
+    size_t kept_columns = 0;
+    for (size_t c = 0; c < kept->def->column_count; c++) {
+        kept_columns += is_kept(&kept->def->columns[c]);
+    }
+    size_t count = kept->slots * kept_columns;
+    double *values = calloc(count + 1, sizeof(*values));
+    const struct dictionary *dictionary;
+    if (values == NULL || !read_tick(kept, mono_ns, values, count, &dictionary)) {
+        free(values);
+        return NULL;
+    }
+    struct table *table = table_new(arena, kept->def, kept->slots);
+    for (size_t s = 0; table != NULL && s < kept->slots; s++) {
+        const double *slot = values + s * kept_columns;
+        bool any = false;
+        for (size_t i = 0; i < kept_columns; i++) {
+            any |= !isnan(slot[i]);
+        }
+        union cell *row = any ? table_add(table, arena) : NULL;
+        for (size_t c = 0; row != NULL && c < kept->def->column_count; c++) {
+            if (is_kept(&kept->def->columns[c])) {
+                row[c] = cell_from_double(kept->def->columns[c].type, *slot++, dictionary, arena);
+            }
+        }
+    }
+    if (table != NULL) {
+        table->total = table->count;
+    }
+    free(values);
+    return table;
+}

@@ -1,0 +1,503 @@
+/* The collector. One tick: every source that is due fills its batch, batches go to their stores, and a picture is
+ * made of what the stores then hold. */
+#include "flametop/engine/collector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "flametop/base/file.h"
+#include "flametop/base/log.h"
+#include "flametop/core/host.h"
+#include "flametop/core/query.h"
+#include "self.h"
+#include "store.h"
+
+#define SOURCES_MAX 64
+#define PICTURE_BYTES_MAX ((size_t)256 << 20)
+#define STEP_NS (5 * NS_PER_MS)
+#define SELF_MEMORY_EVERY 10
+
+struct feed {
+    const struct source *source;
+    void *state;
+    bool open;
+    char why_closed[160];
+    struct batch batch;
+    struct store store;
+    bool polled; /* in this tick */
+    int64_t cpu_ns, cpu_total_ns, started_ns, duration_ns;
+    uint64_t samples;
+};
+
+struct collector {
+    struct collector_options options;
+    struct interest interest;
+    struct source_setup setup;
+    struct feed feeds[SOURCES_MAX];
+    size_t feed_count;
+    struct feed *self;
+    void *analyzer_states[16];
+    struct keep *finding_keep;
+    struct arena host_arena;
+    struct host host;
+    int64_t host_boot_ns;
+    struct query *core_limit, *memory_limit;
+
+    uint64_t tick;
+    size_t next; /* feed to poll */
+    struct picture *making, *last;
+    struct instant began;
+    uint64_t ticks_missed;
+};
+
+static void
+open_feed(struct collector *collector, const struct source *source)
+{
+    if (collector->feed_count == SOURCES_MAX) {
+        return;
+    }
+    struct feed *feed = &collector->feeds[collector->feed_count++];
+    feed->source = source;
+    catalog_add(collector->options.catalog, source->metrics, source->metric_count);
+    batch_init(&feed->batch, collector->options.catalog);
+    store_init(&feed->store);
+    int error = source->open(&collector->setup, &feed->state, feed->why_closed, sizeof(feed->why_closed));
+    feed->open = error == 0;
+    if (error != 0) {
+        log_info("source %s is not here: %s", source->name,
+                 feed->why_closed[0] != 0 ? feed->why_closed : strerror(-error));
+    }
+}
+
+static struct query *
+optional_query(struct catalog *catalog, const char *metric)
+{
+    char why[160];
+    return catalog_metric(catalog, metric) != NULL ? query_new(catalog, metric, NULL, why, sizeof(why))
+                                                   : NULL;
+}
+
+struct collector *
+collector_new(const struct collector_options *options)
+{
+    struct collector *collector = calloc(1, sizeof(*collector));
+    if (collector == NULL) {
+        return NULL;
+    }
+    collector->options = *options;
+    collector->interest.process_sort = -1;
+    collector->setup = (struct source_setup){.roots = &collector->options.roots,
+                                             .clock = &collector->options.clock,
+                                             .interest = &collector->interest,
+                                             .interval_ns = options->interval_ns};
+    for (size_t i = 0; i < options->source_count; i++) {
+        open_feed(collector, options->sources[i]);
+    }
+    open_feed(collector, &source_self);
+    collector->self = &collector->feeds[collector->feed_count - 1];
+    for (size_t i = 0; i < options->analyzer_count && i < ARRAY_SIZE(collector->analyzer_states); i++) {
+        collector->analyzer_states[i] = options->analyzers[i]->open(options->catalog);
+    }
+    collector->finding_keep = keep_new(&finding_table);
+    arena_init(&collector->host_arena, (size_t)64 * 1024);
+    collector->host = (struct host){.name = "", .system = "", .kernel = "", .virtualization = ""};
+    host_read(&collector->host, &collector->options.roots, &collector->host_arena);
+    collector->host_boot_ns = clock_now(&options->clock).boot_ns;
+    collector->core_limit = optional_query(options->catalog, "container.cpu.limit");
+    collector->memory_limit = optional_query(options->catalog, "container.memory.limit");
+    return collector;
+}
+
+void
+collector_free(struct collector *collector)
+{
+    if (collector == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        struct feed *feed = &collector->feeds[i];
+        if (feed->open) {
+            feed->source->close(feed->state);
+        }
+        batch_done(&feed->batch);
+        store_done(&feed->store);
+    }
+    for (size_t i = 0; i < collector->options.analyzer_count; i++) {
+        collector->options.analyzers[i]->close(collector->analyzer_states[i]);
+    }
+    keep_free(collector->finding_keep);
+    query_free(collector->core_limit);
+    query_free(collector->memory_limit);
+    picture_release(collector->making);
+    picture_release(collector->last);
+    arena_done(&collector->host_arena);
+    free(collector);
+}
+
+void
+collector_set_interest(struct collector *collector, const struct interest *interest)
+{
+    collector->interest = *interest;
+}
+
+void
+collector_set_interval(struct collector *collector, int64_t interval_ns)
+{
+    collector->options.interval_ns = interval_ns;
+    collector->setup.interval_ns = interval_ns;
+}
+
+void
+collector_begin(struct collector *collector)
+{
+    collector->began = clock_now(&collector->options.clock);
+    collector->making = picture_new(collector->options.catalog, PICTURE_BYTES_MAX);
+    collector->next = 0;
+    collector->tick++;
+}
+
+static bool
+is_due(const struct collector *collector, const struct feed *feed)
+{
+    unsigned every = feed->source->every;
+    return feed->open && (every <= 1 || (collector->tick - 1) % every == 0 || collector->tick == 2);
+}
+
+/* Counts what a finished batch brought and hands it on. */
+static void
+deliver(struct collector *collector, struct feed *feed)
+{
+    uint64_t known = 0;
+    for (size_t i = 0; i < feed->batch.column_count; i++) {
+        known += !isnan(feed->batch.values[i]);
+    }
+    feed->samples += known;
+    feed->duration_ns = clock_mono_ns() - feed->started_ns;
+    feed->cpu_total_ns += feed->cpu_ns;
+    store_add(&feed->store, &feed->batch);
+    if (collector->options.tap.batch != NULL) {
+        collector->options.tap.batch(collector->options.tap.context, feed->source->name, &feed->batch);
+    }
+}
+
+/* One call of a source's poll. */
+static void
+poll_feed(struct collector *collector, struct feed *feed)
+{
+    if (!feed->polled) {
+        feed->polled = true;
+        feed->cpu_ns = 0;
+        feed->started_ns = clock_mono_ns();
+        batch_begin(&feed->batch, clock_now(&collector->options.clock), &collector->making->arena);
+    }
+    int64_t cpu = clock_thread_cpu_ns();
+    enum source_step step = feed->source->poll(feed->state, &feed->batch);
+    feed->cpu_ns += clock_thread_cpu_ns() - cpu;
+    if (step == SOURCE_DONE) {
+        deliver(collector, feed);
+        collector->next++;
+    }
+}
+
+bool
+collector_step(struct collector *collector)
+{
+    if (collector->making == NULL) {
+        return true;
+    }
+    int64_t deadline = clock_mono_ns() + STEP_NS;
+    while (collector->next < collector->feed_count) {
+        struct feed *feed = &collector->feeds[collector->next];
+        if (feed == collector->self) {
+            break;
+        }
+        if (!is_due(collector, feed)) {
+            feed->polled = false;
+            collector->next++;
+            continue;
+        }
+        poll_feed(collector, feed);
+        if (collector->next < collector->feed_count && !collector->feeds[collector->next].polled) {
+            continue;
+        }
+        if (clock_mono_ns() >= deadline) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t
+history_memory(const struct collector *collector, int64_t *ret_oldest, struct feed **ret_feed)
+{
+    size_t memory = keep_memory(collector->finding_keep);
+    *ret_oldest = keep_oldest(collector->finding_keep);
+    *ret_feed = NULL;
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        struct feed *feed = (struct feed *)&collector->feeds[i];
+        memory += store_memory(&feed->store);
+        if (store_oldest(&feed->store) < *ret_oldest) {
+            *ret_oldest = store_oldest(&feed->store);
+            *ret_feed = feed;
+        }
+    }
+    return memory;
+}
+
+/* The oldest history goes first, whoever's it is. Answers what is left. */
+static size_t
+bound_history(struct collector *collector, int64_t *ret_oldest)
+{
+    struct feed *feed;
+    size_t memory;
+    while ((memory = history_memory(collector, ret_oldest, &feed)) > collector->options.history_bytes &&
+           *ret_oldest != INT64_MAX) {
+        if (feed != NULL) {
+            store_drop_oldest(&feed->store);
+        } else {
+            keep_drop_oldest(collector->finding_keep);
+        }
+    }
+    return memory;
+}
+
+static void
+self_put(struct collector *collector, enum self_metric which, const char *labels, double value)
+{
+    batch_put(&collector->self->batch, self_metric(which), labels, value);
+}
+
+static double
+resident_bytes(void)
+{
+    char text[128];
+    ssize_t n = file_read_at(AT_FDCWD, "/proc/self/statm", text, sizeof(text));
+    struct str rest = {text, n > 0 ? (size_t)n : 0};
+    uint64_t size, resident;
+    return str_u64(&rest, &size) && str_u64(&rest, &resident)
+               ? (double)resident * (double)sysconf(_SC_PAGESIZE)
+               : NAN;
+}
+
+static void
+collect_self(struct collector *collector)
+{
+    struct feed *self = collector->self;
+    /* Reports came in since the last tick: they are in the batch already, only the rest is added. */
+    self->batch.at = clock_now(&collector->options.clock);
+    self->started_ns = clock_mono_ns();
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    self_put(collector, SELF_CPU_TIME, "",
+             (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    if (collector->tick % SELF_MEMORY_EVERY <= 1) {
+        self_put(collector, SELF_MEMORY, "", resident_bytes());
+    }
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        struct feed *feed = &collector->feeds[i];
+        char labels[80] = "";
+        labels_add(labels, sizeof(labels), "source", str_from(feed->source->name));
+        if (feed == self || !feed->polled) {
+            continue;
+        }
+        self_put(collector, SELF_SAMPLES, labels, (double)feed->samples);
+        self_put(collector, SELF_DURATION, labels, (double)feed->duration_ns / 1e9);
+        self_put(collector, SELF_SOURCE_CPU, labels, (double)feed->cpu_total_ns / 1e9);
+        self_put(collector, SELF_ERRORS, labels, (double)feed->batch.errors);
+        self_put(collector, SELF_REJECTED, labels, (double)feed->batch.rejected);
+        self_put(collector, SELF_DROPPED, labels, (double)feed->batch.dropped);
+    }
+    int64_t oldest;
+    size_t memory = bound_history(collector, &oldest);
+    self_put(collector, SELF_TICKS_MISSED, "", (double)collector->ticks_missed);
+    self_put(collector, SELF_SERIES, "", (double)catalog_series_count(collector->options.catalog));
+    self_put(collector, SELF_HISTORY_BYTES, "", (double)memory);
+    if (oldest != INT64_MAX) {
+        self_put(collector, SELF_HISTORY_REACH, "", (double)(self->batch.at.mono_ns - oldest) / 1e9);
+    }
+    self->polled = true;
+    deliver(collector, self);
+    batch_begin(&self->batch, self->batch.at, NULL);
+}
+
+void
+collector_report(struct collector *collector, const char *name, const char *labels, double value)
+{
+    const struct metric *metric = self_report_metric(name);
+    if (metric != NULL) {
+        batch_put(&collector->self->batch, metric, labels, value);
+    }
+}
+
+static void
+add_tables(struct picture *picture, struct table *const *tables, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        picture->tables[picture->table_count++] = tables[i];
+    }
+}
+
+/* A source that was not due keeps showing the tables it delivered last. */
+static void
+carry_tables(struct collector *collector, struct picture *picture, const struct feed *feed)
+{
+    for (size_t t = 0; collector->last != NULL && t < feed->source->table_count; t++) {
+        const struct table *older = picture_table(collector->last, feed->source->tables[t]->name);
+        struct table *copy = older != NULL ? table_copy(&picture->arena, older) : NULL;
+        if (copy != NULL) {
+            picture->tables[picture->table_count++] = copy;
+        }
+    }
+}
+
+static bool
+fill_tracks(struct collector *collector, struct picture *picture)
+{
+    picture->tracks = arena_news(&picture->arena, struct track, collector->feed_count);
+    picture->tables =
+        arena_news(&picture->arena, struct table *, collector->feed_count * BATCH_TABLES_MAX);
+    if (picture->tracks == NULL || picture->tables == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        struct feed *feed = &collector->feeds[i];
+        struct track *track = &picture->tracks[picture->track_count++];
+        *track = (struct track){.name = feed->source->name,
+                                .text = feed->source->text,
+                                .state = feed->open ? feed->batch.state : SOURCE_FAILED,
+                                .mono_ns = feed->batch.at.mono_ns,
+                                .cpu_ns = feed->cpu_ns,
+                                .duration_ns = feed->duration_ns,
+                                .samples = feed->samples,
+                                .errors = feed->batch.errors,
+                                .rejected = feed->batch.rejected,
+                                .dropped = feed->batch.dropped};
+        const char *why = feed->open ? feed->batch.why : feed->why_closed;
+        track->why = arena_text(&picture->arena, why, strlen(why));
+        store_view(&feed->store, track);
+        if (feed->polled && feed != collector->self) {
+            add_tables(picture, feed->batch.tables, feed->batch.table_count);
+        } else {
+            carry_tables(collector, picture, feed);
+        }
+    }
+    return true;
+}
+
+static void
+fill_kept(struct collector *collector, struct picture *picture)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        count += collector->feeds[i].store.keep_count;
+    }
+    picture->kept = arena_news(&picture->arena, struct kept *, count);
+    for (size_t i = 0; picture->kept != NULL && i < collector->feed_count; i++) {
+        struct store *store = &collector->feeds[i].store;
+        for (size_t k = 0; k < store->keep_count; k++) {
+            struct kept *kept = keep_view(store->keeps[k]);
+            if (kept != NULL) {
+                picture->kept[picture->kept_count++] = kept;
+            }
+        }
+    }
+    struct kept *findings = picture->kept != NULL ? keep_view(collector->finding_keep) : NULL;
+    if (findings != NULL) {
+        picture->kept[picture->kept_count++] = findings;
+    }
+}
+
+static void
+fill_host(struct collector *collector, struct picture *picture)
+{
+    picture->host = collector->host;
+    struct host *host = &picture->host;
+    host->name = arena_text(&picture->arena, host->name, strlen(host->name));
+    host->system = arena_text(&picture->arena, host->system, strlen(host->system));
+    host->kernel = arena_text(&picture->arena, host->kernel, strlen(host->kernel));
+    host->virtualization =
+        arena_text(&picture->arena, host->virtualization, strlen(host->virtualization));
+    host->uptime_s += (double)(collector->began.boot_ns - collector->host_boot_ns) / 1e9;
+    double cores = collector->core_limit != NULL ? query_now(collector->core_limit, picture) : NAN;
+    double memory = collector->memory_limit != NULL ? query_now(collector->memory_limit, picture) : NAN;
+    host->core_limit = isnan(cores) ? 0 : cores;
+    host->memory_limit = isnan(memory) ? 0 : memory;
+}
+
+static int
+worst_first(const void *a, const void *b)
+{
+    const struct finding *x = a, *y = b;
+    int order = (y->impact > x->impact) - (y->impact < x->impact);
+    return order != 0 ? order : strcmp(x->id, y->id);
+}
+
+static void
+analyze(struct collector *collector, struct picture *picture)
+{
+    struct findings findings = {.arena = &picture->arena, .looked_at = ""};
+    for (size_t i = 0; i < collector->options.analyzer_count; i++) {
+        collector->options.analyzers[i]->run(collector->analyzer_states[i], picture, &findings);
+    }
+    picture->findings = arena_news(&picture->arena, struct finding, findings.count);
+    if (picture->findings != NULL) {
+        memcpy(picture->findings, findings.list, findings.count * sizeof(findings.list[0]));
+        picture->finding_count = findings.count;
+        qsort(picture->findings, picture->finding_count, sizeof(picture->findings[0]), worst_first);
+    }
+    picture->looked_at = findings.looked_at;
+    picture->not_looked_at = findings.not_looked_at;
+    struct table *table =
+        findings_to_table(picture->findings, picture->finding_count, &picture->arena);
+    if (table != NULL) {
+        keep_add(collector->finding_keep, table,
+                 (struct instant){.mono_ns = picture->mono_ns, .wall_ns = picture->wall_ns});
+    }
+}
+
+struct picture *
+collector_finish(struct collector *collector, uint64_t missed)
+{
+    struct picture *picture = collector->making;
+    collector->making = NULL;
+    if (picture == NULL) {
+        return NULL;
+    }
+    collector->ticks_missed += missed;
+    collect_self(collector);
+    struct instant now = clock_now(&collector->options.clock);
+    picture->number = collector->tick;
+    picture->mono_ns = now.mono_ns;
+    picture->wall_ns = now.wall_ns;
+    picture->interval_ns = collector->options.interval_ns;
+    picture->ticks_missed = collector->ticks_missed;
+    if (!fill_tracks(collector, picture)) {
+        picture_release(picture);
+        return NULL;
+    }
+    fill_host(collector, picture);
+    analyze(collector, picture);
+    fill_kept(collector, picture);
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        collector->feeds[i].polled = false;
+    }
+    picture_release(collector->last);
+    collector->last = picture_acquire(picture);
+    return picture;
+}
+
+struct picture *
+collector_tick(struct collector *collector)
+{
+    collector_begin(collector);
+    while (!collector_step(collector)) {
+    }
+    return collector_finish(collector, 0);
+}

@@ -1,0 +1,250 @@
+/* The engine thread. Ticks are due at fixed monotonic times; a tick that comes late does not move the next, and
+ * one that is missed whole is counted. The second tick comes early, so that rates are there within 0.3 s. */
+#include "flametop/engine/engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/log.h"
+#include "flametop/engine/queue.h"
+#include "flametop/engine/slot.h"
+
+#define SECOND_TICK_NS (300 * NS_PER_MS)
+
+struct engine {
+    struct collector *collector;
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_idle_t stepper; /* runs while a tick is being collected */
+    uv_async_t wake;
+    struct slot slot;
+    struct queue queue;
+    int event_fd;
+    int64_t interval_ns;
+    int64_t due_ns;
+    uint64_t ticks;
+    bool collecting;
+};
+
+static void schedule(struct engine *engine);
+
+static void
+publish(struct engine *engine, struct picture *picture)
+{
+    if (picture == NULL) {
+        log_error("no memory for a picture");
+        return;
+    }
+    slot_put(&engine->slot, picture);
+    uint64_t one = 1;
+    if (write(engine->event_fd, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+        log_error("cannot wake the screen: %s", strerror(errno));
+    }
+}
+
+/* When the next tick is due, and how many were missed on the way. */
+static uint64_t
+advance(struct engine *engine)
+{
+    if (engine->ticks++ == 0) {
+        engine->due_ns += MIN(SECOND_TICK_NS, engine->interval_ns);
+        return 0;
+    }
+    engine->due_ns += engine->interval_ns;
+    int64_t late = clock_mono_ns() - engine->due_ns;
+    if (late < 0) {
+        return 0;
+    }
+    int64_t missed = late / engine->interval_ns + 1;
+    engine->due_ns += missed * engine->interval_ns;
+    return (uint64_t)missed;
+}
+
+static void
+on_step(uv_idle_t *handle)
+{
+    struct engine *engine = handle->data;
+    if (!collector_step(engine->collector)) {
+        return;
+    }
+    uv_idle_stop(handle);
+    engine->collecting = false;
+    uint64_t missed = advance(engine);
+    publish(engine, collector_finish(engine->collector, missed));
+    schedule(engine);
+}
+
+static void
+on_due(uv_timer_t *timer)
+{
+    struct engine *engine = timer->data;
+    if (engine->collecting) {
+        return;
+    }
+    engine->collecting = true;
+    collector_begin(engine->collector);
+    uv_idle_start(&engine->stepper, on_step);
+}
+
+static void
+schedule(struct engine *engine)
+{
+    uv_update_time(&engine->loop);
+    int64_t wait_ns = MAX(engine->due_ns - clock_mono_ns(), INT64_C(0));
+    uv_timer_start(&engine->timer, on_due, (uint64_t)((wait_ns + NS_PER_MS - 1) / NS_PER_MS), 0);
+}
+
+static void
+change_interval(struct engine *engine, int64_t interval_ns)
+{
+    engine->interval_ns = CLAMP(interval_ns, INTERVAL_NS_MIN, INTERVAL_NS_MAX);
+    collector_set_interval(engine->collector, engine->interval_ns);
+    engine->due_ns = clock_mono_ns() + engine->interval_ns;
+    if (!engine->collecting) {
+        schedule(engine);
+    }
+}
+
+static void
+close_all(struct engine *engine)
+{
+    uv_close((uv_handle_t *)&engine->timer, NULL);
+    uv_close((uv_handle_t *)&engine->stepper, NULL);
+    uv_close((uv_handle_t *)&engine->wake, NULL);
+}
+
+static void
+on_wake(uv_async_t *handle)
+{
+    struct engine *engine = handle->data;
+    struct message message;
+    while (queue_pop(&engine->queue, &message)) {
+        switch (message.type) {
+        case MESSAGE_INTEREST:
+            collector_set_interest(engine->collector, &message.interest);
+            break;
+        case MESSAGE_INTERVAL:
+            change_interval(engine, message.interval_ns);
+            break;
+        case MESSAGE_REPORT:
+            collector_report(engine->collector, message.report.metric, message.report.labels,
+                             message.report.value);
+            break;
+        case MESSAGE_TICK_NOW:
+            on_due(&engine->timer);
+            break;
+        case MESSAGE_STOP:
+            close_all(engine);
+            return;
+        }
+    }
+}
+
+static void *
+run(void *argument)
+{
+    struct engine *engine = argument;
+    pthread_setname_np(pthread_self(), "engine");
+    uv_run(&engine->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* The thread inherits a mask with every signal blocked: signals are main's business. */
+static int
+start_thread(struct engine *engine)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&engine->thread, NULL, run, engine);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+static void
+engine_free(struct engine *engine)
+{
+    uv_loop_close(&engine->loop);
+    slot_done(&engine->slot);
+    queue_done(&engine->queue);
+    if (engine->event_fd >= 0) {
+        close(engine->event_fd);
+    }
+    collector_free(engine->collector);
+    free(engine);
+}
+
+struct engine *
+engine_start(struct collector *collector, int64_t interval_ns, char *why, size_t why_size)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    if (engine == NULL) {
+        snprintf(why, why_size, "no memory for the engine");
+        return NULL;
+    }
+    engine->collector = collector;
+    engine->interval_ns = CLAMP(interval_ns, INTERVAL_NS_MIN, INTERVAL_NS_MAX);
+    slot_init(&engine->slot);
+    queue_init(&engine->queue);
+    engine->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    uv_loop_init(&engine->loop);
+    uv_timer_init(&engine->loop, &engine->timer);
+    uv_idle_init(&engine->loop, &engine->stepper);
+    uv_async_init(&engine->loop, &engine->wake, on_wake);
+    engine->timer.data = engine->stepper.data = engine->wake.data = engine;
+    engine->due_ns = clock_mono_ns();
+    schedule(engine);
+    int error = engine->event_fd < 0 ? errno : start_thread(engine);
+    if (error != 0) {
+        snprintf(why, why_size, "the engine thread does not start: %s", strerror(error));
+        close_all(engine);
+        uv_run(&engine->loop, UV_RUN_DEFAULT);
+        engine->collector = NULL; /* stays the caller's */
+        engine_free(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+void
+engine_stop(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    struct message stop = {.type = MESSAGE_STOP};
+    while (!engine_send(engine, &stop)) {
+        usleep(1000); /* the queue is full: the thread is emptying it */
+    }
+    pthread_join(engine->thread, NULL);
+    engine_free(engine);
+}
+
+int
+engine_fd(const struct engine *engine)
+{
+    return engine->event_fd;
+}
+
+struct picture *
+engine_latest(struct engine *engine)
+{
+    return slot_get(&engine->slot);
+}
+
+bool
+engine_send(struct engine *engine, const struct message *message)
+{
+    bool sent = queue_push(&engine->queue, message);
+    uv_async_send(&engine->wake);
+    return sent;
+}

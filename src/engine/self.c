@@ -1,0 +1,104 @@
+/* The program's own metrics. */
+#include "self.h"
+
+#include <string.h>
+
+#include "flametop/base/macros.h"
+
+#define OWN(id, metric_name, metric_unit, label_keys, metric_kind, which_is_better, sentence) \
+    [id] = {.name = metric_name,                                                              \
+            .unit = metric_unit,                                                              \
+            .labels = label_keys,                                                             \
+            .kind = metric_kind,                                                              \
+            .better = which_is_better,                                                        \
+            .text = sentence}
+
+static const struct metric metrics[] = {
+    OWN(SELF_CPU_TIME, "flametop.cpu.time", "s", "", METRIC_COUNTER, BETTER_LOWER,
+        "CPU time used by flametop itself; its rate is the share of one core."),
+    OWN(SELF_MEMORY, "flametop.memory.usage", "By", "", METRIC_GAUGE, BETTER_LOWER,
+        "Resident memory of flametop itself, shared libraries included."),
+    OWN(SELF_SAMPLES, "flametop.source.samples", "{sample}", "source", METRIC_COUNTER, BETTER_NEITHER,
+        "Values a source has delivered."),
+    OWN(SELF_DURATION, "flametop.source.duration", "s", "source", METRIC_GAUGE, BETTER_LOWER,
+        "How long a source's last collection took."),
+    OWN(SELF_SOURCE_CPU, "flametop.source.cpu.time", "s", "source", METRIC_COUNTER, BETTER_LOWER,
+        "CPU time a source has used; its rate is the share of one core."),
+    OWN(SELF_ERRORS, "flametop.source.errors", "{error}", "source", METRIC_COUNTER, BETTER_LOWER,
+        "Collections of a source that failed."),
+    OWN(SELF_REJECTED, "flametop.source.rejected", "{sample}", "source", METRIC_COUNTER, BETTER_LOWER,
+        "Readings of a source that were refused because they made no sense."),
+    OWN(SELF_DROPPED, "flametop.source.dropped", "{sample}", "source", METRIC_COUNTER, BETTER_LOWER,
+        "Readings of a source that a limit left no room for."),
+    OWN(SELF_TICKS_MISSED, "flametop.ticks.missed", "{tick}", "", METRIC_COUNTER, BETTER_LOWER,
+        "Ticks that were due and not taken, because the machine or flametop was too busy."),
+    OWN(SELF_SERIES, "flametop.series", "{series}", "", METRIC_GAUGE, BETTER_NEITHER,
+        "Series known."),
+    OWN(SELF_HISTORY_BYTES, "flametop.history.usage", "By", "", METRIC_GAUGE, BETTER_NEITHER,
+        "Memory the sealed history takes."),
+    OWN(SELF_HISTORY_REACH, "flametop.history.reach", "s", "", METRIC_GAUGE, BETTER_HIGHER,
+        "How far back the history goes."),
+    {.name = "flametop.ui.frame.rate", .unit = "{frame}/s", .labels = "", .better = BETTER_NEITHER,
+     .text = "Frames drawn a second."},
+    {.name = "flametop.ui.frame.duration", .unit = "s", .labels = "quantile", .fold = FOLD_MAX,
+     .better = BETTER_LOWER, .text = "How long drawing a frame took."},
+    {.name = "flametop.ui.key.latency", .unit = "s", .labels = "quantile", .fold = FOLD_MAX,
+     .better = BETTER_LOWER, .text = "From a key to the frame that shows its effect."},
+    {.name = "flametop.ui.io", .unit = "By", .labels = "", .kind = METRIC_COUNTER,
+     .better = BETTER_LOWER, .text = "Bytes sent to the terminal."},
+    {.name = "flametop.ui.frames.dropped", .unit = "{frame}", .labels = "", .kind = METRIC_COUNTER,
+     .better = BETTER_LOWER, .text = "Frames not sent because the terminal was behind."},
+};
+
+#define SELF_REPORTS_FIRST (SELF_HISTORY_REACH + 1)
+
+const struct metric *
+self_metric(enum self_metric which)
+{
+    return &metrics[which];
+}
+
+const struct metric *
+self_report_metric(const char *name)
+{
+    for (size_t i = SELF_REPORTS_FIRST; i < ARRAY_SIZE(metrics); i++) {
+        if (strcmp(metrics[i].name, name) == 0) {
+            return &metrics[i];
+        }
+    }
+    return NULL;
+}
+
+static int
+self_open(const struct source_setup *setup, void **ret_state, char *why, size_t why_size)
+{
+    (void)setup;
+    (void)why;
+    (void)why_size;
+    *ret_state = NULL;
+    return 0;
+}
+
+static enum source_step
+self_poll(void *state, struct batch *batch)
+{
+    (void)state;
+    (void)batch;
+    return SOURCE_DONE;
+}
+
+static void
+self_close(void *state)
+{
+    (void)state;
+}
+
+const struct source source_self = {
+    .name = "flametop",
+    .text = "The monitor itself: what it costs and what it had to leave out.",
+    .metrics = metrics,
+    .metric_count = ARRAY_SIZE(metrics),
+    .open = self_open,
+    .poll = self_poll,
+    .close = self_close,
+};

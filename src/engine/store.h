@@ -1,0 +1,45 @@
+/* The store of one source: its head, its sealed chunks, and the kept rows of its tables.
+ *
+ * Engine thread only. What pictures see is counted and immutable. */
+#ifndef FLAMETOP_ENGINE_STORE_H
+#define FLAMETOP_ENGINE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/core/batch.h"
+#include "flametop/core/keep.h"
+#include "flametop/core/picture.h"
+
+struct store {
+    struct layout *layout;
+    struct head *head;
+    size_t head_ticks;
+    struct chunk_list *chunks; /* what pictures see; NULL when none */
+    size_t memory;             /* of sealed chunks */
+
+    /* Batch columns and layout columns: a column without values over a whole head leaves the layout. */
+    int *column_of;      /* [batch column]: layout column or -1 */
+    uint64_t *last_tick; /* [batch column]: tick of the last value */
+    size_t column_count;
+    uint64_t tick;
+
+    struct keep *keeps[BATCH_TABLES_MAX];
+    size_t keep_count;
+};
+
+void store_init(struct store *store);
+void store_done(struct store *store);
+
+/* Appends a batch: one tick. */
+void store_add(struct store *store, const struct batch *batch);
+
+/* What a picture sees from now on: references on chunks and head. */
+void store_view(const struct store *store, struct track *ret_track);
+
+/* Bytes of sealed history, the time of the oldest of it (INT64_MAX: none), and forgetting that. */
+size_t store_memory(const struct store *store);
+int64_t store_oldest(const struct store *store);
+void store_drop_oldest(struct store *store);
+
+#endif
