@@ -4,7 +4,8 @@
  * history in memory, on disk, in recordings and on the wire:
  *
  *   u8 format (1) · varint ticks · varint columns · i64 first mono_ns · i64 wall_offset_ns ·
- *   times (core/codec.h) with its length as varint · a varint length for each column · the columns. */
+ *   times since the first (core/codec.h) with its length as varint · a varint length for each column ·
+ *   the columns. */
 #ifndef FLAMETOP_CORE_CHUNK_H
 #define FLAMETOP_CORE_CHUNK_H
 
@@ -14,17 +15,20 @@
 
 #include "flametop/core/head.h"
 
+struct chunk_mark;
+
 struct chunk {
     unsigned refs; /* atomic */
     struct layout *layout;
     size_t ticks;
     int64_t first_ns, last_ns; /* monotonic */
     int64_t wall_offset_ns;
+    struct chunk_mark *marks; /* into the same block of memory: where some of the columns start */
     size_t size;
     uint8_t bytes[];
 };
 
-/* Seals the first n ticks of a head. NULL when out of memory. */
+/* Seals the first n (1 to CHUNK_TICKS) ticks of a head. NULL when out of memory. */
 struct chunk *chunk_seal(const struct head *head, size_t n);
 
 /* A chunk from bytes of unknown origin: everything is checked. NULL when they are not a chunk with
