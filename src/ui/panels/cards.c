@@ -46,7 +46,7 @@ static const struct card_def defs[] = {
                {"system", "system.cpu.time{state=system|irq|softirq} / system.cpu.time", "%"},
                {"iowait", "system.cpu.time{state=iowait} / system.cpu.time", "%"},
                {"steal", "system.cpu.time{state=steal} / system.cpu.time", "%"}},
-     .facts = {{"psi some", "system.pressure.some{resource=cpu}", "1"}}},
+     .facts = {{"psi", "system.pressure.some{resource=cpu}", "1"}}},
     {.title = "Memory",
      .metric = "system.memory.utilization",
      .used = "system.memory.usage{state=used}",
@@ -57,17 +57,17 @@ static const struct card_def defs[] = {
      .parts = {{"used", "system.memory.utilization", "1"},
                {"cache", "system.memory.usage{state=cached}", "By"},
                {"free", "system.memory.usage{state=free}", "By"}},
-     .facts = {{"psi some", "system.pressure.some{resource=memory}", "1"}}},
+     .facts = {{"psi", "system.pressure.some{resource=memory}", "1"}}},
     {.title = "Disk",
      .metric = "system.disk.io",
      .level = "system.disk.utilization",
      .scale = READING_NICE,
      .everywhere = true,
      .role = ROLE_CHART_2,
-     .parts = {{"r", "system.disk.io{direction=read}", "By/s"},
-               {"w", "system.disk.io{direction=write}", "By/s"},
-               {"busy", "system.disk.utilization", "%"}},
-     .facts = {{"psi some", "system.pressure.some{resource=io}", "1"}}},
+     .parts = {{"read", "system.disk.io{direction=read}", "By/s"},
+               {"write", "system.disk.io{direction=write}", "By/s"},
+               {"busy", "system.disk.utilization", "1"}},
+     .facts = {{"psi", "system.pressure.some{resource=io}", "1"}}},
     {.title = "Network",
      .metric = "system.network.io",
      .scale = READING_NICE,
@@ -193,7 +193,7 @@ follow_sources(struct cards *cards, const struct panel_context *context)
 static void
 percent_text(double value, char dst[READING_TEXT])
 {
-    snprintf(dst, READING_TEXT, value < 0.0995 && value > 0.0005 ? "%.1f" : "%.0f", value * 100);
+    snprintf(dst, READING_TEXT, value < 0.00945 && value > 0.0005 ? "%.1f" : "%.0f", value * 100);
 }
 
 static void
@@ -208,7 +208,10 @@ update_fact(struct fact *fact, const struct fact_def *def, const struct panel_co
         percent_text(value, fact->text);
         return;
     }
-    unit_format(value, def->unit, context->glyphs == GLYPHS_ASCII, fact->text, sizeof(fact->text));
+    /* Rates without "/s": the card's value says it. */
+    bool rate = strcmp(def->unit, "By/s") == 0;
+    (rate ? unit_format_short : unit_format)(value, def->unit, context->glyphs == GLYPHS_ASCII, fact->text,
+                                             sizeof(fact->text));
 }
 
 /* "9.8 of 16.0 GiB": the unit once where both have the same. */
@@ -252,6 +255,18 @@ update_scale(struct card_state *state, const struct panel_context *context)
              span_text(context->span_ns, span));
 }
 
+/* "3 h": its first unit is enough for a forecast. */
+static void
+about_text(double seconds, char dst[READING_TEXT])
+{
+    unit_format_age(seconds, dst, READING_TEXT);
+    char *blank = strchr(dst, ' ');
+    blank = blank != NULL ? strchr(blank + 1, ' ') : NULL;
+    if (blank != NULL) {
+        *blank = '\0';
+    }
+}
+
 /* The most useful second fact: when it will be full, else the first that is known. */
 static void
 update_facts(struct card_state *state, const struct card_def *def, const struct panel_context *context)
@@ -260,8 +275,8 @@ update_facts(struct card_state *state, const struct card_def *def, const struct 
     double full = def->full != NULL ? reading_reaches(&state->reading, 1) : (double)NAN;
     if (!isnan(full)) {
         char age[READING_TEXT];
-        snprintf(state->fact, sizeof(state->fact), "%s %s", def->full,
-                 unit_format_age(full, age, sizeof(age)));
+        about_text(full, age);
+        snprintf(state->fact, sizeof(state->fact), "%s %s", def->full, age);
         return;
     }
     for (size_t i = 0; i < FACTS_MAX && state->fact[0] == '\0'; i++) {

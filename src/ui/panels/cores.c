@@ -34,6 +34,7 @@ struct cores {
     int group; /* cores a row */
     int *order; /* [rows]: group numbers, worst first */
     int rows;
+    bool by_heat;
     int64_t ordered_at; /* bucket */
     int row, column; /* cursor; column counts back from the newest */
 };
@@ -44,7 +45,7 @@ cores_new(struct catalog *catalog)
     struct cores *cores = calloc(1, sizeof(*cores));
     if (cores != NULL) {
         cores->catalog = catalog;
-        cores->group = 1;
+        cores->group = 0;
     }
     return cores;
 }
@@ -63,7 +64,7 @@ clear(struct cores *cores)
     cores->order = NULL;
     cores->count = 0;
     cores->rows = 0;
-    cores->ordered_at = 0;
+    cores->group = 0;
 }
 
 void
@@ -150,7 +151,7 @@ static void
 order_groups(struct cores *cores)
 {
     int64_t bucket = cores->list[0].reading.chart.last_bucket;
-    if (cores->ordered_at == bucket) {
+    if (!cores->by_heat || cores->ordered_at == bucket) {
         return;
     }
     cores->ordered_at = bucket;
@@ -173,17 +174,14 @@ choose_groups(struct cores *cores, int lines, bool halves)
     while ((count + group - 1) / group > MAX(lines, 1)) {
         group *= 2;
     }
-    bool pairs = halves && group == 2;
     int rows = (count + group - 1) / group;
-    if (group != cores->group || rows != cores->rows) {
-        cores->group = group;
-        cores->rows = rows;
-        cores->ordered_at = 0;
-    }
-    if (group > 1 && !pairs) {
-        order_groups(cores);
+    if (group == cores->group && rows == cores->rows) {
         return;
     }
+    cores->group = group;
+    cores->rows = rows;
+    cores->by_heat = group > 1 && !(halves && group == 2);
+    cores->ordered_at = -1;
     for (int i = 0; i < rows; i++) {
         cores->order[i] = i;
     }
@@ -294,6 +292,16 @@ draw_legend(struct canvas *canvas, struct rect area)
     canvas_text(canvas, x + 3 + ramp, y, 7, STR(" 100 % "), dim);
 }
 
+int
+cores_rows(struct cores *cores, const struct panel_context *context, int lines)
+{
+    if (cores->count == 0) {
+        return 0;
+    }
+    choose_groups(cores, lines, context->glyphs != GLYPHS_ASCII);
+    return MIN(cores->rows, lines);
+}
+
 void
 cores_draw(struct cores *cores, const struct panel_context *context, struct canvas *canvas, struct rect area,
            bool focused)
@@ -313,6 +321,7 @@ cores_draw(struct cores *cores, const struct panel_context *context, struct canv
             reading_update(&cores->list[i].reading, &plain, cores->width);
             cores->strips[i] = strip_of(&cores->list[i].reading.chart, &cores->list[i].reading.plan);
         }
+        order_groups(cores);
         int visible = MIN(cores->rows, lines);
         for (int i = 0; i < visible; i++) {
             draw_row(cores, context, canvas, i, area.x + 2, area.y + 1 + i, cores->width, label);
@@ -405,8 +414,8 @@ side_draw(void *state, const struct panel_context *context, struct canvas *canva
     if (tables && area.height - height < wanted) {
         height = MIN(height, MAX(area.height / 2, 6));
     }
-    height = MIN(height, area.height);
     if (height > 2) {
+        height = 2 + cores_rows(side->cores, context, height - 2);
         cores_draw(side->cores, context, canvas, (struct rect){area.x, area.y, area.width, height}, focused);
     }
     sections_draw(side->sections, context, canvas,

@@ -13,6 +13,9 @@ void cores_free(struct cores *cores);
 /* Finds the cores of the picture; answers how many. */
 size_t cores_refresh(struct cores *cores, const struct panel_context *context);
 
+/* Rows of the map when it may have at most `lines`. */
+int cores_rows(struct cores *cores, const struct panel_context *context, int lines);
+
 /* Draws into the area with its box. The cursor is drawn when focused. */
 void cores_draw(struct cores *cores, const struct panel_context *context, struct canvas *canvas, struct rect area,
                 bool focused);

@@ -135,7 +135,11 @@ sections_free(struct sections *sections)
 static char *
 join_labels(const char *labels, const char *more, char dst[2 * LABEL_BYTES])
 {
-    snprintf(dst, 2 * LABEL_BYTES, "%s%s%s", labels, more != NULL ? "," : "", more != NULL ? more : "");
+    strlcpy(dst, labels, 2 * LABEL_BYTES);
+    if (more != NULL) {
+        strlcat(dst, ",", 2 * LABEL_BYTES);
+        strlcat(dst, more, 2 * LABEL_BYTES);
+    }
     return dst;
 }
 

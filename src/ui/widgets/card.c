@@ -119,7 +119,7 @@ draw_bottom(struct canvas *canvas, struct rect area, const struct card *card)
     int used = draw_state(canvas, area.x + 2, y, room, card);
     canvas_put(canvas, area.x + 2 + used, y, ' ', style_text);
     int fact = text_width(card->fact);
-    if (fact > 0 && used + fact + 4 <= room) {
+    if (fact > 0 && used + fact + 1 <= room) {
         edge_text_right(canvas, area.x + 1, y, area.width - 2, card->fact, style_text);
     }
 }
@@ -135,7 +135,7 @@ card_draw(struct canvas *canvas, struct rect area, const struct card *card)
         edge_text(canvas, chart.x, chart.y, chart.width, card->scale, style_dim);
     }
     if (area.height >= 3) {
-        draw_parts(canvas, area.x + 2, area.y + area.height - 2, area.width - 4, card);
+        draw_parts(canvas, area.x + 2, area.y + area.height - 2, area.width - 3, card);
     }
     if (area.height >= 2) {
         draw_bottom(canvas, area, card);

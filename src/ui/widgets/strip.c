@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#define HOLD_MAX 32 /* buckets; beyond it nothing is usual */
+
 struct strip_plan
 strip_plan(int columns, int64_t span_ns)
 {
@@ -26,19 +28,25 @@ bucket_at(const struct strip *strip, size_t i)
 size_t
 strip_hold(const struct strip *strip)
 {
-    size_t nearest = 0, last = 0;
-    bool any = false;
+    unsigned counts[HOLD_MAX + 1] = {0}, total = 0, seen = 0;
+    size_t last = SIZE_MAX;
     for (size_t i = 0; strip->ring != NULL && i < strip->count; i++) {
         if (bucket_at(strip, i)->count == 0) {
             continue;
         }
-        if (any && (nearest == 0 || i - last < nearest)) {
-            nearest = i - last;
+        if (last != SIZE_MAX) {
+            counts[MIN(i - last, (size_t)HOLD_MAX)]++;
+            total++;
         }
         last = i;
-        any = true;
     }
-    return nearest > 1 ? nearest : 0;
+    for (size_t distance = 1; distance < HOLD_MAX && total > 0; distance++) {
+        seen += counts[distance];
+        if (10 * seen >= 9 * total) {
+            return distance - 1;
+        }
+    }
+    return 0;
 }
 
 struct strip

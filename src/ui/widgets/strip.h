@@ -32,8 +32,8 @@ struct strip_plan strip_plan(int columns, int64_t span_ns);
 /* The strip of a chart that was updated with this plan. */
 struct strip strip_of(const struct chart *chart, const struct strip_plan *plan);
 
-/* How many buckets a reading stands for where its source is read less often than a bucket is long: gaps up
- * to that length are no gaps. 0 when neighbours have readings. */
+/* How long gaps usually are (nine of ten are no longer), in buckets: where a source is read less often than a
+ * bucket is long, a reading stands for the buckets after it as well. */
 size_t strip_hold(const struct strip *strip);
 
 /* The bucket of column x of `columns`, the newest at the right end; NULL for a gap or nothing. */
