@@ -29,11 +29,16 @@ struct theme {
 /* The built-in dark theme: used when no file is found. */
 void theme_default(struct theme *ret_theme);
 
-/* Parses a theme file's text. Errors are collected as "name:line:col: key: why" lines in `errors`. */
+/* The built-in one without colours. */
+void theme_mono(struct theme *ret_theme);
+
+/* Parses a theme file's text. Errors are collected as "name:line:col: key: why" lines in `errors`; false when
+ * there were any. ret_theme is then what the file says without those lines. */
 struct buf;
 bool theme_parse(struct str text, const char *file_name, struct theme *ret_theme, struct buf *errors);
 
-/* Looks for NAME.theme in the user's, the source tree's and the installed folder, or takes a path. */
+/* Looks for NAME.theme in the user's, the source tree's and the installed folder, or takes a path ("a/b",
+ * "b.theme"). Errors as above; ret_theme is untouched when no file was read. */
 bool theme_load(const char *name_or_path, struct theme *ret_theme, struct buf *errors);
 
 /* Nearest of the 256, 16 or 8 colours of xterm's palette to 0xRRGGBB. */
