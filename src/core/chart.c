@@ -1,4 +1,5 @@
-/* Charts. The ring's newest bucket is at index count - 1; moving on by k buckets clears k oldest ones. */
+/* Charts. The ring's newest bucket is at index count - 1; moving on by k buckets clears k oldest
+ * ones. */
 #include "flametop/core/chart.h"
 
 #include <math.h>
@@ -202,9 +203,13 @@ trend_word(enum trend trend, enum metric_better better)
     case TREND_VOLATILE:
         return "volatile";
     case TREND_RISING:
-        return better == BETTER_LOWER ? "degrading" : better == BETTER_HIGHER ? "improving" : "rising";
+        return better == BETTER_LOWER    ? "degrading"
+               : better == BETTER_HIGHER ? "improving"
+                                         : "rising";
     case TREND_FALLING:
-        return better == BETTER_LOWER ? "improving" : better == BETTER_HIGHER ? "degrading" : "falling";
+        return better == BETTER_LOWER    ? "improving"
+               : better == BETTER_HIGHER ? "degrading"
+                                         : "falling";
     case TREND_UNKNOWN:
     default:
         return "";

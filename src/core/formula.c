@@ -66,7 +66,8 @@ matchers_add(struct matchers *matchers, struct str key, struct str values)
 
 /* Adds those of `from` whose label the metric has. */
 static void
-matchers_inherit(struct matchers *matchers, const struct matchers *from, const struct metric *metric)
+matchers_inherit(struct matchers *matchers, const struct matchers *from,
+                 const struct metric *metric)
 {
     for (size_t i = 0; i < from->count; i++) {
         if (has_word(metric->labels, str_from(from->list[i].key))) {
@@ -240,7 +241,8 @@ parse_name(struct parser *parser)
         return fail(parser, "only min, max and or are functions");
     }
     char text[128];
-    const struct metric *metric = catalog_metric(parser->catalog, str_copy(name, text, sizeof(text)));
+    const struct metric *metric =
+        catalog_metric(parser->catalog, str_copy(name, text, sizeof(text)));
     if (metric == NULL || name.n >= sizeof(text)) {
         return fail(parser, "an unknown metric ends");
     }
@@ -270,7 +272,8 @@ parse_factor(struct parser *parser)
     } else if (take(parser, '-')) {
         struct node *zero = node_new(NODE_NUMBER, NULL, NULL);
         node = parse_factor(parser);
-        node = node != NULL && zero != NULL ? node_new(NODE_SUB, zero, node) : (node_free(zero), NULL);
+        node =
+            node != NULL && zero != NULL ? node_new(NODE_SUB, zero, node) : (node_free(zero), NULL);
     } else if (parser->rest.n > 0 && parser->rest.p[0] >= '0' && parser->rest.p[0] <= '9' &&
                str_double(&parser->rest, &number)) {
         node = node_new(NODE_NUMBER, NULL, NULL);
@@ -356,8 +359,8 @@ is_closed(const struct metric *metric, const struct matchers *matchers)
     while (str_word(&rest, &key)) {
         bool fixed = false;
         for (size_t i = 0; i < matchers->count; i++) {
-            fixed |= str_is(key, matchers->list[i].key) &&
-                     strchr(matchers->list[i].values, '|') == NULL;
+            fixed |=
+                str_is(key, matchers->list[i].key) && strchr(matchers->list[i].values, '|') == NULL;
         }
         if (!fixed) {
             return false;
@@ -401,17 +404,20 @@ metric_node(struct parser *parser, const struct metric *metric, const struct mat
 }
 
 struct node *
-formula_of_metric(struct catalog *catalog, const struct metric *metric, const char *labels, char *why, size_t why_size)
+formula_of_metric(struct catalog *catalog, const struct metric *metric, const char *labels,
+                  char *why, size_t why_size)
 {
     struct matchers matchers = {0};
     struct str rest = str_from(labels != NULL ? labels : ""), key, value;
     while (labels_next(&rest, &key, &value)) {
         if (!has_word(metric->labels, key) || !matchers_add(&matchers, key, value)) {
-            snprintf(why, why_size, "%s has no label %.*s", metric->name, (int)MIN(key.n, 40u), key.p);
+            snprintf(why, why_size, "%s has no label %.*s", metric->name, (int)MIN(key.n, 40u),
+                     key.p);
             return NULL;
         }
     }
-    struct parser parser = {.catalog = catalog, .whole = metric->name, .why = why, .why_size = why_size};
+    struct parser parser = {
+        .catalog = catalog, .whole = metric->name, .why = why, .why_size = why_size};
     return metric_node(&parser, metric, &matchers);
 }
 

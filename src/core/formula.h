@@ -1,4 +1,5 @@
-/* What a query is compiled to: a tree of nodes whose leaves are stored metrics with label conditions. */
+/* What a query is compiled to: a tree of nodes whose leaves are stored metrics with label
+ * conditions. */
 #ifndef FLAMETOP_CORE_FORMULA_H
 #define FLAMETOP_CORE_FORMULA_H
 
@@ -38,8 +39,18 @@ struct leaf {
     size_t cache_next;
 };
 
-enum node_type { NODE_NUMBER, NODE_LEAF, NODE_GROUPS, NODE_ADD, NODE_SUB, NODE_MUL, NODE_DIV, NODE_MIN,
-                 NODE_MAX, NODE_OR };
+enum node_type {
+    NODE_NUMBER,
+    NODE_LEAF,
+    NODE_GROUPS,
+    NODE_ADD,
+    NODE_SUB,
+    NODE_MUL,
+    NODE_DIV,
+    NODE_MIN,
+    NODE_MAX,
+    NODE_OR
+};
 
 struct node {
     enum node_type type;
@@ -53,20 +64,22 @@ struct node {
 struct groups {
     const struct metric *metric;
     struct matchers matchers;
-    struct node *probe;  /* the formula without the open labels: names the leaves to look at */
-    uint64_t signature;  /* of the layouts the children were made from */
+    struct node *probe; /* the formula without the open labels: names the leaves to look at */
+    uint64_t signature; /* of the layouts the children were made from */
     struct node **children;
     size_t count;
 };
 
-/* The tree of a metric under label conditions ("" or NULL: none), or of a formula. NULL, and a sentence in why, when
- * it cannot be. */
-struct node *formula_of_metric(struct catalog *catalog, const struct metric *metric, const char *labels, char *why,
-                               size_t why_size);
-struct node *formula_parse(struct catalog *catalog, const char *formula, char *why, size_t why_size);
+/* The tree of a metric under label conditions ("" or NULL: none), or of a formula. NULL, and a
+ * sentence in why, when it cannot be. */
+struct node *formula_of_metric(struct catalog *catalog, const struct metric *metric,
+                               const char *labels, char *why, size_t why_size);
+struct node *formula_parse(struct catalog *catalog, const char *formula, char *why,
+                           size_t why_size);
 
 /* The formula of a group's metric for one set of values of its open labels. */
-struct node *formula_of_group(struct catalog *catalog, const struct groups *groups, const char *labels);
+struct node *formula_of_group(struct catalog *catalog, const struct groups *groups,
+                              const char *labels);
 
 void node_free(struct node *node);
 

@@ -36,7 +36,8 @@ clean_copy(struct str text, struct arena *arena)
 static struct str
 unquoted(struct str value)
 {
-    bool quoted = value.n >= 2 && (value.p[0] == '"' || value.p[0] == '\'') && value.p[value.n - 1] == value.p[0];
+    bool quoted = value.n >= 2 && (value.p[0] == '"' || value.p[0] == '\'') &&
+                  value.p[value.n - 1] == value.p[0];
     return quoted ? (struct str){value.p + 1, value.n - 2} : value;
 }
 
@@ -65,8 +66,8 @@ system_name(struct str text, struct arena *arena)
         return clean_copy(pretty.n > 0 ? pretty : name, arena);
     }
     char joined[128];
-    snprintf(joined, sizeof(joined), "%.*s %.*s", (int)MIN(name.n, 80u), name.p, (int)MIN(version.n, 40u),
-             version.p);
+    snprintf(joined, sizeof(joined), "%.*s %.*s", (int)MIN(name.n, 80u), name.p,
+             (int)MIN(version.n, 40u), version.p);
     return clean_copy(str_from(joined), arena);
 }
 
@@ -126,8 +127,8 @@ host_read(struct host *host, const struct roots *roots, struct arena *arena)
     host->name = clean_copy(found, arena);
     found = read_below(roots->proc, "sys/kernel/osrelease", text, sizeof(text));
     host->kernel = clean_copy(found, arena);
-    found = read_below(strcmp(roots->proc, "/proc") == 0 ? "/" : roots->proc, "etc/os-release", text,
-                       sizeof(text));
+    found = read_below(strcmp(roots->proc, "/proc") == 0 ? "/" : roots->proc, "etc/os-release",
+                       text, sizeof(text));
     host->system = system_name(found, arena);
     found = read_below(roots->sys, "devices/system/cpu/online", text, sizeof(text));
     host->cores = count_list(found);

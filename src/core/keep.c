@@ -1,5 +1,6 @@
-/* Kept rows. Invariant: a slot belongs to one key from the tick it was assigned until the key drops out;
- * the key itself is a column of the slot, so a reader needs nothing but the chunks and the dictionary. */
+/* Kept rows. Invariant: a slot belongs to one key from the tick it was assigned until the key drops
+ * out; the key itself is a column of the slot, so a reader needs nothing but the chunks and the
+ * dictionary. */
 #include "flametop/core/keep.h"
 
 #include <math.h>
@@ -95,7 +96,8 @@ dictionary_index(struct dictionary *dictionary, const char *text)
     void *found;
     while ((found = map_get(&dictionary->by_hash, key)) != NULL) {
         size_t index = (size_t)(uintptr_t)found - 1;
-        if (strlen(dictionary->texts[index]) == n && memcmp(dictionary->texts[index], text, n) == 0) {
+        if (strlen(dictionary->texts[index]) == n &&
+            memcmp(dictionary->texts[index], text, n) == 0) {
             return (double)index;
         }
         key++;
@@ -223,11 +225,13 @@ cell_as_double(struct keep *keep, enum column_type type, union cell cell)
 
 /* Adds the row to the chosen ones if it is among the best `want` of them by this column. */
 static void
-offer(const struct table *table, size_t column, size_t row, size_t *best, size_t *count, size_t want)
+offer(const struct table *table, size_t column, size_t row, size_t *best, size_t *count,
+      size_t want)
 {
     enum column_type type = table->def->columns[column].type;
     union cell cell = table_row(table, row)[column];
-    bool positive = type == COLUMN_REAL ? cell.real > 0 : cell_known(type, cell) && cell.integer > 0;
+    bool positive =
+        type == COLUMN_REAL ? cell.real > 0 : cell_known(type, cell) && cell.integer > 0;
     if (!positive) {
         return;
     }

@@ -155,8 +155,8 @@ picture_oldest(const struct picture *picture)
                                                              : track->head->mono_ns[0];
 }
 
-/* The newest tick <= mono_ns among a track's, or the oldest there is; *ret_before and *ret_after are its
- * neighbours (itself at the ends). */
+/* The newest tick <= mono_ns among a track's, or the oldest there is; *ret_before and *ret_after
+ * are its neighbours (itself at the ends). */
 static int64_t
 tick_at(const struct track *track, int64_t mono_ns, int64_t *ret_before, int64_t *ret_after)
 {

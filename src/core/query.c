@@ -1,10 +1,10 @@
-/* Queries. A query is compiled once into a tree of nodes; asking it turns each node into a vector of points.
+/* Queries. A query is compiled once into a tree of nodes (formula.h); asking it turns each node
+ * into a vector of points.
  *
- * Vectors are as long as the ticks asked for, so asking for "now" costs a few readings of the head, and asking
- * for a span decodes just the columns it names. */
+ * Vectors are as long as the ticks asked for, so asking for "now" costs a few readings of the head,
+ * and asking for a span decodes just the columns it names. */
 #include "flametop/core/query.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,61 +12,11 @@
 
 #include "flametop/base/macros.h"
 #include "flametop/core/rate.h"
+#include "formula.h"
 
-#define DEPTH_MAX 16
-#define MATCHERS_MAX 8
 #define GROUPS_MAX 1024
 #define RATE_NS_MIN (250 * NS_PER_MS)
 #define HOLD_NS_MIN (15 * NS_PER_S)
-#define LABEL_BYTES 512
-
-/* One label condition: the value is one of the alternatives, all escaped as in series labels. */
-struct matcher {
-    char key[48];
-    char values[160]; /* separated by '|' */
-};
-
-struct matchers {
-    size_t count;
-    struct matcher list[MATCHERS_MAX];
-};
-
-/* The columns of one layout that a leaf reads, by series id. */
-struct match {
-    uint32_t id, column;
-};
-
-struct leaf {
-    const struct metric *metric;
-    struct matchers matchers;
-    struct {
-        uint64_t serial;
-        size_t count;
-        struct match *list;
-    } cache[4];
-    size_t cache_next;
-};
-
-enum node_type { NODE_NUMBER, NODE_LEAF, NODE_GROUPS, NODE_ADD, NODE_SUB, NODE_MUL, NODE_DIV, NODE_MIN,
-                 NODE_MAX, NODE_OR };
-
-struct node {
-    enum node_type type;
-    double number;
-    struct node *a, *b;
-    struct leaf *leaf;
-    struct groups *groups;
-};
-
-/* A derived metric with labels left open: one tree for each set of values there is. */
-struct groups {
-    const struct metric *metric;
-    struct matchers matchers;
-    struct node *probe;  /* the formula without the open labels: names the leaves to look at */
-    uint64_t signature;  /* of the layouts the children were made from */
-    struct node **children;
-    size_t count;
-};
 
 struct query {
     struct catalog *catalog;
@@ -89,402 +39,6 @@ struct range {
     int64_t from_ns, to_ns; /* (from, to] */
 };
 
-/* ---- matching ---- */
-
-static bool
-value_matches(const struct matcher *matcher, struct str value)
-{
-    struct str rest = str_from(matcher->values), one;
-    while (str_until(&rest, '|', &one)) {
-        if (one.n == value.n && memcmp(one.p, value.p, one.n) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-labels_match(const struct matchers *matchers, const char *labels)
-{
-    for (size_t i = 0; i < matchers->count; i++) {
-        struct str value;
-        if (!labels_get(labels, matchers->list[i].key, &value) ||
-            !value_matches(&matchers->list[i], value)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Whether the blank-separated list has the word. */
-static bool
-has_word(const char *list, struct str word)
-{
-    struct str rest = str_from(list), one;
-    while (str_word(&rest, &one)) {
-        if (one.n == word.n && memcmp(one.p, word.p, one.n) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-matchers_add(struct matchers *matchers, struct str key, struct str values)
-{
-    for (size_t i = 0; i < matchers->count; i++) {
-        if (str_is(key, matchers->list[i].key)) {
-            return true; /* the inner condition stands */
-        }
-    }
-    if (matchers->count == MATCHERS_MAX || key.n >= sizeof(matchers->list[0].key) ||
-        values.n >= sizeof(matchers->list[0].values)) {
-        return false;
-    }
-    struct matcher *matcher = &matchers->list[matchers->count++];
-    str_copy(key, matcher->key, sizeof(matcher->key));
-    str_copy(values, matcher->values, sizeof(matcher->values));
-    return true;
-}
-
-/* Adds those of `from` whose label the metric has. */
-static void
-matchers_inherit(struct matchers *matchers, const struct matchers *from, const struct metric *metric)
-{
-    for (size_t i = 0; i < from->count; i++) {
-        if (has_word(metric->labels, str_from(from->list[i].key))) {
-            matchers_add(matchers, str_from(from->list[i].key), str_from(from->list[i].values));
-        }
-    }
-}
-
-/* ---- trees ---- */
-
-static void
-node_free(struct node *node)
-{
-    if (node == NULL) {
-        return;
-    }
-    node_free(node->a);
-    node_free(node->b);
-    if (node->leaf != NULL) {
-        for (size_t i = 0; i < ARRAY_SIZE(node->leaf->cache); i++) {
-            free(node->leaf->cache[i].list);
-        }
-        free(node->leaf);
-    }
-    if (node->groups != NULL) {
-        for (size_t i = 0; i < node->groups->count; i++) {
-            node_free(node->groups->children[i]);
-        }
-        free(node->groups->children);
-        node_free(node->groups->probe);
-        free(node->groups);
-    }
-    free(node);
-}
-
-static struct node *
-node_new(enum node_type type, struct node *a, struct node *b)
-{
-    struct node *node = calloc(1, sizeof(*node));
-    if (node == NULL) {
-        node_free(a);
-        node_free(b);
-        return NULL;
-    }
-    node->type = type;
-    node->a = a;
-    node->b = b;
-    return node;
-}
-
-struct parser {
-    struct catalog *catalog;
-    struct str rest;
-    const char *whole;
-    const struct matchers *matchers; /* of the query: go down to the names */
-    int depth;
-    char *why;
-    size_t why_size;
-};
-
-static struct node *parse_sum(struct parser *parser);
-static struct node *metric_node(struct parser *parser, const struct metric *metric,
-                                const struct matchers *matchers);
-
-static struct node *
-fail(struct parser *parser, const char *what)
-{
-    if (parser->why_size > 0 && parser->why[0] == 0) {
-        snprintf(parser->why, parser->why_size, "%s at character %zu of \"%s\"", what,
-                 strlen(parser->whole) - parser->rest.n + 1, parser->whole);
-    }
-    return NULL;
-}
-
-static void
-skip_blanks(struct parser *parser)
-{
-    while (parser->rest.n > 0 && (parser->rest.p[0] == ' ' || parser->rest.p[0] == '\t')) {
-        parser->rest.p++;
-        parser->rest.n--;
-    }
-}
-
-static bool
-take(struct parser *parser, char c)
-{
-    skip_blanks(parser);
-    if (parser->rest.n == 0 || parser->rest.p[0] != c) {
-        return false;
-    }
-    parser->rest.p++;
-    parser->rest.n--;
-    return true;
-}
-
-static bool
-is_name(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '.';
-}
-
-static struct str
-take_name(struct parser *parser)
-{
-    skip_blanks(parser);
-    size_t n = 0;
-    while (n < parser->rest.n && is_name(parser->rest.p[n])) {
-        n++;
-    }
-    struct str name = {parser->rest.p, n};
-    parser->rest.p += n;
-    parser->rest.n -= n;
-    return name;
-}
-
-/* label=value|value, … up to the closing brace; a value may hold escaped characters. */
-static bool
-parse_matchers(struct parser *parser, struct matchers *matchers)
-{
-    do {
-        struct str key = take_name(parser);
-        if (key.n == 0 || !take(parser, '=')) {
-            return false;
-        }
-        size_t n = 0;
-        while (n < parser->rest.n && parser->rest.p[n] != ',' && parser->rest.p[n] != '}') {
-            n += parser->rest.p[n] == '\\' && n + 1 < parser->rest.n ? 2 : 1;
-        }
-        if (!matchers_add(matchers, key, (struct str){parser->rest.p, n})) {
-            return false;
-        }
-        parser->rest.p += n;
-        parser->rest.n -= n;
-    } while (take(parser, ','));
-    return take(parser, '}');
-}
-
-static struct node *
-parse_call(struct parser *parser, enum node_type type)
-{
-    struct node *a = parse_sum(parser);
-    if (a == NULL || !take(parser, ',')) {
-        node_free(a);
-        return fail(parser, "a comma is missing");
-    }
-    struct node *b = parse_sum(parser);
-    if (b == NULL || !take(parser, ')')) {
-        node_free(a);
-        node_free(b);
-        return fail(parser, "a closing parenthesis is missing");
-    }
-    return node_new(type, a, b);
-}
-
-static struct node *
-parse_name(struct parser *parser)
-{
-    static const struct {
-        const char *name;
-        enum node_type type;
-    } functions[] = {{"min", NODE_MIN}, {"max", NODE_MAX}, {"or", NODE_OR}};
-    struct str name = take_name(parser);
-    if (name.n == 0) {
-        return fail(parser, "a number or a metric is missing");
-    }
-    if (take(parser, '(')) {
-        for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
-            if (str_is(name, functions[i].name)) {
-                return parse_call(parser, functions[i].type);
-            }
-        }
-        return fail(parser, "only min, max and or are functions");
-    }
-    char text[128];
-    const struct metric *metric = catalog_metric(parser->catalog, str_copy(name, text, sizeof(text)));
-    if (metric == NULL || name.n >= sizeof(text)) {
-        return fail(parser, "an unknown metric ends");
-    }
-    struct matchers matchers = {0};
-    if (take(parser, '{') && !parse_matchers(parser, &matchers)) {
-        return fail(parser, "a label condition (label=value|value, …}) is wrong");
-    }
-    matchers_inherit(&matchers, parser->matchers, metric);
-    return metric_node(parser, metric, &matchers);
-}
-
-static struct node *
-parse_factor(struct parser *parser)
-{
-    if (++parser->depth > DEPTH_MAX * 4) {
-        return fail(parser, "too deep");
-    }
-    struct node *node;
-    double number;
-    skip_blanks(parser);
-    if (take(parser, '(')) {
-        node = parse_sum(parser);
-        if (node != NULL && !take(parser, ')')) {
-            node_free(node);
-            node = fail(parser, "a closing parenthesis is missing");
-        }
-    } else if (take(parser, '-')) {
-        struct node *zero = node_new(NODE_NUMBER, NULL, NULL);
-        node = parse_factor(parser);
-        node = node != NULL && zero != NULL ? node_new(NODE_SUB, zero, node) : (node_free(zero), NULL);
-    } else if (parser->rest.n > 0 && parser->rest.p[0] >= '0' && parser->rest.p[0] <= '9' &&
-               str_double(&parser->rest, &number)) {
-        node = node_new(NODE_NUMBER, NULL, NULL);
-        if (node != NULL) {
-            node->number = number;
-        }
-    } else {
-        node = parse_name(parser);
-    }
-    parser->depth--;
-    return node;
-}
-
-static struct node *
-parse_product(struct parser *parser)
-{
-    struct node *node = parse_factor(parser);
-    while (node != NULL) {
-        enum node_type type = take(parser, '*')   ? NODE_MUL
-                              : take(parser, '/') ? NODE_DIV
-                                                  : NODE_NUMBER;
-        if (type == NODE_NUMBER) {
-            break;
-        }
-        struct node *right = parse_factor(parser);
-        if (right == NULL) {
-            node_free(node);
-            return NULL;
-        }
-        node = node_new(type, node, right);
-    }
-    return node;
-}
-
-static struct node *
-parse_sum(struct parser *parser)
-{
-    struct node *node = parse_product(parser);
-    while (node != NULL) {
-        enum node_type type = take(parser, '+')   ? NODE_ADD
-                              : take(parser, '-') ? NODE_SUB
-                                                  : NODE_NUMBER;
-        if (type == NODE_NUMBER) {
-            break;
-        }
-        struct node *right = parse_product(parser);
-        if (right == NULL) {
-            node_free(node);
-            return NULL;
-        }
-        node = node_new(type, node, right);
-    }
-    return node;
-}
-
-static struct node *
-formula_node(struct parser *outer, const char *formula, const struct matchers *matchers)
-{
-    if (outer->depth >= DEPTH_MAX) {
-        return fail(outer, "a metric is derived from itself");
-    }
-    struct parser parser = {.catalog = outer->catalog,
-                            .rest = str_from(formula),
-                            .whole = formula,
-                            .matchers = matchers,
-                            .depth = outer->depth + 1,
-                            .why = outer->why,
-                            .why_size = outer->why_size};
-    struct node *node = parse_sum(&parser);
-    skip_blanks(&parser);
-    if (node != NULL && parser.rest.n > 0) {
-        node_free(node);
-        return fail(&parser, "nothing was expected here");
-    }
-    return node;
-}
-
-/* Whether every label of the metric is fixed to one value. */
-static bool
-is_closed(const struct metric *metric, const struct matchers *matchers)
-{
-    struct str rest = str_from(metric->labels), key;
-    while (str_word(&rest, &key)) {
-        bool fixed = false;
-        for (size_t i = 0; i < matchers->count; i++) {
-            fixed |= str_is(key, matchers->list[i].key) &&
-                     strchr(matchers->list[i].values, '|') == NULL;
-        }
-        if (!fixed) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static struct node *
-metric_node(struct parser *parser, const struct metric *metric, const struct matchers *matchers)
-{
-    if (metric->formula == NULL) {
-        struct node *node = node_new(NODE_LEAF, NULL, NULL);
-        struct leaf *leaf = calloc(1, sizeof(*leaf));
-        if (node == NULL || leaf == NULL) {
-            node_free(node);
-            free(leaf);
-            return NULL;
-        }
-        leaf->metric = metric;
-        leaf->matchers = *matchers;
-        node->leaf = leaf;
-        return node;
-    }
-    if (metric->fold == FOLD_FORMULA || is_closed(metric, matchers)) {
-        return formula_node(parser, metric->formula, matchers);
-    }
-    struct node *probe = formula_node(parser, metric->formula, matchers);
-    struct node *node = probe != NULL ? node_new(NODE_GROUPS, NULL, NULL) : NULL;
-    struct groups *groups = node != NULL ? calloc(1, sizeof(*groups)) : NULL;
-    if (groups == NULL) {
-        node_free(node);
-        node_free(probe);
-        return NULL;
-    }
-    groups->metric = metric;
-    groups->matchers = *matchers;
-    groups->probe = probe;
-    node->groups = groups;
-    return node;
-}
-
 static struct query *
 query_wrap(struct catalog *catalog, const struct metric *metric, struct node *root)
 {
@@ -504,20 +58,11 @@ query_new(struct catalog *catalog, const char *name, const char *labels, char *w
         why[0] = 0;
     }
     const struct metric *metric = catalog_metric(catalog, name);
-    struct matchers matchers = {0};
     if (metric == NULL) {
         snprintf(why, why_size, "no metric is called %s", name);
         return NULL;
     }
-    struct str rest = str_from(labels != NULL ? labels : ""), key, value;
-    while (labels_next(&rest, &key, &value)) {
-        if (!has_word(metric->labels, key) || !matchers_add(&matchers, key, value)) {
-            snprintf(why, why_size, "%s has no label %.*s", name, (int)MIN(key.n, 40u), key.p);
-            return NULL;
-        }
-    }
-    struct parser parser = {.catalog = catalog, .whole = name, .why = why, .why_size = why_size};
-    return query_wrap(catalog, metric, metric_node(&parser, metric, &matchers));
+    return query_wrap(catalog, metric, formula_of_metric(catalog, metric, labels, why, why_size));
 }
 
 struct query *
@@ -526,10 +71,7 @@ query_new_formula(struct catalog *catalog, const char *formula, char *why, size_
     if (why_size > 0) {
         why[0] = 0;
     }
-    struct matchers none = {0};
-    struct parser parser = {
-        .catalog = catalog, .whole = formula, .matchers = &none, .why = why, .why_size = why_size};
-    return query_wrap(catalog, NULL, formula_node(&parser, formula, &none));
+    return query_wrap(catalog, NULL, formula_parse(catalog, formula, why, why_size));
 }
 
 void
@@ -610,7 +152,8 @@ struct segment {
 
 #define SEGMENTS_MAX 4096
 
-/* The segments of a track that cover (from, to], and one reading before `from` old enough for a rate. */
+/* The segments of a track that cover (from, to], and one reading before `from` old enough for a
+ * rate. */
 struct coverage {
     struct segment *segments; /* oldest first */
     size_t segment_count;
@@ -631,7 +174,8 @@ segment_times(const struct track *track, size_t index_from_end, struct segment *
               int64_t scratch[CHUNK_TICKS])
 {
     if (index_from_end == 0) {
-        *ret_segment = (struct segment){NULL, track->head, track->head->layout, 0, track->head_ticks};
+        *ret_segment =
+            (struct segment){NULL, track->head, track->head->layout, 0, track->head_ticks};
         return track->head->mono_ns;
     }
     const struct chunk *chunk = track->chunks->chunks[track->chunks->count - index_from_end];
@@ -663,7 +207,8 @@ cover(const struct track *track, const struct range *range, struct coverage *ret
         while (end > 0 && times[end - 1] > range->to_ns) {
             end--;
         }
-        /* Back to the start of the range, and on to a reading old enough to make a rate with the first. */
+        /* Back to the start of the range, and on to a reading old enough to make a rate with the
+         * first. */
         size_t start = end;
         while (start > 0 && !enough) {
             int64_t time = times[start - 1];
@@ -751,7 +296,8 @@ gather(const struct coverage *coverage, struct leaf *leaf, uint32_t id, double *
     }
 }
 
-/* In place, newest first: each value becomes the rate since the newest reading at least 250 ms older. */
+/* In place, newest first: each value becomes the rate since the newest reading at least 250 ms
+ * older. */
 static void
 to_rates(const struct coverage *coverage, unsigned bits, double *values)
 {
@@ -763,7 +309,8 @@ to_rates(const struct coverage *coverage, unsigned bits, double *values)
             before--;
         }
         int64_t dt = coverage->times[i] - coverage->times[before];
-        values[i] = before < i && dt >= RATE_NS_MIN ? rate_of(values[before], values[i], dt, bits) : NAN;
+        values[i] =
+            before < i && dt >= RATE_NS_MIN ? rate_of(values[before], values[i], dt, bits) : NAN;
         if (before == i) {
             values[i] = NAN;
         }
@@ -1051,21 +598,6 @@ open_labels(const struct groups *groups, const char *labels, char *ret, size_t s
     return true;
 }
 
-/* A derived metric's own labels with conditions of the query on top. */
-static struct node *
-group_child(struct groups *groups, struct catalog *catalog, const char *labels)
-{
-    char why[160] = "";
-    struct parser parser = {
-        .catalog = catalog, .whole = groups->metric->name, .why = why, .why_size = sizeof(why)};
-    struct matchers matchers = {0};
-    struct str rest = str_from(labels), key, value;
-    while (labels_next(&rest, &key, &value)) {
-        matchers_add(&matchers, key, value);
-    }
-    return formula_node(&parser, groups->metric->formula, &matchers);
-}
-
 static void
 groups_refresh(struct groups *groups, const struct range *range)
 {
@@ -1075,8 +607,8 @@ groups_refresh(struct groups *groups, const struct range *range)
     }
     struct leaf *leaf = first_leaf(groups->probe, key);
     const struct track *track = leaf != NULL ? leaf_track(leaf, range->picture) : NULL;
-    const struct layout *layout = track == NULL          ? NULL
-                                  : track->head != NULL  ? track->head->layout
+    const struct layout *layout = track == NULL         ? NULL
+                                  : track->head != NULL ? track->head->layout
                                   : track->chunks != NULL && track->chunks->count > 0
                                       ? track->chunks->chunks[track->chunks->count - 1]->layout
                                       : NULL;
@@ -1097,7 +629,8 @@ groups_refresh(struct groups *groups, const struct range *range)
     size_t seen_count = 0;
     for (size_t i = 0; seen != NULL && groups->children != NULL && i < n; i++) {
         char labels[LABEL_BYTES];
-        bool there = !open_labels(groups, layout->series[list[i].column]->labels, labels, sizeof(labels));
+        bool there =
+            !open_labels(groups, layout->series[list[i].column]->labels, labels, sizeof(labels));
         for (size_t j = 0; !there && j < seen_count; j++) {
             there = strcmp(seen[j], labels) == 0;
         }
@@ -1105,7 +638,7 @@ groups_refresh(struct groups *groups, const struct range *range)
             continue;
         }
         memcpy(seen[seen_count++], labels, LABEL_BYTES);
-        struct node *child = group_child(groups, range->catalog, labels);
+        struct node *child = formula_of_group(range->catalog, groups, labels);
         if (child != NULL) {
             groups->children[groups->count++] = child;
         }
@@ -1193,7 +726,8 @@ static int64_t
 track_spacing(const struct track *track)
 {
     if (track->head_ticks >= 2) {
-        return track->head->mono_ns[track->head_ticks - 1] - track->head->mono_ns[track->head_ticks - 2];
+        return track->head->mono_ns[track->head_ticks - 1] -
+               track->head->mono_ns[track->head_ticks - 2];
     }
     if (track->chunks != NULL && track->chunks->count > 0) {
         const struct chunk *chunk = track->chunks->chunks[track->chunks->count - 1];
@@ -1210,8 +744,8 @@ query_now(struct query *query, const struct picture *picture)
     struct leaf *leaf = any_leaf(query->root);
     const struct track *track = leaf != NULL ? leaf_track(leaf, picture) : NULL;
     int64_t interval = track != NULL ? MAX(track_spacing(track), picture->interval_ns) : 0;
-    struct range range = {picture, query->catalog, picture->mono_ns - 3 * MAX(interval, RATE_NS_MIN),
-                          picture->mono_ns};
+    struct range range = {picture, query->catalog,
+                          picture->mono_ns - 3 * MAX(interval, RATE_NS_MIN), picture->mono_ns};
     struct vector vector = eval(query->root, &range);
     double value = vector.scalar ? vector.number : NAN;
     for (size_t i = vector.n; i-- > 0 && isnan(value);) {

@@ -38,10 +38,16 @@ static const struct scale plain[] = {
     {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1.0, ""},
 };
 static const struct scale hertz[] = {
-    {1e9, "GHz"}, {1e6, "MHz"}, {1e3, "kHz"}, {1.0, "Hz"},
+    {1e9, "GHz"},
+    {1e6, "MHz"},
+    {1e3, "kHz"},
+    {1.0, "Hz"},
 };
 static const struct scale seconds[] = {
-    {1.0, "s"}, {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"},
+    {1.0, "s"},
+    {1e-3, "ms"},
+    {1e-6, "us"},
+    {1e-9, "ns"},
 };
 
 /* The largest scale that leaves at least 1; rounding up to the next one is taken into account. */
@@ -123,7 +129,8 @@ unit_format(double value, const char *unit, bool ascii, char *dst, size_t size)
     }
     size_t n = strlen(unit);
     bool rate = n > 2 && strcmp(unit + n - 2, "/s") == 0 && strcmp(unit, "s/s") != 0;
-    snprintf(dst, size, "%s%s%s%s", number, suffix[0] != 0 || rate ? " " : "", suffix, rate ? "/s" : "");
+    snprintf(dst, size, "%s%s%s%s", number, suffix[0] != 0 || rate ? " " : "", suffix,
+             rate ? "/s" : "");
     return dst;
 }
 

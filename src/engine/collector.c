@@ -1,5 +1,5 @@
-/* The collector. One tick: every source that is due fills its batch, batches go to their stores, and a picture is
- * made of what the stores then hold. */
+/* The collector. One tick: every source that is due fills its batch, batches go to their stores,
+ * and a picture is made of what the stores then hold. */
 #include "flametop/engine/collector.h"
 
 #include <errno.h>
@@ -67,7 +67,8 @@ open_feed(struct collector *collector, const struct source *source)
     catalog_add(collector->options.catalog, source->metrics, source->metric_count);
     batch_init(&feed->batch, collector->options.catalog);
     store_init(&feed->store);
-    int error = source->open(&collector->setup, &feed->state, feed->why_closed, sizeof(feed->why_closed));
+    int error =
+        source->open(&collector->setup, &feed->state, feed->why_closed, sizeof(feed->why_closed));
     feed->open = error == 0;
     if (error != 0) {
         log_info("source %s is not here: %s", source->name,
@@ -79,8 +80,9 @@ static struct query *
 optional_query(struct catalog *catalog, const char *metric)
 {
     char why[160];
-    return catalog_metric(catalog, metric) != NULL ? query_new(catalog, metric, NULL, why, sizeof(why))
-                                                   : NULL;
+    return catalog_metric(catalog, metric) != NULL
+               ? query_new(catalog, metric, NULL, why, sizeof(why))
+               : NULL;
 }
 
 struct collector *
@@ -101,7 +103,8 @@ collector_new(const struct collector_options *options)
     }
     open_feed(collector, &source_self);
     collector->self = &collector->feeds[collector->feed_count - 1];
-    for (size_t i = 0; i < options->analyzer_count && i < ARRAY_SIZE(collector->analyzer_states); i++) {
+    for (size_t i = 0; i < options->analyzer_count && i < ARRAY_SIZE(collector->analyzer_states);
+         i++) {
         collector->analyzer_states[i] = options->analyzers[i]->open(options->catalog);
     }
     collector->finding_keep = keep_new(&finding_table);
@@ -182,7 +185,8 @@ deliver(struct collector *collector, struct feed *feed)
     feed->cpu_total_ns += feed->cpu_ns;
     store_add(&feed->store, &feed->batch);
     if (collector->options.tap.batch != NULL) {
-        collector->options.tap.batch(collector->options.tap.context, feed->source->name, &feed->batch);
+        collector->options.tap.batch(collector->options.tap.context, feed->source->name,
+                                     &feed->batch);
     }
 }
 
@@ -256,7 +260,8 @@ bound_history(struct collector *collector, int64_t *ret_oldest)
 {
     struct feed *feed;
     size_t memory;
-    while ((memory = history_memory(collector, ret_oldest, &feed)) > collector->options.history_bytes &&
+    while ((memory = history_memory(collector, ret_oldest, &feed)) >
+               collector->options.history_bytes &&
            *ret_oldest != INT64_MAX) {
         if (feed != NULL) {
             store_drop_oldest(&feed->store);
@@ -289,7 +294,8 @@ static void
 collect_self(struct collector *collector)
 {
     struct feed *self = collector->self;
-    /* Reports came in since the last tick: they are in the batch already, only the rest is added. */
+    /* Reports came in since the last tick: they are in the batch already, only the rest is added.
+     */
     self->batch.at = clock_now(&collector->options.clock);
     self->started_ns = clock_mono_ns();
     struct rusage usage;
@@ -320,7 +326,8 @@ collect_self(struct collector *collector)
     self_put(collector, SELF_SERIES, "", (double)catalog_series_count(collector->options.catalog));
     self_put(collector, SELF_HISTORY_BYTES, "", (double)memory);
     if (oldest != INT64_MAX) {
-        self_put(collector, SELF_HISTORY_REACH, "", (double)(self->batch.at.mono_ns - oldest) / 1e9);
+        self_put(collector, SELF_HISTORY_REACH, "",
+                 (double)(self->batch.at.mono_ns - oldest) / 1e9);
     }
     self->polled = true;
     deliver(collector, self);
@@ -426,7 +433,8 @@ fill_host(struct collector *collector, struct picture *picture)
         arena_text(&picture->arena, host->virtualization, strlen(host->virtualization));
     host->uptime_s += (double)(collector->began.boot_ns - collector->host_boot_ns) / 1e9;
     double cores = collector->core_limit != NULL ? query_now(collector->core_limit, picture) : NAN;
-    double memory = collector->memory_limit != NULL ? query_now(collector->memory_limit, picture) : NAN;
+    double memory =
+        collector->memory_limit != NULL ? query_now(collector->memory_limit, picture) : NAN;
     host->core_limit = isnan(cores) ? 0 : cores;
     host->memory_limit = isnan(memory) ? 0 : memory;
 }

@@ -1,5 +1,6 @@
-/* The engine thread. Ticks are due at fixed monotonic times; a tick that comes late does not move the next, and
- * one that is missed whole is counted. The second tick comes early, so that rates are there within 0.3 s. */
+/* The engine thread. Ticks are due at fixed monotonic times; a tick that comes late does not move
+ * the next, and one that is missed whole is counted. The second tick comes early, so that rates are
+ * there within 0.3 s. */
 #include "flametop/engine/engine.h"
 
 #include <errno.h>

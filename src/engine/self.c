@@ -5,12 +5,12 @@
 
 #include "flametop/base/macros.h"
 
-#define OWN(id, metric_name, metric_unit, label_keys, metric_kind, which_is_better, sentence) \
-    [id] = {.name = metric_name,                                                              \
-            .unit = metric_unit,                                                              \
-            .labels = label_keys,                                                             \
-            .kind = metric_kind,                                                              \
-            .better = which_is_better,                                                        \
+#define OWN(id, metric_name, metric_unit, label_keys, metric_kind, which_is_better, sentence)      \
+    [id] = {.name = metric_name,                                                                   \
+            .unit = metric_unit,                                                                   \
+            .labels = label_keys,                                                                  \
+            .kind = metric_kind,                                                                   \
+            .better = which_is_better,                                                             \
             .text = sentence}
 
 static const struct metric metrics[] = {
@@ -18,16 +18,16 @@ static const struct metric metrics[] = {
         "CPU time used by flametop itself; its rate is the share of one core."),
     OWN(SELF_MEMORY, "flametop.memory.usage", "By", "", METRIC_GAUGE, BETTER_LOWER,
         "Resident memory of flametop itself, shared libraries included."),
-    OWN(SELF_SAMPLES, "flametop.source.samples", "{sample}", "source", METRIC_COUNTER, BETTER_NEITHER,
-        "Values a source has delivered."),
+    OWN(SELF_SAMPLES, "flametop.source.samples", "{sample}", "source", METRIC_COUNTER,
+        BETTER_NEITHER, "Values a source has delivered."),
     OWN(SELF_DURATION, "flametop.source.duration", "s", "source", METRIC_GAUGE, BETTER_LOWER,
         "How long a source's last collection took."),
     OWN(SELF_SOURCE_CPU, "flametop.source.cpu.time", "s", "source", METRIC_COUNTER, BETTER_LOWER,
         "CPU time a source has used; its rate is the share of one core."),
     OWN(SELF_ERRORS, "flametop.source.errors", "{error}", "source", METRIC_COUNTER, BETTER_LOWER,
         "Collections of a source that failed."),
-    OWN(SELF_REJECTED, "flametop.source.rejected", "{sample}", "source", METRIC_COUNTER, BETTER_LOWER,
-        "Readings of a source that were refused because they made no sense."),
+    OWN(SELF_REJECTED, "flametop.source.rejected", "{sample}", "source", METRIC_COUNTER,
+        BETTER_LOWER, "Readings of a source that were refused because they made no sense."),
     OWN(SELF_DROPPED, "flametop.source.dropped", "{sample}", "source", METRIC_COUNTER, BETTER_LOWER,
         "Readings of a source that a limit left no room for."),
     OWN(SELF_TICKS_MISSED, "flametop.ticks.missed", "{tick}", "", METRIC_COUNTER, BETTER_LOWER,
@@ -38,16 +38,35 @@ static const struct metric metrics[] = {
         "Memory the sealed history takes."),
     OWN(SELF_HISTORY_REACH, "flametop.history.reach", "s", "", METRIC_GAUGE, BETTER_HIGHER,
         "How far back the history goes."),
-    {.name = "flametop.ui.frame.rate", .unit = "{frame}/s", .labels = "", .better = BETTER_NEITHER,
+    {.name = "flametop.ui.frame.rate",
+     .unit = "{frame}/s",
+     .labels = "",
+     .better = BETTER_NEITHER,
      .text = "Frames drawn a second."},
-    {.name = "flametop.ui.frame.duration", .unit = "s", .labels = "quantile", .fold = FOLD_MAX,
-     .better = BETTER_LOWER, .text = "How long drawing a frame took."},
-    {.name = "flametop.ui.key.latency", .unit = "s", .labels = "quantile", .fold = FOLD_MAX,
-     .better = BETTER_LOWER, .text = "From a key to the frame that shows its effect."},
-    {.name = "flametop.ui.io", .unit = "By", .labels = "", .kind = METRIC_COUNTER,
-     .better = BETTER_LOWER, .text = "Bytes sent to the terminal."},
-    {.name = "flametop.ui.frames.dropped", .unit = "{frame}", .labels = "", .kind = METRIC_COUNTER,
-     .better = BETTER_LOWER, .text = "Frames not sent because the terminal was behind."},
+    {.name = "flametop.ui.frame.duration",
+     .unit = "s",
+     .labels = "quantile",
+     .fold = FOLD_MAX,
+     .better = BETTER_LOWER,
+     .text = "How long drawing a frame took."},
+    {.name = "flametop.ui.key.latency",
+     .unit = "s",
+     .labels = "quantile",
+     .fold = FOLD_MAX,
+     .better = BETTER_LOWER,
+     .text = "From a key to the frame that shows its effect."},
+    {.name = "flametop.ui.io",
+     .unit = "By",
+     .labels = "",
+     .kind = METRIC_COUNTER,
+     .better = BETTER_LOWER,
+     .text = "Bytes sent to the terminal."},
+    {.name = "flametop.ui.frames.dropped",
+     .unit = "{frame}",
+     .labels = "",
+     .kind = METRIC_COUNTER,
+     .better = BETTER_LOWER,
+     .text = "Frames not sent because the terminal was behind."},
 };
 
 #define SELF_REPORTS_FIRST (SELF_HISTORY_REACH + 1)

@@ -1,4 +1,5 @@
-/* The picture slot. The lock is held for a pointer's exchange only: pictures are freed outside it. */
+/* The picture slot. The lock is held for a pointer's exchange only: pictures are freed outside it.
+ */
 #include "flametop/engine/slot.h"
 
 #include <stddef.h>

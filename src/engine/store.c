@@ -25,7 +25,8 @@ store_done(struct store *store)
     store_init(store);
 }
 
-/* The list with a chunk more at the end, or `skip` fewer at the front. Pictures keep the list they have. */
+/* The list with a chunk more at the end, or `skip` fewer at the front. Pictures keep the list they
+ * have. */
 static void
 replace_list(struct store *store, size_t skip, struct chunk *added)
 {
@@ -113,8 +114,8 @@ new_layout(struct store *store, const struct batch *batch)
     return true;
 }
 
-/* Notes which columns have values; true when a new layout is needed: a column appeared, or the head is full
- * and some have gone silent. */
+/* Notes which columns have values; true when a new layout is needed: a column appeared, or the head
+ * is full and some have gone silent. */
 static bool
 layout_is_stale(struct store *store, const struct batch *batch)
 {

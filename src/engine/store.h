@@ -18,7 +18,8 @@ struct store {
     struct chunk_list *chunks; /* what pictures see; NULL when none */
     size_t memory;             /* of sealed chunks */
 
-    /* Batch columns and layout columns: a column without values over a whole head leaves the layout. */
+    /* Batch columns and layout columns: a column without values over a whole head leaves the
+     * layout. */
     int *column_of;      /* [batch column]: layout column or -1 */
     uint64_t *last_tick; /* [batch column]: tick of the last value */
     size_t column_count;

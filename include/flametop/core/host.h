@@ -8,8 +8,9 @@
 #include "flametop/core/picture.h"
 #include "flametop/core/source.h"
 
-/* Fills name, system ("Debian 12"), kernel, virtualization, cores and uptime, with texts cleaned and in the arena; what
- * cannot be read stays "" or 0. The limits are the cgroup source's business. False when nothing could be read. */
+/* Fills name, system ("Debian 12"), kernel, virtualization, cores and uptime, with texts cleaned
+ * and in the arena; what cannot be read stays "" or 0. The limits are the cgroup source's business.
+ * False when nothing could be read. */
 bool host_read(struct host *host, const struct roots *roots, struct arena *arena);
 
 #endif
