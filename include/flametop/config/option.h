@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flametop/base/arena.h"
 #include "flametop/base/buf.h"
 #include "flametop/core/metric.h"
 
@@ -20,7 +21,7 @@ enum option_type {
     OPTION_SIZE,     /* bytes in integer */
     OPTION_TEXT,
     OPTION_CHOICE,   /* index in integer, of `choices` */
-    OPTION_LIST,     /* of texts */
+    OPTION_LIST,     /* of texts; with bounds: of numbers. On one line they are separated by commas */
 };
 
 struct option {
@@ -34,21 +35,74 @@ struct option {
     double low, high;     /* bounds, in the option's unit; both 0: none */
     const char *unit;     /* "s", "By", "1" or "" */
     const char *text;     /* one sentence */
+    const char *group;    /* heading in help */
+    const char *command;  /* only for this command; NULL: for all */
+};
+
+/* A part of the file whose keys are names of things: thresholds.METRIC.warning. */
+struct option_section {
+    const char *name;            /* thresholds */
+    const char *argument;        /* METRIC */
+    const struct option *fields; /* what can be set for each; unit NULL: the metric's own. NULL: see keys below */
+    size_t field_count;
+    const char *text;
 };
 
 struct config;
 
 extern const struct option option_table[];
 extern const size_t option_table_count;
+extern const struct option_section option_section_table[];
+extern const size_t option_section_table_count;
 
-/* The defaults. */
+/* A value of any type. Texts and lists live as long as the arena they were read into. */
+struct option_value {
+    int64_t integer; /* BOOL, INTEGER, DURATION (ns), SIZE (bytes), CHOICE (index) */
+    double real;
+    const char *text; /* TEXT, CHOICE (the word) */
+    const char *const *items;
+    size_t item_count;
+};
+
+/* By name; NULL when there is none. */
+const struct option *option_find(const char *name);
+
+/* Reads a value by the row's type, unit and bounds. `unit` replaces the row's when not NULL. False and a sentence,
+ * without the option's name, when it does not fit. */
+bool option_parse(const struct option *option, const char *unit, struct str text, struct arena *arena,
+                  struct option_value *ret_value, char *why, size_t why_size);
+
+/* Reads the parts of a list; otherwise as above. */
+bool option_parse_items(const struct option *option, const struct str *items, size_t count,
+                        struct arena *arena, struct option_value *ret_value, char *why, size_t why_size);
+
+/* Writes a value so that it reads back the same: as YAML ("quoted", [a, b]). */
+void option_print(const struct option *option, const char *unit, const struct option_value *value,
+                  struct buf *out);
+
+/* The nth word of `choices`; false past the end. */
+bool option_choice(const struct option *option, size_t n, struct str *ret_word);
+
+/* The defaults. The catalog tells which metric names are right, and their units; it must outlive the config. NULL when
+ * out of memory. */
 struct config *config_new(struct catalog *catalog);
 void config_free(struct config *config);
+
+/* Checks what only upper layers know: themes, columns, commands. Called for each text, each item of a list and each
+ * entry of `keys` (name "keys.CONTEXT", value "KEY COMMAND") that is set from then on, after its own type fits.
+ * False and a sentence when it is wrong. */
+struct config_check {
+    bool (*check)(void *context, const char *name, const char *value, char *why, size_t why_size);
+    void *context;
+};
+void config_set_check(struct config *config, struct config_check check);
 
 /* Reads a file; true when it had no errors. Errors are added to `errors`, one "file:line:col: key: why" a line, all of
  * them; what was right is set. A missing file is no error unless `required`. */
 bool config_read_file(struct config *config, const char *path, bool required, struct buf *errors);
 bool config_read_text(struct config *config, struct str text, const char *file_name, struct buf *errors);
+
+/* FLAMETOP_* and NO_COLOR. A FLAMETOP_ variable that is nearly but not quite an option's is an error. */
 bool config_read_environment(struct config *config, char *const *environment, struct buf *errors);
 
 /* One option from the command line. False and a sentence in `errors`. */
@@ -59,6 +113,20 @@ int64_t config_integer(const struct config *config, const char *name); /* durati
 double config_real(const struct config *config, const char *name);
 const char *config_text(const struct config *config, const char *name);
 const char *const *config_list(const struct config *config, const char *name, size_t *ret_count);
+
+/* Where a value came from: "default", "file:line", "FLAMETOP_THEME", "--theme". */
+const char *config_origin(const struct config *config, const char *name);
+
+/* The entries of `keys`, in the order they were set: a key of a context ("everywhere" or a view) runs a command.
+ * False past the end. */
+struct config_key {
+    const char *context, *key, *command;
+};
+bool config_key(const struct config *config, size_t index, struct config_key *ret_key);
+
+/* What `metrics.NAME` says: 0 for an interval not set; NULL and 0 for percentiles not set. */
+int64_t config_metric_interval_ns(const struct config *config, const char *metric);
+const char *const *config_metric_percentiles(const struct config *config, const char *metric, size_t *ret_count);
 
 /* Applies `thresholds.METRIC` and `metrics.NAME` sections to the catalog. */
 void config_apply(const struct config *config, struct catalog *catalog);

@@ -1,0 +1,437 @@
+/* The option table, and values typed by its rows.
+ *
+ * Nothing is typed by how it looks: `no`, `on` or `1e3` in the file is what its row says it is. Rows that share the
+ * part before the last dot stand together, and each group is printed in this order. */
+#include "flametop/config/option.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "flametop/base/json.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/config/nearest.h"
+#include "flametop/core/unit.h"
+
+#define LIST_ITEMS_MAX 1024
+
+#define MIB 1048576.0
+
+/* One line a row reads better than clang-format's one field a line. */
+/* clang-format off */
+const struct option option_table[] = {
+    {.name = "interval", .flag = "interval", .letter = 'd', .argument = "TIME", .type = OPTION_DURATION,
+     .fallback = "1s", .low = 0.1, .high = 60, .unit = "s", .group = "Collecting",
+     .text = "Time between two readings of everything (-d also takes a bare number of seconds)."},
+    {.name = "history.bytes", .flag = "history-bytes", .argument = "SIZE", .type = OPTION_SIZE,
+     .fallback = "2MiB", .low = 65536, .high = 1024 * MIB, .unit = "By", .group = "Collecting",
+     .text = "Memory for the compressed history of all metrics; the oldest part is dropped first."},
+    {.name = "filesystem.network", .flag = "network-filesystems", .type = OPTION_BOOL, .fallback = "false",
+     .group = "Collecting",
+     .text = "Ask network filesystems for their use as well; a dead server may delay their values."},
+    {.name = "roots.proc", .flag = "proc", .argument = "DIR", .type = OPTION_TEXT, .fallback = "/proc",
+     .group = "Collecting", .text = "Where the proc filesystem is."},
+    {.name = "roots.sys", .flag = "sys", .argument = "DIR", .type = OPTION_TEXT, .fallback = "/sys",
+     .group = "Collecting", .text = "Where sysfs is."},
+    {.name = "roots.cgroup", .flag = "cgroup", .argument = "DIR", .type = OPTION_TEXT,
+     .fallback = "/sys/fs/cgroup", .group = "Collecting", .text = "Where the control groups are."},
+
+    {.name = "processes.pids", .flag = "pid", .letter = 'p', .argument = "PID,...", .type = OPTION_LIST,
+     .fallback = "", .low = 1, .high = 4194304, .unit = "", .group = "Processes",
+     .text = "Show only these processes."},
+    {.name = "processes.users", .flag = "user", .letter = 'u', .argument = "USER,...", .type = OPTION_LIST,
+     .fallback = "", .group = "Processes", .text = "Show only processes of these users (names or numbers)."},
+    {.name = "processes.sort", .flag = "sort", .argument = "COLUMN", .type = OPTION_TEXT, .fallback = "",
+     .group = "Processes", .text = "Column the process table is sorted by at first; empty: CPU."},
+    {.name = "processes.columns", .flag = "columns", .argument = "COLUMN,...", .type = OPTION_LIST,
+     .fallback = "", .group = "Processes", .text = "Columns of the process table; empty: the usual ones."},
+
+    {.name = "view", .flag = "view", .argument = "VIEW", .type = OPTION_CHOICE, .fallback = "overview",
+     .choices = "overview system processes metrics", .group = "Screen", .text = "View that is open at first."},
+    {.name = "span", .flag = "span", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10m",
+     .low = 60, .high = 604800, .unit = "s", .group = "Screen", .text = "Time that all charts show."},
+    {.name = "theme", .flag = "theme", .argument = "NAME", .type = OPTION_TEXT, .fallback = "dark",
+     .group = "Screen", .text = "Theme: the name or the path of a .theme file."},
+    {.name = "colours", .flag = "colours", .argument = "DEPTH", .type = OPTION_CHOICE, .fallback = "auto",
+     .choices = "auto mono 8 16 256 true", .group = "Screen",
+     .text = "Colours the terminal has; auto asks the terminal, NO_COLOR in the environment means mono."},
+    {.name = "glyphs", .flag = "glyphs", .argument = "SET", .type = OPTION_CHOICE, .fallback = "auto",
+     .choices = "auto ascii blocks braille", .group = "Screen",
+     .text = "Characters that charts and boxes are drawn with; auto asks charset and terminal."},
+    {.name = "mouse", .flag = "mouse", .type = OPTION_BOOL, .fallback = "true", .group = "Screen",
+     .text = "Take clicks and the wheel; off leaves them to the terminal."},
+    {.name = "plain", .flag = "plain", .type = OPTION_BOOL, .fallback = "false", .group = "Screen",
+     .text = "Print one line for each changed finding and never move the cursor (screen readers, logs)."},
+    {.name = "slow_link", .flag = "slow-link", .type = OPTION_BOOL, .fallback = "false", .group = "Screen",
+     .text = "Refresh every 5 s and send as little as possible; set by itself on a slow serial line."},
+    {.name = "readonly", .flag = "readonly", .type = OPTION_BOOL, .fallback = "false", .group = "Screen",
+     .text = "Refuse what changes something outside flametop: signals and nice values."},
+    {.name = "keymap", .flag = "keymap", .argument = "NAME", .type = OPTION_CHOICE, .fallback = "default",
+     .choices = "default atop htop vim", .group = "Screen", .text = "Keys of another program, laid over the default ones."},
+
+    {.name = "log.level", .flag = "log-level", .argument = "LEVEL", .type = OPTION_CHOICE,
+     .fallback = "warning", .choices = "error warning info debug", .group = "Log",
+     .text = "Least important messages that are logged."},
+    {.name = "log.file", .flag = "log-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
+     .group = "Log", .text = "File the log is appended to; empty: standard error while no screen is open."},
+
+    {.name = "snapshot.output", .flag = "output", .letter = 'o', .argument = "FILE", .type = OPTION_TEXT,
+     .fallback = "", .group = "Snapshot", .command = "snapshot",
+     .text = "File to write, in the format its name ends in; empty or - is standard output."},
+    {.name = "snapshot.format", .flag = "format", .argument = "FORMAT", .type = OPTION_TEXT, .fallback = "",
+     .group = "Snapshot", .command = "snapshot",
+     .text = "Format whatever the file is called; empty: by the file's name, else text."},
+    {.name = "snapshot.for", .flag = "for", .argument = "TIME", .type = OPTION_DURATION, .fallback = "1s",
+     .low = 0.1, .high = 3600, .unit = "s", .group = "Snapshot", .command = "snapshot",
+     .text = "How long to look before the snapshot is written: rates are means over this time."},
+    {.name = "snapshot.count", .flag = "count", .letter = 'n', .argument = "N", .type = OPTION_INTEGER,
+     .fallback = "1", .low = 1, .high = 1e9, .unit = "", .group = "Snapshot", .command = "snapshot",
+     .text = "Write this many, one each interval: JSON as lines."},
+};
+const size_t option_table_count = ARRAY_SIZE(option_table);
+
+static const struct option metric_fields[] = {
+    {.name = "interval", .argument = "TIME", .type = OPTION_DURATION, .low = 0.1, .high = 86400, .unit = "s",
+     .text = "Keep a reading of this metric only this often."},
+    {.name = "percentiles", .argument = "LIST", .type = OPTION_LIST, .low = 0, .high = 100, .unit = "",
+     .text = "Percentiles shown with its chart."},
+};
+
+static const struct option threshold_fields[] = {
+    {.name = "warning", .argument = "VALUE", .type = OPTION_REAL, .text = "Value the level warning begins at; none: never."},
+    {.name = "critical", .argument = "VALUE", .type = OPTION_REAL, .text = "Value the level critical begins at; none: never."},
+};
+
+const struct option_section option_section_table[] = {
+    {"keys", "CONTEXT.KEY", NULL, 0, "Commands of keys: everywhere, or in one view only."},
+    {"metrics", "METRIC", metric_fields, ARRAY_SIZE(metric_fields), "Settings of one metric."},
+    {"thresholds", "METRIC", threshold_fields, ARRAY_SIZE(threshold_fields),
+     "Levels of one metric, in its unit."},
+};
+const size_t option_section_table_count = ARRAY_SIZE(option_section_table);
+/* clang-format on */
+
+const struct option *
+option_find(const char *name)
+{
+    for (size_t i = 0; i < option_table_count; i++) {
+        if (strcmp(option_table[i].name, name) == 0) {
+            return &option_table[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+option_choice(const struct option *option, size_t n, struct str *ret_word)
+{
+    struct str rest = str_from(option->choices), word;
+    for (size_t i = 0; str_word(&rest, &word); i++) {
+        if (i == n) {
+            *ret_word = word;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was typed, safe to show and short. */
+struct shown {
+    char text[64];
+};
+
+static struct shown
+show(struct str text)
+{
+    struct shown shown;
+    utf8_clean(text, shown.text, sizeof(shown.text));
+    return shown;
+}
+
+static bool
+has_bounds(const struct option *option)
+{
+    return option->low != 0 || option->high != 0;
+}
+
+static void
+bound_text(const struct option *option, const char *unit, double bound, struct buf *out)
+{
+    struct option_value value = {.real = bound,
+                                 .integer = (int64_t)(option->type == OPTION_DURATION ? bound * 1e9 : bound)};
+    if (option->type == OPTION_LIST) {
+        buf_printf(out, "%.0f", bound);
+    } else {
+        option_print(option, unit, &value, out);
+    }
+}
+
+static bool
+in_bounds(const struct option *option, const char *unit, double number, struct str text, char *why,
+          size_t why_size)
+{
+    if (!has_bounds(option) || (number >= option->low && number <= option->high)) {
+        return true;
+    }
+    struct buf bounds;
+    buf_init(&bounds, 128);
+    bound_text(option, unit, option->low, &bounds);
+    buf_puts(&bounds, " to ");
+    bound_text(option, unit, option->high, &bounds);
+    snprintf(why, why_size, "%s is out of bounds (%s)", show(text).text,
+             bounds.data != NULL ? bounds.data : "");
+    buf_done(&bounds);
+    return false;
+}
+
+static bool
+parse_bool(struct str text, struct option_value *ret_value, char *why, size_t why_size)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {{"true", true}, {"false", false}, {"yes", true}, {"no", false},
+                 {"on", true},   {"off", false},   {"1", true},   {"0", false}};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (nearest_distance(text, str_from(words[i].word)) == 0) {
+            *ret_value = (struct option_value){.integer = words[i].value};
+            return true;
+        }
+    }
+    snprintf(why, why_size, "'%s' is neither true nor false", show(text).text);
+    return false;
+}
+
+static bool
+parse_integer(const struct option *option, struct str text, struct option_value *ret_value, char *why,
+              size_t why_size)
+{
+    struct str rest = text;
+    int64_t integer;
+    if (!str_i64(&rest, &integer) || rest.n > 0) {
+        snprintf(why, why_size, "'%s' is not a whole number", show(text).text);
+        return false;
+    }
+    if (!in_bounds(option, "", (double)integer, text, why, why_size)) {
+        return false;
+    }
+    *ret_value = (struct option_value){.integer = integer, .real = (double)integer};
+    return true;
+}
+
+static bool
+parse_number(const struct option *option, const char *unit, struct str text,
+             struct option_value *ret_value, char *why, size_t why_size)
+{
+    double number;
+    if (!unit_parse(text, unit, &number, why, why_size) ||
+        !in_bounds(option, unit, number, text, why, why_size)) {
+        return false;
+    }
+    double scaled = option->type == OPTION_DURATION ? number * 1e9 : number;
+    bool whole = option->type == OPTION_DURATION || option->type == OPTION_SIZE;
+    if (whole && scaled >= 9.2e18) {
+        snprintf(why, why_size, "%s is too much", show(text).text);
+        return false;
+    }
+    *ret_value = (struct option_value){.integer = whole ? llround(scaled) : 0, .real = number};
+    return true;
+}
+
+static bool
+parse_choice(const struct option *option, struct str text, struct arena *arena,
+             struct option_value *ret_value, char *why, size_t why_size)
+{
+    struct str word;
+    for (size_t i = 0; option_choice(option, i, &word); i++) {
+        if (word.n == text.n && memcmp(word.p, text.p, word.n) == 0) {
+            *ret_value = (struct option_value){.integer = (int64_t)i,
+                                               .text = arena_text(arena, text.p, text.n)};
+            return true;
+        }
+    }
+    snprintf(why, why_size, "'%s' is none of: %s", show(text).text, option->choices);
+    return false;
+}
+
+static bool
+has_nul(struct str text, char *why, size_t why_size)
+{
+    if (text.n == 0 || memchr(text.p, 0, text.n) == NULL) {
+        return false;
+    }
+    snprintf(why, why_size, "the text contains a NUL character");
+    return true;
+}
+
+bool
+option_parse_items(const struct option *option, const struct str *items, size_t count, struct arena *arena,
+                   struct option_value *ret_value, char *why, size_t why_size)
+{
+    const char **texts = arena_news(arena, const char *, MAX(count, (size_t)1));
+    if (texts == NULL || count > LIST_ITEMS_MAX) {
+        snprintf(why, why_size, "the list is too long");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct str rest = items[i];
+        double number;
+        if (rest.n == 0) {
+            snprintf(why, why_size, "the list has an empty item");
+            return false;
+        }
+        if (has_nul(rest, why, why_size)) {
+            return false;
+        }
+        if (has_bounds(option)) {
+            if (!str_double(&rest, &number) || rest.n > 0) {
+                snprintf(why, why_size, "'%s' is not a number", show(items[i]).text);
+                return false;
+            }
+            if (!in_bounds(option, "", number, items[i], why, why_size)) {
+                return false;
+            }
+        }
+        texts[i] = arena_text(arena, items[i].p, items[i].n);
+    }
+    *ret_value = (struct option_value){.items = texts, .item_count = count};
+    return true;
+}
+
+static bool
+parse_list(const struct option *option, struct str text, struct arena *arena,
+           struct option_value *ret_value, char *why, size_t why_size)
+{
+    struct str items[64], rest = text, item;
+    size_t count = 0;
+    while (count < ARRAY_SIZE(items) && str_until(&rest, ',', &item)) {
+        items[count++] = str_trim(item);
+    }
+    if (rest.n > 0) {
+        snprintf(why, why_size, "more than %zu items", ARRAY_SIZE(items));
+        return false;
+    }
+    return option_parse_items(option, items, count, arena, ret_value, why, why_size);
+}
+
+bool
+option_parse(const struct option *option, const char *unit, struct str text, struct arena *arena,
+             struct option_value *ret_value, char *why, size_t why_size)
+{
+    const char *of_unit = unit != NULL ? unit : option->unit != NULL ? option->unit : "";
+    struct str trimmed = str_trim(text);
+    switch (option->type) {
+    case OPTION_BOOL:
+        return parse_bool(trimmed, ret_value, why, why_size);
+    case OPTION_INTEGER:
+        return parse_integer(option, trimmed, ret_value, why, why_size);
+    case OPTION_REAL:
+    case OPTION_DURATION:
+    case OPTION_SIZE:
+        return parse_number(option, of_unit, trimmed, ret_value, why, why_size);
+    case OPTION_CHOICE:
+        return parse_choice(option, trimmed, arena, ret_value, why, why_size);
+    case OPTION_LIST:
+        return parse_list(option, trimmed, arena, ret_value, why, why_size);
+    case OPTION_TEXT:
+        break;
+    }
+    if (has_nul(text, why, why_size)) {
+        return false;
+    }
+    *ret_value = (struct option_value){.text = arena_text(arena, text.p, text.n)};
+    return true;
+}
+
+/* A double-quoted YAML scalar. Bad UTF-8 cannot be written in YAML and becomes U+FFFD. */
+static void
+print_text(const char *text, struct buf *out)
+{
+    struct str rest = str_from(text);
+    buf_putc(out, '"');
+    while (rest.n > 0) {
+        char bytes[4];
+        uint32_t c = utf8_next(&rest);
+        if (c == '"' || c == '\\') {
+            buf_printf(out, "\\%c", (char)c);
+        } else if (c < 0x20 || (c >= 0x7f && c < 0xa0)) {
+            buf_printf(out, "\\x%02x", (unsigned)c);
+        } else if (c == 0x2028 || c == 0x2029 || c == 0xfeff || c == 0x85) {
+            buf_printf(out, "\\u%04x", (unsigned)c);
+        } else {
+            buf_add(out, bytes, utf8_put(c, bytes));
+        }
+    }
+    buf_putc(out, '"');
+}
+
+/* The largest unit that divides the value, so that it reads back exactly. */
+static void
+print_whole(int64_t value, bool duration, struct buf *out)
+{
+    static const struct {
+        int64_t divisor;
+        const char *suffix;
+    } times[] = {{86400 * NS_PER_S, "d"}, {3600 * NS_PER_S, "h"}, {60 * NS_PER_S, "m"}, {NS_PER_S, "s"},
+                 {NS_PER_MS, "ms"},       {NS_PER_US, "us"},      {1, "ns"}},
+sizes[] = {{INT64_C(1) << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"},
+                 {1, "B"},                  {1, "B"}};
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+        int64_t divisor = duration ? times[i].divisor : sizes[i].divisor;
+        if (value % divisor == 0 && (value != 0 || divisor == (duration ? NS_PER_S : 1))) {
+            buf_printf(out, "%lld%s", (long long)(value / divisor),
+                       duration ? times[i].suffix : sizes[i].suffix);
+            return;
+        }
+    }
+}
+
+static void
+print_real(double value, const char *unit, struct buf *out)
+{
+    char text[32];
+    if (isnan(value)) {
+        buf_puts(out, "none");
+    } else if (strcmp(unit, "1") == 0 && value > 1) {
+        /* Above 1 a bare share is refused. Percent carries every double only where it divides evenly back. */
+        buf_printf(out, "%s%%", json_double_text(value * 100, text));
+    } else {
+        buf_printf(out, "%s%s", json_double_text(value, text), strcmp(unit, "s") == 0 ? "s" : "");
+    }
+}
+
+void
+option_print(const struct option *option, const char *unit, const struct option_value *value,
+             struct buf *out)
+{
+    switch (option->type) {
+    case OPTION_BOOL:
+        buf_puts(out, value->integer != 0 ? "true" : "false");
+        break;
+    case OPTION_INTEGER:
+        buf_printf(out, "%lld", (long long)value->integer);
+        break;
+    case OPTION_REAL:
+        print_real(value->real, unit != NULL ? unit : option->unit != NULL ? option->unit : "", out);
+        break;
+    case OPTION_DURATION:
+    case OPTION_SIZE:
+        print_whole(value->integer, option->type == OPTION_DURATION, out);
+        break;
+    case OPTION_TEXT:
+        print_text(value->text, out);
+        break;
+    case OPTION_CHOICE:
+        buf_puts(out, value->text);
+        break;
+    case OPTION_LIST:
+        buf_putc(out, '[');
+        for (size_t i = 0; i < value->item_count; i++) {
+            buf_puts(out, i > 0 ? ", " : "");
+            print_text(value->items[i], out);
+        }
+        buf_putc(out, ']');
+        break;
+    }
+}
