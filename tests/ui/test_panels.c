@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../src/ui/panels/chart.h"
 #include "../../src/ui/panels/cores.h"
 #include "../../src/ui/panels/system.h"
 #include "golden.h"
 #include "machine.h"
 
-extern const struct panel panel_cards;
+extern const struct panel panel_cards, panel_metrics;
 
 /* What a panel asked the app for. */
 static char asked_metric[128], asked_labels[128];
@@ -21,6 +22,13 @@ panel_open_chart(const struct panel_context *context, const char *metric, const 
     (void)context;
     strlcpy(asked_metric, metric, sizeof(asked_metric));
     strlcpy(asked_labels, labels, sizeof(asked_labels));
+}
+
+void
+panel_say(const struct panel_context *context, const char *format, ...)
+{
+    (void)context;
+    (void)format;
 }
 
 struct stage {
@@ -108,6 +116,113 @@ test_system__looks_as_it_did(void **state)
     check_golden(&panel_system, 4, 200, 50, GLYPHS_BRAILLE, "system-200x50");
 }
 
+static void
+test_metrics__look_as_they_did(void **state)
+{
+    (void)state;
+    check_golden(&panel_metrics, 4, 80, 24, GLYPHS_BRAILLE, "metrics-80x24");
+    check_golden(&panel_metrics, 4, 120, 40, GLYPHS_BRAILLE, "metrics-120x40");
+    check_golden(&panel_metrics, 4, 200, 50, GLYPHS_BRAILLE, "metrics-200x50");
+}
+
+static void
+test_metrics__filter_search_and_open(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, &panel_metrics, 4, 120, 40, GLYPHS_BRAILLE);
+    stage_draw(&stage, 40, true);
+    stage.panel->command(stage.state, &stage.context, "search.set", "network rtt");
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_metric, "system.network.rtt");
+    stage.panel->command(stage.state, &stage.context, "filter.set", "disk.io !read sda");
+    stage.panel->command(stage.state, &stage.context, "move.last", "");
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_metric, "system.disk.io");
+    assert_string_equal(asked_labels, "device=sda,direction=write");
+    stage.panel->command(stage.state, &stage.context, "filter.set", "nothing has this name");
+    stage_draw(&stage, 40, true);
+    assert_int_equal(stage.panel->command(stage.state, &stage.context, "open", ""), REACTION_NONE);
+    stage_done(&stage);
+}
+
+static void
+check_chart(const char *target, int width, int height, enum glyphs glyphs, const char *const *commands,
+            const char *name)
+{
+    struct stage stage;
+    stage_init(&stage, &panel_chart, 4, width, height, glyphs);
+    assert_false(panel_chart.has_data(stage.state, &stage.context));
+    panel_chart.command(stage.state, &stage.context, "show", target);
+    stage_draw(&stage, height, true);
+    for (; *commands != NULL; commands++) {
+        assert_int_equal(panel_chart.command(stage.state, &stage.context, *commands, ""), REACTION_HANDLED);
+        stage_draw(&stage, height, true);
+    }
+    golden(name, &stage.canvas);
+    stage_done(&stage);
+}
+
+static void
+test_chart__looks_as_it_did(void **state)
+{
+    (void)state;
+    static const char *const none[] = {NULL};
+    static const char *const cursor[] = {"move.left", "move.left", "move.left", "move.down", NULL};
+    static const char *const back[] = {"zoom.in", "page.previous", "page.previous", "move.left", NULL};
+    static const char *const deeper[] = {"move.down", "open", NULL};
+    check_chart("system.disk.utilization", 80, 24, GLYPHS_BRAILLE, none, "chart-80x24");
+    check_chart("system.cpu.utilization", 120, 40, GLYPHS_BRAILLE, cursor, "chart-120x40-cursor");
+    check_chart("system.disk.io", 120, 40, GLYPHS_BLOCKS, deeper, "chart-120x40-part");
+    check_chart("system.disk.io", 120, 40, GLYPHS_ASCII, back, "chart-120x40-ascii-back");
+    check_chart("system.network.rtt", 200, 50, GLYPHS_BRAILLE, none, "chart-200x50");
+}
+
+static void
+test_panels__stay_inside_at_any_size(void **state)
+{
+    (void)state;
+    static const struct panel *const panels[] = {&panel_cards, &panel_cores, &panel_system, &panel_metrics,
+                                                 &panel_chart};
+    unsigned seed = 7;
+    for (size_t p = 0; p < ARRAY_SIZE(panels); p++) {
+        struct stage stage;
+        stage_init(&stage, panels[p], 20, 220, 60, GLYPHS_BRAILLE);
+        stage.panel->command(stage.state, &stage.context, "show", "system.disk.io");
+        for (int i = 0; i < 40; i++) {
+            struct rect area = {rand_r(&seed) % 20, rand_r(&seed) % 10, rand_r(&seed) % 200, rand_r(&seed) % 50};
+            stage.context.glyphs = stage.canvas.glyphs = (enum glyphs)(i % 3);
+            stage.context.compact = area.width < 100;
+            canvas_clear(&stage.canvas);
+            stage.panel->draw(stage.state, &stage.context, &stage.canvas, area, i % 2 == 0);
+            stage.panel->command(stage.state, &stage.context, i % 2 == 0 ? "move.down" : "move.left", "");
+            for (int y = 0; y < 60; y++) {
+                for (int x = 0; x < 220; x++) {
+                    bool in = x >= area.x && x < area.x + area.width && y >= area.y && y < area.y + area.height;
+                    assert_true(in || stage.canvas.cells[y * 220 + x].c == ' ');
+                }
+            }
+        }
+        stage_done(&stage);
+    }
+}
+
+static void
+test_cards__open_what_is_selected(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, &panel_cards, 4, 120, 40, GLYPHS_BRAILLE);
+    stage_draw(&stage, 6, true);
+    stage.panel->command(stage.state, &stage.context, "move.right", "");
+    stage.panel->command(stage.state, &stage.context, "move.right", "");
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_metric, "system.disk.io");
+    stage.panel->mouse(stage.state, &stage.context, 5, 2, 2);
+    assert_string_equal(asked_metric, "system.cpu.utilization");
+    stage_done(&stage);
+}
+
 int
 main(void)
 {
@@ -115,6 +230,11 @@ main(void)
         cmocka_unit_test(test_cards__look_as_they_did),
         cmocka_unit_test(test_cores__look_as_they_did),
         cmocka_unit_test(test_system__looks_as_it_did),
+        cmocka_unit_test(test_metrics__look_as_they_did),
+        cmocka_unit_test(test_metrics__filter_search_and_open),
+        cmocka_unit_test(test_chart__looks_as_it_did),
+        cmocka_unit_test(test_cards__open_what_is_selected),
+        cmocka_unit_test(test_panels__stay_inside_at_any_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ sample_card(const struct bucket *ring)
         .title = "Disk",
         .value = "312 MB/s",
         .scale = "max 312 MB/s",
-        .spark = {.strip = {ring, N, 0, 1, 0}, .high = 1, .limits = {0.8, 0.95}, .role = ROLE_CHART_1},
+        .spark = {.strip = {ring, N, 0, 1, 0, 0}, .high = 1, .limits = {0.8, 0.95}, .role = ROLE_CHART_1},
         .parts = {{"read", "2.1"}, {"write", "310"}, {"busy", "98 %"}},
         .part_count = 3,
         .level = LEVEL_CRITICAL,
@@ -74,14 +74,18 @@ test_strip__the_newest_bucket_is_at_the_right(void **state)
     for (int i = 0; i < 5; i++) {
         ring[i] = bucket_of(i, i, i);
     }
-    struct strip strip = {ring, 5, 2, 2, 0}; /* oldest is ring[2] */
+    struct strip strip = {ring, 5, 2, 2, 0, 0}; /* oldest is ring[2] */
     assert_true(strip_at(&strip, 10, 9)->max == 1);
     assert_true(strip_at(&strip, 10, 8)->max == 1);
     assert_true(strip_at(&strip, 10, 7)->max == 0);
     assert_true(strip_at(&strip, 10, 0)->max == 2);
     assert_null(strip_at(&strip, 11, 0));
+    strip.skip = 2; /* looks back: what was two buckets left of the end is the end */
+    assert_true(strip_at(&strip, 10, 9)->max == 4);
+    assert_null(strip_at(&strip, 10, 0));
+    strip.skip = 0;
     assert_null(strip_at(&strip, 10, 10));
-    assert_null(strip_at(&(struct strip){NULL, 5, 0, 1, 0}, 10, 3));
+    assert_null(strip_at(&(struct strip){NULL, 5, 0, 1, 0, 0}, 10, 3));
 }
 
 static void
@@ -90,7 +94,7 @@ test_strip__readings_of_slow_sources_hold(void **state)
     (void)state;
     struct bucket ring[9] = {{0}};
     ring[0] = ring[3] = ring[5] = ring[8] = bucket_of(1, 1, 1);
-    struct strip strip = {ring, 9, 0, 1, 0};
+    struct strip strip = {ring, 9, 0, 1, 0, 0};
     strip.hold = strip_hold(&strip);
     assert_int_equal(strip.hold, 2);
     for (int x = 0; x < 9; x++) {
@@ -100,7 +104,7 @@ test_strip__readings_of_slow_sources_hold(void **state)
     for (int i = 0; i < 64; i++) {
         steady[i] = i > 20 && i < 40 ? (struct bucket){NAN, NAN, 0, 0} : bucket_of(1, 1, 1);
     }
-    strip = (struct strip){steady, 64, 0, 1, 0};
+    strip = (struct strip){steady, 64, 0, 1, 0, 0};
     assert_int_equal(strip_hold(&strip), 0);
 }
 
@@ -150,7 +154,7 @@ test_spark__a_gap_is_blank_and_zero_is_not(void **state)
         canvas_init(&canvas);
         assert_true(canvas_resize(&canvas, 2, 1));
         canvas.glyphs = glyphs;
-        struct spark spark = {.strip = {ring, 2, 0, 1, 0}, .high = 1};
+        struct spark spark = {.strip = {ring, 2, 0, 1, 0, 0}, .high = 1};
         int width = glyphs == GLYPHS_BRAILLE ? 1 : 2;
         spark_draw(&canvas, (struct rect){0, 0, width, 1}, &spark);
         assert_int_equal(canvas.cells[width - 1].c, zero[glyphs]);
@@ -165,7 +169,7 @@ test_heat__shades_say_what_colours_say(void **state)
     (void)state;
     struct bucket ring[5] = {bucket_of(0, 0, 0), bucket_of(0.4, 0.4, 0.4), bucket_of(0.6, 0.6, 0.6),
                              {NAN, NAN, 0, 0}, bucket_of(1, 1, 1)};
-    struct strip strip = {ring, 5, 0, 1, 0};
+    struct strip strip = {ring, 5, 0, 1, 0, 0};
     struct canvas canvas;
     canvas_init(&canvas);
     assert_true(canvas_resize(&canvas, 5, 3));
@@ -200,7 +204,7 @@ draw_all(struct canvas *canvas, const struct bucket *ring)
     card_draw_line(canvas, 0, 6, 80, &card);
     card = sample_card(ring);
     card_draw_line(canvas, 0, 7, 80, &card);
-    struct strip strip = {ring, N, 0, 1, 0};
+    struct strip strip = {ring, N, 0, 1, 0, 0};
     heat_row(canvas, 0, 8, 40, &strip, 1);
     heat_pair(canvas, 40, 8, 40, &strip, &strip, 1);
     heat_legend(canvas, 60, 2, 16);

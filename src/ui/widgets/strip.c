@@ -43,7 +43,7 @@ strip_hold(const struct strip *strip)
     for (size_t distance = 1; distance < HOLD_MAX && total > 0; distance++) {
         seen += counts[distance];
         if (10 * seen >= 9 * total) {
-            return distance - 1;
+            return distance > 1 ? distance : 0;
         }
     }
     return 0;
@@ -52,7 +52,7 @@ strip_hold(const struct strip *strip)
 struct strip
 strip_of(const struct chart *chart, const struct strip_plan *plan)
 {
-    struct strip strip = {chart->buckets, chart->count, chart->first, plan->repeat, 0};
+    struct strip strip = {chart->buckets, chart->count, chart->first, plan->repeat, 0, 0};
     strip.hold = strip_hold(&strip);
     return strip;
 }
@@ -63,7 +63,7 @@ strip_at(const struct strip *strip, int columns, int x)
     if (strip->ring == NULL || strip->count == 0 || x < 0 || x >= columns) {
         return NULL;
     }
-    size_t back = (size_t)((columns - 1 - x) / MAX(strip->repeat, 1));
+    size_t back = (size_t)((columns - 1 - x) / MAX(strip->repeat, 1)) + strip->skip;
     for (size_t i = 0; i <= strip->hold && back + i < strip->count; i++) {
         const struct bucket *bucket = bucket_at(strip, strip->count - 1 - back - i);
         if (bucket->count > 0) {

@@ -17,6 +17,7 @@ struct strip {
     const struct bucket *ring; /* `count` buckets, the oldest at `first`; NULL: none */
     size_t count, first;
     int repeat;  /* columns a bucket; below 1 counts as 1 */
+    size_t skip; /* newest buckets left out: a look back */
     size_t hold; /* gaps of up to this many buckets are none: strip_hold */
 };
 
@@ -32,7 +33,7 @@ struct strip_plan strip_plan(int columns, int64_t span_ns);
 /* The strip of a chart that was updated with this plan. */
 struct strip strip_of(const struct chart *chart, const struct strip_plan *plan);
 
-/* How long gaps usually are (nine of ten are no longer), in buckets: where a source is read less often than a
+/* How far apart readings usually are (nine of ten are no further), in buckets, 0 for side by side: where a source is read less often than a
  * bucket is long, a reading stands for the buckets after it as well. */
 size_t strip_hold(const struct strip *strip);
 
