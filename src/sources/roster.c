@@ -1,7 +1,7 @@
 /* Rosters.
  *
- * Invariant: items[0 .. count) have names; those before the position last asked for are in the order of the
- * file, those behind it in an older order. */
+ * Invariant: items[0 .. count) have names; those before the position last asked for are in the
+ * order of the file, those behind it in an older order. */
 #include "roster.h"
 
 #include <stdbool.h>
@@ -47,12 +47,13 @@ grow(struct roster *roster)
     return true;
 }
 
-/* Makes room at `index`; the old item there moves to the end, where roster_end drops it or a later line of
- * the file finds it. */
+/* Makes room at `index`; the old item there moves to the end, where roster_end drops it or a later
+ * line of the file finds it. */
 static void *
 insert(struct roster *roster, size_t index, struct str name)
 {
-    if (roster->count == roster->count_max || (roster->count == roster->capacity && !grow(roster))) {
+    if (roster->count == roster->count_max ||
+        (roster->count == roster->capacity && !grow(roster))) {
         return NULL;
     }
     char *item = roster_at(roster, index);

@@ -5,6 +5,9 @@
 #include "flametop/core/source.h"
 
 extern const struct source source_proc_cpu;
+extern const struct source source_proc_disk;
+extern const struct source source_proc_file;
+extern const struct source source_proc_network;
 extern const struct source source_proc_process;
 
 #endif

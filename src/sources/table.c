@@ -6,6 +6,9 @@
 
 const struct source *const source_table[] = {
     &source_proc_cpu,
+    &source_proc_disk,
+    &source_proc_file,
+    &source_proc_network,
     &source_proc_process,
 };
 const size_t source_table_count = ARRAY_SIZE(source_table);
