@@ -76,24 +76,55 @@ entry_of(struct catalog *catalog, const char *name)
     return NULL;
 }
 
+static void
+add(struct catalog *catalog, const struct metric *metric)
+{
+    if (catalog->metric_count == METRICS_MAX || entry_of(catalog, metric->name) != NULL) {
+        return;
+    }
+    struct entry *entry = &catalog->metrics[catalog->metric_count++];
+    *entry = (struct entry){metric, metric->warning, metric->critical};
+    uint64_t key = hash_text(metric->name);
+    while (map_get(&catalog->metric_by_name, key) != NULL) {
+        key++;
+    }
+    map_put(&catalog->metric_by_name, key, entry);
+}
+
 void
 catalog_add(struct catalog *catalog, const struct metric *metrics, size_t count)
 {
     pthread_mutex_lock(&catalog->lock);
     for (size_t i = 0; i < count; i++) {
-        const struct metric *metric = &metrics[i];
-        if (catalog->metric_count == METRICS_MAX || entry_of(catalog, metric->name) != NULL) {
-            continue;
-        }
-        struct entry *entry = &catalog->metrics[catalog->metric_count++];
-        *entry = (struct entry){metric, metric->warning, metric->critical};
-        uint64_t key = hash_text(metric->name);
-        while (map_get(&catalog->metric_by_name, key) != NULL) {
-            key++;
-        }
-        map_put(&catalog->metric_by_name, key, entry);
+        add(catalog, &metrics[i]);
     }
     pthread_mutex_unlock(&catalog->lock);
+}
+
+static const char *
+copy(struct catalog *catalog, const char *text)
+{
+    return arena_text(&catalog->arena, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
+}
+
+const struct metric *
+catalog_define(struct catalog *catalog, const struct metric *like)
+{
+    pthread_mutex_lock(&catalog->lock);
+    struct entry *entry = entry_of(catalog, like->name);
+    struct metric *metric = entry == NULL ? arena_new(&catalog->arena, struct metric) : NULL;
+    if (metric != NULL) {
+        *metric = *like;
+        metric->name = copy(catalog, like->name);
+        metric->unit = copy(catalog, like->unit);
+        metric->labels = copy(catalog, like->labels);
+        metric->text = copy(catalog, like->text);
+        metric->formula = NULL;
+        add(catalog, metric);
+        entry = entry_of(catalog, metric->name);
+    }
+    pthread_mutex_unlock(&catalog->lock);
+    return entry != NULL ? entry->metric : NULL;
 }
 
 void

@@ -64,6 +64,10 @@ void catalog_free(struct catalog *catalog);
 /* Adds rows. They must outlive the catalog. A name that is there already is kept as it was. */
 void catalog_add(struct catalog *catalog, const struct metric *metrics, size_t count);
 
+/* The metric of that name; when there is none, one is made with copies of these texts (what a stream or a document
+ * names that this version does not know). NULL when the catalog is full. */
+const struct metric *catalog_define(struct catalog *catalog, const struct metric *like);
+
 /* Adds another name for a metric (MISSION.md's). Both texts must outlive the catalog. */
 void catalog_add_alias(struct catalog *catalog, const char *alias, const char *name);
 
