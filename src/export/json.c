@@ -1,8 +1,8 @@
 /* The snapshot document: the whole picture as JSON. Its form is described in flametop-snapshot(5).
  *
- * Two readers are served at once. `metrics`, `tables` and `findings` are for people and programs: one value each, named
- * and with a unit. `history` holds the raw readings the screen's charts were made of, tick by tick, so that reading
- * the document back gives the same picture. */
+ * Two readers are served at once. `metrics`, `tables` and `findings` are for people and programs:
+ * one value each, named and with a unit. `history` holds the raw readings the screen's charts were
+ * made of, tick by tick, so that reading the document back gives the same picture. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -134,7 +134,8 @@ write_unit(struct json *json, const struct metric *metric)
 }
 
 static void
-write_metric(struct json *json, const struct picture *picture, const struct metric *metric, const char *labels)
+write_metric(struct json *json, const struct picture *picture, const struct metric *metric,
+             const char *labels)
 {
     char why[160];
     struct query *query = query_new(picture->catalog, metric->name, labels, why, sizeof(why));
@@ -154,7 +155,8 @@ write_metric(struct json *json, const struct picture *picture, const struct metr
 }
 
 static void
-write_derived(struct json *json, const struct picture *picture, const struct metric *metric, struct arena *arena)
+write_derived(struct json *json, const struct picture *picture, const struct metric *metric,
+              struct arena *arena)
 {
     struct str rest = str_from(metric->labels), key, more;
     write_metric(json, picture, metric, "");
@@ -187,7 +189,8 @@ write_metrics(struct json *json, const struct picture *picture)
         }
     }
     for (size_t t = 0; t < picture->track_count; t++) {
-        const struct layout *layout = picture->tracks[t].head != NULL ? picture->tracks[t].head->layout : NULL;
+        const struct layout *layout =
+            picture->tracks[t].head != NULL ? picture->tracks[t].head->layout : NULL;
         for (size_t c = 0; layout != NULL && c < layout->count; c++) {
             write_metric(json, picture, layout->series[c]->metric, layout->series[c]->labels);
         }
@@ -221,7 +224,8 @@ by_sort_column(const void *a, const void *b)
     const struct order *x = a, *y = b;
     size_t column = x->table->def->sort_column;
     enum column_type type = x->table->def->columns[column].type;
-    int order = cell_compare(type, table_row(y->table, y->row)[column], table_row(x->table, x->row)[column]);
+    int order = cell_compare(type, table_row(y->table, y->row)[column],
+                             table_row(x->table, x->row)[column]);
     return order != 0 ? order : (x->row > y->row) - (x->row < y->row);
 }
 
@@ -315,8 +319,8 @@ struct ticks {
 };
 
 static void
-add_run(struct ticks *ticks, const struct chunk *chunk, const struct layout *layout, const int64_t *times, size_t count,
-        int64_t from_ns, int64_t to_ns)
+add_run(struct ticks *ticks, const struct chunk *chunk, const struct layout *layout,
+        const int64_t *times, size_t count, int64_t from_ns, int64_t to_ns)
 {
     size_t first = 0, end = count;
     while (first < end && times[first] < from_ns) {
@@ -351,7 +355,8 @@ collect_ticks(const struct track *track, int64_t from_ns, int64_t to_ns, struct 
         }
     }
     if (track->head != NULL) {
-        add_run(ticks, NULL, track->head->layout, track->head->mono_ns, track->head_ticks, from_ns, to_ns);
+        add_run(ticks, NULL, track->head->layout, track->head->mono_ns, track->head_ticks, from_ns,
+                to_ns);
     }
     return ticks->count > 0;
 }
@@ -371,8 +376,8 @@ column_in(const struct layout *layout, const struct series *series, size_t guess
 }
 
 static void
-series_values(const struct track *track, const struct ticks *ticks, const struct series *series, size_t guess,
-              double *ret_values)
+series_values(const struct track *track, const struct ticks *ticks, const struct series *series,
+              size_t guess, double *ret_values)
 {
     size_t at = 0;
     for (size_t r = 0; r < ticks->run_count; r++) {
@@ -421,15 +426,16 @@ write_series(struct json *json, const struct series *series, const double *value
 }
 
 static void
-write_track(struct json *json, const struct picture *picture, const struct track *track, struct ticks *ticks,
-            double *values)
+write_track(struct json *json, const struct picture *picture, const struct track *track,
+            struct ticks *ticks, double *values)
 {
     json_object(json);
     json_key(json, "source");
     json_text(json, track->name);
     bool pretty = json->pretty;
     json->pretty = false;
-    /* Whole nanoseconds since 1970 pass 2^53: times are strings, milliseconds would lose the order of ticks. */
+    /* Whole nanoseconds since 1970 pass 2^53: times are strings, milliseconds would lose the order
+     * of ticks. */
     json_key(json, "times_ns");
     json_array(json);
     for (size_t i = 0; i < ticks->count; i++) {

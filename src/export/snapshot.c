@@ -1,5 +1,5 @@
-/* Reading snapshots. The document is untrusted: every member is checked, counts are bounded by the document's
- * size, and what is missing stays unknown. */
+/* Reading snapshots. The document is untrusted: every member is checked, counts are bounded by the
+ * document's size, and what is missing stays unknown. */
 #include "flametop/export/snapshot.h"
 
 #include <cjson/cJSON.h>
@@ -99,7 +99,8 @@ time_of(const cJSON *item)
     int year, month, day, hour, minute;
     double second;
     if (!cJSON_IsString(item) || strlen(item->valuestring) > 40 ||
-        sscanf(item->valuestring, "%4d-%2d-%2dT%2d:%2d:%lfZ", &year, &month, &day, &hour, &minute, &second) != 6 ||
+        sscanf(item->valuestring, "%4d-%2d-%2dT%2d:%2d:%lfZ", &year, &month, &day, &hour, &minute,
+               &second) != 6 ||
         month < 1 || month > 12 || !(second >= 0 && second < 61)) {
         return 0;
     }
@@ -127,7 +128,8 @@ static void
 read_evidence(struct reader *reader, const cJSON *list, struct finding *finding)
 {
     size_t count = (size_t)MAX(cJSON_GetArraySize(list), 0);
-    struct evidence *evidence = arena_news(&reader->picture->arena, struct evidence, MIN(count, (size_t)64));
+    struct evidence *evidence =
+        arena_news(&reader->picture->arena, struct evidence, MIN(count, (size_t)64));
     const cJSON *item;
     cJSON_ArrayForEach(item, list)
     {
@@ -158,15 +160,16 @@ read_findings(struct reader *reader, const cJSON *list)
         }
         integer_of(member(item, "culprit_pid"), &pid);
         struct finding *finding = &picture->findings[picture->finding_count++];
-        *finding = (struct finding){.id = text_of(reader, member(item, "id"), ""),
-                                    .sentence = text_of(reader, member(item, "sentence"), ""),
-                                    .short_sentence = text_of(reader, member(item, "short_sentence"), NULL),
-                                    .culprit = text_of(reader, member(item, "culprit"), NULL),
-                                    .advice = text_of(reader, member(item, "advice"), NULL),
-                                    .culprit_pid = pid,
-                                    .since_wall_ns = time_of(member(item, "since")),
-                                    .impact = (int)CLAMP(real_or_zero(member(item, "impact")), 0.0, 100.0),
-                                    .level = level_of(member(item, "level"))};
+        *finding = (struct finding){
+            .id = text_of(reader, member(item, "id"), ""),
+            .sentence = text_of(reader, member(item, "sentence"), ""),
+            .short_sentence = text_of(reader, member(item, "short_sentence"), NULL),
+            .culprit = text_of(reader, member(item, "culprit"), NULL),
+            .advice = text_of(reader, member(item, "advice"), NULL),
+            .culprit_pid = pid,
+            .since_wall_ns = time_of(member(item, "since")),
+            .impact = (int)CLAMP(real_or_zero(member(item, "impact")), 0.0, 100.0),
+            .level = level_of(member(item, "level"))};
         read_evidence(reader, member(item, "evidence"), finding);
     }
 }
@@ -277,8 +280,9 @@ metric_of(struct reader *reader, const cJSON *item)
                           .unit = text_of(reader, member(item, "unit"), ""),
                           .labels = keys,
                           .text = "From a snapshot of another version.",
-                          .kind = cJSON_IsString(kind) && strcmp(kind->valuestring, "counter") == 0 ? METRIC_COUNTER
-                                                                                                    : METRIC_GAUGE};
+                          .kind = cJSON_IsString(kind) && strcmp(kind->valuestring, "counter") == 0
+                                      ? METRIC_COUNTER
+                                      : METRIC_GAUGE};
     return catalog_define(reader->picture->catalog, &like);
 }
 
@@ -314,8 +318,9 @@ read_series(struct reader *reader, const cJSON *item, struct matrix *matrix)
 {
     const struct metric *metric = metric_of(reader, item);
     const char *labels = text_of(reader, member(item, "labels"), "");
-    const struct series *series =
-        metric != NULL && metric->formula == NULL ? catalog_series(reader->picture->catalog, metric, labels) : NULL;
+    const struct series *series = metric != NULL && metric->formula == NULL
+                                      ? catalog_series(reader->picture->catalog, metric, labels)
+                                      : NULL;
     const cJSON *values = member(item, "values"), *value;
     if (series == NULL) {
         return;
@@ -339,7 +344,8 @@ read_series(struct reader *reader, const cJSON *item, struct matrix *matrix)
 
 /* Chunks of 64 ticks and a head with what is left, at least one tick. */
 static bool
-matrix_to_track(const struct reader *reader, const struct matrix *matrix, const int64_t *times, struct track *track)
+matrix_to_track(const struct reader *reader, const struct matrix *matrix, const int64_t *times,
+                struct track *track)
 {
     struct layout *layout = layout_new(matrix->series, matrix->series_count);
     size_t chunk_count = (matrix->ticks - 1) / CHUNK_TICKS;
@@ -354,7 +360,8 @@ matrix_to_track(const struct reader *reader, const struct matrix *matrix, const 
         }
         memcpy(head->mono_ns, times + first, n * sizeof(*times));
         for (size_t s = 0; s < matrix->series_count; s++) {
-            memcpy(head->values + s * CHUNK_TICKS, matrix->values + s * matrix->ticks + first, n * sizeof(double));
+            memcpy(head->values + s * CHUNK_TICKS, matrix->values + s * matrix->ticks + first,
+                   n * sizeof(double));
         }
         if (c == chunk_count) {
             track->head = head;
@@ -381,7 +388,8 @@ read_track_history(struct reader *reader, const cJSON *item, struct track *track
 {
     int64_t *times = NULL;
     size_t ticks = read_times(reader, member(item, "times_ns"), &times);
-    size_t count = MIN((size_t)MAX(cJSON_GetArraySize(member(item, "series")), 0), (size_t)SERIES_MAX);
+    size_t count =
+        MIN((size_t)MAX(cJSON_GetArraySize(member(item, "series")), 0), (size_t)SERIES_MAX);
     struct matrix matrix = {.ticks = ticks};
     if (ticks > 0 && count > 0 && count * ticks <= SNAPSHOT_BYTES_MAX / 4) {
         matrix.series = calloc(count, sizeof(*matrix.series));
@@ -429,21 +437,24 @@ read_tracks(struct reader *reader, const cJSON *sources, const cJSON *history)
             break;
         }
         struct track *track = &picture->tracks[picture->track_count++];
-        *track = (struct track){.name = text_of(reader, member(item, "name"), ""),
-                                .text = "",
-                                .state = state_of(member(item, "state")),
-                                .why = text_of(reader, member(item, "why"), ""),
-                                .mono_ns = picture->mono_ns,
-                                .duration_ns = (int64_t)(CLAMP(real_or_zero(member(item, "duration_s")), 0.0, 1e6) * 1e9),
-                                .samples = (uint64_t)CLAMP(real_or_zero(member(item, "samples")), 0.0, 9e15),
-                                .errors = (uint64_t)CLAMP(real_or_zero(member(item, "errors")), 0.0, 9e15),
-                                .rejected = (uint64_t)CLAMP(real_or_zero(member(item, "rejected")), 0.0, 9e15),
-                                .dropped = (uint64_t)CLAMP(real_or_zero(member(item, "dropped")), 0.0, 9e15)};
+        *track = (struct track){
+            .name = text_of(reader, member(item, "name"), ""),
+            .text = "",
+            .state = state_of(member(item, "state")),
+            .why = text_of(reader, member(item, "why"), ""),
+            .mono_ns = picture->mono_ns,
+            .duration_ns =
+                (int64_t)(CLAMP(real_or_zero(member(item, "duration_s")), 0.0, 1e6) * 1e9),
+            .samples = (uint64_t)CLAMP(real_or_zero(member(item, "samples")), 0.0, 9e15),
+            .errors = (uint64_t)CLAMP(real_or_zero(member(item, "errors")), 0.0, 9e15),
+            .rejected = (uint64_t)CLAMP(real_or_zero(member(item, "rejected")), 0.0, 9e15),
+            .dropped = (uint64_t)CLAMP(real_or_zero(member(item, "dropped")), 0.0, 9e15)};
         const cJSON *part;
         cJSON_ArrayForEach(part, history)
         {
             const cJSON *source = member(part, "source");
-            if (cJSON_IsString(source) && strcmp(source->valuestring, track->name) == 0 && track->head == NULL) {
+            if (cJSON_IsString(source) && strcmp(source->valuestring, track->name) == 0 &&
+                track->head == NULL) {
                 read_track_history(reader, part, track);
             }
         }
@@ -464,7 +475,8 @@ read_times_of_picture(struct reader *reader, const cJSON *root)
     reader->picture->mono_ns = wall_ns - reader->wall_offset_ns;
     double interval = real_or_zero(member(root, "interval_s"));
     reader->picture->interval_ns = (int64_t)(CLAMP(interval, 0.1, 3600.0) * 1e9);
-    reader->picture->ticks_missed = (uint64_t)CLAMP(real_or_zero(member(root, "ticks_missed")), 0.0, 9e15);
+    reader->picture->ticks_missed =
+        (uint64_t)CLAMP(real_or_zero(member(root, "ticks_missed")), 0.0, 9e15);
     return true;
 }
 
@@ -476,7 +488,9 @@ read_root(struct reader *reader, const cJSON *root)
         return refuse(reader, "this JSON is no flametop snapshot: it has no \"schema\"");
     }
     if (schema > SNAPSHOT_SCHEMA || schema < 1) {
-        snprintf(reader->why, reader->why_size, "the snapshot has schema %" PRId64 ", this flametop reads up to %d: a newer one will",
+        snprintf(reader->why, reader->why_size,
+                 "the snapshot has schema %" PRId64
+                 ", this flametop reads up to %d: a newer one will",
                  schema, SNAPSHOT_SCHEMA);
         return false;
     }
@@ -496,17 +510,21 @@ read_root(struct reader *reader, const cJSON *root)
 }
 
 struct picture *
-snapshot_read(struct str text, struct catalog *catalog, const struct table_def *const *tables, size_t table_count,
-              char *why, size_t why_size)
+snapshot_read(struct str text, struct catalog *catalog, const struct table_def *const *tables,
+              size_t table_count, char *why, size_t why_size)
 {
     struct picture *picture = picture_new(catalog, (size_t)512 << 20);
     cJSON *root = text.n <= SNAPSHOT_BYTES_MAX ? cJSON_ParseWithLength(text.p, text.n) : NULL;
-    struct reader reader = {
-        .picture = picture, .tables = tables, .table_count = table_count, .why = why, .why_size = why_size};
+    struct reader reader = {.picture = picture,
+                            .tables = tables,
+                            .table_count = table_count,
+                            .why = why,
+                            .why_size = why_size};
     bool good = false;
     if (root == NULL) {
         const char *end = cJSON_GetErrorPtr();
-        size_t at = end != NULL && end >= text.p && end <= text.p + text.n ? (size_t)(end - text.p) : 0;
+        size_t at =
+            end != NULL && end >= text.p && end <= text.p + text.n ? (size_t)(end - text.p) : 0;
         snprintf(why, why_size, "not valid JSON, near byte %zu", at);
     } else if (picture != NULL) {
         good = read_root(&reader, root);

@@ -32,7 +32,8 @@ static const struct table_def *const tables[] = {&rows};
 #define TICKS 150
 #define WALL INT64_C(1700000000123456789)
 
-/* A picture with one source of 150 ticks, a table with unknown cells and hostile text, and a finding. */
+/* A picture with one source of 150 ticks, a table with unknown cells and hostile text, and a
+ * finding. */
 static struct picture *
 make(struct catalog *catalog)
 {
@@ -74,20 +75,29 @@ make(struct catalog *catalog)
     picture->mono_ns = track->mono_ns = mono + (TICKS - 1) * NS_PER_S;
     picture->wall_ns = WALL;
     picture->interval_ns = NS_PER_S;
-    picture->host = (struct host){.name = "web \"01\"", .system = "Debian 12", .kernel = "6.1", .virtualization = "", .cores = 4, .uptime_s = 77};
+    picture->host = (struct host){.name = "web \"01\"",
+                                  .system = "Debian 12",
+                                  .kernel = "6.1",
+                                  .virtualization = "",
+                                  .cores = 4,
+                                  .uptime_s = 77};
     picture->tables = arena_news(&picture->arena, struct table *, 1);
     picture->tables[picture->table_count++] = table_new(&picture->arena, &rows, 3);
     for (int i = 0; i < 3; i++) {
         union cell *row = table_add(picture->tables[0], &picture->arena);
         row[0].integer = i == 1 ? CELL_UNKNOWN : 10 + i;
         row[1].text = i == 0 ? "\x1b[31mred\xff" : NULL;
-        row[2].real = i == 2 ? NAN : i;
+        row[2].real = i == 2 ? NAN : (double)i;
     }
     picture->tables[0]->total = 99;
     picture->findings = arena_news(&picture->arena, struct finding, 1);
     picture->finding_count = 1;
-    picture->findings[0] = (struct finding){.id = "cpu.saturated", .sentence = "CPU is full", .culprit = "dd (7)",
-                                            .culprit_pid = 7, .since_wall_ns = WALL / NS_PER_S * NS_PER_S, .impact = 87,
+    picture->findings[0] = (struct finding){.id = "cpu.saturated",
+                                            .sentence = "CPU is full",
+                                            .culprit = "dd (7)",
+                                            .culprit_pid = 7,
+                                            .since_wall_ns = WALL / NS_PER_S * NS_PER_S,
+                                            .impact = 87,
                                             .level = LEVEL_CRITICAL};
     picture->looked_at = "cpu";
     return picture;
@@ -112,7 +122,8 @@ test_snapshot__comes_back_with_its_history(void **state)
     write(picture, &text);
     catalog_add(other, &metrics[1], 1); /* derived here; the stored ones come out of the document */
     catalog_add(other, &metrics[0], 1);
-    struct picture *back = snapshot_read((struct str){text.data, text.n}, other, tables, 1, why, sizeof(why));
+    struct picture *back =
+        snapshot_read((struct str){text.data, text.n}, other, tables, 1, why, sizeof(why));
     assert_string_equal(why, "");
     assert_non_null(back);
     assert_true(back->wall_ns == WALL && back->past);
@@ -217,7 +228,8 @@ test_snapshot__survives_cuts_and_lies(void **state)
             copy[(random >> 8) % text.n] = "0-9[]{}\",:null"[(random >> 4) % 14];
         }
         struct catalog *other = catalog_new(100);
-        struct picture *back = snapshot_read((struct str){copy, text.n}, other, tables, 1, why, sizeof(why));
+        struct picture *back =
+            snapshot_read((struct str){copy, text.n}, other, tables, 1, why, sizeof(why));
         picture_release(back);
         catalog_free(other);
         free(copy);
