@@ -9,13 +9,6 @@
 
 #define REACH 10 /* how much further than the history a line may be drawn */
 
-char *
-reading_unit(const struct metric *metric, char dst[READING_UNIT])
-{
-    snprintf(dst, READING_UNIT, "%.20s%s", metric->unit, metric->kind == METRIC_COUNTER ? "/s" : "");
-    return dst;
-}
-
 bool
 reading_open(struct reading *reading, struct catalog *catalog, const char *metric_or_formula,
              const char *labels, const char *unit)
@@ -25,7 +18,7 @@ reading_open(struct reading *reading, struct catalog *catalog, const char *metri
     struct query *query = metric != NULL
                               ? query_new(catalog, metric_or_formula, labels, why, sizeof(why))
                               : query_new_formula(catalog, metric_or_formula, why, sizeof(why));
-    *reading = (struct reading){0};
+    *reading = (struct reading){.unit = unit};
     if (query == NULL) {
         return false;
     }
@@ -33,11 +26,9 @@ reading_open(struct reading *reading, struct catalog *catalog, const char *metri
     if (metric != NULL) {
         reading->better = metric->better;
         reading->limits = limits_of(catalog, metric);
-        reading_unit(metric, reading->unit);
+        reading->unit = unit != NULL ? unit : metric->unit;
     }
-    if (unit != NULL) {
-        strlcpy(reading->unit, unit, sizeof(reading->unit));
-    }
+    reading->unit = reading->unit != NULL ? reading->unit : "";
     return true;
 }
 
@@ -117,7 +108,7 @@ char *
 reading_text(const struct reading *reading, bool ascii, char dst[READING_TEXT])
 {
     double now = reading_is_open(reading) ? reading->chart.now : (double)NAN;
-    return unit_format(now, reading->unit, ascii, dst, READING_TEXT);
+    return unit_format(now, reading->unit != NULL ? reading->unit : "", ascii, dst, READING_TEXT);
 }
 
 double
