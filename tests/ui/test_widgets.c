@@ -96,7 +96,7 @@ test_strip__readings_of_slow_sources_hold(void **state)
     ring[0] = ring[3] = ring[5] = ring[8] = bucket_of(1, 1, 1);
     struct strip strip = {ring, 9, 0, 1, 0, 0};
     strip.hold = strip_hold(&strip);
-    assert_int_equal(strip.hold, 2);
+    assert_int_equal(strip.hold, 3);
     for (int x = 0; x < 9; x++) {
         assert_non_null(strip_at(&strip, 9, x));
     }

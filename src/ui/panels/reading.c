@@ -9,6 +9,13 @@
 
 #define REACH 10 /* how much further than the history a line may be drawn */
 
+char *
+reading_unit(const struct metric *metric, char dst[READING_UNIT])
+{
+    snprintf(dst, READING_UNIT, "%.20s%s", metric->unit, metric->kind == METRIC_COUNTER ? "/s" : "");
+    return dst;
+}
+
 bool
 reading_open(struct reading *reading, struct catalog *catalog, const char *metric_or_formula,
              const char *labels, const char *unit)
@@ -18,7 +25,7 @@ reading_open(struct reading *reading, struct catalog *catalog, const char *metri
     struct query *query = metric != NULL
                               ? query_new(catalog, metric_or_formula, labels, why, sizeof(why))
                               : query_new_formula(catalog, metric_or_formula, why, sizeof(why));
-    *reading = (struct reading){.unit = unit};
+    *reading = (struct reading){0};
     if (query == NULL) {
         return false;
     }
@@ -26,9 +33,11 @@ reading_open(struct reading *reading, struct catalog *catalog, const char *metri
     if (metric != NULL) {
         reading->better = metric->better;
         reading->limits = limits_of(catalog, metric);
-        reading->unit = unit != NULL ? unit : metric->unit;
+        reading_unit(metric, reading->unit);
     }
-    reading->unit = reading->unit != NULL ? reading->unit : "";
+    if (unit != NULL) {
+        strlcpy(reading->unit, unit, sizeof(reading->unit));
+    }
     return true;
 }
 
@@ -108,7 +117,7 @@ char *
 reading_text(const struct reading *reading, bool ascii, char dst[READING_TEXT])
 {
     double now = reading_is_open(reading) ? reading->chart.now : (double)NAN;
-    return unit_format(now, reading->unit != NULL ? reading->unit : "", ascii, dst, READING_TEXT);
+    return unit_format(now, reading->unit, ascii, dst, READING_TEXT);
 }
 
 double

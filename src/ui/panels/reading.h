@@ -13,6 +13,7 @@
 #include "flametop/ui/panel.h"
 
 #define READING_TEXT 40
+#define READING_UNIT 24
 
 enum reading_scale {
     READING_SHARE, /* 0 to 1 */
@@ -21,13 +22,16 @@ enum reading_scale {
 
 struct reading {
     struct chart chart; /* query NULL: closed */
-    const char *unit;
+    char unit[READING_UNIT];
     enum metric_better better;
     struct limits limits;
     struct strip_plan plan;
     enum trend trend;     /* of full buckets: does not flicker */
     int64_t trend_bucket; /* it was made at */
 };
+
+/* The unit of what a query of the metric answers: counters count a second. Answers dst. */
+char *reading_unit(const struct metric *metric, char dst[READING_UNIT]);
 
 /* A metric with labels (NULL or "" for all), or, when there is no metric of that name, a formula with the given
  * unit. False when it is neither: nothing to close then. */

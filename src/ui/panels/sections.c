@@ -16,7 +16,9 @@
 #define COLUMN_WIDTH_MIN 56
 #define COLUMNS_MAX 4
 #define SPOTS_MAX 512
-#define SPARK_WIDTH_MIN 8
+#define SPARK_WIDTH_MIN 12
+#define PROBE_EVERY 16 /* pictures between looks at columns that never had a value */
+#define PROBE_ROWS 8
 #define SPARK_WIDTH_MAX 48
 #define HEIGHT_EDGES 3 /* box and head line */
 #define LABEL_BYTES 96
@@ -25,7 +27,7 @@
 struct cell_text {
     struct query *query; /* NULL: unknown metric */
     struct limits limits;
-    const char *unit;
+    char unit[READING_UNIT];
     char text[READING_TEXT];
     enum level level;
 };
@@ -46,6 +48,8 @@ struct section {
     struct row *rows;
     size_t count;
     uint64_t signature; /* of the layouts the rows were found in */
+    bool known[SECTION_COLUMNS_MAX]; /* columns that ever had a value; others are not shown */
+    uint64_t probed_at;              /* picture number */
 };
 
 /* One row on the screen. */
@@ -150,7 +154,9 @@ cell_open(struct cell_text *cell, const struct section_column *column, const cha
     const struct metric *metric = catalog_metric(catalog, column->metric);
     cell->query = query_new(catalog, column->metric, join_labels(labels, column->labels, with), why, sizeof(why));
     cell->limits = limits_of(catalog, metric);
-    cell->unit = metric != NULL ? metric->unit : "";
+    if (metric != NULL) {
+        reading_unit(metric, cell->unit);
+    }
 }
 
 static void
@@ -251,10 +257,28 @@ sections_have_data(struct sections *sections, const struct panel_context *contex
     return false;
 }
 
+/* Finds columns that have values by now; those of a machine that lacks them stay away. */
 static void
-row_update(struct row *row, const struct section_def *def, const struct panel_context *context, int spark,
-           int columns)
+probe_columns(struct section *section, const struct picture *picture)
 {
+    bool due = picture->number < PROBE_EVERY || picture->number - section->probed_at >= PROBE_EVERY;
+    if (section->probed_at == picture->number || !due) {
+        return;
+    }
+    section->probed_at = picture->number;
+    for (size_t i = 0; i < SECTION_COLUMNS_MAX; i++) {
+        for (size_t r = 0; r < MIN(section->count, (size_t)PROBE_ROWS) && !section->known[i]; r++) {
+            struct row *row = &section->rows[r];
+            section->known[i] = row->cells[i].query != NULL && !isnan(query_now(row->cells[i].query, picture));
+            row->picture_number = section->known[i] ? 0 : row->picture_number;
+        }
+    }
+}
+
+static void
+row_update(const struct section *section, struct row *row, const struct panel_context *context, int spark)
+{
+    const struct section_def *def = section->def;
     bool ascii = context->glyphs == GLYPHS_ASCII;
     reading_update(&row->reading, context, spark);
     reading_text(&row->reading, ascii, row->value);
@@ -264,8 +288,11 @@ row_update(struct row *row, const struct section_def *def, const struct panel_co
     }
     row->picture_number = picture->number;
     row->picture_ns = picture->mono_ns;
-    for (int i = 0; i < columns; i++) {
+    for (int i = 0; i < SECTION_COLUMNS_MAX; i++) {
         struct cell_text *cell = &row->cells[i];
+        if (!section->known[i]) {
+            continue;
+        }
         double value = cell->query != NULL ? query_now(cell->query, picture) : (double)NAN;
         cell->level = limits_level(&cell->limits, value);
         unit_format(value, cell->unit, ascii, cell->text, sizeof(cell->text));
@@ -284,7 +311,8 @@ row_update(struct row *row, const struct section_def *def, const struct panel_co
 /* Where things are in a section of some width. */
 struct grid {
     int label, spark; /* cells */
-    int columns, used; /* columns shown and their cells, with the last one */
+    bool columns[SECTION_COLUMNS_MAX]; /* shown */
+    int used;                          /* cells of all columns */
     bool reaches;
 };
 
@@ -302,11 +330,14 @@ grid_of(const struct section *section, int width)
         grid.used = 12;
     }
     for (int i = 0; i < SECTION_COLUMNS_MAX && def->columns[i].metric != NULL; i++) {
+        if (!section->known[i]) {
+            continue;
+        }
         if (grid.used + def->columns[i].width + 1 > room) {
             break;
         }
         grid.used += def->columns[i].width + 1;
-        grid.columns++;
+        grid.columns[i] = true;
     }
     grid.reaches = def->reaches != NULL && grid.used + REACHES_WIDTH + 1 <= room;
     grid.used += grid.reaches ? REACHES_WIDTH + 1 : 0;
@@ -319,7 +350,10 @@ draw_head(struct canvas *canvas, const struct section_def *def, const struct gri
 {
     canvas_text(canvas, x, y, grid->label, str_from(def->label_title != NULL ? def->label_title : ""), style_head);
     int at = x + width - grid->used;
-    for (int i = 0; i < grid->columns; i++) {
+    for (int i = 0; i < SECTION_COLUMNS_MAX; i++) {
+        if (!grid->columns[i]) {
+            continue;
+        }
         const struct section_column *column = &def->columns[i];
         canvas_text_right(canvas, at + 1, y, column->width, str_from(column->title), style_head);
         at += column->width + 1;
@@ -350,7 +384,10 @@ draw_row(struct canvas *canvas, const struct section_def *def, const struct grid
         canvas_text_right(canvas, at + 1, y, grid->used - 1, str_from(row->value),
                           value_style(reading_level(&row->reading)));
     }
-    for (int i = 0; i < grid->columns; i++) {
+    for (int i = 0; i < SECTION_COLUMNS_MAX; i++) {
+        if (!grid->columns[i]) {
+            continue;
+        }
         const struct cell_text *cell = &row->cells[i];
         canvas_text_right(canvas, at + 1, y, def->columns[i].width, str_from(cell->text), value_style(cell->level));
         at += def->columns[i].width + 1;
@@ -374,6 +411,7 @@ draw_rows(struct sections *sections, struct section *section, const struct panel
 {
     const struct section_def *def = section->def;
     int x = area.x + 2, width = area.width - 4, y = area.y + 1, bottom = area.y + area.height - 1;
+    probe_columns(section, context->picture);
     struct grid grid = grid_of(section, width);
     if (def->rows == NULL) {
         draw_head(canvas, def, &grid, x, y++, width);
@@ -383,7 +421,7 @@ draw_rows(struct sections *sections, struct section *section, const struct panel
         if (row->fixed != NULL && !row->has_data) {
             continue;
         }
-        row_update(row, def, context, grid.spark, grid.columns);
+        row_update(section, row, context, grid.spark);
         draw_row(canvas, def, &grid, row, x, y, width);
         const char *metric = row->fixed != NULL ? row->fixed->metric : def->metric;
         add_spot(sections, (struct rect){area.x + 1, y, area.width - 2, 1}, metric, row->labels);

@@ -3,34 +3,91 @@
 
 #include <stdlib.h>
 
+#define CORES \
+    {.title = "Cores", .metric = "system.cpu.utilization", .label = "cpu", .label_title = "CORE", \
+     .scale = READING_SHARE, \
+     .columns = {{"USE", "system.cpu.utilization", NULL, 7}, {"USER", "system.cpu.user.utilization", NULL, 7}, \
+                 {"SYSTEM", "system.cpu.system.utilization", NULL, 7}, \
+                 {"IOWAIT", "system.cpu.iowait.utilization", NULL, 7}, {"CLOCK", "system.cpu.frequency", NULL, 9}}}
+
+#define DISKS \
+    {.title = "Disks", .metric = "system.disk.io", .label = "device", .label_title = "DISK", \
+     .scale = READING_NICE, \
+     .columns = {{"READ", "system.disk.io", "direction=read", 9}, {"WRITE", "system.disk.io", "direction=write", 9}, \
+                 {"BUSY", "system.disk.utilization", NULL, 7}, {"AWAIT", "system.disk.await", NULL, 8}, \
+                 {"QUEUE", "system.disk.queue", NULL, 6}, {"IOPS", "system.disk.operations", NULL, 9}}}
+
+#define FILESYSTEMS \
+    {.title = "Filesystems", .metric = "system.filesystem.utilization", .label = "mountpoint", \
+     .label_title = "MOUNTED ON", .scale = READING_SHARE, .reaches = "FULL IN", \
+     .columns = {{"USE", "system.filesystem.utilization", NULL, 7}, \
+                 {"USED", "system.filesystem.usage", "state=used", 9}, \
+                 {"INODES", "system.filesystem.inodes.utilization", NULL, 7}}}
+
+#define INTERFACES \
+    {.title = "Interfaces", .metric = "system.network.io", .label = "interface", .label_title = "INTERFACE", \
+     .scale = READING_NICE, \
+     .columns = {{"IN", "system.network.io", "direction=receive", 9}, \
+                 {"OUT", "system.network.io", "direction=transmit", 9}, \
+                 {"PACKETS", "system.network.packets", NULL, 8}, {"ERRORS", "system.network.errors", NULL, 7}, \
+                 {"DROPS", "system.network.dropped", NULL, 7}, {"LINK", "system.network.utilization", NULL, 7}}}
+
+#define PRESSURE \
+    {.title = "Pressure", .metric = "system.pressure.some.utilization", .label = "resource", \
+     .label_title = "WAITING FOR", .scale = READING_SHARE, \
+     .columns = {{"SOME", "system.pressure.some.utilization", NULL, 7}, \
+                 {"FULL", "system.pressure.full.utilization", NULL, 7}, \
+                 {"10 s", "system.pressure.avg10", "kind=some", 7}}}
+
 static const struct section_row load_rows[] = {
-    {"Load 1 min", "system.cpu.load_average.1m", NULL, NULL, READING_NICE},
-    {"Load 5 min", "system.cpu.load_average.5m", NULL, NULL, READING_NICE},
-    {"Load 15 min", "system.cpu.load_average.15m", NULL, NULL, READING_NICE},
+    {"Load, 1 min", "system.cpu.load_average.1m", NULL, "", READING_NICE},
+    {"Load, 5 min", "system.cpu.load_average.5m", NULL, "", READING_NICE},
+    {"Load, 15 min", "system.cpu.load_average.15m", NULL, "", READING_NICE},
+    {"Running", "system.cpu.run_queue", NULL, "", READING_NICE},
+    {"Blocked", "system.cpu.blocked", NULL, "", READING_NICE},
+    {"Switches", "system.cpu.context_switches", NULL, NULL, READING_NICE},
+    {"Interrupts", "system.cpu.interrupts", NULL, NULL, READING_NICE},
+    {"Forks", "system.process.forks", NULL, NULL, READING_NICE},
+    {"Threads", "system.thread.count", NULL, "", READING_NICE},
+};
+
+static const struct section_row memory_rows[] = {
+    {"Used", "system.memory.usage", NULL, NULL, READING_NICE},
+    {"Cache", "system.memory.cache", NULL, NULL, READING_NICE},
+    {"Free", "system.memory.free", NULL, NULL, READING_NICE},
+    {"Programs", "system.memory.anonymous", NULL, NULL, READING_NICE},
+    {"Shared", "system.memory.shared", NULL, NULL, READING_NICE},
+    {"Slab", "system.memory.slab", NULL, NULL, READING_NICE},
+    {"Page tables", "system.memory.page_tables", NULL, NULL, READING_NICE},
+    {"Dirty", "system.memory.dirty", NULL, NULL, READING_NICE},
+    {"Writeback", "system.memory.writeback", NULL, NULL, READING_NICE},
+    {"ZFS cache", "system.zfs.arc.size", NULL, NULL, READING_NICE},
+};
+
+static const struct section_row paging_rows[] = {
+    {"Swap used", "system.swap.usage", NULL, NULL, READING_NICE},
+    {"Swap in", "system.swap.io", "direction=in", NULL, READING_NICE},
+    {"Swap out", "system.swap.io", "direction=out", NULL, READING_NICE},
+    {"Major faults", "system.paging.faults", "type=major", NULL, READING_NICE},
+    {"Minor faults", "system.paging.faults", "type=minor", NULL, READING_NICE},
+    {"Reclaim", "system.memory.reclaim.scanned", NULL, NULL, READING_NICE},
+    {"Stalls", "system.memory.reclaim.stalls", NULL, NULL, READING_NICE},
+    {"OOM kills", "system.memory.oom_kills", NULL, NULL, READING_NICE},
 };
 
 static const struct section_def defs[] = {
-    {.title = "Cores",
-     .metric = "system.cpu.utilization",
-     .label = "cpu",
-     .label_title = "CORE",
-     .scale = READING_SHARE,
-     .columns = {{"USE", "system.cpu.utilization", NULL, 7},
-                 {"MHZ", "system.cpu.frequency", NULL, 9}}},
+    CORES,
+    {.title = "Memory", .rows = memory_rows, .row_count = ARRAY_SIZE(memory_rows)},
+    DISKS,
+    FILESYSTEMS,
+    INTERFACES,
+    PRESSURE,
     {.title = "Load", .rows = load_rows, .row_count = ARRAY_SIZE(load_rows)},
+    {.title = "Paging", .rows = paging_rows, .row_count = ARRAY_SIZE(paging_rows)},
     {.title = "Cgroups", .table = "cgroups"},
 };
 
-static const struct section_def side_defs[] = {
-    {.title = "Disks",
-     .metric = "system.disk.io",
-     .label = "device",
-     .label_title = "DEVICE",
-     .scale = READING_NICE,
-     .columns = {{"READ", "system.disk.io", "direction=read", 10},
-                 {"WRITE", "system.disk.io", "direction=write", 10},
-                 {"BUSY", "system.disk.utilization", NULL, 7}}},
-};
+static const struct section_def side_defs[] = {DISKS, FILESYSTEMS, INTERFACES, PRESSURE};
 
 struct sections *
 system_side_sections(struct catalog *catalog)

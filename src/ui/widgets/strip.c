@@ -28,7 +28,7 @@ bucket_at(const struct strip *strip, size_t i)
 size_t
 strip_hold(const struct strip *strip)
 {
-    unsigned counts[HOLD_MAX + 1] = {0}, total = 0, seen = 0;
+    unsigned counts[HOLD_MAX + 1] = {0}, total = 0, seen = 0, readings = 0;
     size_t last = SIZE_MAX;
     for (size_t i = 0; strip->ring != NULL && i < strip->count; i++) {
         if (bucket_at(strip, i)->count == 0) {
@@ -39,11 +39,14 @@ strip_hold(const struct strip *strip)
             total++;
         }
         last = i;
+        readings += bucket_at(strip, i)->count;
     }
+    /* About one reading a bucket: now and then one falls just beside its bucket. */
+    bool sparse = readings < 2 * (total + 1);
     for (size_t distance = 1; distance < HOLD_MAX && total > 0; distance++) {
         seen += counts[distance];
         if (10 * seen >= 9 * total) {
-            return distance > 1 ? distance : 0;
+            return distance > 1 ? distance : sparse ? 1 : 0;
         }
     }
     return 0;

@@ -1,0 +1,219 @@
+/* Completion scripts for three shells, from the tables of commands and flags. All texts are our own and contain no
+ * single quotes, which a test checks: that is all the quoting there is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/config/command_line.h"
+
+/* One flag, whatever table it comes from. */
+struct flag {
+    const char *name;
+    char letter;
+    const char *argument, *choices, *text;
+    bool negative; /* on by default: the flag that changes something is --no-NAME */
+};
+
+static bool
+flag_at(size_t index, struct flag *ret_flag)
+{
+    for (size_t i = 0; i < general_flag_table_count; i++) {
+        const struct general_flag *row = &general_flag_table[i];
+        if (row->text != NULL && index-- == 0) {
+            *ret_flag = (struct flag){row->flag, row->letter, row->argument, NULL, row->text, false};
+            return true;
+        }
+    }
+    for (size_t i = 0; i < option_table_count; i++) {
+        const struct option *row = &option_table[i];
+        if (row->flag != NULL && index-- == 0) {
+            bool is_bool = row->type == OPTION_BOOL;
+            *ret_flag = (struct flag){row->flag, row->letter, is_bool ? NULL : row->argument, row->choices,
+                                      row->text, is_bool && strcmp(row->fallback, "true") == 0};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+takes_file(const struct flag *flag)
+{
+    return flag->argument != NULL && (strcmp(flag->argument, "FILE") == 0 || strcmp(flag->argument, "DIR") == 0);
+}
+
+/* "-d|--interval" */
+static void
+bash_pattern(struct buf *out, const struct flag *flag)
+{
+    if (flag->letter != 0) {
+        buf_printf(out, "-%c|", flag->letter);
+    }
+    buf_printf(out, "--%s", flag->name);
+}
+
+static void
+bash_values(struct buf *out, const struct flag *flag)
+{
+    if (flag->argument == NULL) {
+        return;
+    }
+    buf_puts(out, "    ");
+    bash_pattern(out, flag);
+    if (flag->choices != NULL) {
+        buf_printf(out, ") COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n", flag->choices);
+    } else if (takes_file(flag)) {
+        buf_printf(out, ") COMPREPLY=($(compgen -%c -- \"$cur\")); return;;\n", flag->argument[0] == 'D' ? 'd' : 'f');
+    } else {
+        buf_puts(out, ") COMPREPLY=(); return;;\n");
+    }
+}
+
+static void
+bash_script(struct buf *out)
+{
+    struct flag flag;
+    buf_puts(out, "# bash completion of flametop; made by: flametop completion bash\n"
+                  "_flametop() {\n"
+                  "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+                  "  case $prev in\n");
+    for (size_t i = 0; flag_at(i, &flag); i++) {
+        bash_values(out, &flag);
+    }
+    for (size_t i = 1; i < command_table_count; i++) {
+        if (command_table[i].words != NULL) {
+            buf_printf(out, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n", command_table[i].name,
+                       command_table[i].words);
+        }
+    }
+    buf_puts(out, "  esac\n  if [[ $cur == -* ]]; then\n    COMPREPLY=($(compgen -W '");
+    for (size_t i = 0; flag_at(i, &flag); i++) {
+        buf_printf(out, "%s--%s%s", i > 0 ? " " : "", flag.negative ? "no-" : "", flag.name);
+    }
+    buf_puts(out, "' -- \"$cur\"))\n  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+                  "    [[ $COMP_CWORD -eq 1 ]] && COMPREPLY+=($(compgen -W '");
+    for (size_t i = 1; i < command_table_count; i++) {
+        buf_printf(out, "%s%s", i > 1 ? " " : "", command_table[i].name);
+    }
+    buf_puts(out, "' -- \"$cur\"))\n  fi\n}\ncomplete -o filenames -F _flametop flametop\n");
+}
+
+/* In zsh's _arguments and _values, ':' and brackets have a meaning. */
+static void
+zsh_text(struct buf *out, const char *text)
+{
+    for (const char *p = text; *p != 0; p++) {
+        if (*p == ':' || *p == '[' || *p == ']') {
+            buf_putc(out, '\\');
+        }
+        buf_putc(out, *p);
+    }
+}
+
+static void
+zsh_action(struct buf *out, const struct flag *flag)
+{
+    buf_printf(out, ":");
+    zsh_text(out, flag->argument);
+    if (flag->choices != NULL) {
+        buf_printf(out, ":(%s)", flag->choices);
+    } else if (takes_file(flag)) {
+        buf_puts(out, flag->argument[0] == 'D' ? ":_files -/" : ":_files");
+    } else {
+        buf_puts(out, ":( )");
+    }
+}
+
+static void
+zsh_flag(struct buf *out, const struct flag *flag, char letter)
+{
+    if (letter != 0) {
+        buf_printf(out, "    '*-%c[", letter);
+    } else {
+        buf_printf(out, "    '*--%s%s%s[", flag->negative ? "no-" : "", flag->name, flag->argument != NULL ? "=" : "");
+    }
+    zsh_text(out, flag->text);
+    buf_putc(out, ']');
+    if (flag->argument != NULL) {
+        zsh_action(out, flag);
+    }
+    buf_puts(out, "' \\\n");
+}
+
+static void
+zsh_script(struct buf *out)
+{
+    struct flag flag;
+    buf_puts(out, "#compdef flametop\n# zsh completion of flametop; made by: flametop completion zsh\n"
+                  "_flametop_first() {\n  local -a commands\n  commands=(\n");
+    for (size_t i = 1; i < command_table_count; i++) {
+        buf_printf(out, "    '%s:", command_table[i].name);
+        zsh_text(out, command_table[i].text);
+        buf_puts(out, "'\n");
+    }
+    buf_puts(out, "  )\n  _describe command commands\n  _files\n}\n"
+                  "_flametop_second() {\n  case $words[2] in\n");
+    for (size_t i = 1; i < command_table_count; i++) {
+        if (command_table[i].words != NULL) {
+            buf_printf(out, "    %s) _values argument %s;;\n", command_table[i].name, command_table[i].words);
+        }
+    }
+    buf_puts(out, "    *) _files;;\n  esac\n}\n_flametop() {\n  _arguments \\\n");
+    for (size_t i = 0; flag_at(i, &flag); i++) {
+        if (flag.letter != 0) {
+            zsh_flag(out, &flag, flag.letter);
+        }
+        zsh_flag(out, &flag, 0);
+    }
+    buf_puts(out, "    '1:target:_flametop_first' \\\n    '2:target:_flametop_second'\n}\n_flametop \"$@\"\n");
+}
+
+static void
+fish_flag(struct buf *out, const struct flag *flag)
+{
+    buf_puts(out, "complete -c flametop");
+    if (flag->letter != 0) {
+        buf_printf(out, " -s %c", flag->letter);
+    }
+    buf_printf(out, " -l %s%s", flag->negative ? "no-" : "", flag->name);
+    if (flag->choices != NULL) {
+        buf_printf(out, " -x -a '%s'", flag->choices);
+    } else if (flag->argument != NULL) {
+        buf_puts(out, takes_file(flag) ? " -r -F" : " -x");
+    }
+    buf_printf(out, " -d '%s'\n", flag->text);
+}
+
+static void
+fish_script(struct buf *out)
+{
+    struct flag flag;
+    buf_puts(out, "# fish completion of flametop; made by: flametop completion fish\n");
+    for (size_t i = 1; i < command_table_count; i++) {
+        const struct command *command = &command_table[i];
+        buf_printf(out, "complete -c flametop -n __fish_use_subcommand -a %s -d '%s'\n", command->name, command->text);
+        if (command->words != NULL) {
+            buf_printf(out, "complete -c flametop -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", command->name,
+                       command->words);
+        }
+    }
+    for (size_t i = 0; flag_at(i, &flag); i++) {
+        fish_flag(out, &flag);
+    }
+}
+
+bool
+command_line_completion(const char *shell, struct buf *out)
+{
+    static const struct {
+        const char *shell;
+        void (*script)(struct buf *out);
+    } shells[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
+    for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
+        if (strcmp(shells[i].shell, shell) == 0) {
+            shells[i].script(out);
+            return true;
+        }
+    }
+    return false;
+}
