@@ -30,7 +30,7 @@
      .columns = {{"IN", "system.network.io", "direction=receive", 9}, \
                  {"OUT", "system.network.io", "direction=transmit", 9}, \
                  {"PACKETS", "system.network.packets", NULL, 8}, {"ERRORS", "system.network.errors", NULL, 7}, \
-                 {"DROPS", "system.network.dropped", NULL, 7}, {"LINK", "system.network.utilization", NULL, 7}}}
+                 {"DROPS", "system.network.dropped", NULL, 7}, {"LINK", "system.network.link.utilization", NULL, 7}}}
 
 #define PRESSURE \
     {.title = "Pressure", .metric = "system.pressure.some.utilization", .label = "resource", \
