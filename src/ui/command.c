@@ -1,0 +1,132 @@
+/* The table of commands, and finding them by name. What they do is in app.c; what a panel answers, there. */
+#include "command.h"
+
+#include <bsd/string.h>
+#include <string.h>
+
+#include "flametop/base/macros.h"
+#include "app_state.h"
+
+const struct command command_table[] = {
+    {"close", "", "Closes what is open; with nothing open, leaves.", NULL, false, app_do_close},
+    {"columns", "", "Chooses the columns of the table.", NULL, false, NULL},
+    {"command", "", "Asks for a command by name; Tab completes it.", NULL, false, app_do_command},
+    {"copy", "", "Copies the selected row to the clipboard.", NULL, false, NULL},
+    {"escape", "", "Closes what is open and clears search and filter; never leaves.", NULL, false, app_do_escape},
+    {"evidence", "", "Shows what the diagnosis is based on.", NULL, false, app_do_evidence},
+    {"filter.set", "[TEXT]", "Shows matching rows only: beam cpu>5 user=www rss>1G !sleep /regex/.", "filter", false,
+     NULL},
+    {"follow", "", "Keeps the selected row in view wherever it moves.", NULL, false, NULL},
+    {"help", "", "Shows keys and commands; Enter runs the selected one.", NULL, false, app_do_help},
+    {"interval", "TIME", "Sets how often is measured, 100ms to 60s: interval 2s.", "interval", false,
+     app_do_interval},
+    {"keymap", "NAME", "Adds the keys of htop, vim or atop.", "keymap", false, app_do_keymap},
+    {"live", "", "Goes back to the present.", NULL, false, app_do_live},
+    {"log", "", "Shows the newest lines of the log.", NULL, false, app_do_log},
+    {"move.down", "", "Moves down.", NULL, false, NULL},
+    {"move.first", "", "Moves to the first row.", NULL, false, NULL},
+    {"move.last", "", "Moves to the last row.", NULL, false, NULL},
+    {"move.left", "", "Moves left.", NULL, false, NULL},
+    {"move.page.down", "", "Moves a page down.", NULL, false, NULL},
+    {"move.page.up", "", "Moves a page up.", NULL, false, NULL},
+    {"move.right", "", "Moves right.", NULL, false, NULL},
+    {"move.up", "", "Moves up.", NULL, false, NULL},
+    {"open", "", "Opens the selected row, card or chart.", NULL, false, NULL},
+    {"page.next", "", "Shows the next page of the view.", NULL, false, NULL},
+    {"page.previous", "", "Shows the previous page of the view.", NULL, false, NULL},
+    {"panel.next", "", "Moves to the next panel.", NULL, false, app_do_panel_next},
+    {"panel.previous", "", "Moves to the previous panel.", NULL, false, app_do_panel_previous},
+    {"pause", "", "Holds the moment that is shown, or goes on.", NULL, false, app_do_pause},
+    {"pin", "", "Shows the selected metric as a card of the overview.", NULL, false, NULL},
+    {"process.nice", "STEP", "Changes the priority of the selected process, after a question.", NULL, true, NULL},
+    {"process.signal", "[SIGNAL]", "Sends a signal to the selected process, after a question.", NULL, true, NULL},
+    {"quit", "", "Leaves.", NULL, false, app_do_quit},
+    {"redraw", "", "Draws the whole screen anew.", NULL, false, app_do_redraw},
+    {"save", "[FILE]", "Saves what is shown as a snapshot.", "save as", false, app_do_save},
+    {"search.next", "", "Moves to the next match.", NULL, false, NULL},
+    {"search.previous", "", "Moves to the previous match.", NULL, false, NULL},
+    {"search.set", "[TEXT]", "Moves to the next row that contains a text.", "search", false, NULL},
+    {"sort.invert", "", "Turns the order round.", NULL, false, NULL},
+    {"sort.next", "", "Sorts by the next column.", NULL, false, NULL},
+    {"sort.previous", "", "Sorts by the previous column.", NULL, false, NULL},
+    {"sort.set", "[COLUMN]", "Sorts by a column; asks which without one.", NULL, false, NULL},
+    {"sources", "", "Shows where readings come from: state, cost and errors of each source.", NULL, false,
+     app_do_sources},
+    {"span", "TIME", "Sets the span of all charts: 1m 5m 10m 1h 6h 24h 7d.", "span", false, app_do_span},
+    {"span.narrower", "", "Shows less time in all charts.", NULL, false, app_do_span_narrower},
+    {"span.wider", "", "Shows more time in all charts.", NULL, false, app_do_span_wider},
+    {"suspend", "", "Stops the program; fg goes on.", NULL, false, app_do_suspend},
+    {"theme", "NAME", "Changes the colours.", "theme", false, app_do_theme},
+    {"time.go", "TIME", "Goes to a time: 13:58, 13:58:30 or -5m.", "go to (13:58, -5m)", false, app_do_time_go},
+    {"time.skip", "TIME", "Goes back (-1m) or forward (1m) in time.", NULL, false, app_do_time_skip},
+    {"time.step", "N", "Goes N samples back (-1) or forward (1).", NULL, false, app_do_time_step},
+    {"tree", "", "Shows parents and children as a tree, or all as a list.", NULL, false, NULL},
+    {"tree.fold", "", "Hides what is below the selected row.", NULL, false, NULL},
+    {"tree.unfold", "", "Shows what is below the selected row.", NULL, false, NULL},
+    {"unpin", "", "Takes the selected metric off the overview.", NULL, false, NULL},
+    {"view", "NUMBER", "Opens a view.", "view", false, app_do_view},
+    {"zoom.in", "", "Shows less time in this chart.", NULL, false, NULL},
+    {"zoom.out", "", "Shows more time in this chart.", NULL, false, NULL},
+};
+const size_t command_count = ARRAY_SIZE(command_table);
+
+static bool
+begins(const struct command *command, const char *name, size_t n)
+{
+    return strncmp(command->name, name, n) == 0;
+}
+
+const struct command *
+command_find(const char *name, size_t n)
+{
+    const struct command *found = NULL;
+    size_t matches = 0;
+    for (size_t i = 0; i < command_count && n > 0; i++) {
+        if (begins(&command_table[i], name, n)) {
+            if (command_table[i].name[n] == '\0') {
+                return &command_table[i];
+            }
+            found = &command_table[i];
+            matches++;
+        }
+    }
+    return matches == 1 ? found : NULL;
+}
+
+const struct command *
+command_of_line(const char *line, const char **ret_argument)
+{
+    line += strspn(line, " \t");
+    size_t n = strcspn(line, " \t");
+    const struct command *command = command_find(line, n);
+    if (command != NULL && ret_argument != NULL) {
+        *ret_argument = line + n + strspn(line + n, " \t");
+    }
+    return command;
+}
+
+bool
+command_complete(const char *line, char *dst, size_t size)
+{
+    size_t n = strlen(line), common = 0, matches = 0;
+    const char *first = NULL;
+    for (size_t i = 0; i < command_count; i++) {
+        if (!begins(&command_table[i], line, n)) {
+            continue;
+        }
+        const char *name = command_table[i].name;
+        if (matches++ == 0) {
+            first = name;
+            common = strlen(name);
+        }
+        while (strncmp(first, name, common) != 0) {
+            common--;
+        }
+    }
+    if (matches == 0 || common + 2 > size || (common == n && matches > 1)) {
+        return false;
+    }
+    memcpy(dst, first, common);
+    strlcpy(dst + common, matches == 1 ? " " : "", size - common);
+    return true;
+}

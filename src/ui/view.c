@@ -1,0 +1,191 @@
+/* The layouts, and how panels share a screen: a row of panels is as high as the first of them wants, the rows
+ * that want all they can get share what is left. */
+#include "view.h"
+
+#include <string.h>
+
+#include "flametop/base/macros.h"
+
+#define REST_ROWS_MIN 8 /* fixed rows shrink before the rest becomes less than this */
+
+const struct view view_table[] = {
+    {0, "fleet", "Fleet", "Flt",
+     "Only this machine is watched: this view compares several, one row each, and has nothing to compare.",
+     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
+    {1, "overview", "Overview", "Over", "No readings yet: the first ones are on their way.",
+     {{{{"cards", 1}}}, {{{"cores", 1}, {"processes", 1}}}},
+     {{{{"cards", 1}}}, {{{"processes", 1}}}}},
+    {2, "system", "System", "Sys", "No readings yet: the first ones are on their way; :sources says from where.",
+     {{{{"system", 1}}}}, {{{{NULL, 0}}}}},
+    {3, "processes", "Processes", "Proc",
+     "No processes are known: :sources says whether /proc can be read.",
+     {{{{"processes", 1}}}}, {{{{NULL, 0}}}}},
+    {4, "beam", "BEAM", "BEAM",
+     "No Erlang node is attached: its processes and memory show up in view 3 meanwhile (3, then / beam).",
+     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
+    {5, "requests", "Requests", "Req",
+     "No requests are received: this version watches the machine (views 1, 2, 3, 8 and 9).",
+     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
+    {6, "flame", "Flame", "Flm",
+     "No stacks are collected: view 3 names the process and the thread that use the CPU.",
+     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
+    {7, "heatmaps", "Heatmaps", "Heat",
+     "No heatmaps of their own yet: the cores over time are in view 1, each metric's chart in view 9 (Enter).",
+     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
+    {8, "findings", "Findings", "Find", "No diagnosis yet: the first one comes with the first readings.",
+     {{{{"findings", 1}}}}, {{{{NULL, 0}}}}},
+    {9, "metrics", "Metrics", "Met", "No metrics yet: :sources says which sources there are and what they miss.",
+     {{{{"metrics", 1}}}}, {{{{NULL, 0}}}}},
+    {VIEW_CHART, "chart", "Chart", "Chart", "No readings of this metric in the history there is; Esc goes back.",
+     {{{{"chart", 1}}}}, {{{{NULL, 0}}}}},
+};
+const size_t view_count = ARRAY_SIZE(view_table);
+
+const struct view *
+view_find(int number)
+{
+    for (size_t i = 0; i < view_count; i++) {
+        if (view_table[i].number == number) {
+            return &view_table[i];
+        }
+    }
+    return NULL;
+}
+
+const struct panel *
+panel_find(const char *name)
+{
+    for (size_t i = 0; i < panel_count; i++) {
+        if (strcmp(panel_table[i]->name, name) == 0) {
+            return panel_table[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+view_is_context(const char *name)
+{
+    for (size_t i = 0; i < view_count; i++) {
+        if (strcmp(view_table[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return panel_find(name) != NULL;
+}
+
+size_t
+view_open(const struct view *view, bool compact, struct catalog *catalog, struct box boxes[VIEW_BOXES_MAX])
+{
+    const struct view_row *rows = compact && view->compact[0].cells[0].panel != NULL ? view->compact : view->rows;
+    size_t count = 0;
+    for (size_t row = 0; row < ARRAY_SIZE(view->rows); row++) {
+        for (size_t i = 0; i < ARRAY_SIZE(rows[row].cells) && count < VIEW_BOXES_MAX; i++) {
+            const char *name = rows[row].cells[i].panel;
+            const struct panel *panel = name != NULL ? panel_find(name) : NULL;
+            if (panel != NULL) {
+                boxes[count++] = (struct box){
+                    .panel = panel,
+                    .state = panel->open(catalog),
+                    .row = (int)row,
+                    .weight = rows[row].cells[i].weight,
+                };
+            }
+        }
+    }
+    return count;
+}
+
+void
+view_close(struct box *boxes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        boxes[i].panel->close(boxes[i].state);
+    }
+}
+
+/* What one row of the layout gets. */
+struct share {
+    int height, weight; /* weight: of the boxes with data; 0: the row is not shown */
+    bool rest;
+};
+
+static void
+measure(struct box *boxes, size_t count, const struct panel_context *context, int width, struct share *shares)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct box *box = &boxes[i];
+        const struct panel *panel = box->panel;
+        box->area = (struct rect){0, 0, 0, 0};
+        if (box->state == NULL || (panel->has_data != NULL && !panel->has_data(box->state, context))) {
+            continue;
+        }
+        struct share *share = &shares[box->row];
+        if (share->weight == 0) {
+            share->height = panel->height != NULL ? panel->height(box->state, context, width) : 0;
+            share->rest = share->height <= 0;
+        }
+        share->weight += box->weight;
+        box->area.width = 1;
+    }
+}
+
+/* Heights that fill the area: fixed rows give way to the rest, from the last one on. */
+static void
+divide(struct share *shares, size_t count, int height)
+{
+    int fixed = 0, rests = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool shown = shares[i].weight > 0;
+        fixed += shown && !shares[i].rest ? shares[i].height : 0;
+        rests += shown && shares[i].rest;
+    }
+    int most = rests > 0 ? MAX(height - REST_ROWS_MIN, height / 2) : height;
+    for (size_t i = count; i-- > 0 && fixed > most;) {
+        if (shares[i].weight > 0 && !shares[i].rest) {
+            int cut = MIN(shares[i].height, fixed - most);
+            shares[i].height -= cut;
+            fixed -= cut;
+        }
+    }
+    int left = height - fixed;
+    for (size_t i = 0; i < count; i++) {
+        if (shares[i].weight > 0 && shares[i].rest) {
+            shares[i].height = left / rests;
+            left -= shares[i].height;
+            rests--;
+        }
+    }
+}
+
+bool
+view_arrange(struct box *boxes, size_t count, const struct panel_context *context, struct rect area)
+{
+    struct share shares[ARRAY_SIZE(view_table->rows)] = {0};
+    measure(boxes, count, context, area.width, shares);
+    divide(shares, ARRAY_SIZE(shares), area.height);
+    struct {
+        int x, y, weight;
+    } next[ARRAY_SIZE(shares)]; /* where the row's next box goes, and the weights still to place */
+    for (int row = 0, y = area.y; row < (int)ARRAY_SIZE(shares); row++) {
+        next[row].x = area.x;
+        next[row].y = y;
+        next[row].weight = shares[row].weight;
+        y += shares[row].weight > 0 ? shares[row].height : 0;
+    }
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        struct box *box = &boxes[i];
+        int row = box->row, height = shares[row].height;
+        if (box->area.width == 0 || height <= 0) {
+            box->area.width = 0;
+            continue;
+        }
+        int width = (area.x + area.width - next[row].x) * box->weight / next[row].weight;
+        box->area = (struct rect){next[row].x, next[row].y, width, height};
+        next[row].x += width;
+        next[row].weight -= box->weight;
+        any = true;
+    }
+    return any;
+}
