@@ -71,8 +71,22 @@ void panel_prompt(const struct panel_context *context, const char *label, const 
 /* A sentence on the status line for a few seconds. */
 void panel_say(const struct panel_context *context, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* A list to choose from, drawn over the view: Enter runs `command` on this panel with the chosen item's argument.
+ * Texts are copied. `selected` is where the cursor starts. */
+struct menu_item {
+    const char *text, *argument;
+};
+void panel_menu(const struct panel_context *context, const char *title, const struct menu_item *items,
+                size_t count, size_t selected, const char *command);
+
+/* Puts text on the clipboard. */
+void panel_copy(const struct panel_context *context, struct str text);
+
 /* Opens the full-screen chart of a metric with these labels ("" for all), or a view by its number. */
 void panel_open_chart(const struct panel_context *context, const char *metric, const char *labels);
 void panel_open_view(const struct panel_context *context, int number);
+
+/* Opens the evidence of a finding of the picture by its index. */
+void panel_open_evidence(const struct panel_context *context, size_t finding);
 
 #endif

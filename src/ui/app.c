@@ -1,0 +1,939 @@
+/* The application: which view shows which picture, and who answers a command: the overlay that is open, the focused
+ * panel, or the application itself.
+ *
+ * Invariant: nothing is drawn except by app_draw, and app_draw decides nothing: keys and pictures change the state,
+ * the next drawing shows it. */
+#include "app_state.h"
+
+#include <bsd/string.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "flametop/base/utf8.h"
+#include "command.h"
+#include "panels/panels.h"
+
+#define MINUTE_NS (60 * NS_PER_S)
+#define SPAN_DEFAULT 2
+
+const struct span span_table[] = {
+    {"1m", "1 min", MINUTE_NS},         {"5m", "5 min", 5 * MINUTE_NS},      {"10m", "10 min", 10 * MINUTE_NS},
+    {"1h", "1 h", 60 * MINUTE_NS},      {"6h", "6 h", 360 * MINUTE_NS},      {"24h", "24 h", 1440 * MINUTE_NS},
+    {"7d", "7 d", 7 * 1440 * MINUTE_NS},
+};
+const size_t span_count = ARRAY_SIZE(span_table);
+
+static size_t
+span_nearest(int64_t span_ns)
+{
+    size_t i = 0;
+    while (i + 1 < span_count && span_table[i].ns < span_ns) {
+        i++;
+    }
+    return i;
+}
+
+struct app *
+app_new(const struct app_options *options)
+{
+    struct app *app = calloc(1, sizeof(*app));
+    if (app == NULL) {
+        return NULL;
+    }
+    app->options = *options;
+    strlcpy(app->filter, options->filter != NULL ? options->filter : "", sizeof(app->filter));
+    app->span = options->span_ns > 0 ? span_nearest(options->span_ns) : SPAN_DEFAULT;
+    app->view = view_find(options->view) != NULL && options->view > 0 ? options->view : 1;
+    app->view_before = 1;
+    keymap_init(&app->keymap);
+    overlay_init(&app->overlay);
+    if (options->keymap != NULL) {
+        app_do_keymap(app, options->keymap);
+    }
+    return app;
+}
+
+void
+app_free(struct app *app)
+{
+    if (app == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < view_count; i++) {
+        for (size_t form = 0; form < 2; form++) {
+            view_close(app->opened[i][form].boxes, app->opened[i][form].count);
+        }
+    }
+    moment_hold(app, NULL);
+    if (app->live != NULL) {
+        picture_release(app->live);
+    }
+    overlay_done(&app->overlay);
+    free(app);
+}
+
+bool
+app_bind(struct app *app, const char *context, const char *key, const char *command, char *why, size_t why_size)
+{
+    return key_bind(&app->keymap, context, key, command, why, why_size);
+}
+
+const struct picture *
+app_shown(const struct app *app)
+{
+    return app->held != NULL ? app->held : app->live;
+}
+
+void
+app_set_picture(struct app *app, struct picture *picture)
+{
+    struct picture *before = app->live;
+    app->live = picture_acquire(picture);
+    if (before != NULL) {
+        picture_release(before);
+    }
+    if (overlay_is_open(&app->overlay) && !app->overlay.lasting) {
+        overlay_refresh(&app->overlay, app);
+    }
+}
+
+struct panel_context
+app_context(struct app *app)
+{
+    return (struct panel_context){
+        .picture = app_shown(app),
+        .catalog = app->options.catalog,
+        .span_ns = span_table[app->span].ns,
+        .glyphs = app->glyphs,
+        .compact = app->compact,
+        .paused = app->held != NULL,
+        .readonly = app->options.readonly,
+        .app = app,
+    };
+}
+
+static struct opened *
+opened_of(struct app *app, const struct view *view)
+{
+    static_assert(VIEWS_MAX >= VIEW_CHART + 1, "room for every view");
+    size_t form = app->compact && view->compact[0].cells[0].panel != NULL;
+    struct opened *opened = &app->opened[view - view_table][form];
+    if (!opened->is_open) {
+        opened->is_open = true;
+        opened->count = view_open(view, form == 1, app->options.catalog, opened->boxes);
+    }
+    return opened;
+}
+
+struct opened *
+app_opened(struct app *app)
+{
+    return opened_of(app, view_find(app->view));
+}
+
+bool
+view_has_data(struct app *app, const struct view *view)
+{
+    struct panel_context context = app_context(app);
+    const struct opened *opened = opened_of(app, view);
+    for (size_t i = 0; i < opened->count && context.picture != NULL; i++) {
+        const struct box *box = &opened->boxes[i];
+        if (box->state != NULL && (box->panel->has_data == NULL || box->panel->has_data(box->state, &context))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct box *
+app_focus(struct app *app)
+{
+    struct opened *opened = app_opened(app);
+    for (size_t i = 0; i < opened->count; i++) {
+        struct box *box = &opened->boxes[(opened->focus + i) % opened->count];
+        if (box->area.width > 0) {
+            return box;
+        }
+    }
+    return NULL;
+}
+
+void
+app_say(struct app *app, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char raw[sizeof(app->said)];
+    vsnprintf(raw, sizeof(raw), format, args);
+    va_end(args);
+    utf8_clean(str_from(raw), app->said, sizeof(app->said));
+    app->said_until_ns = app->term != NULL ? clock_mono_ns() + SAY_NS : INT64_MAX;
+}
+
+/* ---- calling panels ---- */
+
+static enum reaction
+call(struct app *app, struct box *box, const char *name, const char *argument)
+{
+    struct panel_context context = app_context(app);
+    if (box == NULL || box->panel->command == NULL || context.picture == NULL) {
+        return REACTION_NONE;
+    }
+    struct box *before = app->calling;
+    app->calling = box;
+    enum reaction reaction = box->panel->command(box->state, &context, name, argument);
+    app->calling = before;
+    return reaction;
+}
+
+/* A command of a line that no question stands before any more. */
+static void
+run_on(struct app *app, struct box *target, const char *name, const char *argument)
+{
+    const struct command *command = command_find(name, strlen(name));
+    if (target == NULL && command != NULL && command->run != NULL) {
+        command->run(app, argument);
+    } else if (target != NULL) {
+        call(app, target, name, argument);
+    }
+}
+
+void
+app_ask_prompt(struct app *app, const char *label, const char *prefill, const char *command, struct box *target)
+{
+    prompt_open(&app->prompt, label, prefill);
+    app->prompt_open = true;
+    app->prompt_target = target;
+    strlcpy(app->prompt_command, command, sizeof(app->prompt_command));
+}
+
+void
+panel_ask(const struct panel_context *context, const char *question, const char *command, const char *argument)
+{
+    struct app *app = context->app;
+    struct question *asked = &app->question;
+    *asked = (struct question){.open = true, .target = app->calling};
+    utf8_clean(str_from(question), asked->text, sizeof(asked->text));
+    strlcpy(asked->command, command, sizeof(asked->command));
+    strlcpy(asked->argument, argument, sizeof(asked->argument));
+}
+
+void
+panel_prompt(const struct panel_context *context, const char *label, const char *prefill, const char *command)
+{
+    struct app *app = context->app;
+    app_ask_prompt(app, label, prefill, command, app->calling);
+}
+
+void
+panel_say(const struct panel_context *context, const char *format, ...)
+{
+    char text[sizeof(((struct app *)0)->said)];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    app_say(context->app, "%s", text);
+}
+
+void
+panel_copy(const struct panel_context *context, struct str text)
+{
+    struct app *app = context->app;
+    if (app->term != NULL) {
+        term_copy(app->term, text);
+    }
+    app_say(app, "copied");
+}
+
+void
+panel_open_view(const struct panel_context *context, int number)
+{
+    struct app *app = context->app;
+    if (view_find(number) != NULL && number != app->view) {
+        app->view_before = app->view == VIEW_CHART ? app->view_before : app->view;
+        app->view = number;
+        overlay_close(&app->overlay);
+    }
+}
+
+void
+panel_open_chart(const struct panel_context *context, const char *metric, const char *labels)
+{
+    struct app *app = context->app;
+    char argument[KEY_COMMAND_BYTES * 4];
+    snprintf(argument, sizeof(argument), "%s %s", metric, labels != NULL ? labels : "");
+    panel_open_view(context, VIEW_CHART);
+    struct opened *opened = app_opened(app);
+    call(app, opened->count > 0 ? &opened->boxes[0] : NULL, "show", argument);
+}
+
+/* The lines of a menu are added once, after it was opened. */
+static void
+nothing_fill(struct app *app, struct overlay *overlay)
+{
+    (void)app;
+    (void)overlay;
+}
+
+void
+panel_menu(const struct panel_context *context, const char *title, const struct menu_item *items, size_t count,
+           size_t selected, const char *command)
+{
+    struct app *app = context->app;
+    overlay_open(&app->overlay, app, title, nothing_fill, true);
+    for (size_t i = 0; i < count; i++) {
+        overlay_add(&app->overlay, ROLE_TEXT, "", items[i].text, items[i].argument);
+    }
+    app->overlay.selected = MIN(selected, count > 0 ? count - 1 : 0);
+    app->menu_target = app->calling;
+    strlcpy(app->menu_command, command, sizeof(app->menu_command));
+}
+
+static void
+open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lasting)
+{
+    app->menu_target = NULL;
+    overlay_open(&app->overlay, app, title, fill, lasting);
+}
+
+void
+panel_open_evidence(const struct panel_context *context, size_t finding)
+{
+    struct app *app = context->app;
+    app->evidence = finding;
+    open_overlay(app, "Evidence", evidence_fill, false);
+}
+
+void
+app_interest(struct app *app, struct interest *ret_interest)
+{
+    struct panel_context context = app_context(app);
+    memset(ret_interest, 0, sizeof(*ret_interest));
+    ret_interest->process_sort = -1;
+    struct opened *opened = app_opened(app);
+    for (size_t i = 0; i < opened->count && context.picture != NULL; i++) {
+        struct box *box = &opened->boxes[i];
+        if (box->area.width > 0 && box->panel->interest != NULL) {
+            box->panel->interest(box->state, &context, ret_interest);
+        }
+    }
+}
+
+/* ---- commands ---- */
+
+/* Runs a line: the overlay's moves, then the focused panel, then the table. */
+void
+app_command(struct app *app, const char *line)
+{
+    const char *argument;
+    const struct command *command = command_of_line(line, &argument);
+    if (command == NULL) {
+        app_say(app, "no such command: %s (Tab completes, ? lists them)", line);
+        return;
+    }
+    if (command->writes && app->options.readonly) {
+        app_say(app, "%s is not there with --readonly", command->name);
+        return;
+    }
+    if (argument[0] == '\0' && command->prompt != NULL && command->run == NULL) {
+        if (overlay_is_open(&app->overlay) || app_focus(app) != NULL) {
+            struct box *target = overlay_is_open(&app->overlay) ? NULL : app_focus(app);
+            app_ask_prompt(app, command->prompt, "", command->name, target);
+        }
+        return;
+    }
+    if (command->run != NULL) {
+        command->run(app, argument);
+    } else if (call(app, app_focus(app), command->name, argument) == REACTION_NONE) {
+        app_say(app, "%s: nothing for it to work on here", command->name);
+    }
+}
+
+static void
+overlay_enter(struct app *app)
+{
+    const char *command = overlay_selected(&app->overlay);
+    if (command == NULL) {
+        return;
+    }
+    char line[128];
+    strlcpy(line, command, sizeof(line));
+    struct box *target = app->menu_target;
+    overlay_close(&app->overlay);
+    if (target != NULL) {
+        call(app, target, app->menu_command, line);
+        return;
+    }
+    struct str rest = str_from(line), word, labels;
+    if (str_starts(rest, "show ") && str_word(&rest, &word) && str_word(&rest, &word)) {
+        char metric[128], given[128] = "";
+        str_copy(word, metric, sizeof(metric));
+        if (str_word(&rest, &labels)) {
+            str_copy(labels, given, sizeof(given));
+        }
+        struct panel_context context = app_context(app);
+        panel_open_chart(&context, metric, given);
+        return;
+    }
+    app_command(app, line);
+}
+
+/* Keys while an overlay is open; false: the key means what it always does. */
+static bool
+overlay_line(struct app *app, const char *line)
+{
+    if (overlay_command(&app->overlay, line)) {
+        return true;
+    }
+    if (strcmp(line, "open") == 0) {
+        overlay_enter(app);
+    } else if (strcmp(line, "search.set") == 0 || strcmp(line, "filter.set") == 0) {
+        app_ask_prompt(app, "search", app->overlay.search, "overlay.search", NULL);
+    } else if (strcmp(line, "escape") == 0 && app->overlay.search[0] != '\0') {
+        app->overlay.search[0] = '\0';
+        overlay_refresh(&app->overlay, app);
+    } else if (strcmp(line, "close") == 0 || strcmp(line, "escape") == 0 || strcmp(line, "help") == 0) {
+        overlay_close(&app->overlay);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void
+prompt_done(struct app *app)
+{
+    char text[PROMPT_BYTES];
+    strlcpy(text, app->prompt.text, sizeof(text));
+    app->prompt_open = false;
+    if (strcmp(app->prompt_command, "command") == 0) {
+        if (text[0] != '\0') {
+            app_command(app, text);
+        }
+    } else if (strcmp(app->prompt_command, "overlay.search") == 0) {
+        strlcpy(app->overlay.search, text, sizeof(app->overlay.search));
+        overlay_refresh(&app->overlay, app);
+    } else {
+        run_on(app, app->prompt_target, app->prompt_command, text);
+    }
+}
+
+static void
+prompt_complete(struct app *app)
+{
+    char line[PROMPT_BYTES];
+    if (strcmp(app->prompt_command, "command") == 0 && command_complete(app->prompt.text, line, sizeof(line))) {
+        prompt_set(&app->prompt, line);
+    }
+}
+
+static void
+key_to_prompt(struct app *app, int32_t key)
+{
+    switch (prompt_key(&app->prompt, key)) {
+    case PROMPT_OPEN:
+        break;
+    case PROMPT_DONE:
+        prompt_done(app);
+        break;
+    case PROMPT_CANCELLED:
+        app->prompt_open = false;
+        break;
+    case PROMPT_COMPLETE:
+        prompt_complete(app);
+        break;
+    }
+}
+
+static void
+key_to_question(struct app *app, int32_t key)
+{
+    struct question asked = app->question;
+    app->question.open = false;
+    if (key == 'y' || key == 'Y') {
+        run_on(app, asked.target, asked.command, asked.argument);
+    } else {
+        app_say(app, "nothing was done");
+    }
+}
+
+static bool
+in_rect(const struct rect *area, int x, int y)
+{
+    return x >= area->x && x < area->x + area->width && y >= area->y && y < area->y + area->height;
+}
+
+static void
+mouse_to_panel(struct app *app, const struct term_event *event)
+{
+    struct opened *opened = app_opened(app);
+    struct panel_context context = app_context(app);
+    for (size_t i = 0; i < opened->count; i++) {
+        struct box *box = &opened->boxes[i];
+        if (box->area.width > 0 && in_rect(&box->area, event->x, event->y)) {
+            opened->focus = event->button == TERM_CLICK || event->button == TERM_DOUBLE_CLICK ? i : opened->focus;
+            if (box->panel->mouse != NULL && context.picture != NULL) {
+                app->calling = box;
+                box->panel->mouse(box->state, &context, event->x, event->y, (int)event->button);
+                app->calling = NULL;
+            }
+            return;
+        }
+    }
+}
+
+static void
+mouse_to_overlay(struct app *app, const struct term_event *event)
+{
+    struct overlay *overlay = &app->overlay;
+    if (event->button == TERM_WHEEL_UP || event->button == TERM_WHEEL_DOWN) {
+        overlay_command(overlay, event->button == TERM_WHEEL_UP ? "move.up" : "move.down");
+    } else if (!in_rect(&overlay->area, event->x, event->y)) {
+        overlay_close(overlay);
+    } else {
+        size_t line = overlay->first + (size_t)MAX(event->y - overlay->area.y - 1, 0);
+        if (line < overlay->count && !overlay->lines[line].heading) {
+            overlay->selected = line;
+            if (event->button == TERM_DOUBLE_CLICK) {
+                overlay_enter(app);
+            }
+        }
+    }
+}
+
+static void
+mouse(struct app *app, const struct term_event *event)
+{
+    if (event->button == TERM_DRAG || event->button == TERM_RELEASE) {
+        return;
+    }
+    if (overlay_is_open(&app->overlay)) {
+        mouse_to_overlay(app, event);
+    } else if (event->y == 1 && chrome_tab_at(app, event->x) >= 0) {
+        struct panel_context context = app_context(app);
+        panel_open_view(&context, chrome_tab_at(app, event->x));
+    } else if (event->y == 2) {
+        app_do_evidence(app, "");
+    } else {
+        mouse_to_panel(app, event);
+    }
+}
+
+void
+app_key(struct app *app, const struct term_event *event)
+{
+    app->said[0] = '\0';
+    if (event->key == TERM_MOUSE) {
+        mouse(app, event);
+        return;
+    }
+    if (app->prompt_open) {
+        key_to_prompt(app, event->key);
+        return;
+    }
+    if (app->question.open) {
+        key_to_question(app, event->key);
+        return;
+    }
+    struct box *focus = app_focus(app);
+    const char *view = view_find(app->view)->name;
+    const char *line = keymap_find(&app->keymap, focus != NULL ? focus->panel->name : view, view,
+                                   event->key == '\n' ? '\r' : event->key);
+    if (line != NULL && !(overlay_is_open(&app->overlay) && overlay_line(app, line))) {
+        app_command(app, line);
+    }
+}
+
+/* Closes the topmost thing that is open; false when nothing is. */
+static bool
+close_one(struct app *app, const char *panel_command)
+{
+    if (overlay_is_open(&app->overlay)) {
+        overlay_close(&app->overlay);
+        return true;
+    }
+    if (call(app, app_focus(app), panel_command, "") != REACTION_NONE) {
+        return true;
+    }
+    if (app->view == VIEW_CHART) {
+        app->view = app->view_before;
+        return true;
+    }
+    return false;
+}
+
+void
+app_do_close(struct app *app, const char *argument)
+{
+    (void)argument;
+    app->leave = !close_one(app, "close");
+}
+
+void
+app_do_escape(struct app *app, const char *argument)
+{
+    (void)argument;
+    close_one(app, "escape");
+}
+
+void
+app_do_quit(struct app *app, const char *argument)
+{
+    (void)argument;
+    app->leave = true;
+}
+
+void
+app_do_command(struct app *app, const char *argument)
+{
+    app_ask_prompt(app, "command", argument, "command", NULL);
+}
+
+void
+app_do_evidence(struct app *app, const char *argument)
+{
+    (void)argument;
+    app->evidence = 0;
+    if (app_shown(app) != NULL) {
+        open_overlay(app, "Evidence", evidence_fill, false);
+    }
+}
+
+void
+app_do_help(struct app *app, const char *argument)
+{
+    (void)argument;
+    open_overlay(app, "Help: / search, Enter run, Esc close", help_fill, true);
+}
+
+void
+app_do_log(struct app *app, const char *argument)
+{
+    (void)argument;
+    open_overlay(app, "Log", log_fill, false);
+}
+
+void
+app_do_sources(struct app *app, const char *argument)
+{
+    (void)argument;
+    if (app_shown(app) != NULL) {
+        open_overlay(app, "Sources", sources_fill, false);
+    }
+}
+
+void
+app_do_interval(struct app *app, const char *argument)
+{
+    int64_t interval_ns;
+    if (argument[0] == '\0') {
+        app_ask_prompt(app, "interval (100ms to 60s)", "", "interval", NULL);
+    } else if (!duration_parse(argument, &interval_ns) || interval_ns < INTERVAL_NS_MIN ||
+               interval_ns > INTERVAL_NS_MAX) {
+        app_say(app, "interval “%s”: a time from 100ms to 60s is asked for, such as 500ms or 2s", argument);
+    } else if (app->engine != NULL) {
+        struct message message = {.type = MESSAGE_INTERVAL, .interval_ns = interval_ns};
+        engine_send(app->engine, &message);
+    }
+}
+
+void
+app_do_keymap(struct app *app, const char *argument)
+{
+    char why[128];
+    if (argument[0] == '\0') {
+        app_ask_prompt(app, "keymap (htop, vim, atop)", "", "keymap", NULL);
+    } else if (!keymap_preset(&app->keymap, argument, why, sizeof(why))) {
+        app_say(app, "%s", why);
+    } else {
+        app_say(app, "the keys of %s are added to ours", argument);
+    }
+}
+
+void
+app_do_live(struct app *app, const char *argument)
+{
+    (void)argument;
+    moment_hold(app, NULL);
+}
+
+void
+app_do_pause(struct app *app, const char *argument)
+{
+    (void)argument;
+    if (app->live != NULL) {
+        moment_hold(app, app->held != NULL ? NULL : picture_acquire(app->live));
+    }
+}
+
+static void
+step_panel(struct app *app, int step)
+{
+    struct opened *opened = app_opened(app);
+    for (size_t i = 0; i < opened->count; i++) {
+        opened->focus = (opened->focus + opened->count + (size_t)step) % opened->count;
+        if (opened->boxes[opened->focus].area.width > 0) {
+            return;
+        }
+    }
+}
+
+void
+app_do_panel_next(struct app *app, const char *argument)
+{
+    (void)argument;
+    step_panel(app, 1);
+}
+
+void
+app_do_panel_previous(struct app *app, const char *argument)
+{
+    (void)argument;
+    step_panel(app, -1);
+}
+
+void
+app_do_redraw(struct app *app, const char *argument)
+{
+    (void)argument;
+    if (app->term != NULL) {
+        term_redraw(app->term);
+    }
+}
+
+/* A host's name is text from outside: what does not belong in a file name becomes '-'. */
+static void
+snapshot_name(const struct picture *picture, char *dst, size_t size)
+{
+    char host[65], time_text[32];
+    strlcpy(host, picture->host.name != NULL ? picture->host.name : "host", sizeof(host));
+    for (char *c = host; *c != '\0'; c++) {
+        bool fine = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '.';
+        *c = fine ? *c : '-';
+    }
+    time_t at = (time_t)(picture->wall_ns / NS_PER_S);
+    struct tm day;
+    localtime_r(&at, &day);
+    strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%S", &day);
+    snprintf(dst, size, "flametop-%s-%s.json", host, time_text);
+}
+
+void
+app_do_save(struct app *app, const char *argument)
+{
+    const struct picture *picture = app_shown(app);
+    char name[128], why[256] = "";
+    if (picture == NULL || app->options.save == NULL) {
+        app_say(app, "there is nothing to save here");
+    } else if (argument[0] == '\0') {
+        snapshot_name(picture, name, sizeof(name));
+        app_ask_prompt(app, "save as", name, "save", NULL);
+    } else if (app->options.save(app->options.save_context, picture, argument, why, sizeof(why)) == 0) {
+        app_say(app, "saved %s", argument);
+    } else {
+        app_say(app, "%s", why[0] != '\0' ? why : "it could not be saved");
+    }
+}
+
+void
+app_do_span(struct app *app, const char *argument)
+{
+    for (size_t i = 0; i < span_count; i++) {
+        if (strcmp(span_table[i].name, argument) == 0) {
+            app->span = i;
+            return;
+        }
+    }
+    int64_t span_ns;
+    if (argument[0] == '\0') {
+        app_ask_prompt(app, "span (1m 5m 10m 1h 6h 24h 7d)", "", "span", NULL);
+    } else if (duration_parse(argument, &span_ns) && span_ns > 0) {
+        app->span = span_nearest(span_ns);
+    } else {
+        app_say(app, "span “%s”: one of 1m 5m 10m 1h 6h 24h 7d is asked for", argument);
+    }
+}
+
+void
+app_do_span_narrower(struct app *app, const char *argument)
+{
+    (void)argument;
+    app->span -= app->span > 0;
+}
+
+void
+app_do_span_wider(struct app *app, const char *argument)
+{
+    (void)argument;
+    app->span += app->span + 1 < span_count;
+}
+
+void
+app_do_suspend(struct app *app, const char *argument)
+{
+    (void)argument;
+    app->suspend = true;
+}
+
+void
+app_do_theme(struct app *app, const char *argument)
+{
+    if (argument[0] == '\0') {
+        app_ask_prompt(app, "theme", "", "theme", NULL);
+        return;
+    }
+    struct theme theme;
+    struct buf errors;
+    buf_init(&errors, 4096);
+    if (!theme_load(argument, &theme, &errors)) {
+        app_say(app, "theme “%s”: %.*s", argument, (int)MIN(strcspn(errors.n > 0 ? errors.data : "", "\n"), 120),
+                errors.n > 0 ? errors.data : "cannot be read");
+    } else if (app->term != NULL) {
+        term_set_theme(app->term, &theme);
+    }
+    buf_done(&errors);
+}
+
+void
+app_do_time_go(struct app *app, const char *argument)
+{
+    int64_t wall_ns;
+    const struct picture *shown = app_shown(app);
+    if (argument[0] == '\0') {
+        app_ask_prompt(app, "go to (13:58, -5m)", "", "time.go", NULL);
+    } else if (shown == NULL || !moment_parse(argument, shown->wall_ns, &wall_ns)) {
+        app_say(app, "time “%s”: 13:58, 13:58:30 or -5m is asked for", argument);
+    } else {
+        moment_go(app, wall_ns);
+    }
+}
+
+void
+app_do_time_skip(struct app *app, const char *argument)
+{
+    int64_t by_ns;
+    if (duration_parse(argument, &by_ns)) {
+        moment_skip(app, by_ns);
+    } else {
+        app_say(app, "time.skip “%s”: a time such as -1m or 30s is asked for", argument);
+    }
+}
+
+void
+app_do_time_step(struct app *app, const char *argument)
+{
+    struct str rest = str_from(argument);
+    int64_t steps;
+    const struct picture *shown = app_shown(app);
+    if (shown != NULL && str_i64(&rest, &steps) && rest.n == 0 && steps >= -100000 && steps <= 100000) {
+        moment_skip(app, steps * shown->interval_ns);
+    }
+}
+
+void
+app_do_view(struct app *app, const char *argument)
+{
+    struct str rest = str_from(argument);
+    uint64_t number;
+    struct panel_context context = app_context(app);
+    if (argument[0] == '\0') {
+        app_ask_prompt(app, "view (0 to 9)", "", "view", NULL);
+    } else if (str_u64(&rest, &number) && rest.n == 0 && number < VIEW_CHART) {
+        panel_open_view(&context, (int)number);
+    } else {
+        app_say(app, "view “%s”: a number from 0 to 9 is asked for", argument);
+    }
+}
+
+/* ---- drawing ---- */
+
+static void
+draw_remedy(const struct app *app, struct canvas *canvas, struct rect area)
+{
+    const struct view *view = view_find(app->view);
+    struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD}, text = {.fg = ROLE_TEXT};
+    int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
+    canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
+    struct str rest = str_from(view->remedy);
+    canvas_text_wrapped(canvas, (struct rect){area.x + margin, y + 2, area.width - 2 * margin, area.height - 2}, rest,
+                        text);
+}
+
+static void
+draw_panels(struct app *app, struct canvas *canvas, struct rect area)
+{
+    struct panel_context context = app_context(app);
+    struct opened *opened = app_opened(app);
+    opened->any = view_arrange(opened->boxes, opened->count, &context, area);
+    if (!opened->any) {
+        draw_remedy(app, canvas, area);
+        return;
+    }
+    struct box *focus = app_focus(app);
+    for (size_t i = 0; i < opened->count; i++) {
+        struct box *box = &opened->boxes[i];
+        if (box->area.width > 0) {
+            struct rect clip = canvas_clip(canvas, box->area);
+            app->calling = box;
+            box->panel->draw(box->state, &context, canvas, box->area, box == focus);
+            app->calling = NULL;
+            canvas_unclip(canvas, clip);
+        }
+    }
+}
+
+/* The filter given at the start goes to the process table once it is there. */
+static void
+apply_filter(struct app *app)
+{
+    struct opened *opened = opened_of(app, view_find(3));
+    if (app->filter[0] != '\0' && opened->count > 0) {
+        char filter[PROMPT_BYTES];
+        strlcpy(filter, app->filter, sizeof(filter));
+        app->filter[0] = '\0';
+        call(app, &opened->boxes[0], "filter.set", filter);
+        for (size_t form = 0; form < 2; form++) {
+            app->compact = form == 1;
+            struct opened *overview = opened_of(app, view_find(1));
+            for (size_t i = 0; i < overview->count; i++) {
+                if (overview->boxes[i].panel == opened->boxes[0].panel) {
+                    call(app, &overview->boxes[i], "filter.set", filter);
+                }
+            }
+        }
+    }
+}
+
+void
+app_draw(struct app *app, struct canvas *canvas)
+{
+    int width = canvas->width, height = canvas->height;
+    const struct picture *picture = app_shown(app);
+    canvas_clear(canvas);
+    app->glyphs = canvas->glyphs;
+    app->width = width;
+    app->height = height;
+    if (picture == NULL) {
+        canvas_text(canvas, 0, 0, width, STR(" flametop  looking at the machine …"), (struct style){.fg = ROLE_TITLE});
+        return;
+    }
+    apply_filter(app);
+    app->compact = width < 100 || height < 30;
+    if (width < APP_WIDTH_MIN || height < APP_HEIGHT_MIN) {
+        diagnosis_draw(picture, canvas, (struct rect){0, 0, width, height}, "!");
+        return;
+    }
+    struct rect body = {0, 3, width, height - 4};
+    draw_panels(app, canvas, body);
+    chrome_header(app, canvas, 0);
+    chrome_tabs(app, canvas, 1);
+    diagnosis_draw(picture, canvas, (struct rect){0, 2, width, 1}, "!");
+    if (overlay_is_open(&app->overlay)) {
+        overlay_draw(&app->overlay, canvas, body);
+    }
+    chrome_footer(app, canvas, height - 1);
+}

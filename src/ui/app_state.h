@@ -1,0 +1,121 @@
+/* The inside of the application: shared by app.c (views, keys, commands), chrome.c (header, tabs, footer), help.c
+ * (what overlays say), moment.c (which picture is shown) and run.c (terminal, engine, signals). */
+#ifndef FLAMETOP_SRC_UI_APP_STATE_H
+#define FLAMETOP_SRC_UI_APP_STATE_H
+
+#include "flametop/ui/app.h"
+#include "flametop/ui/panel.h"
+#include "command.h"
+#include "key.h"
+#include "overlay.h"
+#include "prompt.h"
+#include "view.h"
+
+#define VIEWS_MAX 16
+#define APP_WIDTH_MIN 40 /* smaller screens show the diagnosis alone */
+#define APP_HEIGHT_MIN 12
+#define SAY_NS (5 * NS_PER_S)
+
+/* A view that was opened once keeps its panels, and with them selection, filter and sort. The two forms of a
+ * view whose layouts differ are kept apart. */
+struct opened {
+    bool is_open;
+    struct box boxes[VIEW_BOXES_MAX];
+    size_t count, focus;
+    bool any; /* something was shown at the last drawing */
+};
+
+/* A question on the status line; `command` runs on `target` when it is answered yes. */
+struct question {
+    bool open;
+    char text[160], command[KEY_COMMAND_BYTES], argument[128];
+    struct box *target;
+};
+
+struct app {
+    struct app_options options;
+    char filter[PROMPT_BYTES];
+    struct keymap keymap;
+
+    struct picture *live; /* the newest; NULL before the first */
+    struct picture *held; /* shown instead while paused; NULL: live */
+    size_t span;          /* index of span_table */
+
+    int view, view_before; /* numbers */
+    bool compact;
+    struct opened opened[VIEWS_MAX][2]; /* [index in view_table][compact] */
+
+    struct overlay overlay;
+    struct box *menu_target; /* of the overlay when it is a menu */
+    char menu_command[KEY_COMMAND_BYTES];
+    struct prompt prompt;
+    bool prompt_open;
+    struct box *prompt_target; /* NULL: the app's own command */
+    char prompt_command[KEY_COMMAND_BYTES];
+    struct question question;
+    char said[200];
+    int64_t said_until_ns;
+
+    struct box *calling; /* the panel that is being called, for panel_ask and its like */
+    size_t evidence; /* index of the finding whose evidence is shown */
+    int tab_x[VIEWS_MAX], tab_width[VIEWS_MAX];
+    int width, height; /* of the last drawing */
+    enum glyphs glyphs;
+
+    /* Only while there is a terminal. */
+    struct term *term;
+    struct engine *engine;
+    bool leave, suspend;
+    struct interest interest; /* as last sent */
+};
+
+struct span {
+    const char *name; /* as typed: 10m */
+    const char *text; /* in the header: 10 min */
+    int64_t ns;
+};
+extern const struct span span_table[];
+extern const size_t span_count;
+
+/* app.c */
+struct panel_context app_context(struct app *app);
+const struct picture *app_shown(const struct app *app); /* NULL before the first */
+struct opened *app_opened(struct app *app);             /* the present view's panels, opened when needed */
+struct box *app_focus(struct app *app);                 /* NULL when the view shows no panel */
+void app_say(struct app *app, const char *format, ...) PRINTF_LIKE(2, 3);
+void app_ask_prompt(struct app *app, const char *label, const char *prefill, const char *command, struct box *target);
+void app_interest(struct app *app, struct interest *ret_interest);
+
+/* chrome.c */
+void chrome_header(struct app *app, struct canvas *canvas, int y);
+void chrome_tabs(struct app *app, struct canvas *canvas, int y);
+void chrome_footer(struct app *app, struct canvas *canvas, int y);
+int chrome_tab_at(const struct app *app, int x); /* number of the view; -1: none */
+bool view_has_data(struct app *app, const struct view *view);
+
+/* help.c */
+void help_fill(struct app *app, struct overlay *overlay);
+void sources_fill(struct app *app, struct overlay *overlay);
+void log_fill(struct app *app, struct overlay *overlay);
+void evidence_fill(struct app *app, struct overlay *overlay);
+
+/* moment.c */
+bool moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns); /* 13:58, 13:58:30, -5m */
+bool duration_parse(const char *text, int64_t *ret_ns);                         /* 500ms, 2s, -1m, 6h, 7d, 4m31s */
+void moment_hold(struct app *app, struct picture *picture);                     /* takes the reference; NULL: live */
+void moment_skip(struct app *app, int64_t by_ns);
+void moment_go(struct app *app, int64_t wall_ns);
+
+/* run.c */
+void run_report(struct app *app, const char *metric, const char *labels, double value);
+
+/* The commands of the app's own. */
+#define APP_COMMANDS(X)                                                                                       \
+    X(close) X(command) X(escape) X(evidence) X(help) X(interval) X(keymap) X(live) X(log) X(panel_next)      \
+    X(panel_previous) X(pause) X(quit) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
+    X(suspend) X(theme) X(time_go) X(time_skip) X(time_step) X(view)
+#define X(name) void app_do_##name(struct app *app, const char *argument);
+APP_COMMANDS(X)
+#undef X
+
+#endif

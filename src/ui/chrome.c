@@ -1,0 +1,268 @@
+/* What stands around the panels: the header, the tabs and the keys at the bottom. */
+#include "app_state.h"
+
+#include <bsd/string.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "flametop/base/utf8.h"
+#include "flametop/core/unit.h"
+
+#define TEXT_BYTES 256
+
+static void
+format_clock(int64_t wall_ns, char *dst, size_t size)
+{
+    time_t at = (time_t)(wall_ns / NS_PER_S);
+    struct tm day;
+    localtime_r(&at, &day);
+    strftime(dst, size, "%H:%M:%S", &day);
+}
+
+static void
+format_interval(int64_t interval_ns, char *dst, size_t size)
+{
+    if (interval_ns < NS_PER_S) {
+        snprintf(dst, size, "%d ms", (int)(interval_ns / NS_PER_MS));
+    } else {
+        snprintf(dst, size, "%g s", (double)(interval_ns / (100 * NS_PER_MS)) / 10);
+    }
+}
+
+static void
+format_cores(const struct host *host, char *dst, size_t size)
+{
+    if (host->core_limit > 0 && host->core_limit < host->cores) {
+        snprintf(dst, size, "limit %.3g of %d cores", host->core_limit, host->cores);
+    } else {
+        snprintf(dst, size, "%d core%s", host->cores, host->cores == 1 ? "" : "s");
+    }
+}
+
+/* What the machine is, in as much detail as the room allows. */
+static void
+format_host(const struct picture *picture, int room, char *dst, size_t size)
+{
+    const struct host *host = &picture->host;
+    char cores[48], age[32], name[80];
+    utf8_clean(str_from(host->name != NULL && host->name[0] != '\0' ? host->name : "this machine"), name, sizeof(name));
+    format_cores(host, cores, sizeof(cores));
+    unit_format_age(host->uptime_s, age, sizeof(age));
+    const char *system = host->system != NULL ? host->system : "";
+    const char *inside = host->virtualization != NULL ? host->virtualization : "";
+    const char *dot = system[0] != '\0' ? " · " : "", *in = inside[0] != '\0' ? " · in " : "";
+    static const char *const forms[] = {
+        " flametop  %1$s%6$s%2$s%7$s%3$s · %4$s · up %5$s", " %1$s%6$s%2$s%7$s%3$s · %4$s · up %5$s",
+        " %1$s · %4$s · up %5$s", " %1$s · %4$s", " %1$s",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        snprintf(dst, size, forms[i], name, system, inside, cores, age, dot, in);
+        if ((int)utf8_text_width(str_from(dst)) <= room) {
+            return;
+        }
+    }
+}
+
+/* How many findings there are of each level from warning on: "◆ 1 ▲ 2". */
+static void
+format_counts(const struct picture *picture, enum glyphs glyphs, char *dst, size_t size)
+{
+    int counts[LEVEL_EMERGENCY + 1] = {0};
+    for (size_t i = 0; i < picture->finding_count; i++) {
+        counts[picture->findings[i].level]++;
+    }
+    dst[0] = '\0';
+    for (int level = LEVEL_EMERGENCY; level >= LEVEL_WARNING; level--) {
+        if (counts[level] > 0) {
+            char sign[8] = "", part[32];
+            sign[utf8_put(glyph_level(glyphs, level), sign)] = '\0';
+            snprintf(part, sizeof(part), " %s %d", sign, counts[level]);
+            strlcat(dst, part, size);
+        }
+    }
+}
+
+static bool
+is_past(const struct app *app, const struct picture *picture)
+{
+    return app->held != NULL || picture->past;
+}
+
+/* "‖ 13:58:00 (−4 m 31 s)  r live" */
+static void
+format_held(const struct app *app, const struct picture *picture, char *dst, size_t size)
+{
+    char clock[16], age[32] = "";
+    format_clock(picture->wall_ns, clock, sizeof(clock));
+    int64_t behind_ns = app->live->wall_ns - picture->wall_ns;
+    if (behind_ns >= NS_PER_S) {
+        unit_format_age((double)(behind_ns / NS_PER_S), age, sizeof(age));
+    }
+    snprintf(dst, size, "‖ %s%s%s%s%s ", clock, age[0] != '\0' ? " (−" : "", age, age[0] != '\0' ? ")" : "",
+             app->held != NULL ? "  r live" : "");
+}
+
+static void
+format_live(const struct app *app, const struct picture *picture, int width, char *dst, size_t size)
+{
+    char clock[16], interval[32], counts[64];
+    format_clock(picture->wall_ns, clock, sizeof(clock));
+    format_interval(picture->interval_ns, interval, sizeof(interval));
+    format_counts(picture, app->glyphs, counts, sizeof(counts));
+    const char *span = span_table[app->span].text;
+    if (width >= 100) {
+        snprintf(dst, size, "● live %s  span %s  %s %s ", interval, span, clock, counts);
+    } else if (width >= 60) {
+        snprintf(dst, size, "● live %s  span %s  %s ", interval, span, clock);
+    } else {
+        snprintf(dst, size, "● %s ", clock);
+    }
+}
+
+void
+chrome_header(struct app *app, struct canvas *canvas, int y)
+{
+    const struct picture *picture = app_shown(app);
+    bool past = is_past(app, picture);
+    struct style style = {.fg = ROLE_TITLE, .bg = ROLE_HEADER_BG, .attributes = past ? CELL_REVERSE : 0};
+    canvas_fill(canvas, (struct rect){0, y, canvas->width, 1}, ' ', style);
+    char left[TEXT_BYTES], right[TEXT_BYTES];
+    if (past) {
+        format_held(app, picture, right, sizeof(right));
+    } else {
+        format_live(app, picture, canvas->width, right, sizeof(right));
+    }
+    int used = MIN((int)utf8_text_width(str_from(right)), canvas->width);
+    format_host(picture, canvas->width - used - 1, left, sizeof(left));
+    canvas_text(canvas, 0, y, MAX(canvas->width - used - 1, 1), str_from(left), style);
+    canvas_text(canvas, canvas->width - used, y, used, str_from(right), style);
+}
+
+static int
+tabs_width(bool full)
+{
+    int width = 0;
+    for (size_t i = 0; i < view_count; i++) {
+        const struct view *view = &view_table[i];
+        width += view->number < VIEW_CHART ? 3 + (int)strlen(full ? view->title : view->short_title) : 0;
+    }
+    return width;
+}
+
+void
+chrome_tabs(struct app *app, struct canvas *canvas, int y)
+{
+    static const char help[] = "? help ";
+    int x = 1, width = canvas->width, help_width = (int)sizeof(help) - 1;
+    bool full = width > tabs_width(true) + help_width;
+    bool named = full || width > tabs_width(false);
+    for (size_t i = 0; i < view_count; i++) {
+        const struct view *view = &view_table[i];
+        if (view->number >= VIEW_CHART) {
+            continue;
+        }
+        bool active = view->number == app->view || (app->view == VIEW_CHART && view->number == app->view_before);
+        struct style style = {.fg = active                    ? ROLE_TAB_ACTIVE
+                                    : view_has_data(app, view) ? ROLE_TEXT
+                                                               : ROLE_DIM,
+                              .attributes = active ? CELL_BOLD | CELL_UNDERLINE : 0};
+        bool show_name = named || active;
+        app->tab_x[i] = x;
+        app->tab_width[i] = canvas_printf(canvas, x, y, MAX(width - x, 0), style, "%d%s%s", view->number,
+                                          show_name ? " " : "",
+                                          !show_name ? "" : full ? view->title : view->short_title);
+        x += app->tab_width[i] + 1;
+    }
+    if (x + help_width <= width) {
+        canvas_text(canvas, width - help_width, y, help_width, str_from(help), (struct style){.fg = ROLE_KEY});
+    }
+}
+
+int
+chrome_tab_at(const struct app *app, int x)
+{
+    for (size_t i = 0; i < view_count; i++) {
+        if (app->tab_width[i] > 0 && x >= app->tab_x[i] && x < app->tab_x[i] + app->tab_width[i]) {
+            return view_table[i].number;
+        }
+    }
+    return -1;
+}
+
+/* The footer's offers in the order they are given room; a key that is bound to nothing is not offered. */
+static const struct offer {
+    const char *view; /* NULL: every view */
+    const char *command, *text;
+    bool held;        /* only while a moment is held */
+} offers[] = {
+    {NULL, "close", "quit", false},
+    {NULL, "help", "help", false},
+    {NULL, "live", "live", true},
+    {NULL, "pause", "pause", false},
+    {NULL, "search.set", "search", false},
+    {"processes", "filter.set", "filter", false},
+    {"processes", "tree", "tree", false},
+    {"processes", "sort.set", "sort", false},
+    {"processes", "process.signal", "signal", false},
+    {"processes", "process.nice 1", "nice", false},
+    {"processes", "follow", "follow", false},
+    {"processes", "columns", "columns", false},
+    {"metrics", "filter.set", "filter", false},
+    {"overview", "filter.set", "filter", false},
+    {"chart", "zoom.in", "zoom in", false},
+    {"chart", "zoom.out", "zoom out", false},
+    {NULL, "page.next", "page", false},
+    {NULL, "time.step -1", "back in time", false},
+    {NULL, "span.wider", "span", false},
+    {NULL, "save", "save", false},
+    {NULL, "command", "command", false},
+};
+
+static bool
+is_offered(const struct app *app, const struct offer *offer, const char *view)
+{
+    const struct command *command = command_of_line(offer->command, NULL);
+    bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0;
+    bool saved = strcmp(offer->command, "save") != 0 || app->options.save != NULL;
+    return (offer->view == NULL || strcmp(offer->view, view) == 0) && (!offer->held || app->held != NULL) && paged &&
+           saved && !(command->writes && app->options.readonly);
+}
+
+static void
+draw_offers(struct app *app, struct canvas *canvas, int y)
+{
+    struct box *focus = app_focus(app);
+    const char *view = view_find(app->view)->name, *panel = focus != NULL ? focus->panel->name : view;
+    int x = 1;
+    for (size_t i = 0; i < ARRAY_SIZE(offers); i++) {
+        int32_t key = is_offered(app, &offers[i], view) ? keymap_key_of(&app->keymap, panel, view, offers[i].command)
+                                                        : KEY_NONE;
+        if (key == KEY_NONE) {
+            continue;
+        }
+        char name[KEY_NAME_BYTES];
+        int width = (int)utf8_text_width(str_from(key_name(key, name))) + 1 + (int)strlen(offers[i].text);
+        if (x + width >= canvas->width) {
+            continue;
+        }
+        x += canvas_text(canvas, x, y, canvas->width - x, str_from(name), (struct style){.fg = ROLE_KEY}) + 1;
+        x += canvas_text(canvas, x, y, canvas->width - x, str_from(offers[i].text), (struct style){.fg = ROLE_DIM}) + 2;
+    }
+}
+
+void
+chrome_footer(struct app *app, struct canvas *canvas, int y)
+{
+    struct style loud = {.fg = ROLE_MARK, .attributes = CELL_BOLD};
+    if (app->prompt_open) {
+        prompt_draw(&app->prompt, canvas, y);
+    } else if (app->question.open) {
+        int x = canvas_printf(canvas, 1, y, MAX(canvas->width - 14, 1), loud, "%s", app->question.text);
+        canvas_text(canvas, x + 2, y, MAX(canvas->width - x - 2, 0), STR("y yes  n no"), (struct style){.fg = ROLE_KEY});
+    } else if (app->said[0] != '\0') {
+        canvas_text(canvas, 1, y, canvas->width - 1, str_from(app->said), loud);
+    } else {
+        draw_offers(app, canvas, y);
+    }
+}

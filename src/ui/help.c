@@ -1,0 +1,202 @@
+/* What the overlays say: help out of the tables of keys and commands, the sources, the log, the evidence. */
+#include "app_state.h"
+
+#include <bsd/string.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "flametop/base/buf.h"
+#include "flametop/base/log.h"
+#include "flametop/core/unit.h"
+#include "command.h"
+#include "widgets/limits.h"
+
+static bool
+is_context_here(const struct key_row *row, const char *context)
+{
+    return strcmp(row->context, context) == 0;
+}
+
+/* All keys of one command line in a context, "h F1 ?". */
+static void
+keys_of(const struct keymap *keymap, const char *context, const char *line, char *dst, size_t size)
+{
+    dst[0] = '\0';
+    for (size_t i = 0; i < keymap->count; i++) {
+        if (is_context_here(&keymap->rows[i], context) && strcmp(keymap->rows[i].command, line) == 0) {
+            char name[KEY_NAME_BYTES];
+            strlcat(dst, dst[0] != '\0' ? " " : "", size);
+            strlcat(dst, key_name(keymap->rows[i].key, name), size);
+        }
+    }
+}
+
+static void
+describe(const char *line, char *dst, size_t size)
+{
+    const char *argument = "";
+    const struct command *command = command_of_line(line, &argument);
+    const struct view *view = NULL;
+    if (command != NULL && strcmp(command->name, "view") == 0) {
+        struct str rest = str_from(argument);
+        uint64_t number;
+        view = str_u64(&rest, &number) ? view_find((int)number) : NULL;
+    }
+    if (view != NULL) {
+        snprintf(dst, size, "Opens view %d, %s.", view->number, view->title);
+    } else {
+        snprintf(dst, size, "%s%s%s%s", command != NULL ? command->text : "", argument[0] != '\0' ? "  (" : "", argument,
+                 argument[0] != '\0' ? ")" : "");
+    }
+}
+
+static void
+fill_context(struct app *app, struct overlay *overlay, const char *context, const char *heading)
+{
+    const struct keymap *keymap = &app->keymap;
+    bool any = false;
+    for (size_t i = 0; i < keymap->count; i++) {
+        const struct key_row *row = &keymap->rows[i];
+        const struct command *command = command_of_line(row->command, NULL);
+        bool first = is_context_here(row, context);
+        for (size_t j = 0; first && j < i; j++) {
+            first = !(is_context_here(&keymap->rows[j], context) && strcmp(keymap->rows[j].command, row->command) == 0);
+        }
+        if (!first || (command != NULL && command->writes && app->options.readonly)) {
+            continue;
+        }
+        if (!any) {
+            overlay_heading(overlay, heading);
+            any = true;
+        }
+        char keys[64], text[200];
+        keys_of(keymap, context, row->command, keys, sizeof(keys));
+        describe(row->command, text, sizeof(text));
+        overlay_add(overlay, ROLE_TEXT, keys, text, row->command);
+    }
+}
+
+void
+help_fill(struct app *app, struct overlay *overlay)
+{
+    const struct view *view = view_find(app->view);
+    struct box *focus = app_focus(app);
+    char heading[64];
+    snprintf(heading, sizeof(heading), "%s", view->title);
+    fill_context(app, overlay, view->name, heading);
+    if (focus != NULL && strcmp(focus->panel->name, view->name) != 0) {
+        fill_context(app, overlay, focus->panel->name, focus->panel->title);
+    }
+    fill_context(app, overlay, "", "Everywhere");
+    overlay_heading(overlay, "Commands, after :");
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *command = &command_table[i];
+        if (!(command->writes && app->options.readonly)) {
+            char name[64];
+            snprintf(name, sizeof(name), ":%s%s%s", command->name, command->usage[0] != '\0' ? " " : "",
+                     command->usage);
+            overlay_add(overlay, ROLE_TEXT, name, command->text, command->name);
+        }
+    }
+}
+
+static const struct {
+    const char *name;
+    uint8_t role;
+} states[] = {
+    [SOURCE_OK] = {"ok", ROLE_LEVEL_NORMAL},
+    [SOURCE_DEGRADED] = {"degraded", ROLE_LEVEL_WARNING},
+    [SOURCE_BUFFERING] = {"buffering", ROLE_LEVEL_INFO},
+    [SOURCE_STALE] = {"stale", ROLE_LEVEL_WARNING},
+    [SOURCE_FAILED] = {"failed", ROLE_LEVEL_CRITICAL},
+};
+
+void
+sources_fill(struct app *app, struct overlay *overlay)
+{
+    const struct picture *picture = app_shown(app);
+    for (size_t i = 0; i < picture->track_count; i++) {
+        const struct track *track = &picture->tracks[i];
+        char cost[32], samples[32], text[320];
+        bool ascii = app->glyphs == GLYPHS_ASCII;
+        unit_format((double)track->cpu_ns / 1e9, "s", ascii, cost, sizeof(cost));
+        unit_format((double)track->samples, "{sample}", ascii, samples, sizeof(samples));
+        snprintf(text, sizeof(text), "%-9s  %8s CPU a poll  %8s samples  %llu errors  %llu dropped  %s",
+                 states[track->state].name, cost, samples, (unsigned long long)track->errors,
+                 (unsigned long long)(track->dropped + track->rejected),
+                 track->why != NULL && track->why[0] != '\0' ? track->why : track->text);
+        overlay_add(overlay, states[track->state].role, track->name, text, NULL);
+    }
+}
+
+void
+log_fill(struct app *app, struct overlay *overlay)
+{
+    (void)app;
+    char(*lines)[LOG_LINE_BYTES] = arena_alloc(&overlay->arena, sizeof(char[LOG_LINES_KEPT][LOG_LINE_BYTES]));
+    size_t count = lines != NULL ? log_tail(lines, LOG_LINES_KEPT) : 0;
+    for (size_t i = count; i-- > 0;) {
+        overlay_add(overlay, ROLE_TEXT, "", lines[i], NULL);
+    }
+    if (count == 0) {
+        overlay_add(overlay, ROLE_DIM, "", "Nothing was logged so far.", NULL);
+    }
+}
+
+static void
+fill_finding(struct overlay *overlay, const struct finding *finding)
+{
+    char text[320];
+    overlay_heading(overlay, finding->sentence);
+    snprintf(text, sizeof(text), "%d of 100, %s", finding->impact, level_name(finding->level));
+    overlay_add(overlay, level_role(finding->level), "impact", text, NULL);
+    overlay_add(overlay, ROLE_TEXT, "culprit", finding->culprit != NULL ? finding->culprit : "nobody to blame", NULL);
+    for (size_t i = 0; i < finding->evidence_count; i++) {
+        const struct evidence *evidence = &finding->evidence[i];
+        char command[160] = "";
+        if (evidence->metric != NULL) {
+            snprintf(command, sizeof(command), "show %s %s", evidence->metric,
+                     evidence->labels != NULL ? evidence->labels : "");
+        }
+        snprintf(text, sizeof(text), "%s%s", evidence->value, command[0] != '\0' ? "   Enter: chart" : "");
+        overlay_add(overlay, ROLE_TEXT, evidence->label, text, command[0] != '\0' ? command : NULL);
+    }
+    if (finding->advice != NULL) {
+        overlay_add(overlay, ROLE_TEXT, "next", finding->advice, NULL);
+    }
+}
+
+void
+evidence_fill(struct app *app, struct overlay *overlay)
+{
+    const struct picture *picture = app_shown(app);
+    if (app->evidence < picture->finding_count) {
+        fill_finding(overlay, &picture->findings[app->evidence]);
+        return;
+    }
+    const char *looked_at = picture->looked_at, *missing = picture->not_looked_at;
+    overlay_add(overlay, ROLE_TEXT, "found", "nothing unusual", NULL);
+    overlay_add(overlay, ROLE_TEXT, "looked at", looked_at != NULL ? looked_at : "nothing yet", NULL);
+    overlay_add(overlay, ROLE_TEXT, "not at", missing != NULL ? missing : "(nothing left out)", NULL);
+}
+
+void
+app_print_keys(struct buf *out)
+{
+    struct keymap keymap;
+    keymap_init(&keymap);
+    for (size_t i = 0; i < keymap.count; i++) {
+        char name[KEY_NAME_BYTES], text[200];
+        describe(keymap.rows[i].command, text, sizeof(text));
+        buf_printf(out, "%s\t%s\t%s\t%s\n", keymap.rows[i].context, key_name(keymap.rows[i].key, name),
+                   keymap.rows[i].command, text);
+    }
+}
+
+void
+app_print_commands(struct buf *out)
+{
+    for (size_t i = 0; i < command_count; i++) {
+        buf_printf(out, "%s\t%s\t%s\n", command_table[i].name, command_table[i].usage, command_table[i].text);
+    }
+}

@@ -1,0 +1,170 @@
+/* Which moment is shown: live, held by a pause, or of the past. */
+#include "app_state.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "flametop/base/macros.h"
+
+#define DURATION_S_MAX 1e8 /* three years: more is a slip of the finger */
+
+static const struct {
+    const char *suffix;
+    int64_t ns;
+} suffixes[] = {
+    {"ms", NS_PER_MS},          {"s", NS_PER_S},           {"min", 60 * NS_PER_S},
+    {"m", 60 * NS_PER_S},       {"h", 3600 * NS_PER_S},    {"d", 86400 * NS_PER_S},
+};
+
+/* One number with its unit; a number without one is refused: seconds or minutes? */
+static bool
+take_part(struct str *rest, double *sum_ns)
+{
+    double number;
+    if (!str_double(rest, &number) || number < 0 || !(number < DURATION_S_MAX)) {
+        return false;
+    }
+    while (rest->n > 0 && *rest->p == ' ') {
+        rest->p++;
+        rest->n--;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        if (str_starts(*rest, suffixes[i].suffix)) {
+            size_t n = strlen(suffixes[i].suffix);
+            rest->p += n;
+            rest->n -= n;
+            *sum_ns += number * (double)suffixes[i].ns;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+duration_parse(const char *text, int64_t *ret_ns)
+{
+    struct str rest = str_trim(str_from(text));
+    bool negative = str_starts(rest, "-");
+    if (negative || str_starts(rest, "+")) {
+        rest.p++;
+        rest.n--;
+    }
+    double sum_ns = 0;
+    do {
+        if (!take_part(&rest, &sum_ns)) {
+            return false;
+        }
+        rest = str_trim(rest);
+    } while (rest.n > 0);
+    if (sum_ns > DURATION_S_MAX * 1e9) {
+        return false;
+    }
+    *ret_ns = (int64_t)(negative ? -sum_ns : sum_ns);
+    return true;
+}
+
+static bool
+take_clock(struct str *rest, uint64_t limit, int *ret_value)
+{
+    uint64_t value;
+    if (rest->n == 0 || *rest->p < '0' || *rest->p > '9' || !str_u64(rest, &value) || value >= limit) {
+        return false;
+    }
+    *ret_value = (int)value;
+    return true;
+}
+
+static bool
+take_colon(struct str *rest)
+{
+    bool is = rest->n > 0 && *rest->p == ':';
+    rest->p += is;
+    rest->n -= is;
+    return is;
+}
+
+/* A time of day is the last one that has passed. */
+bool
+moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns)
+{
+    int64_t by_ns;
+    if (strchr(text, ':') == NULL) {
+        bool ok = duration_parse(text, &by_ns);
+        if (ok) {
+            *ret_wall_ns = now_wall_ns + (by_ns > 0 && text[0] != '+' ? -by_ns : by_ns);
+        }
+        return ok;
+    }
+    struct str rest = str_trim(str_from(text));
+    time_t now_s = (time_t)(now_wall_ns / NS_PER_S);
+    struct tm day;
+    localtime_r(&now_s, &day);
+    day.tm_sec = 0;
+    if (!take_clock(&rest, 24, &day.tm_hour) || !take_colon(&rest) || !take_clock(&rest, 60, &day.tm_min) ||
+        (take_colon(&rest) && !take_clock(&rest, 60, &day.tm_sec)) || rest.n > 0) {
+        return false;
+    }
+    day.tm_isdst = -1;
+    time_t then_s = mktime(&day);
+    if (then_s > now_s) {
+        day.tm_mday--;
+        day.tm_isdst = -1;
+        then_s = mktime(&day);
+    }
+    *ret_wall_ns = (int64_t)then_s * NS_PER_S;
+    return true;
+}
+
+void
+moment_hold(struct app *app, struct picture *picture)
+{
+    if (app->held != NULL) {
+        picture_release(app->held);
+    }
+    app->held = picture;
+}
+
+/* Shows the picture of a monotonic time, at most the newest and at least the oldest there is. */
+static void
+show(struct app *app, int64_t mono_ns)
+{
+    int64_t oldest_ns = picture_oldest(app->live);
+    if (mono_ns >= app->live->mono_ns) {
+        moment_hold(app, picture_acquire(app->live));
+        return;
+    }
+    if (mono_ns < oldest_ns) {
+        app_say(app, "the history begins here");
+        mono_ns = oldest_ns;
+    }
+    struct picture *past = picture_at(app->live, mono_ns);
+    if (past == NULL) {
+        app_say(app, "not enough memory for a picture of the past");
+        return;
+    }
+    moment_hold(app, past);
+}
+
+void
+moment_skip(struct app *app, int64_t by_ns)
+{
+    const struct picture *shown = app_shown(app);
+    if (shown != NULL && (app->held != NULL || by_ns < 0)) {
+        show(app, shown->mono_ns + by_ns);
+    }
+}
+
+/* Wall and monotonic time run apart by suspends and clock steps: corrected twice, by what is off. */
+void
+moment_go(struct app *app, int64_t wall_ns)
+{
+    if (app->live == NULL) {
+        return;
+    }
+    int64_t mono_ns = app->live->mono_ns - (app->live->wall_ns - wall_ns);
+    for (int i = 0; i < 2; i++) {
+        mono_ns += wall_ns - picture_wall(app->live, mono_ns);
+    }
+    show(app, mono_ns);
+}

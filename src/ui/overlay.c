@@ -1,0 +1,218 @@
+/* Overlays. The selection stays on its line number when the lines are made again. */
+#include "overlay.h"
+
+#include <bsd/string.h>
+#include <string.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+
+#define ARENA_BYTES_MAX ((size_t)1 << 20)
+
+void
+overlay_init(struct overlay *overlay)
+{
+    *overlay = (struct overlay){.fill = NULL};
+    arena_init(&overlay->arena, ARENA_BYTES_MAX);
+}
+
+void
+overlay_done(struct overlay *overlay)
+{
+    arena_done(&overlay->arena);
+}
+
+bool
+overlay_is_open(const struct overlay *overlay)
+{
+    return overlay->fill != NULL;
+}
+
+void
+overlay_close(struct overlay *overlay)
+{
+    overlay->fill = NULL;
+    overlay->count = 0;
+    arena_clear(&overlay->arena);
+}
+
+static bool
+can_select(const struct overlay *overlay, size_t i)
+{
+    return i < overlay->count && !overlay->lines[i].heading;
+}
+
+/* To the nearest line that is no heading, looking in the direction of `step` first. */
+static void
+settle(struct overlay *overlay, int step)
+{
+    overlay->selected = overlay->count == 0 ? 0 : MIN(overlay->selected, overlay->count - 1);
+    for (int turn = 0; turn < 2 && !can_select(overlay, overlay->selected); turn++, step = -step) {
+        size_t i = overlay->selected;
+        while (i < overlay->count && !can_select(overlay, i)) {
+            i += (size_t)(step < 0 ? -1 : 1);
+        }
+        overlay->selected = i < overlay->count ? i : overlay->selected;
+    }
+}
+
+void
+overlay_refresh(struct overlay *overlay, struct app *app)
+{
+    arena_clear(&overlay->arena);
+    overlay->count = 0;
+    overlay->lines = arena_news(&overlay->arena, struct overlay_line, OVERLAY_LINES_MAX);
+    if (overlay->lines != NULL) {
+        overlay->fill(app, overlay);
+    }
+    settle(overlay, 1);
+}
+
+void
+overlay_open(struct overlay *overlay, struct app *app, const char *title, overlay_fill *fill, bool lasting)
+{
+    strlcpy(overlay->title, title, sizeof(overlay->title));
+    overlay->fill = fill;
+    overlay->lasting = lasting;
+    overlay->search[0] = '\0';
+    overlay->selected = overlay->first = 0;
+    overlay_refresh(overlay, app);
+}
+
+static bool
+wanted(const struct overlay *overlay, const char *left, const char *text)
+{
+    const char *search = overlay->search;
+    return search[0] == '\0' || strcasestr(left, search) != NULL || strcasestr(text, search) != NULL;
+}
+
+void
+overlay_add(struct overlay *overlay, uint8_t role, const char *left, const char *text, const char *command)
+{
+    if (overlay->count == OVERLAY_LINES_MAX || !wanted(overlay, left, text)) {
+        return;
+    }
+    struct arena *arena = &overlay->arena;
+    overlay->lines[overlay->count++] = (struct overlay_line){
+        .left = arena_text(arena, left, strlen(left)),
+        .text = arena_text(arena, text, strlen(text)),
+        .command = command != NULL ? arena_text(arena, command, strlen(command)) : NULL,
+        .role = role,
+    };
+}
+
+void
+overlay_heading(struct overlay *overlay, const char *text)
+{
+    if (overlay->search[0] == '\0' && overlay->count < OVERLAY_LINES_MAX) {
+        overlay_add(overlay, ROLE_TITLE, "", text, NULL);
+        overlay->lines[overlay->count - 1].heading = true;
+    }
+}
+
+bool
+overlay_command(struct overlay *overlay, const char *name)
+{
+    static const struct {
+        const char *name;
+        int lines, pages;
+    } moves[] = {
+        {"move.up", -1, 0},      {"move.down", 1, 0},     {"move.page.up", 0, -1},
+        {"move.page.down", 0, 1}, {"move.first", -OVERLAY_LINES_MAX, 0}, {"move.last", OVERLAY_LINES_MAX, 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
+        if (strcmp(moves[i].name, name) == 0) {
+            int step = moves[i].lines + moves[i].pages * MAX(overlay->rows - 1, 1);
+            int last = MAX((int)overlay->count - 1, 0);
+            overlay->selected = (size_t)CLAMP((int)overlay->selected + step, 0, last);
+            settle(overlay, step);
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *
+overlay_selected(const struct overlay *overlay)
+{
+    return can_select(overlay, overlay->selected) ? overlay->lines[overlay->selected].command : NULL;
+}
+
+static int
+left_width(const struct overlay *overlay, int most)
+{
+    int width = 0;
+    for (size_t i = 0; i < overlay->count; i++) {
+        width = MAX(width, (int)utf8_text_width(str_from(overlay->lines[i].left)));
+    }
+    return width == 0 ? 0 : MIN(width + 2, most);
+}
+
+static int
+text_width(const struct overlay *overlay)
+{
+    int width = (int)utf8_text_width(str_from(overlay->title)) + 4;
+    for (size_t i = 0; i < overlay->count; i++) {
+        width = MAX(width, (int)utf8_text_width(str_from(overlay->lines[i].text)));
+    }
+    return width;
+}
+
+static void
+scroll(struct overlay *overlay)
+{
+    size_t rows = (size_t)MAX(overlay->rows, 1);
+    if (overlay->selected < overlay->first) {
+        overlay->first = overlay->selected > 0 && overlay->lines[overlay->selected - 1].heading
+                             ? overlay->selected - 1
+                             : overlay->selected;
+    } else if (overlay->selected >= overlay->first + rows) {
+        overlay->first = overlay->selected - rows + 1;
+    }
+    size_t most = overlay->count > rows ? overlay->count - rows : 0;
+    overlay->first = MIN(overlay->first, most);
+}
+
+static void
+draw_line(const struct overlay *overlay, struct canvas *canvas, size_t i, struct rect row, int left)
+{
+    const struct overlay_line *line = &overlay->lines[i];
+    struct style style = {.fg = line->role, .attributes = line->heading ? CELL_BOLD : 0};
+    canvas_text(canvas, row.x, row.y, MIN(left, row.width), str_from(line->left), (struct style){.fg = ROLE_KEY});
+    int indent = line->heading ? 0 : left;
+    canvas_text(canvas, row.x + indent, row.y, MAX(row.width - indent, 0), str_from(line->text), style);
+    if (i == overlay->selected && !line->heading) {
+        canvas_restyle(canvas, row, (struct style){.fg = ROLE_SELECT_FG, .bg = ROLE_SELECT_BG});
+        canvas->cursor_x = row.x;
+        canvas->cursor_y = row.y;
+    }
+}
+
+void
+overlay_draw(struct overlay *overlay, struct canvas *canvas, struct rect area)
+{
+    int left = left_width(overlay, area.width / 3);
+    int width = MIN(MAX(left + text_width(overlay) + 4, 24), area.width);
+    int height = MIN(MAX((int)overlay->count, 1) + 2, area.height);
+    struct rect box = {area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height};
+    overlay->area = box;
+    overlay->rows = height - 2;
+    scroll(overlay);
+    struct style border = {.fg = ROLE_BORDER_FOCUS}, title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD};
+    canvas_fill(canvas, box, ' ', (struct style){.fg = ROLE_TEXT});
+    canvas_box(canvas, box, border);
+    canvas_printf(canvas, box.x + 2, box.y, width - 4, title, " %s%s%s ", overlay->title,
+                  overlay->search[0] != '\0' ? " / " : "", overlay->search);
+    if (overlay->count == 0) {
+        canvas_text(canvas, box.x + 2, box.y + 1, width - 4, STR("Nothing matches; Esc shows all."),
+                    (struct style){.fg = ROLE_DIM});
+    }
+    for (int row = 0; row < overlay->rows && overlay->first + (size_t)row < overlay->count; row++) {
+        draw_line(overlay, canvas, overlay->first + (size_t)row,
+                  (struct rect){box.x + 2, box.y + 1 + row, width - 4, 1}, left);
+    }
+    if ((int)overlay->count > overlay->rows) {
+        canvas_printf(canvas, box.x + MAX(width - 22, 2), box.y + height - 1, 20, border, " %zu of %zu ",
+                      overlay->selected + 1, overlay->count);
+    }
+}

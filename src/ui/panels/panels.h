@@ -1,0 +1,13 @@
+/* The panels there are, for the table, and what they share. */
+#ifndef FLAMETOP_SRC_UI_PANELS_H
+#define FLAMETOP_SRC_UI_PANELS_H
+
+#include "flametop/ui/panel.h"
+
+extern const struct panel panel_findings;
+extern const struct panel panel_processes;
+
+/* The diagnosis in one row (or more, where that is all there is): level, impact, sentence, how many more. */
+void diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect area, const char *key);
+
+#endif

@@ -1,0 +1,11 @@
+/* All panels. */
+#include "panels.h"
+
+#include "flametop/base/macros.h"
+#include "../view.h"
+
+const struct panel *const panel_table[] = {
+    &panel_findings,
+    &panel_processes,
+};
+const size_t panel_count = ARRAY_SIZE(panel_table);
