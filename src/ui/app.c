@@ -5,7 +5,7 @@
  * the next drawing shows it. */
 #include "app_state.h"
 
-#include <bsd/string.h>
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "flametop/base/utf8.h"
 #include "command.h"
 #include "panels/panels.h"
+#include "widgets/wrap.h"
 
 #define MINUTE_NS (60 * NS_PER_S)
 #define SPAN_DEFAULT 2
@@ -859,8 +860,7 @@ draw_remedy(const struct app *app, struct canvas *canvas, struct rect area)
     int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
     canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
     struct str rest = str_from(view->remedy);
-    canvas_text_wrapped(canvas, (struct rect){area.x + margin, y + 2, area.width - 2 * margin, area.height - 2}, rest,
-                        text);
+    wrap_draw(canvas, (struct rect){area.x + margin, y + 2, area.width - 2 * margin, 4}, rest, text);
 }
 
 static void

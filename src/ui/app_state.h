@@ -106,9 +106,6 @@ void moment_hold(struct app *app, struct picture *picture);                     
 void moment_skip(struct app *app, int64_t by_ns);
 void moment_go(struct app *app, int64_t wall_ns);
 
-/* run.c */
-void run_report(struct app *app, const char *metric, const char *labels, double value);
-
 /* The commands of the app's own. */
 #define APP_COMMANDS(X)                                                                                       \
     X(close) X(command) X(escape) X(evidence) X(help) X(interval) X(keymap) X(live) X(log) X(panel_next)      \

@@ -1,7 +1,6 @@
 /* What stands around the panels: the header, the tabs and the keys at the bottom. */
 #include "app_state.h"
 
-#include <bsd/string.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

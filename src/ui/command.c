@@ -1,7 +1,6 @@
 /* The table of commands, and finding them by name. What they do is in app.c; what a panel answers, there. */
 #include "command.h"
 
-#include <bsd/string.h>
 #include <string.h>
 
 #include "flametop/base/macros.h"

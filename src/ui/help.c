@@ -1,7 +1,6 @@
 /* What the overlays say: help out of the tables of keys and commands, the sources, the log, the evidence. */
 #include "app_state.h"
 
-#include <bsd/string.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Key names, the table of keys, and the presets of other programs. */
 #include "key.h"
 
-#include <bsd/string.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 /* Overlays. The selection stays on its line number when the lines are made again. */
 #include "overlay.h"
 
-#include <bsd/string.h>
 #include <string.h>
 
 #include "flametop/base/macros.h"

@@ -1,7 +1,6 @@
 /* The prompt. The cursor moves by characters; what does not fit on the row scrolls. */
 #include "prompt.h"
 
-#include <bsd/string.h>
 #include <string.h>
 
 #include "flametop/base/utf8.h"

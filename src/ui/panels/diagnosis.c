@@ -1,7 +1,6 @@
 /* The diagnosis: the worst finding in one line, and the panel that lists all of them. */
 #include "panels.h"
 
-#include <bsd/string.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/ui/term.h"
 #include "../widgets/limits.h"
+#include "../widgets/wrap.h"
 
 #define SENTENCE_BYTES 512
 #define MORE_WIDTH_MIN 60 /* narrower screens have no room for what else there is */
@@ -39,37 +39,6 @@ word(const struct finding *finding, int room, char *dst, size_t size)
     }
 }
 
-/* Words over the rows of the area; the last row is cut with '…'. */
-static void
-draw_wrapped(struct canvas *canvas, struct rect area, struct str text, struct style style)
-{
-    for (int row = 0; row < area.height && text.n > 0; row++) {
-        struct str rest = text;
-        size_t end = 0, blank = 0;
-        int width = 0;
-        while (rest.n > 0) {
-            const char *at = rest.p;
-            uint32_t c = utf8_next(&rest);
-            width += utf8_width(c);
-            if (width > area.width) {
-                break;
-            }
-            end = (size_t)(rest.p - text.p);
-            blank = c == ' ' ? (size_t)(at - text.p) : blank;
-        }
-        bool all = end == text.n;
-        size_t cut = all || blank == 0 ? MAX(end, 1) : blank;
-        struct str line = {text.p, row == area.height - 1 ? text.n : cut};
-        canvas_text(canvas, area.x, area.y + row, area.width, line, style);
-        text.p += cut;
-        text.n -= cut;
-        while (text.n > 0 && *text.p == ' ') {
-            text.p++;
-            text.n--;
-        }
-    }
-}
-
 static void
 draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect area)
 {
@@ -81,7 +50,7 @@ draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect are
     snprintf(text, sizeof(text), covered ? " %s nothing unusual: looked at %s%s%s" : " %s looking at the machine%s%s%s",
              sign, covered ? picture->looked_at : " …", missing != NULL ? "; not at " : "",
              missing != NULL ? missing : "");
-    draw_wrapped(canvas, area, str_from(text), (struct style){.fg = ROLE_LEVEL_NORMAL});
+    wrap_draw(canvas, area, str_from(text), (struct style){.fg = ROLE_LEVEL_NORMAL});
 }
 
 void
@@ -105,7 +74,7 @@ diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect
     word(worst, area.width * area.height - more_width - 7, text, sizeof(text));
     sign[utf8_put(glyph_level(canvas->glyphs, (int)worst->level), sign)] = '\0';
     snprintf(line, sizeof(line), " %s %d  %s", sign, worst->impact, text);
-    draw_wrapped(canvas, (struct rect){area.x, area.y, area.width - more_width, area.height}, str_from(line), style);
+    wrap_draw(canvas, (struct rect){area.x, area.y, area.width - more_width, area.height}, str_from(line), style);
     canvas_text_right(canvas, area.x + area.width - more_width, area.y, more_width, str_from(more),
                       (struct style){.fg = ROLE_KEY});
 }

@@ -4,8 +4,13 @@
 
 #include "flametop/ui/panel.h"
 
+extern const struct panel panel_cards;
+extern const struct panel panel_chart;
+extern const struct panel panel_cores;
 extern const struct panel panel_findings;
+extern const struct panel panel_metrics;
 extern const struct panel panel_processes;
+extern const struct panel panel_system;
 
 /* The diagnosis in one row (or more, where that is all there is): level, impact, sentence, how many more. */
 void diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect area, const char *key);

@@ -1,0 +1,274 @@
+/* The loop of the screen: keys, pictures and signals come in by poll, frames go out.
+ *
+ * A picture is drawn as soon as it comes; keys at once too, but when many come at most every FRAME_NS. Signals are
+ * blocked and read from a descriptor, so that nothing runs in a handler. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/core/histogram.h"
+#include "app_state.h"
+
+#define FRAME_NS (33 * NS_PER_MS)
+#define KEYS_A_ROUND 256
+#define REPORT_PICTURES 60 /* percentiles are of this many pictures' time */
+
+struct run {
+    struct app *app;
+    struct canvas canvas;
+    int signals;
+    bool dirty, gone;
+    int64_t drawn_ns;     /* when the last frame was drawn */
+    int64_t key_ns;       /* when the oldest key not yet shown came; 0: none */
+    uint64_t frames, frames_reported, bytes, dropped;
+    int64_t reported_ns;
+    unsigned pictures;
+    struct histogram frame_s, key_s;
+};
+
+static void
+report(struct run *run, const char *metric, const char *labels, double value)
+{
+    struct message message = {.type = MESSAGE_REPORT};
+    snprintf(message.report.metric, sizeof(message.report.metric), "%s", metric);
+    snprintf(message.report.labels, sizeof(message.report.labels), "%s", labels);
+    message.report.value = value;
+    engine_send(run->app->engine, &message);
+}
+
+static void
+report_quantiles(struct run *run, const char *metric, const struct histogram *histogram)
+{
+    static const struct {
+        const char *labels;
+        double q;
+    } quantiles[] = {{"quantile=0.5", 0.5}, {"quantile=0.95", 0.95}, {"quantile=0.99", 0.99}};
+    for (size_t i = 0; i < ARRAY_SIZE(quantiles) && histogram->count > 0; i++) {
+        report(run, metric, quantiles[i].labels, histogram_quantile(histogram, quantiles[i].q));
+    }
+}
+
+/* With each picture: what the screen cost since the last. */
+static void
+report_all(struct run *run, int64_t now_ns)
+{
+    double past_s = (double)(now_ns - run->reported_ns) / 1e9;
+    if (run->reported_ns > 0 && past_s > 0) {
+        report(run, "flametop.ui.frame.rate", "", (double)(run->frames - run->frames_reported) / past_s);
+    }
+    run->frames_reported = run->frames;
+    run->reported_ns = now_ns;
+    report(run, "flametop.ui.io", "", (double)run->bytes);
+    report(run, "flametop.ui.frames.dropped", "", (double)run->dropped);
+    report_quantiles(run, "flametop.ui.frame.duration", &run->frame_s);
+    report_quantiles(run, "flametop.ui.key.latency", &run->key_s);
+    if (++run->pictures % REPORT_PICTURES == 0) {
+        histogram_clear(&run->frame_s);
+        histogram_clear(&run->key_s);
+    }
+}
+
+static void
+send_interest(struct app *app)
+{
+    struct message message;
+    memset(&message, 0, sizeof(message));
+    message.type = MESSAGE_INTEREST;
+    app_interest(app, &message.interest);
+    if (memcmp(&message.interest, &app->interest, sizeof(app->interest)) != 0 && engine_send(app->engine, &message)) {
+        memcpy(&app->interest, &message.interest, sizeof(app->interest));
+    }
+}
+
+static void
+draw(struct run *run)
+{
+    struct app *app = run->app;
+    int64_t begin_ns = clock_mono_ns();
+    int width, height;
+    term_size(app->term, &width, &height);
+    if (width != run->canvas.width || height != run->canvas.height) {
+        canvas_resize(&run->canvas, width, height);
+    }
+    run->canvas.glyphs = term_glyphs(app->term);
+    app_draw(app, &run->canvas);
+    long written = term_draw(app->term, &run->canvas);
+    int64_t end_ns = clock_mono_ns();
+    run->dirty = false;
+    run->drawn_ns = end_ns;
+    run->frames++;
+    run->gone = run->gone || written < 0;
+    run->bytes += (uint64_t)MAX(written, 0);
+    run->dropped += written == 0 && term_wants_write(app->term);
+    histogram_add(&run->frame_s, (double)(end_ns - begin_ns) / 1e9);
+    if (run->key_ns > 0) {
+        histogram_add(&run->key_s, (double)(end_ns - run->key_ns) / 1e9);
+        run->key_ns = 0;
+    }
+    send_interest(app);
+}
+
+static void
+take_keys(struct run *run)
+{
+    for (int i = 0; i < KEYS_A_ROUND && !run->app->leave; i++) {
+        struct term_event event = term_key(run->app->term);
+        if (event.key == KEY_NONE) {
+            return;
+        }
+        run->dirty = true;
+        if (event.key == TERM_GONE) {
+            run->gone = true;
+            return;
+        }
+        if (event.key != TERM_RESIZE) {
+            run->key_ns = run->key_ns > 0 ? run->key_ns : clock_mono_ns();
+            app_key(run->app, &event);
+        }
+    }
+}
+
+static void
+take_picture(struct run *run)
+{
+    uint64_t count;
+    if (read(engine_fd(run->app->engine), &count, sizeof(count)) <= 0) {
+        return;
+    }
+    struct picture *picture = engine_latest(run->app->engine);
+    if (picture != NULL) {
+        app_set_picture(run->app, picture);
+        picture_release(picture);
+        run->dirty = true;
+        run->drawn_ns = 0;
+        report_all(run, clock_mono_ns());
+    }
+}
+
+static void
+stop_and_go_on(struct run *run)
+{
+    run->app->suspend = false;
+    term_suspend(run->app->term);
+    kill(getpid(), SIGSTOP);
+    term_resume(run->app->term);
+    term_redraw(run->app->term);
+    run->dirty = true;
+}
+
+static void
+take_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+    while (read(run->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGTSTP:
+            run->app->suspend = true;
+            break;
+        case SIGHUP:
+            run->gone = true;
+            break;
+        case SIGINT: case SIGTERM:
+            run->app->leave = true;
+            break;
+        default: /* SIGWINCH, SIGCONT */
+            run->dirty = true;
+            break;
+        }
+    }
+}
+
+/* How long to wait: until the next frame is due or the sentence on the status line ends. */
+static int
+timeout_ms(struct run *run)
+{
+    struct app *app = run->app;
+    int64_t now_ns = clock_mono_ns(), until_ns = INT64_MAX;
+    if (app->said[0] != '\0') {
+        if (now_ns >= app->said_until_ns) {
+            app->said[0] = '\0';
+            run->dirty = true;
+        } else {
+            until_ns = app->said_until_ns;
+        }
+    }
+    if (run->dirty) {
+        until_ns = MIN(until_ns, run->drawn_ns + FRAME_NS);
+    }
+    return until_ns == INT64_MAX ? -1 : (int)((MAX(until_ns - now_ns, 0) + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static int
+signals_open(void)
+{
+    static const int wanted[] = {SIGWINCH, SIGTSTP, SIGCONT, SIGHUP, SIGTERM, SIGINT};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        sigaddset(&set, wanted[i]);
+    }
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void
+step(struct run *run)
+{
+    struct app *app = run->app;
+    struct pollfd fds[] = {
+        {.fd = term_fd(app->term), .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))},
+        {.fd = engine_fd(app->engine), .events = POLLIN},
+        {.fd = run->signals, .events = POLLIN},
+    };
+    if (poll(fds, ARRAY_SIZE(fds), timeout_ms(run)) < 0 && errno != EINTR) {
+        run->gone = true;
+        return;
+    }
+    take_signals(run);
+    run->dirty = run->dirty || (fds[0].revents & POLLOUT) != 0;
+    if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+        take_keys(run);
+    }
+    run->gone = run->gone || (fds[0].revents & (POLLERR | POLLNVAL)) != 0 ||
+                ((fds[0].revents & POLLHUP) != 0 && (fds[0].revents & POLLIN) == 0);
+    if ((fds[1].revents & POLLIN) != 0) {
+        take_picture(run);
+    }
+    if (app->suspend) {
+        stop_and_go_on(run);
+    }
+    if (run->dirty && !run->gone && clock_mono_ns() - run->drawn_ns >= FRAME_NS) {
+        draw(run);
+    }
+}
+
+int
+app_run(struct app *app, struct engine *engine, struct term *term, const struct theme *theme)
+{
+    struct run run = {.app = app, .signals = signals_open(), .dirty = true};
+    app->engine = engine;
+    app->term = term;
+    app->leave = false;
+    if (theme != NULL) {
+        term_set_theme(term, theme);
+    }
+    canvas_init(&run.canvas);
+    histogram_init(&run.frame_s);
+    histogram_init(&run.key_s);
+    while (!app->leave && !run.gone) {
+        step(&run);
+    }
+    histogram_done(&run.frame_s);
+    histogram_done(&run.key_s);
+    canvas_done(&run.canvas);
+    if (run.signals >= 0) {
+        close(run.signals);
+    }
+    app->engine = NULL;
+    app->term = NULL;
+    return run.gone ? 1 : 0;
+}

@@ -1,0 +1,43 @@
+/* Wrapping: each row takes as many words as fit; a word longer than a row is cut where the row ends. */
+#include "wrap.h"
+
+#include "flametop/base/utf8.h"
+
+/* Bytes of the text that go on one row of `width` cells. */
+static size_t
+row_bytes(struct str text, int width)
+{
+    struct str rest = text;
+    size_t end = 0, blank = 0;
+    int used = 0;
+    while (rest.n > 0) {
+        size_t at = (size_t)(rest.p - text.p);
+        uint32_t c = utf8_next(&rest);
+        used += utf8_width(c);
+        blank = c == ' ' ? at : blank;
+        if (used > width) {
+            break;
+        }
+        end = (size_t)(rest.p - text.p);
+    }
+    size_t cut = end == text.n || blank == 0 ? end : blank;
+    return MAX(cut, 1);
+}
+
+int
+wrap_draw(struct canvas *canvas, struct rect area, struct str text, struct style style)
+{
+    int row = 0;
+    for (; row < area.height && area.width > 0 && text.n > 0; row++) {
+        size_t n = row_bytes(text, area.width);
+        struct str line = {text.p, row == area.height - 1 ? text.n : n};
+        canvas_text(canvas, area.x, area.y + row, area.width, line, style);
+        text.p += n;
+        text.n -= n;
+        while (text.n > 0 && *text.p == ' ') {
+            text.p++;
+            text.n--;
+        }
+    }
+    return row;
+}

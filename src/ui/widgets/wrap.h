@@ -1,0 +1,10 @@
+/* Text over several rows, broken at blanks. */
+#ifndef FLAMETOP_UI_WRAP_H
+#define FLAMETOP_UI_WRAP_H
+
+#include "flametop/ui/canvas.h"
+
+/* Draws at most area.height rows, the last one cut with '…' when there is more. Answers the rows used. */
+int wrap_draw(struct canvas *canvas, struct rect area, struct str text, struct style style);
+
+#endif
