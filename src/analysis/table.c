@@ -1,5 +1,11 @@
 /* All analyzers. */
 #include "flametop/analysis/table.h"
 
-const struct analyzer *const analyzer_table[] = {NULL};
-const size_t analyzer_table_count = 0;
+#include "flametop/base/macros.h"
+
+extern const struct analyzer analyzer_bottleneck;
+
+const struct analyzer *const analyzer_table[] = {
+    &analyzer_bottleneck,
+};
+const size_t analyzer_table_count = ARRAY_SIZE(analyzer_table);

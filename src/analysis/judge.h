@@ -1,0 +1,128 @@
+/* Judging: readings in, judgements out. A judge looks at one resource of one moment and says how
+ * much it hurts; that a judgement stands for a while before it is shown, and its words for a while
+ * after, is the tracker's business (bottleneck.c). Evidence is gathered first and worded last. */
+#ifndef FLAMETOP_ANALYSIS_JUDGE_H
+#define FLAMETOP_ANALYSIS_JUDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/core/finding.h"
+#include "flametop/core/picture.h"
+
+#define SUBJECT_BYTES 96
+#define SENTENCE_BYTES 256
+#define EVIDENCE_MAX 8
+#define JUDGEMENTS_MAX 48
+
+/* Numbers that are read for every picture, each smoothed over some seconds. */
+enum reading {
+    READ_CPU,
+    READ_SYSTEM,
+    READ_STEAL,
+    READ_INTERRUPT,
+    READ_RUN_QUEUE,
+    READ_LOAD,
+    READ_BLOCKED,
+    READ_CORES,
+    READ_FORKS,
+    READ_PSI_CPU,
+    READ_PSI_MEMORY,
+    READ_PSI_MEMORY_FULL,
+    READ_PSI_IO,
+    READ_PSI_IO_FULL,
+    READ_MEMORY,
+    READ_MEMORY_LIMIT,
+    READ_MEMORY_AVAILABLE,
+    READ_SWAP_IN,
+    READ_RECLAIM_STALLS,
+    READ_OOM_KILLS,
+    READ_DISK,
+    READ_NETWORK_ERRORS,
+    READ_NETWORK_DROPPED,
+    READ_NETWORK_PACKETS,
+    READ_LINK,
+    READ_RETRANSMITS,
+    READ_SEGMENTS,
+    READ_LISTEN_DROPS,
+    READ_CONNTRACK,
+    READ_FILES,
+    READ_FILESYSTEM,
+    READ_INODES,
+    READ_THROTTLED,
+    READ_UNDERVOLTAGE,
+    READ_QUOTA_THROTTLED,
+    READ_QUOTA_USE,
+    READ_COUNT
+};
+
+struct reading_row {
+    const char *metric, *labels;
+    bool spike; /* what happened within the last seconds counts, not the mean: OOM kills */
+};
+
+extern const struct reading_row reading_rows[READ_COUNT];
+
+/* Who it is. */
+struct culprit {
+    int64_t pid;   /* 0: nobody found */
+    char name[48]; /* "dd (812)" */
+    double amount; /* of what it was looked up by */
+    bool hidden;   /* there are processes whose amount may not be read */
+};
+
+struct proof {
+    const char *label; /* a constant */
+
+    char value[32];
+    const char *metric; /* a constant, or NULL */
+    char labels[SUBJECT_BYTES + 32];
+};
+
+struct judgement {
+    const char *kind;            /* a constant: "disk.saturated" */
+    char subject[SUBJECT_BYTES]; /* "nvme0n1", or "" */
+    int impact;                  /* 0-100 */
+    int64_t hold_ns;             /* how long it must stand before it is shown */
+    char what[SENTENCE_BYTES];   /* "disk nvme0n1 98 % busy, 41 % of tasks wait for it" */
+    char brief[80];              /* "nvme0n1 98 % busy" */
+    struct culprit culprit;
+    char does[48];
+    const char *advice; /* a constant, or NULL */
+    struct proof proofs[EVIDENCE_MAX];
+    size_t proof_count;
+};
+
+struct bench {
+    const struct picture *picture;
+    const double *readings; /* [enum reading], smoothed; NaN unknown */
+    const struct table *processes, *cgroups;
+    double cores; /* what the machine or its limit has */
+    struct judgement *list;
+    size_t count;
+};
+
+/* A new judgement; NULL when there are too many. Impact is clamped to 0-100; below 1 it is none. */
+struct judgement *judge_say(struct bench *bench, const char *kind, const char *subject,
+                            double impact);
+
+/* Adds a number it rests on. */
+void judge_proof(struct judgement *judgement, const char *label, double value, const char *unit,
+                 const char *metric, const char *labels);
+
+double reading_of(const struct bench *bench, enum reading which);
+
+/* The process with the most of a real column; the amount is per second where the column is. */
+struct culprit culprit_by(const struct bench *bench, const char *column);
+
+/* The same among the processes of one control group (process.cgroup); all when there is none. */
+struct culprit culprit_in(const struct bench *bench, const char *column, const char *cgroup);
+
+void judge_cpu(struct bench *bench);
+void judge_memory(struct bench *bench);
+void judge_disk(struct bench *bench);
+void judge_network(struct bench *bench);
+void judge_limits(struct bench *bench);
+
+#endif

@@ -1,0 +1,262 @@
+/* CPU: full, stolen, throttled, one thread on one core, interrupts on one core, processes started
+ * too fast. */
+#include <math.h>
+#include <stdio.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/core/query.h"
+#include "flametop/core/table.h"
+#include "flametop/core/unit.h"
+#include "judge.h"
+
+/* From here on a core counts as full; the kernel's ticks leave a few per cent of doubt. */
+#define FULL 0.90
+#define FORKS_STORM 500.0
+
+static void
+blame_cpu(const struct bench *bench, struct judgement *judgement)
+{
+    judgement->culprit = culprit_by(bench, "process.cpu.utilization");
+    if (judgement->culprit.pid != 0) {
+        char amount[32];
+        snprintf(judgement->does, sizeof(judgement->does), "uses %s",
+                 unit_format(judgement->culprit.amount, "1", false, amount, sizeof(amount)));
+    }
+}
+
+/* Saturated is not the same as busy: somebody must wait. Without pressure the run queue stands in
+ * for it. */
+static void
+judge_saturation(struct bench *bench)
+{
+    double use = reading_of(bench, READ_CPU), psi = reading_of(bench, READ_PSI_CPU);
+    double queue = reading_of(bench, READ_RUN_QUEUE) / bench->cores;
+    double waiting = isnan(psi) ? CLAMP((queue - 1) / 2, 0.0, 1.0) : psi;
+    if (!(use >= FULL)) {
+        return;
+    }
+    struct judgement *j =
+        judge_say(bench, "cpu.saturated", "",
+                  35 + 25 * (use - FULL) / (1 - FULL) + 40 * (isnan(waiting) ? 0 : waiting));
+    if (j == NULL) {
+        return;
+    }
+    char busy[32], wait[32];
+    unit_format(use, "1", false, busy, sizeof(busy));
+    unit_format(isnan(psi) ? queue : psi, isnan(psi) ? "" : "1", false, wait, sizeof(wait));
+    if (isnan(psi)) {
+        snprintf(j->what, sizeof(j->what), "CPU %s busy, %s tasks want each core", busy, wait);
+    } else {
+        snprintf(j->what, sizeof(j->what), "CPU %s busy, tasks wait for a core %s of the time",
+                 busy, wait);
+    }
+    snprintf(j->brief, sizeof(j->brief), "CPU %s busy", busy);
+    j->advice = "See which processes use it (3) and since when (Enter on the CPU card); nice what "
+                "can wait.";
+    judge_proof(j, "CPU busy", use, "1", "system.cpu.utilization", "");
+    judge_proof(j, "in the kernel", reading_of(bench, READ_SYSTEM), "1",
+                "system.cpu.system.utilization", "");
+    judge_proof(j, "tasks waiting (PSI some, 10 s)", psi, "1", "system.pressure.avg10",
+                "resource=cpu,kind=some");
+    judge_proof(j, "run queue for each core", queue, "", "system.cpu.run_queue.per_core", "");
+    judge_proof(j, "load average, 1 min", reading_of(bench, READ_LOAD), "",
+                "system.cpu.load_average.1m", "");
+    blame_cpu(bench, j);
+}
+
+/* Work that does not spread: one thread is at the end of its core while the others have room. */
+static void
+judge_one_thread(struct bench *bench)
+{
+    const struct table *table = bench->processes;
+    double use = reading_of(bench, READ_CPU);
+    if (table == NULL || bench->cores < 2 || !(use < FULL)) {
+        return;
+    }
+    int cpu = table_column(table->def, "process.cpu.utilization"),
+        threads = table_column(table->def, "process.threads");
+    int top = table_column(table->def, "process.thread.top.cpu.utilization");
+    int top_name = table_column(table->def, "process.thread.top.name");
+    int pid = table_column(table->def, "process.pid"),
+        name = table_column(table->def, "process.name");
+    for (size_t i = 0; cpu >= 0 && threads >= 0 && pid >= 0 && name >= 0 && i < table->count; i++) {
+        const union cell *row = table_row(table, i);
+        bool single = row[threads].integer <= 1;
+        double busy = single ? row[cpu].real : top >= 0 ? row[top].real : NAN;
+        if (!(busy >= 0.93)) {
+            continue;
+        }
+        char subject[32], share[32];
+        snprintf(subject, sizeof(subject), "%lld", (long long)row[pid].integer);
+        struct judgement *j = judge_say(bench, "cpu.one_thread", subject, 20 + 40 / bench->cores);
+        if (j == NULL) {
+            return;
+        }
+        j->hold_ns = 5 * NS_PER_S;
+        const char *thread =
+            !single && top_name >= 0 && row[top_name].text != NULL ? row[top_name].text : NULL;
+        snprintf(j->culprit.name, sizeof(j->culprit.name), "%.30s (%s)",
+                 row[name].text != NULL ? row[name].text : "?", subject);
+        j->culprit.pid = row[pid].integer;
+        unit_format(busy, "1", false, share, sizeof(share));
+        snprintf(j->what, sizeof(j->what),
+                 "one thread%s%.24s%s fills a core while the machine is %.0f %% idle",
+                 thread != NULL ? " (" : "", thread != NULL ? thread : "",
+                 thread != NULL ? ")" : "", 100 * (1 - use));
+        snprintf(j->brief, sizeof(j->brief), "one thread fills a core");
+        snprintf(j->does, sizeof(j->does), "uses %s", share);
+        j->advice = "More cores do not help it: the work of this thread must be split, or be less.";
+        judge_proof(j, "its busiest thread", busy, "1", NULL, NULL);
+        judge_proof(j, "CPU busy in all", use, "1", "system.cpu.utilization", "");
+    }
+}
+
+static void
+judge_steal(struct bench *bench)
+{
+    double steal = reading_of(bench, READ_STEAL);
+    struct judgement *j =
+        steal >= 0.10 ? judge_say(bench, "cpu.stolen", "", 30 + 100 * (steal - 0.10)) : NULL;
+    if (j == NULL) {
+        return;
+    }
+    char share[32];
+    unit_format(steal, "1", false, share, sizeof(share));
+    snprintf(j->what, sizeof(j->what),
+             "the hypervisor gives %s of the CPU time this machine wants to others", share);
+    snprintf(j->brief, sizeof(j->brief), "%s of CPU stolen", share);
+    j->advice = "Nothing in this machine causes it: ask for a host with room, or a size without "
+                "burst credits.";
+    j->hold_ns = 5 * NS_PER_S;
+    judge_proof(j, "steal", steal, "1", "system.cpu.steal.utilization", "");
+    judge_proof(j, "CPU busy", reading_of(bench, READ_CPU), "1", "system.cpu.utilization", "");
+}
+
+/* The own control group's quota. */
+static void
+judge_quota(struct bench *bench)
+{
+    double throttled = reading_of(bench, READ_QUOTA_THROTTLED);
+    struct judgement *j =
+        throttled >= 0.05 ? judge_say(bench, "cpu.quota", "", 30 + 60 * throttled) : NULL;
+    if (j == NULL) {
+        return;
+    }
+    char share[32];
+    unit_format(throttled, "1", false, share, sizeof(share));
+    snprintf(j->what, sizeof(j->what), "the container is held back by its CPU limit %s of the time",
+             share);
+    snprintf(j->brief, sizeof(j->brief), "CPU limit reached %s of the time", share);
+    j->advice = "Raise the limit (cpu.max), or run fewer threads than the limit has cores.";
+    judge_proof(j, "throttled", throttled, "1", "container.cpu.throttled.utilization", "");
+    judge_proof(j, "use of the limit", reading_of(bench, READ_QUOTA_USE), "1",
+                "container.cpu.utilization", "");
+    blame_cpu(bench, j);
+}
+
+/* Interrupt work that sits on one core: looked at core by core only when there is enough of it for
+ * one. */
+static void
+judge_softirq(struct bench *bench)
+{
+    double all = reading_of(bench, READ_INTERRUPT) * bench->cores;
+    if (!(all >= 0.45) || bench->cores < 2) {
+        return;
+    }
+    struct arena arena;
+    arena_init(&arena, (size_t)256 * 1024);
+    const char *cores[1024];
+    size_t count = query_label_values(bench->picture, "system.cpu.interrupt.utilization", "cpu",
+                                      &arena, cores, ARRAY_SIZE(cores));
+    double worst = 0;
+    const char *which = "";
+    for (size_t i = 0; i < count; i++) {
+        char labels[64] = "";
+        labels_add(labels, sizeof(labels), "cpu", str_from(cores[i]));
+        double share = query_once(bench->picture, "system.cpu.interrupt.utilization", labels);
+        if (share > worst) {
+            worst = share;
+            which = cores[i];
+        }
+    }
+    double others = (all - worst) / fmax(bench->cores - 1, 1);
+    struct judgement *j = worst >= 0.5 && worst > 3 * others
+                              ? judge_say(bench, "cpu.interrupts", which, 25 + 50 * worst)
+                              : NULL;
+    if (j != NULL) {
+        char share[32], labels[64] = "";
+        labels_add(labels, sizeof(labels), "cpu", str_from(which));
+        unit_format(worst, "1", false, share, sizeof(share));
+        snprintf(j->what, sizeof(j->what), "core %.16s spends %s on interrupts, the others %.0f %%",
+                 which, share, 100 * fmax(others, 0));
+        snprintf(j->brief, sizeof(j->brief), "interrupts fill core %.16s", which);
+        j->advice =
+            "Spread them: more queues of the network card (ethtool -L), RPS, or irqbalance.";
+        j->hold_ns = 5 * NS_PER_S;
+        judge_proof(j, "interrupts on this core", worst, "1", "system.cpu.interrupt.utilization",
+                    labels);
+        judge_proof(j, "interrupts, mean of the others", others, "1", NULL, NULL);
+    }
+    arena_done(&arena);
+}
+
+/* Short-lived processes are gone before they are seen: their parent inherits their CPU time, and
+ * the blame. */
+static void
+judge_forks(struct bench *bench)
+{
+    double forks = reading_of(bench, READ_FORKS);
+    struct judgement *j = forks >= FORKS_STORM ? judge_say(bench, "process.fork_storm", "",
+                                                           30 + 35 * fmin(forks / 4000, 1))
+                                               : NULL;
+    if (j == NULL) {
+        return;
+    }
+    char rate[32], share[32];
+    unit_format(forks, "{process}/s", false, rate, sizeof(rate));
+    snprintf(j->what, sizeof(j->what), "%s new processes and threads", rate);
+    snprintf(j->brief, sizeof(j->brief), "%s forks", rate);
+    j->advice = "Short-lived processes cost more to start than they do: keep them running, or do "
+                "it inside one.";
+    j->culprit = culprit_by(bench, "process.children.cpu.utilization");
+    if (j->culprit.pid != 0) {
+        snprintf(j->does, sizeof(j->does), "'s children use %s",
+                 unit_format(j->culprit.amount, "1", false, share, sizeof(share)));
+    }
+    judge_proof(j, "forks and clones", forks, "{process}/s", "system.process.forks", "");
+    judge_proof(j, "in the kernel", reading_of(bench, READ_SYSTEM), "1",
+                "system.cpu.system.utilization", "");
+}
+
+static void
+judge_heat(struct bench *bench)
+{
+    double throttles = reading_of(bench, READ_THROTTLED),
+           voltage = reading_of(bench, READ_UNDERVOLTAGE);
+    struct judgement *j = throttles > 0 ? judge_say(bench, "cpu.thermal", "", 45) : NULL;
+    if (j != NULL) {
+        snprintf(j->what, sizeof(j->what), "the CPU slows itself down because it is too hot");
+        snprintf(j->brief, sizeof(j->brief), "CPU throttled by heat");
+        j->advice = "Look at fans and dust; see the temperatures in System (2).";
+        judge_proof(j, "throttling", throttles, "{event}/s", "system.cpu.throttles", "");
+    }
+    j = voltage > 0 ? judge_say(bench, "power.undervoltage", "", 50) : NULL;
+    if (j != NULL) {
+        snprintf(j->what, sizeof(j->what),
+                 "the supply voltage is too low, the CPU runs slower than it could");
+        snprintf(j->brief, sizeof(j->brief), "under-voltage");
+        j->advice = "Use a stronger power supply or a shorter cable.";
+    }
+}
+
+void
+judge_cpu(struct bench *bench)
+{
+    judge_saturation(bench);
+    judge_one_thread(bench);
+    judge_steal(bench);
+    judge_quota(bench);
+    judge_softirq(bench);
+    judge_forks(bench);
+    judge_heat(bench);
+}

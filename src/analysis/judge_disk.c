@@ -1,0 +1,191 @@
+/* Disks: busy while somebody waits; file systems: full or nearly. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/core/query.h"
+#include "flametop/core/table.h"
+#include "flametop/core/unit.h"
+#include "judge.h"
+
+#define DEVICES_MAX 256
+
+static double
+of_device(const struct bench *bench, const char *metric, const char *key, const char *value,
+          const char *more, char *labels, size_t size)
+{
+    labels[0] = 0;
+    labels_add(labels, size, key, str_from(value));
+    if (more != NULL) {
+        size_t n = strlen(labels);
+        snprintf(labels + n, size - n, ",%s", more);
+    }
+    return query_once(bench->picture, metric, labels);
+}
+
+/* Who reads or writes most, and which it is. */
+static void
+blame_io(const struct bench *bench, struct judgement *judgement, double moved)
+{
+    struct culprit writer = culprit_by(bench, "process.disk.write"),
+                   reader = culprit_by(bench, "process.disk.read");
+    bool writes = !(reader.amount > writer.amount);
+    judgement->culprit = writes ? writer : reader;
+    bool too_little = !(judgement->culprit.amount >= moved * 0.05);
+    if (too_little && (writer.hidden || reader.hidden) && moved > 0) {
+        /* Somebody does much more than anyone who may be read. */
+        judgement->culprit = (struct culprit){.hidden = true};
+    }
+    if (judgement->culprit.pid != 0) {
+        char amount[32];
+        snprintf(judgement->does, sizeof(judgement->does), "%s %s", writes ? "writes" : "reads",
+                 unit_format(judgement->culprit.amount, "By/s", false, amount, sizeof(amount)));
+    }
+}
+
+static void
+judge_device(struct bench *bench, const char *device)
+{
+    char labels[SUBJECT_BYTES + 64];
+    double busy =
+        of_device(bench, "system.disk.utilization", "device", device, NULL, labels, sizeof(labels));
+    double psi = reading_of(bench, READ_PSI_IO);
+    if (!(busy >= 0.6)) {
+        return;
+    }
+    double wait =
+        of_device(bench, "system.disk.await", "device", device, NULL, labels, sizeof(labels));
+    double queue =
+        of_device(bench, "system.disk.queue", "device", device, NULL, labels, sizeof(labels));
+    double moved =
+        of_device(bench, "system.disk.io", "device", device, NULL, labels, sizeof(labels));
+    /* Busy alone is no harm (principle of iostat's %util): somebody must wait, in the queue or by
+     * pressure. */
+    bool hurts = psi >= 0.15 || (isnan(psi) && (queue >= 1.5 || wait >= 0.02)) ||
+                 (busy >= 0.9 && queue >= 4);
+    if (!hurts) {
+        return;
+    }
+    struct judgement *j =
+        judge_say(bench, "disk.saturated", device,
+                  25 + 35 * fmax(isnan(psi) ? 0.3 : psi, 0) + 30 * (busy - 0.6) / 0.4);
+    if (j == NULL) {
+        return;
+    }
+    char share[32], waiting[32];
+    unit_format(busy, "1", false, share, sizeof(share));
+    unit_format(psi, "1", false, waiting, sizeof(waiting));
+    if (isnan(psi)) {
+        unit_format(wait, "s", false, waiting, sizeof(waiting));
+        snprintf(j->what, sizeof(j->what), "disk %.48s %s busy, a request takes %s", device, share,
+                 waiting);
+    } else {
+        snprintf(j->what, sizeof(j->what), "disk %.48s %s busy, tasks wait for I/O %s of the time",
+                 device, share, waiting);
+    }
+    snprintf(j->brief, sizeof(j->brief), "%.40s %s busy", device, share);
+    j->advice = "See what is written (3, sorted by WRITE); many small fsyncs cost more than bytes.";
+    labels[0] = 0;
+    labels_add(labels, sizeof(labels), "device", str_from(device));
+    judge_proof(j, "busy", busy, "1", "system.disk.utilization", labels);
+    judge_proof(j, "tasks waiting (PSI some, 10 s)", psi, "1", "system.pressure.avg10",
+                "resource=io,kind=some");
+    judge_proof(j, "a request takes", wait, "s", "system.disk.await", labels);
+    judge_proof(j, "requests in flight", queue, "", "system.disk.queue", labels);
+    judge_proof(j, "moved", moved, "By/s", "system.disk.io", labels);
+    blame_io(bench, j, moved);
+}
+
+/* Tasks wait, and no disk of this machine is to blame: network storage, a throttled group, a slow
+ * loop. */
+static void
+judge_elsewhere(struct bench *bench)
+{
+    double psi = reading_of(bench, READ_PSI_IO), full = reading_of(bench, READ_PSI_IO_FULL);
+    struct judgement *j = psi >= 0.4 && reading_of(bench, READ_DISK) < 0.6
+                              ? judge_say(bench, "io.waiting", "", 20 + 50 * psi)
+                              : NULL;
+    if (j == NULL) {
+        return;
+    }
+    char share[32];
+    unit_format(psi, "1", false, share, sizeof(share));
+    snprintf(j->what, sizeof(j->what), "tasks wait for I/O %s of the time, but no disk is busy",
+             share);
+    snprintf(j->brief, sizeof(j->brief), "tasks wait for I/O %s", share);
+    j->advice = "Flushes, network storage or an I/O limit of a control group: see WCHAN in "
+                "Processes (3, C).";
+    j->hold_ns = 5 * NS_PER_S;
+    judge_proof(j, "tasks waiting (PSI some, 10 s)", psi, "1", "system.pressure.avg10",
+                "resource=io,kind=some");
+    judge_proof(j, "all waiting (PSI full, 10 s)", full, "1", "system.pressure.avg10",
+                "resource=io,kind=full");
+    judge_proof(j, "busiest disk", reading_of(bench, READ_DISK), "1", "system.disk.utilization",
+                "");
+    blame_io(bench, j, 0);
+}
+
+static void
+judge_full(struct bench *bench, const char *mountpoint, const char *metric, const char *kind,
+           const char *of)
+{
+    char labels[SUBJECT_BYTES + 64], share[32];
+    double use = of_device(bench, metric, "mountpoint", mountpoint, NULL, labels, sizeof(labels));
+    if (!(use >= 0.95)) {
+        return;
+    }
+    struct judgement *j =
+        judge_say(bench, kind, mountpoint, use >= 0.995 ? 70 : 25 + 40 * (use - 0.95) / 0.05);
+    if (j == NULL) {
+        return;
+    }
+    unit_format(use, "1", false, share, sizeof(share));
+    snprintf(j->what, sizeof(j->what), "file system %.64s %s full%s", mountpoint, share, of);
+    snprintf(j->brief, sizeof(j->brief), "%.40s %s full%s", mountpoint, share, of);
+    j->advice =
+        "du -x finds what is large; deleted files that are still open keep their room (lsof +L1).";
+    j->hold_ns = NS_PER_S;
+    judge_proof(j, "use", use, "1", metric, labels);
+    struct culprit writer = culprit_by(bench, "process.disk.write");
+    if (writer.amount >= 1e6) {
+        char amount[32];
+        j->culprit = writer;
+        snprintf(j->does, sizeof(j->does), "writes %s",
+                 unit_format(writer.amount, "By/s", false, amount, sizeof(amount)));
+    }
+}
+
+void
+judge_disk(struct bench *bench)
+{
+    struct arena arena;
+    const char *names[DEVICES_MAX];
+    arena_init(&arena, (size_t)256 * 1024);
+    if (reading_of(bench, READ_DISK) >= 0.6) {
+        size_t count = query_label_values(bench->picture, "system.disk.utilization", "device",
+                                          &arena, names, DEVICES_MAX);
+        for (size_t i = 0; i < count; i++) {
+            judge_device(bench, names[i]);
+        }
+    }
+    judge_elsewhere(bench);
+    static const struct {
+        enum reading reading;
+        const char *metric, *kind, *of;
+    } fillings[] = {
+        {READ_FILESYSTEM, "system.filesystem.utilization", "filesystem.full", ""},
+        {READ_INODES, "system.filesystem.inodes.utilization", "filesystem.inodes", " of inodes"},
+    };
+    for (size_t f = 0; f < ARRAY_SIZE(fillings); f++) {
+        if (!(reading_of(bench, fillings[f].reading) >= 0.95)) {
+            continue;
+        }
+        size_t count = query_label_values(bench->picture, fillings[f].metric, "mountpoint", &arena,
+                                          names, DEVICES_MAX);
+        for (size_t i = 0; i < count; i++) {
+            judge_full(bench, names[i], fillings[f].metric, fillings[f].kind, fillings[f].of);
+        }
+    }
+    arena_done(&arena);
+}
