@@ -7,6 +7,7 @@
 extern const struct source source_proc_cpu;
 extern const struct source source_proc_disk;
 extern const struct source source_proc_file;
+extern const struct source source_proc_filesystem;
 extern const struct source source_proc_memory;
 extern const struct source source_proc_network;
 extern const struct source source_proc_pressure;

@@ -12,5 +12,6 @@ const struct source *const source_table[] = {
     &source_proc_file,
     &source_proc_network,
     &source_proc_process,
+    &source_proc_filesystem,
 };
 const size_t source_table_count = ARRAY_SIZE(source_table);
