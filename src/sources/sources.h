@@ -12,5 +12,6 @@ extern const struct source source_proc_memory;
 extern const struct source source_proc_network;
 extern const struct source source_proc_pressure;
 extern const struct source source_proc_process;
+extern const struct source source_proc_sensor;
 
 #endif

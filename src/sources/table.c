@@ -8,6 +8,7 @@ const struct source *const source_table[] = {
     &source_proc_cpu,
     &source_proc_memory,
     &source_proc_pressure,
+    &source_proc_sensor,
     &source_proc_disk,
     &source_proc_file,
     &source_proc_network,
