@@ -45,8 +45,10 @@ histogram_clear(struct histogram *histogram)
 static int32_t
 bucket_of(double value)
 {
-    double bucket = ceil(log2(value) * SCALE) - 1;
-    return (int32_t)CLAMP(bucket, BUCKET_MIN, BUCKET_MAX);
+    double at = CLAMP(log2(value) * SCALE, (double)BUCKET_MIN, (double)BUCKET_MAX + 1);
+    int32_t up = (int32_t)at; /* becomes ceil(at), which is a library call on plain x86-64 */
+    up += (double)up < at;
+    return MAX(up - 1, BUCKET_MIN);
 }
 
 static double
@@ -141,12 +143,12 @@ histogram_add(struct histogram *histogram, double value)
 static bool
 would_overflow(const struct histogram *into, const struct histogram *from, int32_t shift)
 {
+    const uint32_t *counts = into->counts + shift;
+    uint32_t passed = 0;
     for (uint32_t i = 0; i < from->size; i++) {
-        if (from->counts[i] > UINT32_MAX - into->counts[(int32_t)i + shift]) {
-            return true;
-        }
+        passed |= from->counts[i] > UINT32_MAX - counts[i]; /* no early end: the loop is vectorised */
     }
-    return false;
+    return passed != 0;
 }
 
 bool
@@ -164,8 +166,9 @@ histogram_merge(struct histogram *into, const struct histogram *from)
         if (would_overflow(into, from, shift)) {
             return false;
         }
+        uint32_t *counts = into->counts + shift;
         for (uint32_t i = 0; i < from->size; i++) {
-            into->counts[(int32_t)i + shift] += from->counts[i];
+            counts[i] += from->counts[i];
         }
     }
     sums_add(into, from);
