@@ -10,7 +10,7 @@
 #include "flametop/config/nearest.h"
 #include "flametop/config/paths.h"
 
-const struct command command_table[] = {
+const struct subcommand subcommand_table[] = {
     {COMMAND_MONITOR, "", "[TARGET]", 0, 1,
      "Open the monitor on TARGET: local (this machine, the default) or the FILE of a snapshot.", NULL, true},
     {COMMAND_SNAPSHOT, "snapshot", "[TARGET]", 0, 1,
@@ -20,7 +20,7 @@ const struct command command_table[] = {
     {COMMAND_COMPLETION, "completion", "SHELL", 1, 1, "Print the completion script of bash, zsh or fish.",
      "bash zsh fish", false},
 };
-const size_t command_table_count = ARRAY_SIZE(command_table);
+const size_t subcommand_table_count = ARRAY_SIZE(subcommand_table);
 
 enum general { GENERAL_HELP, GENERAL_VERSION, GENERAL_CONFIG, GENERAL_SET, GENERAL_PRINT_CONFIG, GENERAL_PRINT_DOCS };
 
@@ -54,7 +54,7 @@ complain(struct cursor *cursor, struct str what, const char *why)
 }
 
 bool
-command_takes(const struct command *command, const struct option *option)
+subcommand_takes(const struct subcommand *command, const struct option *option)
 {
     if (option->command != NULL && strcmp(option->command, command->name) != 0) {
         return false;
@@ -274,9 +274,9 @@ on_argument(struct cursor *cursor, const char *argument)
 {
     struct command_line *line = cursor->line;
     if (line->command->id == COMMAND_MONITOR && line->argument_count == 0 && !cursor->only_arguments) {
-        for (size_t i = 1; i < command_table_count; i++) {
-            if (strcmp(command_table[i].name, argument) == 0) {
-                line->command = &command_table[i];
+        for (size_t i = 1; i < subcommand_table_count; i++) {
+            if (strcmp(subcommand_table[i].name, argument) == 0) {
+                line->command = &subcommand_table[i];
                 return;
             }
         }
@@ -295,7 +295,8 @@ check_command(struct cursor *cursor)
     }
     for (size_t i = 0; i < line->setting_count; i++) {
         const struct option *option = option_find(line->settings[i].option);
-        if (option != NULL && strcmp(line->settings[i].where, "--set") != 0 && !command_takes(line->command, option)) {
+        bool by_flag = strcmp(line->settings[i].where, "--set") != 0;
+        if (option != NULL && by_flag && !subcommand_takes(line->command, option)) {
             snprintf(why, sizeof(why), "is a flag of %s", option->command != NULL ? option->command : "the monitor");
             complain(cursor, str_from(line->settings[i].where), why);
         }
@@ -305,8 +306,9 @@ check_command(struct cursor *cursor)
                  "is one argument too many; flametop --help shows what is expected");
     }
     if (line->argument_count < line->command->arguments_min) {
-        snprintf(why, sizeof(why), "needs %s%s%s", line->command->arguments,
-                 line->command->words != NULL ? ", one of: " : "", line->command->words != NULL ? line->command->words : "");
+        const char *words = line->command->words;
+        snprintf(why, sizeof(why), "needs %s%s%s", line->command->arguments, words != NULL ? ", one of: " : "",
+                 words != NULL ? words : "");
         complain(cursor, str_from(line->command->name), why);
     }
 }
@@ -314,7 +316,7 @@ check_command(struct cursor *cursor)
 bool
 command_line_init(struct command_line *line, int argc, char *const *argv, struct buf *errors)
 {
-    *line = (struct command_line){.command = &command_table[0]};
+    *line = (struct command_line){.command = &subcommand_table[0]};
     arena_init(&line->arena, (size_t)16 << 20);
     struct cursor cursor = {.line = line, .argv = argv, .argc = argc, .at = 1, .errors = errors, .ok = true};
     cursor.arguments = arena_news(&line->arena, const char *, (size_t)MAX(argc, 1));

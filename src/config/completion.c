@@ -80,10 +80,10 @@ bash_script(struct buf *out)
     for (size_t i = 0; flag_at(i, &flag); i++) {
         bash_values(out, &flag);
     }
-    for (size_t i = 1; i < command_table_count; i++) {
-        if (command_table[i].words != NULL) {
-            buf_printf(out, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n", command_table[i].name,
-                       command_table[i].words);
+    for (size_t i = 1; i < subcommand_table_count; i++) {
+        if (subcommand_table[i].words != NULL) {
+            buf_printf(out, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n", subcommand_table[i].name,
+                       subcommand_table[i].words);
         }
     }
     buf_puts(out, "  esac\n  if [[ $cur == -* ]]; then\n    COMPREPLY=($(compgen -W '");
@@ -92,8 +92,8 @@ bash_script(struct buf *out)
     }
     buf_puts(out, "' -- \"$cur\"))\n  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n"
                   "    [[ $COMP_CWORD -eq 1 ]] && COMPREPLY+=($(compgen -W '");
-    for (size_t i = 1; i < command_table_count; i++) {
-        buf_printf(out, "%s%s", i > 1 ? " " : "", command_table[i].name);
+    for (size_t i = 1; i < subcommand_table_count; i++) {
+        buf_printf(out, "%s%s", i > 1 ? " " : "", subcommand_table[i].name);
     }
     buf_puts(out, "' -- \"$cur\"))\n  fi\n}\ncomplete -o filenames -F _flametop flametop\n");
 }
@@ -146,16 +146,16 @@ zsh_script(struct buf *out)
     struct flag flag;
     buf_puts(out, "#compdef flametop\n# zsh completion of flametop; made by: flametop completion zsh\n"
                   "_flametop_first() {\n  local -a commands\n  commands=(\n");
-    for (size_t i = 1; i < command_table_count; i++) {
-        buf_printf(out, "    '%s:", command_table[i].name);
-        zsh_text(out, command_table[i].text);
+    for (size_t i = 1; i < subcommand_table_count; i++) {
+        buf_printf(out, "    '%s:", subcommand_table[i].name);
+        zsh_text(out, subcommand_table[i].text);
         buf_puts(out, "'\n");
     }
     buf_puts(out, "  )\n  _describe command commands\n  _files\n}\n"
                   "_flametop_second() {\n  case $words[2] in\n");
-    for (size_t i = 1; i < command_table_count; i++) {
-        if (command_table[i].words != NULL) {
-            buf_printf(out, "    %s) _values argument %s;;\n", command_table[i].name, command_table[i].words);
+    for (size_t i = 1; i < subcommand_table_count; i++) {
+        if (subcommand_table[i].words != NULL) {
+            buf_printf(out, "    %s) _values argument %s;;\n", subcommand_table[i].name, subcommand_table[i].words);
         }
     }
     buf_puts(out, "    *) _files;;\n  esac\n}\n_flametop() {\n  _arguments \\\n");
@@ -189,8 +189,8 @@ fish_script(struct buf *out)
 {
     struct flag flag;
     buf_puts(out, "# fish completion of flametop; made by: flametop completion fish\n");
-    for (size_t i = 1; i < command_table_count; i++) {
-        const struct command *command = &command_table[i];
+    for (size_t i = 1; i < subcommand_table_count; i++) {
+        const struct subcommand *command = &subcommand_table[i];
         buf_printf(out, "complete -c flametop -n __fish_use_subcommand -a %s -d '%s'\n", command->name, command->text);
         if (command->words != NULL) {
             buf_printf(out, "complete -c flametop -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", command->name,

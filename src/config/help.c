@@ -49,7 +49,7 @@ option_entry(struct buf *out, const struct option *option)
 }
 
 static void
-usage(struct buf *out, const struct command *command)
+usage(struct buf *out, const struct subcommand *command)
 {
     buf_printf(out, "Usage: flametop %s%s[FLAG...] %s\n\n", command->name, command->name[0] != 0 ? " " : "",
                command->arguments);
@@ -61,15 +61,15 @@ static void
 command_list(struct buf *out)
 {
     buf_puts(out, "\nCommands (flametop COMMAND --help):\n");
-    for (size_t i = 1; i < command_table_count; i++) {
+    for (size_t i = 1; i < subcommand_table_count; i++) {
         char left[64];
-        snprintf(left, sizeof(left), "%s %s", command_table[i].name, command_table[i].arguments);
-        entry(out, left, command_table[i].text);
+        snprintf(left, sizeof(left), "%s %s", subcommand_table[i].name, subcommand_table[i].arguments);
+        entry(out, left, subcommand_table[i].text);
     }
 }
 
 void
-command_line_help(const struct command *command, struct buf *out)
+command_line_help(const struct subcommand *command, struct buf *out)
 {
     usage(out, command);
     if (command->id == COMMAND_MONITOR) {
@@ -85,7 +85,7 @@ command_line_help(const struct command *command, struct buf *out)
     const char *group = "";
     for (size_t i = 0; i < option_table_count; i++) {
         const struct option *option = &option_table[i];
-        if (option->flag == NULL || !command_takes(command, option)) {
+        if (option->flag == NULL || !subcommand_takes(command, option)) {
             continue;
         }
         if (strcmp(group, option->group) != 0) {

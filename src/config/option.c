@@ -60,7 +60,7 @@ const struct option option_table[] = {
      .choices = "auto ascii blocks braille", .group = "Screen",
      .text = "Characters that charts and boxes are drawn with; auto asks charset and terminal."},
     {.name = "mouse", .flag = "mouse", .type = OPTION_BOOL, .fallback = "true", .group = "Screen",
-     .text = "Take clicks and the wheel; off leaves them to the terminal."},
+     .text = "Whether clicks and the wheel are taken or left to the terminal."},
     {.name = "plain", .flag = "plain", .type = OPTION_BOOL, .fallback = "false", .group = "Screen",
      .text = "Print one line for each changed finding and never move the cursor (screen readers, logs)."},
     {.name = "slow_link", .flag = "slow-link", .type = OPTION_BOOL, .fallback = "false", .group = "Screen",
@@ -68,7 +68,8 @@ const struct option option_table[] = {
     {.name = "readonly", .flag = "readonly", .type = OPTION_BOOL, .fallback = "false", .group = "Screen",
      .text = "Refuse what changes something outside flametop: signals and nice values."},
     {.name = "keymap", .flag = "keymap", .argument = "NAME", .type = OPTION_CHOICE, .fallback = "default",
-     .choices = "default atop htop vim", .group = "Screen", .text = "Keys of another program, laid over the default ones."},
+     .choices = "default atop htop vim", .group = "Screen",
+     .text = "Keys of another program, laid over the default ones."},
 
     {.name = "log.level", .flag = "log-level", .argument = "LEVEL", .type = OPTION_CHOICE,
      .fallback = "warning", .choices = "error warning info debug", .group = "Log",
@@ -99,8 +100,10 @@ static const struct option metric_fields[] = {
 };
 
 static const struct option threshold_fields[] = {
-    {.name = "warning", .argument = "VALUE", .type = OPTION_REAL, .text = "Value the level warning begins at; none: never."},
-    {.name = "critical", .argument = "VALUE", .type = OPTION_REAL, .text = "Value the level critical begins at; none: never."},
+    {.name = "warning", .argument = "VALUE", .type = OPTION_REAL,
+     .text = "Value the level warning begins at; none: never."},
+    {.name = "critical", .argument = "VALUE", .type = OPTION_REAL,
+     .text = "Value the level critical begins at; none: never."},
 };
 
 const struct option_section option_section_table[] = {

@@ -85,6 +85,15 @@ optional_query(struct catalog *catalog, const char *metric)
                : NULL;
 }
 
+void
+collector_describe(struct catalog *catalog, const struct source *const *sources, size_t source_count)
+{
+    for (size_t i = 0; i < source_count; i++) {
+        catalog_add(catalog, sources[i]->metrics, sources[i]->metric_count);
+    }
+    catalog_add(catalog, source_self.metrics, source_self.metric_count);
+}
+
 struct collector *
 collector_new(const struct collector_options *options)
 {

@@ -167,10 +167,10 @@ static void
 test_command_line__help_fits_80_columns_and_names_each_flag(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < command_table_count; i++) {
+    for (size_t i = 0; i < subcommand_table_count; i++) {
         struct buf out;
         buf_init(&out, 65536);
-        command_line_help(&command_table[i], &out);
+        command_line_help(&subcommand_table[i], &out);
         struct str rest = {out.data, out.n}, row;
         while (str_line(&rest, &row)) {
             assert_true(utf8_text_width(row) <= 80);
@@ -181,7 +181,7 @@ test_command_line__help_fits_80_columns_and_names_each_flag(void **state)
                 char flag[64] = "--";
                 strncat(flag, option->type == OPTION_BOOL && strcmp(option->fallback, "true") == 0 ? "no-" : "", 8);
                 strncat(flag, option->flag, 40);
-                assert_int_equal(strstr(out.data, flag) != NULL, command_takes(&command_table[i], option));
+                assert_int_equal(strstr(out.data, flag) != NULL, subcommand_takes(&subcommand_table[i], option));
             }
         }
         buf_done(&out);
@@ -205,9 +205,9 @@ test_command_line__completion_names_each_flag_and_needs_no_quoting(void **state)
         for (size_t j = 0; j < general_flag_table_count; j++) {
             assert_true(general_flag_table[j].text == NULL || strchr(general_flag_table[j].text, '\'') == NULL);
         }
-        for (size_t j = 0; j < command_table_count; j++) {
-            assert_null(strchr(command_table[j].text, '\''));
-            assert_non_null(strstr(out.data, command_table[j].name));
+        for (size_t j = 0; j < subcommand_table_count; j++) {
+            assert_null(strchr(subcommand_table[j].text, '\''));
+            assert_non_null(strstr(out.data, subcommand_table[j].name));
         }
         buf_done(&out);
     }

@@ -283,7 +283,8 @@ test_config__print_reads_back_the_same(void **state)
     assert_true(config_read_text(
         world.config,
         STR("theme: \"it's a \\\"theme\\\" é\\t\\x1b:-\"\ninterval: 250ms\nprocesses: {pids: [1, 2], users: ['a b']}\n"
-            "thresholds:\n  system.cpu.utilization: {warning: 55%, critical: none}\n  system.disk.io: {warning: 3GB/s}\n"
+            "thresholds:\n  system.cpu.utilization: {warning: 55%, critical: none}\n"
+            "  system.disk.io: {warning: 3GB/s}\n"
             "metrics: {system.disk.io: {interval: 90s, percentiles: [50, 99.9]}}\n"
             "keys:\n  everywhere: {\".\": page.next, '\"': quit}\n"),
         "f", &world.errors));

@@ -1,5 +1,5 @@
-/* The command line: a table of commands, the flags of the option rows, and a few general ones. Parsing, --help and shell
- * completion are made from the same rows. */
+/* The command line: a table of subcommands, the flags of the option rows, and a few general ones. Parsing, --help
+ * and shell completion are made from the same rows. */
 #ifndef FLAMETOP_CONFIG_COMMAND_LINE_H
 #define FLAMETOP_CONFIG_COMMAND_LINE_H
 
@@ -14,7 +14,7 @@ enum program_exit { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNKNOWN
 
 enum program_command { COMMAND_MONITOR, COMMAND_SNAPSHOT, COMMAND_CHECK_CONFIG, COMMAND_COMPLETION };
 
-struct command {
+struct subcommand {
     enum program_command id;
     const char *name;      /* "" for the monitor */
     const char *arguments; /* in help: [TARGET] */
@@ -24,8 +24,8 @@ struct command {
     bool screen;           /* takes the flags that are about the screen */
 };
 
-extern const struct command command_table[];
-extern const size_t command_table_count;
+extern const struct subcommand subcommand_table[];
+extern const size_t subcommand_table_count;
 
 /* Flags that are no settings. */
 struct general_flag {
@@ -49,7 +49,7 @@ struct flag_setting {
 
 struct command_line {
     struct arena arena;
-    const struct command *command;
+    const struct subcommand *command;
     enum program_action action;
     const char *topic;        /* of ACTION_PRINT_DOCS */
     const char *config_file;  /* --config: read instead of the system's and the user's; NULL: not given */
@@ -71,12 +71,12 @@ bool command_line_configure(const struct command_line *line, struct config *conf
                             struct buf *warnings, struct buf *errors);
 
 /* The text of --help, for one command, at most 80 columns. */
-void command_line_help(const struct command *command, struct buf *out);
+void command_line_help(const struct subcommand *command, struct buf *out);
 
 /* The completion script of "bash", "zsh" or "fish"; false for another shell. */
 bool command_line_completion(const char *shell, struct buf *out);
 
 /* Whether a flag of this option belongs to the command. */
-bool command_takes(const struct command *command, const struct option *option);
+bool subcommand_takes(const struct subcommand *command, const struct option *option);
 
 #endif

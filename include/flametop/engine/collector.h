@@ -32,6 +32,10 @@ struct collector_options {
 
 struct collector;
 
+/* Tells the catalog the metrics of these sources and of the collector itself: what a collector will bring, for those who
+ * must know names before there is one (configuration, manual). */
+void collector_describe(struct catalog *catalog, const struct source *const *sources, size_t source_count);
+
 struct collector *collector_new(const struct collector_options *options);
 void collector_free(struct collector *collector);
 

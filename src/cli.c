@@ -1,0 +1,198 @@
+/* The front of the program. */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "docs.h"
+#include "flametop/analysis/table.h"
+#include "flametop/base/log.h"
+#include "flametop/config/alias.h"
+#include "flametop/config/paths.h"
+#include "flametop/engine/collector.h"
+#include "flametop/sources/table.h"
+
+#define SERIES_MAX 100000
+#define TEXT_BYTES_MAX ((size_t)4 << 20)
+
+void
+cli_complain(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("flametop: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+int
+cli_print(const struct buf *text)
+{
+    bool written = text->n == 0 || fwrite(text->data, 1, text->n, stdout) == text->n;
+    if (!written || fflush(stdout) != 0) {
+        cli_complain("standard output: %s", strerror(errno));
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+static void
+complain_lines(const struct buf *lines)
+{
+    struct str rest = {lines->data, lines->n}, line;
+    while (str_line(&rest, &line)) {
+        cli_complain("%.*s", (int)line.n, line.p);
+        log_warning("%.*s", (int)line.n, line.p);
+    }
+}
+
+static void
+print_version(struct buf *out)
+{
+    buf_printf(out, "flametop " FLAMETOP_VERSION " (libuv %s)\nsources:", uv_version_string());
+    for (size_t i = 0; i < source_table_count; i++) {
+        buf_printf(out, " %s", source_table[i]->name);
+    }
+    buf_puts(out, "\nanalyzers:");
+    for (size_t i = 0; i < analyzer_table_count; i++) {
+        buf_printf(out, " %s", analyzer_table[i]->name);
+    }
+    buf_puts(out, "\ntargets: local, snapshot files\n");
+}
+
+/* What needs no configuration. */
+static int
+print_early(const struct cli *cli, struct buf *out)
+{
+    switch (cli->line.action) {
+    case ACTION_HELP:
+        command_line_help(cli->line.command, out);
+        return cli_print(out);
+    case ACTION_VERSION:
+        print_version(out);
+        return cli_print(out);
+    case ACTION_PRINT_DOCS:
+        if (!docs_print(cli->line.topic, cli->catalog, out)) {
+            cli_complain("--print-docs: %s is none of: %s", cli->line.topic, docs_topics());
+            return EXIT_USAGE;
+        }
+        return cli_print(out);
+    case ACTION_RUN:
+        if (cli->line.command->id != COMMAND_COMPLETION) {
+            return -1;
+        }
+        if (!command_line_completion(cli->line.arguments[0], out)) {
+            cli_complain("completion: %s is none of: %s", cli->line.arguments[0], cli->line.command->words);
+            return EXIT_USAGE;
+        }
+        return cli_print(out);
+    case ACTION_PRINT_CONFIG:
+        break;
+    }
+    return -1;
+}
+
+static int
+open_log(const struct config *config)
+{
+    const char *file = config_text(config, "log.file");
+    int fd = STDERR_FILENO;
+    if (file[0] != 0) {
+        fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+        if (fd < 0) {
+            cli_complain("log.file %s: %s", file, strerror(errno));
+            return EXIT_FAILED;
+        }
+    }
+    log_open(fd, (enum log_level)config_integer(config, "log.level"));
+    return -1;
+}
+
+static int
+check_config(const struct cli *cli, char *const *environment, const struct buf *warnings)
+{
+    char path[4096] = "";
+    if (warnings->n > 0) {
+        return EXIT_FAILED;
+    }
+    if (cli->line.argument_count > 0 || cli->line.config_file != NULL) {
+        printf("nothing wrong in %s\n",
+               cli->line.argument_count > 0 ? cli->line.arguments[0] : cli->line.config_file);
+        return EXIT_DONE;
+    }
+    paths_user(environment, "config.yml", path, sizeof(path));
+    printf("nothing wrong in " PATHS_CONFIG_SYSTEM "%s%s and the environment (files that are not there hold the "
+           "defaults)\n",
+           path[0] != 0 ? ", " : "", path);
+    return EXIT_DONE;
+}
+
+static int
+configure(struct cli *cli, char *const *environment, struct buf *out)
+{
+    struct buf warnings, errors;
+    int code = -1;
+    buf_init(&warnings, TEXT_BYTES_MAX);
+    buf_init(&errors, TEXT_BYTES_MAX);
+    bool right = command_line_configure(&cli->line, cli->config, environment, &warnings, &errors);
+    config_apply(cli->config, cli->catalog);
+    if (!right) {
+        code = EXIT_USAGE;
+    } else if (cli->line.action == ACTION_PRINT_CONFIG) {
+        config_print(cli->config, out);
+        code = cli_print(out);
+    } else if (cli->line.command->id == COMMAND_CHECK_CONFIG) {
+        code = check_config(cli, environment, &warnings);
+    }
+    complain_lines(&warnings);
+    complain_lines(&errors);
+    if (code < 0) {
+        code = open_log(cli->config);
+    }
+    buf_done(&warnings);
+    buf_done(&errors);
+    return code;
+}
+
+int
+cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment)
+{
+    struct buf out, errors;
+    log_open(-1, LOG_LEVEL_WARNING); /* what is complained about is on stderr already; the log keeps it for :log */
+    cli->catalog = catalog_new(SERIES_MAX);
+    if (cli->catalog == NULL) {
+        *cli = (struct cli){0};
+        cli_complain("out of memory");
+        return EXIT_FAILED;
+    }
+    collector_describe(cli->catalog, source_table, source_table_count);
+    alias_add_all(cli->catalog);
+    cli->config = config_new(cli->catalog);
+    buf_init(&out, TEXT_BYTES_MAX);
+    buf_init(&errors, TEXT_BYTES_MAX);
+    int code = EXIT_USAGE;
+    if (command_line_init(&cli->line, argc, argv, &errors)) {
+        code = cli->config != NULL ? print_early(cli, &out) : EXIT_FAILED;
+    }
+    complain_lines(&errors);
+    if (code < 0) {
+        code = configure(cli, environment, &out);
+    }
+    buf_done(&out);
+    buf_done(&errors);
+    return code;
+}
+
+void
+cli_end(struct cli *cli)
+{
+    command_line_done(&cli->line);
+    config_free(cli->config);
+    catalog_free(cli->catalog);
+}

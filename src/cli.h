@@ -1,0 +1,25 @@
+/* What happens before a command runs, and the commands that only print: help, version, configuration, completion,
+ * reference tables. */
+#ifndef FLAMETOP_CLI_H
+#define FLAMETOP_CLI_H
+
+#include "flametop/config/command_line.h"
+
+struct cli {
+    struct catalog *catalog; /* knows all metrics and their aliases, with the user's thresholds */
+    struct config *config;
+    struct command_line line;
+};
+
+/* Reads arguments and configuration and opens the log. Answers the exit code of what is done already, or -1 when
+ * cli->line.command is to run. Mistakes are on stderr by then. */
+int cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment);
+void cli_end(struct cli *cli);
+
+/* Writes to standard output; the exit code. */
+int cli_print(const struct buf *text);
+
+/* "flametop: sentence" on stderr. */
+void cli_complain(const char *format, ...) PRINTF_LIKE(1, 2);
+
+#endif
