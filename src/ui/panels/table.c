@@ -10,6 +10,7 @@ const struct panel *const panel_table[] = {
     &panel_cores,
     &panel_findings,
     &panel_metrics,
+    &panel_processes,
     &panel_system,
 };
 const size_t panel_count = ARRAY_SIZE(panel_table);

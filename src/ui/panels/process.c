@@ -1,0 +1,541 @@
+/* Processes: the table, the drawer with everything known of one of them, signals and priorities.
+ *
+ * A signal goes to the process the question named and to no other: its start is compared with what is running under
+ * that pid now, and the process is held by a pidfd from the question to the answer, where the kernel has them. */
+#include "panels.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "flametop/base/utf8.h"
+#include "flametop/core/unit.h"
+#include "flametop/ui/term.h"
+#include "../table_view.h"
+#include "../widgets/wrap.h"
+
+#define RING 256 /* samples of the selected process that the drawer remembers */
+#define DRAWER_ROWS 12
+#define DRAWER_ROWS_MIN 5
+
+struct process_panel {
+    struct table_view view;
+    bool open;             /* the drawer */
+    int64_t watched;       /* pid the ring is of */
+    double cpu[RING], memory[RING];
+    size_t samples;        /* ever taken; the newest is at (samples - 1) % RING */
+    uint64_t last_picture;
+    int64_t asked_pid;     /* of the question */
+    int asked_fd;          /* pidfd; -1: none */
+    char asked_name[64];
+};
+
+static const char *const order[] = {
+    "process.pid",        "process.owner",      "process.state",   "process.name", "process.cpu.utilization",
+    "process.memory.usage", "process.disk.read", "process.disk.write", "process.threads", "process.age", NULL,
+};
+
+/* In a box beside others: what fits and matters. */
+static const char *const order_small[] = {
+    "process.pid",       "process.name",       "process.cpu.utilization", "process.memory.usage",
+    "process.disk.read", "process.disk.write", NULL,
+};
+
+static void *
+process_open(struct catalog *catalog)
+{
+    (void)catalog;
+    struct process_panel *panel = calloc(1, sizeof(*panel));
+    if (panel != NULL) {
+        table_view_init(&panel->view, order, "process.parent_pid", "process.name");
+        panel->asked_fd = -1;
+    }
+    return panel;
+}
+
+static void
+forget_question(struct process_panel *panel)
+{
+    if (panel->asked_fd >= 0) {
+        close(panel->asked_fd);
+    }
+    panel->asked_fd = -1;
+    panel->asked_pid = 0;
+}
+
+static void
+process_close(void *state)
+{
+    struct process_panel *panel = state;
+    if (panel != NULL) {
+        forget_question(panel);
+        table_view_done(&panel->view);
+        free(panel);
+    }
+}
+
+static bool
+process_has_data(void *state, const struct panel_context *context)
+{
+    (void)state;
+    return picture_table(context->picture, "processes") != NULL;
+}
+
+static int64_t
+integer_of(const struct table_def *def, const union cell *cells, const char *name)
+{
+    int column = cells != NULL ? table_column(def, name) : -1;
+    bool fits = column >= 0 && def->columns[column].type == COLUMN_INTEGER;
+    return fits ? cells[column].integer : CELL_UNKNOWN;
+}
+
+static double
+real_of(const struct table_def *def, const union cell *cells, const char *name)
+{
+    int column = cells != NULL ? table_column(def, name) : -1;
+    return column >= 0 && def->columns[column].type == COLUMN_REAL ? cells[column].real : NAN;
+}
+
+static const char *
+text_of(const struct table_def *def, const union cell *cells, const char *name)
+{
+    int column = cells != NULL ? table_column(def, name) : -1;
+    return column >= 0 && def->columns[column].type == COLUMN_TEXT ? cells[column].text : NULL;
+}
+
+static int64_t
+selected_pid(const struct process_panel *panel)
+{
+    const union cell *cells = table_view_selected(&panel->view);
+    int64_t pid = cells != NULL ? integer_of(panel->view.def, cells, "process.pid") : CELL_UNKNOWN;
+    return pid == CELL_UNKNOWN ? 0 : pid;
+}
+
+/* The rows of this picture; NULL without a table. */
+static const struct table *
+update(struct process_panel *panel, const struct panel_context *context)
+{
+    const struct table *table = picture_table(context->picture, "processes");
+    if (table != NULL) {
+        table_view_update(&panel->view, table, context->picture);
+    }
+    return table;
+}
+
+/* ---- drawer ---- */
+
+static void
+watch(struct process_panel *panel, const struct panel_context *context)
+{
+    int64_t pid = selected_pid(panel);
+    const union cell *cells = table_view_selected(&panel->view);
+    if (pid != panel->watched) {
+        panel->watched = pid;
+        panel->samples = 0;
+        panel->last_picture = 0;
+    }
+    if (context->picture->number != panel->last_picture && !context->picture->past) {
+        panel->last_picture = context->picture->number;
+        panel->cpu[panel->samples % RING] = real_of(panel->view.def, cells, "process.cpu.utilization");
+        panel->memory[panel->samples % RING] = real_of(panel->view.def, cells, "process.memory.usage");
+        panel->samples++;
+    }
+}
+
+/* A sparkline of one row with its label and highest value, the newest sample at the right. */
+static void
+draw_ring(const struct process_panel *panel, const double *ring, const char *label, const char *unit,
+          struct canvas *canvas, struct rect row)
+{
+    double most = 0;
+    size_t have = MIN(panel->samples, RING);
+    for (size_t i = 0; i < have; i++) {
+        most = ring[i] > most ? ring[i] : most;
+    }
+    char scale[32];
+    unit_format(most, unit, canvas->glyphs == GLYPHS_ASCII, scale, sizeof(scale));
+    int x = canvas_printf(canvas, row.x, row.y, row.width, (struct style){.fg = ROLE_DIM}, "%-4s max %-9s ", label,
+                          scale);
+    int cells = row.width - x;
+    for (int i = 0; i < cells && (size_t)i < have; i++) {
+        double value = ring[(panel->samples - 1 - (size_t)i) % RING];
+        int step = most > 0 ? (int)lround(value / most * 7) : 0;
+        if (!isnan(value)) {
+            canvas_put(canvas, row.x + row.width - 1 - i, row.y, 0x2581u + (uint32_t)CLAMP(step, 0, 7),
+                       (struct style){.fg = ROLE_CHART_1});
+        }
+    }
+}
+
+static bool
+is_drawn_apart(const struct column *column)
+{
+    return strcmp(column->name, "process.command_line") == 0 || strcmp(column->name, "process.name") == 0 ||
+           strcmp(column->name, "process.pid") == 0;
+}
+
+/* Every other column as "title value", in as many columns as fit. Answers the rows used. */
+static int
+draw_facts(const struct process_panel *panel, const struct panel_context *context, const union cell *cells,
+           struct canvas *canvas, struct rect area)
+{
+    const struct table_def *def = panel->view.def;
+    int width = 26, across = MAX(area.width / width, 1), shown = 0;
+    for (size_t i = 0; i < def->column_count; i++) {
+        const struct column *column = &def->columns[i];
+        int x = shown % across * width, y = shown / across;
+        if (is_drawn_apart(column) || y >= area.height) {
+            continue;
+        }
+        char text[128];
+        table_view_format(column, cells[i], true, context->glyphs == GLYPHS_ASCII, text, sizeof(text));
+        int room = MIN(width, area.width - x) - 1;
+        int label = canvas_printf(canvas, area.x + x, area.y + y, room, (struct style){.fg = ROLE_DIM}, "%-8s ",
+                                  column->title);
+        canvas_text(canvas, area.x + x + label, area.y + y, MAX(room - label, 0), str_from(text),
+                    (struct style){.fg = cell_known(column->type, cells[i]) ? ROLE_VALUE : ROLE_DIM});
+        shown++;
+    }
+    return (shown + across - 1) / across;
+}
+
+/* "thread worker-3 fills a core" where one does. */
+static void
+draw_thread(const struct process_panel *panel, const union cell *cells, struct canvas *canvas, struct rect row)
+{
+    double share = real_of(panel->view.def, cells, "process.thread.top.cpu.utilization");
+    const char *name = text_of(panel->view.def, cells, "process.thread.top.name");
+    if (share >= 0.9 && name != NULL) {
+        canvas_printf(canvas, row.x, row.y, row.width, (struct style){.fg = ROLE_LEVEL_WARNING},
+                      "thread %s fills a core (%.0f %%)", name, share * 100);
+    }
+}
+
+static void
+draw_drawer(struct process_panel *panel, const struct panel_context *context, struct canvas *canvas,
+            struct rect area)
+{
+    const union cell *cells = table_view_selected(&panel->view);
+    const struct table_def *def = panel->view.def;
+    canvas_box(canvas, area, (struct style){.fg = ROLE_BORDER});
+    struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD};
+    if (cells == NULL) {
+        canvas_text(canvas, area.x + 2, area.y, area.width - 4, STR(" no process "), title);
+        return;
+    }
+    const char *name = text_of(def, cells, "process.name"), *command = text_of(def, cells, "process.command_line");
+    canvas_printf(canvas, area.x + 2, area.y, area.width - 4, title, " %s (%lld) ", name != NULL ? name : "–",
+                  (long long)selected_pid(panel));
+    struct rect inside = {area.x + 2, area.y + 1, area.width - 4, area.height - 2};
+    int half = inside.width >= 80 ? inside.width / 2 : inside.width, stacked = inside.width < 80;
+    draw_ring(panel, panel->cpu, "CPU", "1", canvas, (struct rect){inside.x, inside.y, half - 2, 1});
+    draw_ring(panel, panel->memory, "MEM", "By", canvas,
+              (struct rect){inside.x + (stacked ? 0 : half), inside.y + stacked, half - (stacked ? 2 : 0), 1});
+    int y = 1 + stacked;
+    int room = MAX(inside.height - y - 2, 1);
+    y += draw_facts(panel, context, cells, canvas, (struct rect){inside.x, inside.y + y, inside.width, room});
+    draw_thread(panel, cells, canvas, (struct rect){inside.x, inside.y + MIN(y, inside.height - 1), inside.width, 1});
+    y += real_of(def, cells, "process.thread.top.cpu.utilization") >= 0.9;
+    if (y < inside.height) {
+        wrap_draw(canvas, (struct rect){inside.x, inside.y + y, inside.width, inside.height - y},
+                  str_from(command != NULL ? command : "–"), (struct style){.fg = ROLE_TEXT});
+    }
+}
+
+/* ---- the panel ---- */
+
+static void
+draw_box(struct process_panel *panel, const struct table *table, struct canvas *canvas, struct rect area, bool focused)
+{
+    canvas_box(canvas, area, (struct style){.fg = focused ? ROLE_BORDER_FOCUS : ROLE_BORDER});
+    canvas_printf(canvas, area.x + 1, area.y, area.width - 12, (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD},
+                  " Processes by %s ", panel->view.def->columns[panel->view.sort].title);
+    char count[32];
+    snprintf(count, sizeof(count), " %zu ", MAX(table->total, table->count));
+    canvas_text_right(canvas, area.x + 2, area.y, area.width - 4, str_from(count), (struct style){.fg = ROLE_VALUE});
+}
+
+/* What the table shows, where that is not simply everything. */
+static int
+draw_state(const struct process_panel *panel, struct canvas *canvas, struct rect area, const struct table *table)
+{
+    const struct table_view *view = &panel->view;
+    char text[512];
+    snprintf(text, sizeof(text), " %zu of %zu%s%s%s%s%s%s", view->count, MAX(table->total, table->count),
+             view->filter_text[0] != '\0' ? "  filter: " : "", view->filter_text, view->tree ? "  tree" : "",
+             view->follow ? "  following" : "", view->search[0] != '\0' ? "  search: " : "", view->search);
+    canvas_text(canvas, area.x, area.y, area.width, str_from(text), (struct style){.fg = ROLE_DIM});
+    return 1;
+}
+
+static void
+process_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area, bool focused)
+{
+    struct process_panel *panel = state;
+    const struct table *table = update(panel, context);
+    if (table == NULL) {
+        return;
+    }
+    bool boxed = area.width < canvas->width && area.height >= 4;
+    panel->view.order = area.width < canvas->width || area.width < 80 ? order_small : order;
+    if (boxed) {
+        draw_box(panel, table, canvas, area, focused);
+        area = (struct rect){area.x + 1, area.y + 1, area.width - 2, area.height - 2};
+    } else if (area.height > 10) {
+        int used = draw_state(panel, canvas, area, table);
+        area.y += used;
+        area.height -= used;
+    }
+    struct rect drawer = area;
+    if (panel->open && area.height >= DRAWER_ROWS_MIN + 3) {
+        drawer.height = CLAMP(area.height / 2, DRAWER_ROWS_MIN, DRAWER_ROWS);
+        drawer.y = area.y + area.height - drawer.height;
+        area.height -= drawer.height;
+        watch(panel, context);
+        draw_drawer(panel, context, canvas, drawer);
+    }
+    table_view_draw(&panel->view, context, canvas, area, focused);
+}
+
+/* ---- signals and priorities ---- */
+
+static const struct {
+    int number;
+    const char *name, *text;
+} signals[] = {
+    {SIGTERM, "TERM", "ask it to end"},       {SIGKILL, "KILL", "end it at once, nothing is saved"},
+    {SIGINT, "INT", "as Ctrl-C"},             {SIGHUP, "HUP", "often: read the configuration again"},
+    {SIGQUIT, "QUIT", "end with a core dump"}, {SIGSTOP, "STOP", "hold it"},
+    {SIGCONT, "CONT", "let it go on"},        {SIGUSR1, "USR1", "its own meaning"},
+    {SIGUSR2, "USR2", "its own meaning"},     {SIGABRT, "ABRT", "end with a core dump"},
+};
+
+/* Whether the selected process is of now and of here; says so otherwise. */
+static bool
+begin_question(struct process_panel *panel, const struct panel_context *context)
+{
+    const union cell *cells = table_view_selected(&panel->view);
+    int64_t pid = selected_pid(panel);
+    if (context->readonly) {
+        panel_say(context, "--readonly: nothing is changed");
+        return false;
+    }
+    if (context->paused || context->picture->past) {
+        panel_say(context, "this is the past: r goes back to the present first");
+        return false;
+    }
+    if (cells == NULL || pid <= 0 || pid > INT32_MAX) {
+        panel_say(context, "no process is selected");
+        return false;
+    }
+    const char *name = text_of(panel->view.def, cells, "process.name");
+    forget_question(panel);
+    panel->asked_pid = pid;
+    panel->asked_fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+    utf8_clean(str_from(name != NULL ? name : "?"), panel->asked_name, sizeof(panel->asked_name));
+    return true;
+}
+
+static int
+signal_number(const char *name)
+{
+    struct str rest = str_from(name);
+    uint64_t number;
+    if (str_u64(&rest, &number) && rest.n == 0) {
+        return number >= 1 && number <= 64 ? (int)number : 0;
+    }
+    name += strncasecmp(name, "SIG", 3) == 0 ? 3 : 0;
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        if (strcasecmp(signals[i].name, name) == 0) {
+            return signals[i].number;
+        }
+    }
+    return 0;
+}
+
+static void
+ask_signal(struct process_panel *panel, const struct panel_context *context, const char *argument)
+{
+    if (argument[0] == '\0') {
+        struct menu_item items[ARRAY_SIZE(signals)];
+        char texts[ARRAY_SIZE(signals)][64];
+        for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+            snprintf(texts[i], sizeof(texts[i]), "%2d %-5s %s", signals[i].number, signals[i].name, signals[i].text);
+            items[i] = (struct menu_item){texts[i], signals[i].name};
+        }
+        char title[96];
+        if (begin_question(panel, context)) {
+            snprintf(title, sizeof(title), "Signal to %s (%lld)", panel->asked_name, (long long)panel->asked_pid);
+            panel_menu(context, title, items, ARRAY_SIZE(signals), 0, "process.signal.ask");
+        }
+        return;
+    }
+    if (signal_number(argument) == 0) {
+        panel_say(context, "no such signal: %s (TERM, KILL, HUP … or a number)", argument);
+    } else if (panel->asked_pid != 0 || begin_question(panel, context)) {
+        char question[160];
+        snprintf(question, sizeof(question), "Send %s to %s (%lld)?", argument, panel->asked_name,
+                 (long long)panel->asked_pid);
+        panel_ask(context, question, "process.signal.send", argument);
+    }
+}
+
+static void
+send_signal(struct process_panel *panel, const struct panel_context *context, const char *argument)
+{
+    int number = signal_number(argument);
+    if (panel->asked_pid <= 0 || number == 0 || context->readonly) {
+        return;
+    }
+    long result = panel->asked_fd >= 0 ? syscall(SYS_pidfd_send_signal, panel->asked_fd, number, NULL, 0)
+                                       : kill((pid_t)panel->asked_pid, number);
+    if (result == 0) {
+        panel_say(context, "%s sent to %s (%lld)", argument, panel->asked_name, (long long)panel->asked_pid);
+    } else {
+        panel_say(context, "%s (%lld) got no signal: %s", panel->asked_name, (long long)panel->asked_pid,
+                  errno == EPERM   ? "it is not yours; root may"
+                  : errno == ESRCH ? "it has ended already"
+                                   : strerror(errno));
+    }
+    forget_question(panel);
+}
+
+static void
+ask_nice(struct process_panel *panel, const struct panel_context *context, const char *argument)
+{
+    struct str rest = str_from(argument);
+    int64_t step;
+    if (!str_i64(&rest, &step) || step < -40 || step > 40) {
+        panel_say(context, "process.nice: a step such as 1 or -5 is asked for");
+        return;
+    }
+    if (!begin_question(panel, context)) {
+        return;
+    }
+    errno = 0;
+    int now = getpriority(PRIO_PROCESS, (id_t)panel->asked_pid);
+    if (errno != 0) {
+        panel_say(context, "%s (%lld) has no priority to change: %s", panel->asked_name, (long long)panel->asked_pid,
+                  errno == ESRCH ? "it has ended already" : strerror(errno));
+        return;
+    }
+    int wanted = (int)CLAMP(now + step, -20, 19);
+    char question[160], text[16];
+    snprintf(text, sizeof(text), "%d", wanted);
+    snprintf(question, sizeof(question), "Change nice of %s (%lld) from %d to %d?", panel->asked_name,
+             (long long)panel->asked_pid, now, wanted);
+    panel_ask(context, question, "process.nice.set", text);
+}
+
+/* There is no call that takes a pidfd: that the process is still there is asked of the pidfd right before. */
+static void
+set_nice(struct process_panel *panel, const struct panel_context *context, const char *argument)
+{
+    struct str rest = str_from(argument);
+    int64_t nice_value;
+    if (panel->asked_pid <= 0 || !str_i64(&rest, &nice_value) || context->readonly) {
+        return;
+    }
+    bool there = panel->asked_fd < 0 || syscall(SYS_pidfd_send_signal, panel->asked_fd, 0, NULL, 0) == 0 ||
+                 errno == EPERM;
+    errno = there ? 0 : ESRCH;
+    if (there && setpriority(PRIO_PROCESS, (id_t)panel->asked_pid, (int)nice_value) == 0) {
+        panel_say(context, "nice of %s (%lld) is now %d", panel->asked_name, (long long)panel->asked_pid,
+                  (int)nice_value);
+    } else {
+        panel_say(context, "nice of %s (%lld) was not changed: %s", panel->asked_name, (long long)panel->asked_pid,
+                  errno == EACCES || errno == EPERM ? "only root may do that"
+                  : errno == ESRCH                  ? "it has ended already"
+                                                    : strerror(errno));
+    }
+    forget_question(panel);
+}
+
+static enum reaction
+process_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+{
+    struct process_panel *panel = state;
+    static const struct {
+        const char *name;
+        void (*run)(struct process_panel *panel, const struct panel_context *context, const char *argument);
+    } own[] = {
+        {"process.signal", ask_signal},       {"process.signal.ask", ask_signal},
+        {"process.signal.send", send_signal}, {"process.nice", ask_nice},
+        {"process.nice.set", set_nice},
+    };
+    if (update(panel, context) == NULL) {
+        return REACTION_NONE;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        if (strcmp(own[i].name, name) == 0) {
+            if (strcmp(name, "process.signal") == 0) {
+                forget_question(panel);
+            }
+            own[i].run(panel, context, argument);
+            return REACTION_HANDLED;
+        }
+    }
+    if (strcmp(name, "open") == 0) {
+        panel->open = !panel->open;
+        return REACTION_HANDLED | REACTION_INTEREST;
+    }
+    if (panel->open && (strcmp(name, "close") == 0 || strcmp(name, "escape") == 0)) {
+        panel->open = false;
+        return REACTION_HANDLED | REACTION_INTEREST;
+    }
+    return table_view_command(&panel->view, context, name, argument);
+}
+
+static enum reaction
+process_mouse(void *state, const struct panel_context *context, int x, int y, int button)
+{
+    struct process_panel *panel = state;
+    enum reaction reaction = table_view_mouse(&panel->view, context, x, y, button);
+    if (button == TERM_DOUBLE_CLICK && y > panel->view.area.y) {
+        panel->open = true;
+    }
+    return reaction;
+}
+
+static void
+process_interest(void *state, const struct panel_context *context, struct interest *interest)
+{
+    struct process_panel *panel = state;
+    if (update(panel, context) == NULL) {
+        return;
+    }
+    const struct table_view *view = &panel->view;
+    for (size_t i = 0; i < view->place_count; i++) {
+        interest->process_columns |= UINT64_C(1) << view->places[i].column;
+    }
+    interest->process_sort = view->sort;
+    interest->process_filter_costly = interest->process_filter_costly || filter_is_costly(view->filter);
+    const union cell *cells;
+    for (size_t i = 0; (cells = table_view_visible(view, i)) != NULL && interest->pid_count < INTEREST_ROWS_MAX; i++) {
+        int64_t pid = integer_of(view->def, cells, "process.pid");
+        if (pid != CELL_UNKNOWN) {
+            interest->pids[interest->pid_count++] = pid;
+        }
+    }
+    if (panel->open) {
+        interest->selected_pid = selected_pid(panel);
+    }
+}
+
+const struct panel panel_processes = {
+    .name = "processes",
+    .title = "Processes",
+    .open = process_open,
+    .close = process_close,
+    .has_data = process_has_data,
+    .draw = process_draw,
+    .command = process_command,
+    .mouse = process_mouse,
+    .interest = process_interest,
+};

@@ -1,0 +1,725 @@
+/* Tables on screen. Rows are made anew (filter, then sort, then tree) only when the picture or a setting changed. */
+#include "table_view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/hash.h"
+#include "flametop/base/utf8.h"
+#include "flametop/core/unit.h"
+#include "flametop/ui/term.h"
+
+#define DEPTH_MAX 200
+#define LAST_WIDTH_MIN 8 /* of the column that takes what is left */
+
+void
+table_view_init(struct table_view *view, const char *const *order, const char *parent, const char *indented)
+{
+    *view = (struct table_view){.order = order, .parent = parent, .indented = indented, .settings = 1};
+}
+
+void
+table_view_done(struct table_view *view)
+{
+    filter_free(view->filter);
+    free(view->rows);
+}
+
+static int
+key_column(const struct table_def *def)
+{
+    for (size_t i = 0; i < def->column_count; i++) {
+        if ((def->columns[i].flags & COLUMN_KEY) != 0) {
+            return (int)i;
+        }
+    }
+    return 0;
+}
+
+static uint64_t
+key_of(const struct table_def *def, int column, const union cell *row)
+{
+    union cell cell = row[column];
+    if (!cell_known(def->columns[column].type, cell)) {
+        return 0;
+    }
+    return def->columns[column].type == COLUMN_TEXT ? hash_text(cell.text) : (uint64_t)cell.integer;
+}
+
+static uint64_t
+row_key(const struct table_view *view, size_t i)
+{
+    return key_of(view->def, key_column(view->def), table_row(view->table, view->rows[i].row));
+}
+
+static void
+adopt(struct table_view *view, const struct table_def *def)
+{
+    if (view->def == def) {
+        return;
+    }
+    bool first = view->def == NULL;
+    view->def = def;
+    view->sort = (int)def->sort_column;
+    view->ascending = def->columns[def->sort_column].type == COLUMN_TEXT;
+    view->chosen = 0;
+    for (size_t i = 0; i < MIN(def->column_count, TABLE_VIEW_COLUMNS); i++) {
+        view->chosen |= (def->columns[i].flags & COLUMN_HIDDEN) == 0 ? UINT64_C(1) << i : 0;
+    }
+    if (!first || view->filter_text[0] != '\0') {
+        char why[128];
+        filter_free(view->filter);
+        view->filter = filter_new(str_from(view->filter_text), def, why, sizeof(why));
+    }
+}
+
+/* ---- making the rows ---- */
+
+static int
+compare(const void *a, const void *b, void *context)
+{
+    const struct table_view *view = context;
+    const struct table_view_row *row_a = a, *row_b = b;
+    const union cell *cells_a = table_row(view->table, row_a->row), *cells_b = table_row(view->table, row_b->row);
+    enum column_type type = view->def->columns[view->sort].type;
+    int order = cell_compare(type, cells_a[view->sort], cells_b[view->sort]);
+    if (order != 0) {
+        bool known = cell_known(type, cells_a[view->sort]) && cell_known(type, cells_b[view->sort]);
+        return known && view->ascending ? order : -order;
+    }
+    int key = key_column(view->def);
+    return cell_compare(view->def->columns[key].type, cells_a[key], cells_b[key]);
+}
+
+static bool
+reserve(struct table_view *view, size_t count)
+{
+    if (count > view->capacity) {
+        struct table_view_row *rows = realloc(view->rows, count * sizeof(*rows));
+        if (rows == NULL) {
+            return false;
+        }
+        view->rows = rows;
+        view->capacity = count;
+    }
+    return true;
+}
+
+static bool
+is_folded(const struct table_view *view, uint64_t key)
+{
+    for (size_t i = 0; i < view->folded_count; i++) {
+        if (view->folded[i] == key) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Parents before their children, children in the order of the sort. Rows whose parent is not among them are roots; what
+ * a damaged table ties into a ring is reached by no root and is left out. */
+struct forest {
+    uint32_t *child, *sibling; /* of sorted row i: first child + 1, next sibling + 1; 0: none */
+    uint32_t roots;
+    struct table_view_row *out;
+    size_t count;
+};
+
+static void
+link_rows(const struct table_view *view, struct forest *forest, int parent)
+{
+    struct map map;
+    map_init(&map, view->count + 1);
+    for (size_t i = 0; i < view->count; i++) {
+        uint64_t key = row_key(view, i);
+        if (map_get(&map, key) == NULL) {
+            map_put(&map, key, &view->rows[i]);
+        }
+    }
+    for (size_t i = view->count; i-- > 0;) {
+        const union cell *cells = table_row(view->table, view->rows[i].row);
+        const struct table_view_row *above = map_get(&map, key_of(view->def, parent, cells));
+        bool is_root = above == NULL || above == &view->rows[i];
+        uint32_t *head = is_root ? &forest->roots : &forest->child[above - view->rows];
+        forest->sibling[i] = *head;
+        *head = (uint32_t)i + 1;
+    }
+    map_done(&map);
+}
+
+static void
+emit(const struct table_view *view, struct forest *forest, size_t i, int depth)
+{
+    struct table_view_row *row = &forest->out[forest->count++];
+    *row = view->rows[i];
+    row->depth = (uint16_t)depth;
+    row->folded = forest->child[i] != 0 && is_folded(view, row_key(view, i));
+}
+
+static void
+walk(const struct table_view *view, struct forest *forest)
+{
+    uint32_t path[DEPTH_MAX];
+    int depth = 0;
+    uint32_t next = forest->roots;
+    for (;;) {
+        while (next == 0 && depth > 0) {
+            next = forest->sibling[path[--depth] - 1];
+        }
+        if (next == 0) {
+            return;
+        }
+        emit(view, forest, next - 1, depth);
+        bool folded = forest->out[forest->count - 1].folded;
+        if (forest->child[next - 1] != 0 && !folded && depth < DEPTH_MAX) {
+            path[depth++] = next;
+            next = forest->child[next - 1];
+        } else {
+            next = forest->sibling[next - 1];
+        }
+    }
+}
+
+static void
+make_tree(struct table_view *view)
+{
+    int parent = view->parent != NULL ? table_column(view->def, view->parent) : -1;
+    size_t n = view->count;
+    struct forest forest = {.child = calloc(n + 1, sizeof(uint32_t)),
+                            .sibling = calloc(n + 1, sizeof(uint32_t)),
+                            .out = calloc(n + 1, sizeof(struct table_view_row))};
+    if (parent >= 0 && forest.child != NULL && forest.sibling != NULL && forest.out != NULL) {
+        link_rows(view, &forest, parent);
+        walk(view, &forest);
+        memcpy(view->rows, forest.out, forest.count * sizeof(*view->rows));
+        view->count = forest.count;
+    }
+    free(forest.child);
+    free(forest.sibling);
+    free(forest.out);
+}
+
+/* Puts the selection back on its key. */
+static void
+settle(struct table_view *view)
+{
+    if (view->count == 0) {
+        view->at = view->first = 0;
+        return;
+    }
+    if (!view->pinned) {
+        view->at = 0;
+        return;
+    }
+    for (size_t i = 0; i < view->count; i++) {
+        if (row_key(view, i) == view->selected) {
+            view->at = i;
+            return;
+        }
+    }
+    view->at = MIN(view->at, view->count - 1);
+    view->selected = row_key(view, view->at);
+    view->follow = false;
+}
+
+void
+table_view_update(struct table_view *view, const struct table *table, const struct picture *picture)
+{
+    adopt(view, table->def);
+    uint64_t stamp = hash_mix(hash_mix(picture->number, (uint64_t)picture->mono_ns),
+                              hash_mix((uint64_t)(uintptr_t)table, view->settings));
+    if (stamp == view->stamp && table == view->table) {
+        return;
+    }
+    view->stamp = stamp;
+    view->table = table;
+    view->count = 0;
+    if (!reserve(view, table->count)) {
+        return;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (filter_matches(view->filter, table_row(table, i))) {
+            view->rows[view->count++] = (struct table_view_row){.row = (uint32_t)i};
+        }
+    }
+    if (view->count > 1) {
+        qsort_r(view->rows, view->count, sizeof(*view->rows), compare, view);
+    }
+    if (view->tree) {
+        make_tree(view);
+    }
+    settle(view);
+}
+
+/* ---- drawing ---- */
+
+char *
+table_view_format(const struct column *column, union cell cell, bool full, bool ascii, char *dst, size_t size)
+{
+    if (!cell_known(column->type, cell)) {
+        snprintf(dst, size, "%s", ascii ? "-" : "–");
+    } else if (column->type == COLUMN_TEXT) {
+        utf8_clean(str_from(cell.text), dst, size);
+    } else if (column->type == COLUMN_INTEGER && column->unit[0] == '\0') {
+        snprintf(dst, size, "%lld", (long long)cell.integer);
+    } else {
+        double value = column->type == COLUMN_INTEGER ? (double)cell.integer : cell.real;
+        if (strcmp(column->unit, "s") == 0 && value >= 1) {
+            unit_format_age(value, dst, size);
+        } else if (full) {
+            unit_format(value, column->unit, ascii, dst, size);
+        } else {
+            unit_format_short(value, column->unit, ascii, dst, size);
+        }
+    }
+    return dst;
+}
+
+/* Columns in the order they are shown. */
+static size_t
+ordered(const struct table_view *view, int columns[TABLE_VIEW_COLUMNS])
+{
+    size_t count = 0;
+    uint64_t left = view->chosen;
+    for (size_t i = 0; view->order != NULL && view->order[i] != NULL; i++) {
+        int column = table_column(view->def, view->order[i]);
+        if (column >= 0 && column < TABLE_VIEW_COLUMNS && (left >> column & 1) != 0) {
+            columns[count++] = column;
+            left &= ~(UINT64_C(1) << column);
+        }
+    }
+    int last = -1;
+    for (int i = 0; i < (int)MIN(view->def->column_count, TABLE_VIEW_COLUMNS); i++) {
+        if ((left >> i & 1) != 0 && view->def->columns[i].width == 0 && last < 0) {
+            last = i;
+        } else if ((left >> i & 1) != 0) {
+            columns[count++] = i;
+        }
+    }
+    if (last >= 0) {
+        columns[count++] = last;
+    }
+    return count;
+}
+
+static int
+column_width(const struct column *column)
+{
+    return MAX((int)column->width, (int)strlen(column->title));
+}
+
+/* Gives columns their places; those that do not fit are dropped from the right. A text column grows to what is left
+ * when the one without a width is not shown. */
+static void
+place(struct table_view *view, struct rect area)
+{
+    int columns[TABLE_VIEW_COLUMNS], x = area.x + 1, end = area.x + area.width;
+    size_t count = ordered(view, columns);
+    view->place_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct column *column = &view->def->columns[columns[i]];
+        bool rest = column->width == 0;
+        int width = rest ? end - x : column_width(column);
+        if (x + width > end || (rest && width < LAST_WIDTH_MIN)) {
+            if (!rest && view->place_count > 0) {
+                break;
+            }
+            if (rest) {
+                continue;
+            }
+            width = end - x;
+        }
+        view->places[view->place_count++] = (struct table_view_place){columns[i], x, width};
+        x += width + 1;
+    }
+}
+
+static bool
+is_left(const struct column *column)
+{
+    return column->type == COLUMN_TEXT;
+}
+
+static void
+draw_head(const struct table_view *view, struct canvas *canvas, struct rect area)
+{
+    struct style style = {.fg = ROLE_TITLE, .attributes = CELL_BOLD};
+    for (size_t i = 0; i < view->place_count; i++) {
+        const struct table_view_place *place = &view->places[i];
+        const struct column *column = &view->def->columns[place->column];
+        struct style here = style;
+        here.attributes = (uint8_t)(style.attributes | (place->column == view->sort ? CELL_UNDERLINE : 0));
+        if (is_left(column)) {
+            canvas_text(canvas, place->x, area.y, place->width, str_from(column->title), here);
+        } else {
+            canvas_text_right(canvas, place->x, area.y, place->width, str_from(column->title), here);
+        }
+    }
+}
+
+static struct style
+cell_style(const struct column *column, union cell cell, bool exited)
+{
+    bool known = cell_known(column->type, cell);
+    if (exited || !known || (column->type == COLUMN_REAL && fabs(cell.real) <= 0)) {
+        return (struct style){.fg = ROLE_DIM};
+    }
+    if (column->type == COLUMN_REAL && strcmp(column->unit, "1") == 0) {
+        int step = (int)(CLAMP(cell.real, 0.0, 1.0) * (RAMP_STEPS - 1));
+        return (struct style){.fg = (uint8_t)(ROLE_RAMP_LOAD + step)};
+    }
+    bool loud = column->type == COLUMN_REAL || (column->flags & COLUMN_KEY) != 0;
+    return (struct style){.fg = loud ? ROLE_VALUE : ROLE_TEXT};
+}
+
+static bool
+has_state_exited(const struct table_def *def, const union cell *cells)
+{
+    int state = table_column(def, "process.state");
+    return state >= 0 && cells[state].text != NULL && cells[state].text[0] == 'X';
+}
+
+static bool
+row_found(const struct table_view *view, const union cell *cells)
+{
+    for (size_t i = 0; view->search[0] != '\0' && i < view->def->column_count; i++) {
+        const struct column *column = &view->def->columns[i];
+        char text[TABLE_VIEW_TEXT];
+        bool key = (column->flags & COLUMN_KEY) != 0;
+        if ((column->type == COLUMN_TEXT || key) && cell_known(column->type, cells[i]) &&
+            strcasestr(table_view_format(column, cells[i], false, true, text, sizeof(text)), view->search) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+draw_row(const struct table_view *view, const struct panel_context *context, struct canvas *canvas, size_t i,
+         struct rect row, bool focused)
+{
+    const struct table_view_row *shown = &view->rows[i];
+    const union cell *cells = table_row(view->table, shown->row);
+    bool exited = has_state_exited(view->def, cells), found = row_found(view, cells);
+    for (size_t p = 0; p < view->place_count; p++) {
+        const struct table_view_place *place = &view->places[p];
+        const struct column *column = &view->def->columns[place->column];
+        char text[TABLE_VIEW_TEXT * 2];
+        struct style style = cell_style(column, cells[place->column], exited);
+        table_view_format(column, cells[place->column], false, context->glyphs == GLYPHS_ASCII, text, sizeof(text));
+        int x = place->x, width = place->width;
+        if (is_left(column)) {
+            bool tree = view->tree && view->indented != NULL && strcmp(column->name, view->indented) == 0;
+            if (tree) {
+                int indent = MIN(shown->depth * 2, width / 2);
+                canvas_printf(canvas, x, row.y, width, (struct style){.fg = ROLE_DIM}, "%*s%s", MAX(indent - 2, 0), "",
+                              shown->folded ? "+ " : shown->depth > 0 ? "└ " : "");
+                x += MAX(indent, shown->folded ? 2 : 0);
+                width -= MAX(indent, shown->folded ? 2 : 0);
+            }
+            style.fg = found && column->type == COLUMN_TEXT ? ROLE_SEARCH : style.fg;
+            canvas_text(canvas, x, row.y, width, str_from(text), style);
+        } else {
+            canvas_text_right(canvas, x, row.y, width, str_from(text), style);
+        }
+    }
+    if (focused && i == view->at) {
+        canvas_restyle(canvas, row, (struct style){.fg = ROLE_SELECT_FG, .bg = ROLE_SELECT_BG});
+        canvas->cursor_x = row.x;
+        canvas->cursor_y = row.y;
+    }
+}
+
+static void
+scroll(struct table_view *view, size_t rows)
+{
+    size_t most = view->count > rows ? view->count - rows : 0;
+    if (view->follow && rows > 0) {
+        view->first = view->at > rows / 2 ? view->at - rows / 2 : 0;
+    } else if (view->at < view->first) {
+        view->first = view->at;
+    } else if (rows > 0 && view->at >= view->first + rows) {
+        view->first = view->at - rows + 1;
+    }
+    view->first = MIN(view->first, most);
+}
+
+void
+table_view_draw(struct table_view *view, const struct panel_context *context, struct canvas *canvas,
+                struct rect area, bool focused)
+{
+    view->area = area;
+    place(view, area);
+    draw_head(view, canvas, area);
+    size_t rows = (size_t)MAX(area.height - 1, 0);
+    scroll(view, rows);
+    if (view->count == 0) {
+        canvas_printf(canvas, area.x + 1, area.y + 1, area.width - 2, (struct style){.fg = ROLE_DIM},
+                      view->filter != NULL ? "No row matches the filter “%s”: Esc clears it." : "No rows.",
+                      view->filter_text);
+    }
+    for (size_t i = 0; i < rows && view->first + i < view->count; i++) {
+        draw_row(view, context, canvas, view->first + i,
+                 (struct rect){area.x, area.y + 1 + (int)i, area.width, 1}, focused);
+    }
+}
+
+const union cell *
+table_view_selected(const struct table_view *view)
+{
+    return view->at < view->count ? table_row(view->table, view->rows[view->at].row) : NULL;
+}
+
+const union cell *
+table_view_visible(const struct table_view *view, size_t i)
+{
+    bool inside = (int)i < view->area.height - 1 && view->first + i < view->count;
+    return inside ? table_row(view->table, view->rows[view->first + i].row) : NULL;
+}
+
+/* ---- commands ---- */
+
+static void
+select_at(struct table_view *view, int64_t at)
+{
+    if (view->count > 0) {
+        view->at = (size_t)CLAMP(at, 0, (int64_t)view->count - 1);
+        view->selected = row_key(view, view->at);
+        view->pinned = true;
+        view->follow = false;
+    }
+}
+
+static bool
+move_by(struct table_view *view, const char *name)
+{
+    int64_t page = MAX(view->area.height - 2, 1), at = (int64_t)view->at, last = (int64_t)view->count - 1;
+    const struct {
+        const char *name;
+        int64_t to;
+    } moves[] = {{"move.up", at - 1},      {"move.down", at + 1},          {"move.page.up", at - page},
+                 {"move.page.down", at + page}, {"move.first", 0}, {"move.last", last}};
+    for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
+        if (strcmp(moves[i].name, name) == 0) {
+            select_at(view, moves[i].to);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+sort_by(struct table_view *view, int column)
+{
+    view->ascending = view->sort == column ? !view->ascending : view->def->columns[column].type == COLUMN_TEXT;
+    view->sort = column;
+    view->tree = false;
+    view->settings++;
+}
+
+static void
+sort_step(struct table_view *view, int step)
+{
+    int columns[TABLE_VIEW_COLUMNS];
+    size_t count = ordered(view, columns), at = 0;
+    for (size_t i = 0; i < count; i++) {
+        at = columns[i] == view->sort ? i : at;
+    }
+    if (count > 0) {
+        sort_by(view, columns[(at + count + (size_t)step) % count]);
+    }
+}
+
+/* A menu of the columns; for the chooser with the state of each. */
+static void
+open_menu(struct table_view *view, const struct panel_context *context, const char *title, const char *command,
+          bool states, int selected)
+{
+    struct menu_item items[TABLE_VIEW_COLUMNS];
+    char texts[TABLE_VIEW_COLUMNS][128];
+    size_t count = MIN(view->def->column_count, TABLE_VIEW_COLUMNS);
+    for (size_t i = 0; i < count; i++) {
+        const struct column *column = &view->def->columns[i];
+        bool on = (view->chosen >> i & 1) != 0;
+        snprintf(texts[i], sizeof(texts[i]), "%s%-8s %s", !states ? "" : on ? "[x] " : "[ ] ", column->title,
+                 column->text);
+        items[i] = (struct menu_item){texts[i], column->name};
+    }
+    panel_menu(context, title, items, count, (size_t)MAX(selected, 0), command);
+}
+
+static void
+set_sort(struct table_view *view, const struct panel_context *context, const char *argument)
+{
+    int column = argument[0] != '\0' ? filter_column(view->def, str_from(argument)) : -1;
+    if (argument[0] == '\0') {
+        open_menu(view, context, "Sort by", "sort.set", false, view->sort);
+    } else if (column < 0) {
+        panel_say(context, "sort: no such column: %s", argument);
+    } else if (column != view->sort || view->tree) {
+        view->sort = column;
+        view->ascending = view->def->columns[column].type == COLUMN_TEXT;
+        view->tree = false;
+        view->settings++;
+    }
+}
+
+static void
+choose_column(struct table_view *view, const struct panel_context *context, const char *argument)
+{
+    int column = argument[0] != '\0' ? filter_column(view->def, str_from(argument)) : -1;
+    if (column >= 0 && column < TABLE_VIEW_COLUMNS) {
+        view->chosen ^= UINT64_C(1) << column;
+    }
+    open_menu(view, context, "Columns: Enter shows or hides", "columns", true, column);
+}
+
+static void
+set_filter(struct table_view *view, const struct panel_context *context, const char *argument)
+{
+    char why[160];
+    struct filter *filter = filter_new(str_from(argument), view->def, why, sizeof(why));
+    if (filter == NULL && why[0] != '\0') {
+        panel_say(context, "%s", why);
+        return;
+    }
+    filter_free(view->filter);
+    view->filter = filter;
+    snprintf(view->filter_text, sizeof(view->filter_text), "%s", filter != NULL ? argument : "");
+    view->settings++;
+}
+
+static void
+search_step(struct table_view *view, const struct panel_context *context, int step)
+{
+    for (size_t i = 1; view->search[0] != '\0' && i <= view->count; i++) {
+        size_t at = (view->at + view->count + (step > 0 ? i : view->count - i)) % view->count;
+        if (row_found(view, table_row(view->table, view->rows[at].row))) {
+            select_at(view, (int64_t)at);
+            return;
+        }
+    }
+    panel_say(context, view->search[0] != '\0' ? "not found: %s" : "nothing is searched for: / asks what%s",
+              view->search);
+}
+
+static void
+fold(struct table_view *view, bool on)
+{
+    uint64_t key = view->count > 0 ? row_key(view, view->at) : 0;
+    if (on && !is_folded(view, key) && view->folded_count < ARRAY_SIZE(view->folded)) {
+        view->folded[view->folded_count++] = key;
+    }
+    for (size_t i = 0; !on && i < view->folded_count; i++) {
+        if (view->folded[i] == key) {
+            view->folded[i] = view->folded[--view->folded_count];
+        }
+    }
+    select_at(view, (int64_t)view->at);
+    view->settings++;
+}
+
+static void
+follow(struct table_view *view)
+{
+    bool on = !view->follow;
+    select_at(view, (int64_t)view->at);
+    view->follow = on && view->count > 0;
+}
+
+/* Clears one thing; false when there is nothing left to clear. */
+static bool
+escape(struct table_view *view, const struct panel_context *context)
+{
+    if (view->search[0] != '\0') {
+        view->search[0] = '\0';
+    } else if (view->filter != NULL) {
+        set_filter(view, context, "");
+    } else if (view->follow) {
+        view->follow = false;
+    } else if (view->pinned) {
+        view->pinned = false;
+        view->at = view->first = 0;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void
+copy_row(const struct table_view *view, const struct panel_context *context)
+{
+    const union cell *cells = table_view_selected(view);
+    char line[4096], text[1024];
+    size_t n = 0;
+    line[0] = '\0';
+    for (size_t i = 0; cells != NULL && i < view->def->column_count && n < sizeof(line); i++) {
+        table_view_format(&view->def->columns[i], cells[i], true, false, text, sizeof(text));
+        n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s", i > 0 ? "\t" : "", text);
+    }
+    panel_copy(context, str_from(line));
+}
+
+enum reaction
+table_view_command(struct table_view *view, const struct panel_context *context, const char *name,
+                   const char *argument)
+{
+    if (view->def == NULL) {
+        return REACTION_NONE;
+    }
+    if (move_by(view, name)) {
+        return REACTION_HANDLED | REACTION_INTEREST;
+    }
+    if (strcmp(name, "sort.next") == 0) {
+        sort_step(view, 1);
+    } else if (strcmp(name, "sort.previous") == 0) {
+        sort_step(view, -1);
+    } else if (strcmp(name, "sort.invert") == 0) {
+        sort_by(view, view->sort);
+    } else if (strcmp(name, "sort.set") == 0) {
+        set_sort(view, context, argument);
+    } else if (strcmp(name, "filter.set") == 0) {
+        set_filter(view, context, argument);
+    } else if (strcmp(name, "search.set") == 0) {
+        snprintf(view->search, sizeof(view->search), "%s", argument);
+        search_step(view, context, 1);
+    } else if (strcmp(name, "search.next") == 0 || strcmp(name, "search.previous") == 0) {
+        search_step(view, context, strcmp(name, "search.next") == 0 ? 1 : -1);
+    } else if (strcmp(name, "tree") == 0 && view->parent != NULL) {
+        view->tree = !view->tree;
+        view->settings++;
+    } else if (strcmp(name, "tree.fold") == 0 || strcmp(name, "tree.unfold") == 0) {
+        fold(view, strcmp(name, "tree.fold") == 0);
+    } else if (strcmp(name, "columns") == 0) {
+        choose_column(view, context, argument);
+    } else if (strcmp(name, "follow") == 0) {
+        follow(view);
+    } else if (strcmp(name, "copy") == 0) {
+        copy_row(view, context);
+    } else if (strcmp(name, "escape") != 0 || !escape(view, context)) {
+        return REACTION_NONE;
+    }
+    return REACTION_HANDLED | REACTION_INTEREST;
+}
+
+enum reaction
+table_view_mouse(struct table_view *view, const struct panel_context *context, int x, int y, int button)
+{
+    if (button == TERM_WHEEL_UP || button == TERM_WHEEL_DOWN) {
+        select_at(view, (int64_t)view->at + (button == TERM_WHEEL_UP ? -3 : 3));
+        return REACTION_HANDLED | REACTION_INTEREST;
+    }
+    (void)context;
+    if (y == view->area.y) {
+        for (size_t i = 0; i < view->place_count; i++) {
+            if (x >= view->places[i].x && x <= view->places[i].x + view->places[i].width) {
+                sort_by(view, view->places[i].column);
+            }
+        }
+    } else if (y > view->area.y && view->first + (size_t)(y - view->area.y - 1) < view->count) {
+        select_at(view, (int64_t)view->first + y - view->area.y - 1);
+    }
+    return REACTION_HANDLED | REACTION_INTEREST;
+}
