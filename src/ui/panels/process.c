@@ -1,7 +1,7 @@
 /* Processes: the table, the drawer with everything known of one of them, signals and priorities.
  *
- * A signal goes to the process the question named and to no other: its start is compared with what is running under
- * that pid now, and the process is held by a pidfd from the question to the answer, where the kernel has them. */
+ * A signal goes to the process the question named and to no other: it is held by a pidfd from the question to the
+ * answer (before Linux 5.3 by its pid). */
 #include "panels.h"
 
 #include <errno.h>
