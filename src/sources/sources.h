@@ -13,5 +13,6 @@ extern const struct source source_proc_network;
 extern const struct source source_proc_pressure;
 extern const struct source source_proc_process;
 extern const struct source source_proc_sensor;
+extern const struct source source_proc_tcp;
 
 #endif

@@ -14,5 +14,6 @@ const struct source *const source_table[] = {
     &source_proc_network,
     &source_proc_process,
     &source_proc_filesystem,
+    &source_proc_tcp,
 };
 const size_t source_table_count = ARRAY_SIZE(source_table);
