@@ -1,9 +1,11 @@
 /* Chunks.
  *
- * Invariant: a chunk that exists was checked whole, be it sealed here or parsed from bytes of others: its
- * times and every column decode. So readers of history meet no damage in the middle of drawing.
+ * Invariant: a chunk that exists was checked whole, be it sealed here or parsed from bytes of
+ * others: its times and every column decode. So readers of history meet no damage in the middle of
+ * drawing.
  *
- * Columns are found by adding up the directory; a mark every MARK_COLUMNS columns keeps that short. */
+ * Columns are found by adding up the directory; a mark every MARK_COLUMNS columns keeps that short.
+ */
 #include "flametop/core/chunk.h"
 
 #include <assert.h>

@@ -1,11 +1,12 @@
 /* The column codec.
  *
- * A column starts with a tag byte: the kind in bits 0-2, the decimal exponent in bits 3-5, GAPS in bit 6,
- * DIVIDED in bit 7. Then, as the tag says: the gaps, the first value, the divisor, the base, the steps.
+ * A column starts with a tag byte: the kind in bits 0-2, the decimal exponent in bits 3-5, GAPS in
+ * bit 6, DIVIDED in bit 7. Then, as the tag says: the gaps, the first value, the divisor, the base,
+ * the steps.
  *
- * All integer arithmetic is on uint64_t and wraps around, so that any bytes decode without overflow and
- * what was encoded comes back whatever the values are. Work is done in blocks of BLOCK_VALUES, so nothing is
- * allocated but the output. */
+ * All integer arithmetic is on uint64_t and wraps around, so that any bytes decode without overflow
+ * and what was encoded comes back whatever the values are. Work is done in blocks of BLOCK_VALUES,
+ * so nothing is allocated but the output. */
 #include "flametop/core/codec.h"
 
 #include <endian.h>
@@ -104,8 +105,8 @@ put_tag(struct buf *out, unsigned tag)
 
 /* Gaps.
  *
- * A byte 0 and a bitmap of the values present, or a count of pairs (values before the gap, length of the
- * gap), whichever is shorter. */
+ * A byte 0 and a bitmap of the values present, or a count of pairs (values before the gap, length
+ * of the gap), whichever is shorter. */
 
 struct gaps {
     uint64_t present[BLOCK_WORDS];
@@ -225,7 +226,8 @@ get_gaps(struct reader *reader, struct gaps *gaps, size_t n, size_t *ret_count)
     return true;
 }
 
-/* Moves the values at the front to where they belong. From the back, as a value never moves forward. */
+/* Moves the values at the front to where they belong. From the back, as a value never moves
+ * forward. */
 static void
 gaps_spread(const struct gaps *gaps, double *values, size_t n, size_t count)
 {
@@ -326,7 +328,9 @@ static void
 put_steps(struct buf *out, enum kind kind, const uint64_t *steps, size_t n)
 {
     uint64_t residues[BLOCK_VALUES];
-    uint64_t base = kind == KIND_DRIFT ? mean_of_steps(steps, n) : kind == KIND_DELTA2 ? steps[0] : 0;
+    uint64_t base = kind == KIND_DRIFT    ? mean_of_steps(steps, n)
+                    : kind == KIND_DELTA2 ? steps[0]
+                                          : 0;
     if (kind != KIND_DELTA) {
         buf_put_varint(out, zigzag(base));
     }
@@ -369,7 +373,8 @@ put_integers(struct buf *out, size_t tag_at, uint64_t *integers, size_t n)
     }
     unsigned kind = put_shortest_steps(out, integers, n - 1);
     if (!out->full) {
-        out->data[tag_at] = (char)((uint8_t)out->data[tag_at] | kind | (divisor > 1 ? TAG_DIVIDED : 0));
+        out->data[tag_at] =
+            (char)((uint8_t)out->data[tag_at] | kind | (divisor > 1 ? TAG_DIVIDED : 0));
     }
 }
 
@@ -641,10 +646,10 @@ get_times_block(struct reader reader, int64_t *ret_times, size_t n)
     if (n == 0 || kind == KIND_NONE) {
         return n == 0 && kind == KIND_NONE && left(&reader) == 0;
     }
-    bool ok = kind == KIND_ZERO || kind == KIND_CONSTANT
-                  ? get_same_times(&reader, tag, integers, n)
-                  : kind >= KIND_DELTA && kind <= KIND_DELTA2 &&
-                        get_integers(&reader, tag, integers, n);
+    bool ok =
+        kind == KIND_ZERO || kind == KIND_CONSTANT
+            ? get_same_times(&reader, tag, integers, n)
+            : kind >= KIND_DELTA && kind <= KIND_DELTA2 && get_integers(&reader, tag, integers, n);
     for (size_t i = 0; ok && i < n; i++) {
         ret_times[i] = (int64_t)integers[i];
     }

@@ -1,7 +1,7 @@
 /* Gorilla XOR.
  *
- * Invariant of the writer: room for the worst case (77 bits a value) is reserved before the first bit, so
- * no single write checks. Of the reader: `at` never passes `bits`. */
+ * Invariant of the writer: room for the worst case (77 bits a value) is reserved before the first
+ * bit, so no single write checks. Of the reader: `at` never passes `bits`. */
 #include "gorilla.h"
 
 #include <endian.h>
@@ -182,7 +182,7 @@ gorilla_get(const uint8_t *bytes, size_t size, double *ret_values, size_t n)
     struct window window = window_all;
     uint64_t now = 0;
     for (size_t i = 0; i < n; i++) {
-        uint64_t xor;
+        uint64_t xor ;
         if (i == 0 ? !get_bits(&reader, 64, &xor) : !get_xor(&reader, &window, &xor)) {
             return false;
         }

@@ -3,9 +3,9 @@
  * The first value is 64 bits. Each further one is XORed with the one before:
  *   0                                  the same
  *   10 bits                            within the window of the last 11
- *   11 leading:5 length:6 bits         a new window: leading zeros (at most 31), bits in use (0: 64)
- * Before the first 11 the window is all 64 bits. Bits fill bytes from the low end; the last byte is
- * padded with zeros. */
+ *   11 leading:5 length:6 bits         a new window: leading zeros (at most 31), bits in use (0:
+ * 64) Before the first 11 the window is all 64 bits. Bits fill bytes from the low end; the last
+ * byte is padded with zeros. */
 #ifndef FLAMETOP_CORE_GORILLA_H
 #define FLAMETOP_CORE_GORILLA_H
 

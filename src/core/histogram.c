@@ -1,8 +1,9 @@
 /* The exponential histogram.
  *
  * Invariant: counts[0 .. size) are the buckets offset .. offset + size - 1, all of them within
- * [BUCKET_MIN, BUCKET_MAX]; count is zero_count plus their sum. The window starts at the first value seen and
- * grows towards what comes: a histogram of values that lie close together stays small. */
+ * [BUCKET_MIN, BUCKET_MAX]; count is zero_count plus their sum. The window starts at the first
+ * value seen and grows towards what comes: a histogram of values that lie close together stays
+ * small. */
 #include "flametop/core/histogram.h"
 
 #include <float.h>
@@ -146,7 +147,8 @@ would_overflow(const struct histogram *into, const struct histogram *from, int32
     const uint32_t *counts = into->counts + shift;
     uint32_t passed = 0;
     for (uint32_t i = 0; i < from->size; i++) {
-        passed |= from->counts[i] > UINT32_MAX - counts[i]; /* no early end: the loop is vectorised */
+        passed |=
+            from->counts[i] > UINT32_MAX - counts[i]; /* no early end: the loop is vectorised */
     }
     return passed != 0;
 }
@@ -213,7 +215,8 @@ histogram_quantile(const struct histogram *histogram, double q)
 bool
 histogram_quantile_known(const struct histogram *histogram, double q)
 {
-    /* 1 - q of the nearest double to 0.99 is a little more or less than 0.01: let 100 values be enough. */
+    /* 1 - q of the nearest double to 0.99 is a little more or less than 0.01: let 100 values be
+     * enough. */
     return (double)histogram->count * (1 - q) >= 1 - 1e-9;
 }
 
@@ -250,7 +253,7 @@ void
 histogram_put(const struct histogram *histogram, struct buf *out)
 {
     const double sums[SUMS] = {histogram->sum, histogram->sum_of_squares, histogram->min,
-                                      histogram->max};
+                               histogram->max};
     int32_t next = BUCKET_MIN;
     buf_put_varint(out, histogram->zero_count);
     buf_put_varint(out, buckets_used(histogram));

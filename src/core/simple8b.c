@@ -1,7 +1,8 @@
 /* Simple8b: each word takes as many values as fit, from the front (greedy).
  *
- * Invariant of the decoder: every word yields at least one value or ends the decoding, so it takes at
- * most n rounds whatever the bytes are; behind the end it reads zeros, which mean "zeros to the end". */
+ * Invariant of the decoder: every word yields at least one value or ends the decoding, so it takes
+ * at most n rounds whatever the bytes are; behind the end it reads zeros, which mean "zeros to the
+ * end". */
 #include "simple8b.h"
 
 #include <endian.h>
@@ -17,7 +18,7 @@ enum { SELECT_RUN, SELECT_RAW, SELECT_FIRST, SELECT_COUNT = 16 };
 #define RUN_MAX ((1u << RUN_BITS) - 1)
 #define RUN_VALUE_MAX ((UINT64_C(1) << 40) - 1)
 
-static const uint8_t slots_of[SELECT_COUNT] = {0,  0, 60, 30, 20, 15, 12, 10,
+static const uint8_t slots_of[SELECT_COUNT] = {0, 0, 60, 30, 20, 15, 12, 10,
                                                8, 7, 6,  5,  4,  3,  2,  1};
 static const uint8_t width_of[SELECT_COUNT] = {0, 0, 1,  2,  3,  4,  5,  6,
                                                7, 8, 10, 12, 15, 20, 30, 60};
@@ -46,7 +47,8 @@ put_word(struct buf *out, uint64_t word)
     }
 }
 
-/* How many values from the front share one word, and its selector. 0: the first needs the escape. */
+/* How many values from the front share one word, and its selector. 0: the first needs the escape.
+ */
 static size_t
 fit(const uint64_t *values, size_t n, unsigned *ret_select)
 {

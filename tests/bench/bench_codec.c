@@ -1,11 +1,13 @@
 /* Bytes and nanoseconds a sample of the codec and of chunks: bench_codec [FILE…].
  *
- * Without FILE it makes a hard set: 500 series of 3,600 values, 35 % busy counters with 20 % noise in their rate,
- * 10 % sparse counters, 20 % gauges of memory in 4 KiB steps, 15 % percentages with two decimals, 5 % doubles
- * of all digits, 5 % small integers, 10 % constants. A FILE is what record_proc.py wrote.
+ * Without FILE it makes a hard set: 500 series of 3,600 values, 35 % busy counters with 20 % noise
+ * in their rate, 10 % sparse counters, 20 % gauges of memory in 4 KiB steps, 15 % percentages with
+ * two decimals, 5 % doubles of all digits, 5 % small integers, 10 % constants. A FILE is what
+ * record_proc.py wrote.
  *
- * Prints, for windows of 64, 120 and 3,600 values, bytes a sample and the nanoseconds to encode and decode
- * one; for 64 also as sealed chunks, with times and directory. Every value is checked to come back bit for bit. */
+ * Prints, for windows of 64, 120 and 3,600 values, bytes a sample and the nanoseconds to encode and
+ * decode one; for 64 also as sealed chunks, with times and directory. Every value is checked to
+ * come back bit for bit. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -234,7 +236,8 @@ fill_head(struct head *head, const struct set *set, size_t row)
         /* As a timer would: on the second, some microseconds late. */
         head->mono_ns[tick] = (int64_t)(row + tick) * NS_PER_S + (int64_t)(60e3 * uniform());
         for (size_t column = 0; column < set->columns; column++) {
-            head->values[column * CHUNK_TICKS + tick] = set->values[column * set->rows + row + tick];
+            head->values[column * CHUNK_TICKS + tick] =
+                set->values[column * set->rows + row + tick];
         }
     }
 }

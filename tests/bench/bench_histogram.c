@@ -1,7 +1,8 @@
 /* What a histogram costs and how exact it is: bench_histogram [VALUES].
  *
- * Adds latencies (log-normal around 4.9 ms with 1 % of a Pareto tail), prints nanoseconds to add, to ask a
- * quantile and to merge, memory, bytes, and the largest relative error of p50 to p99.99. */
+ * Adds latencies (log-normal around 4.9 ms with 1 % of a Pareto tail), prints nanoseconds to add,
+ * to ask a quantile and to merge, memory, bytes, and the largest relative error of p50 to p99.99.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

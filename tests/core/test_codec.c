@@ -224,10 +224,15 @@ make_gone(uint64_t *seed, size_t i)
 }
 
 static double (*const makers[])(uint64_t *seed, size_t i) = {
-    make_zero,       make_constant_decimal,    make_constant_raw, make_ramp,  make_pages, make_noise,
-    make_quadratic,  make_percent,             make_micro,        make_steps_of_all_widths,
-    make_sparse,     make_real,                make_bits,         make_nasty, make_gaps,
-    make_real_gaps,  make_gone,
+    make_zero,         make_constant_decimal,
+    make_constant_raw, make_ramp,
+    make_pages,        make_noise,
+    make_quadratic,    make_percent,
+    make_micro,        make_steps_of_all_widths,
+    make_sparse,       make_real,
+    make_bits,         make_nasty,
+    make_gaps,         make_real_gaps,
+    make_gone,
 };
 
 static double *
@@ -348,7 +353,8 @@ static void
 test_codec__times_come_back(void **state)
 {
     (void)state;
-    static const int64_t extremes[] = {INT64_MIN, INT64_MAX, 0, -1, 1, INT64_MIN, INT64_MIN, INT64_MAX};
+    static const int64_t extremes[] = {INT64_MIN, INT64_MAX, 0,         -1,
+                                       1,         INT64_MIN, INT64_MIN, INT64_MAX};
     uint64_t seed = 11;
     int64_t times[2000];
     check_times(extremes, ARRAY_SIZE(extremes));
@@ -453,7 +459,8 @@ test_codec__random_bytes_are_harmless(void **state)
     }
 }
 
-/* Behind a column that ends in a cut word only zero is certain to be too much; blocks know their length. */
+/* Behind a column that ends in a cut word only zero is certain to be too much; blocks know their
+ * length. */
 static void
 test_codec__a_byte_too_many_is_refused(void **state)
 {
@@ -487,17 +494,17 @@ test_codec__bad_tags_are_refused(void **state)
         size_t size;
         size_t n;
     } rows[] = {
-        {{0}, 0, 1},             /* nothing */
-        {{0x40}, 1, 1},          /* only gaps, and gaps */
-        {{0x08}, 1, 1},          /* only gaps, with an exponent */
-        {{0x81}, 1, 1},          /* zero, divided */
-        {{0x01}, 1, 0},          /* zero, of no values */
-        {{0x02}, 1, 1},          /* constant without a value */
-        {{0x3a, 2}, 2, 1},       /* exponent 7 */
-        {{0x03, 1, 2, 3}, 4, 1}, /* half a raw value */
-        {{0x04, 2}, 2, 1},       /* steps of one value */
-        {{0x84, 2, 1}, 3, 3},    /* divided by 1 */
-        {{0x07, 1, 2, 3}, 4, 1}, /* half a first value */
+        {{0}, 0, 1},               /* nothing */
+        {{0x40}, 1, 1},            /* only gaps, and gaps */
+        {{0x08}, 1, 1},            /* only gaps, with an exponent */
+        {{0x81}, 1, 1},            /* zero, divided */
+        {{0x01}, 1, 0},            /* zero, of no values */
+        {{0x02}, 1, 1},            /* constant without a value */
+        {{0x3a, 2}, 2, 1},         /* exponent 7 */
+        {{0x03, 1, 2, 3}, 4, 1},   /* half a raw value */
+        {{0x04, 2}, 2, 1},         /* steps of one value */
+        {{0x84, 2, 1}, 3, 3},      /* divided by 1 */
+        {{0x07, 1, 2, 3}, 4, 1},   /* half a first value */
         {{0x41, 1, 65, 1}, 4, 64}, /* a gap behind the end */
         {{0x41, 1, 0, 0}, 4, 64},  /* an empty gap */
         {{0x41, 0, 1}, 3, 64},     /* a bitmap too short */

@@ -51,7 +51,8 @@ static void
 test_histogram__quantiles_are_within_half_a_bucket(void **state)
 {
     (void)state;
-    static const double quantiles[] = {0.001, 0.01, 0.07, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999};
+    static const double quantiles[] = {0.001, 0.01, 0.07, 0.25,  0.5,
+                                       0.9,   0.95, 0.99, 0.999, 0.9999};
     struct histogram histogram;
     double *values = fill(&histogram, 5, COUNT);
     qsort(values, COUNT, sizeof(*values), compare);

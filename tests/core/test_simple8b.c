@@ -38,10 +38,10 @@ test_simple8b__every_width_has_its_selector(void **state)
     static const struct {
         unsigned bits, slots, selector;
     } rows[] = {
-        {1, 60, 2},  {2, 30, 3},  {3, 20, 4},  {4, 15, 5},   {5, 12, 6},   {6, 10, 7},  {7, 8, 8},
-        {8, 7, 9},   {9, 6, 10},  {10, 6, 10}, {11, 5, 11},  {12, 5, 11},  {13, 4, 12}, {15, 4, 12},
-        {16, 3, 13}, {20, 3, 13}, {21, 2, 14}, {30, 2, 14},  {31, 1, 15},  {60, 1, 15}, {61, 0, 1},
-        {64, 0, 1},
+        {1, 60, 2},  {2, 30, 3},  {3, 20, 4},  {4, 15, 5},  {5, 12, 6},  {6, 10, 7},
+        {7, 8, 8},   {8, 7, 9},   {9, 6, 10},  {10, 6, 10}, {11, 5, 11}, {12, 5, 11},
+        {13, 4, 12}, {15, 4, 12}, {16, 3, 13}, {20, 3, 13}, {21, 2, 14}, {30, 2, 14},
+        {31, 1, 15}, {60, 1, 15}, {61, 0, 1},  {64, 0, 1},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         uint64_t values[120], top = UINT64_C(1) << (rows[i].bits - 1);
@@ -139,11 +139,11 @@ test_simple8b__damage_is_refused(void **state)
         uint64_t words[3];
         size_t size, n;
     } rows[] = {
-        {{0}, 1, 5},                    /* a zero byte at the end */
-        {{UINT64_C(6) << 4}, 1, 5},     /* a run of 6 in 5 values */
-        {{0x11, 5}, 9, 1},              /* an escape with something beside it */
-        {{1, 5, 0x12}, 17, 1},          /* a word too many */
-        {{0x22}, 1, 1},                 /* a bit in a slot behind the end */
+        {{0}, 1, 5},                /* a zero byte at the end */
+        {{UINT64_C(6) << 4}, 1, 5}, /* a run of 6 in 5 values */
+        {{0x11, 5}, 9, 1},          /* an escape with something beside it */
+        {{1, 5, 0x12}, 17, 1},      /* a word too many */
+        {{0x22}, 1, 1},             /* a bit in a slot behind the end */
         {{0x0f, 0}, 9, 1},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -1,6 +1,6 @@
-/* Any bytes as a chunk: what is taken can be read to the end, and sealed again holds the same. And the bytes as
- * what a head holds, sealed, with one bit flipped. The first byte is the number of columns, the next two are
- * the bit. */
+/* Any bytes as a chunk: what is taken can be read to the end, and sealed again holds the same. And
+ * the bytes as what a head holds, sealed, with one bit flipped. The first byte is the number of
+ * columns, the next two are the bit. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

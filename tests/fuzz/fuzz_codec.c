@@ -1,6 +1,6 @@
-/* Any bytes as a column and as times: what decodes must come back when it is encoded again. And the bytes
- * themselves as values: they must come back, and their column with one bit flipped must do no harm. The first
- * two bytes are the number of values, or the bit. */
+/* Any bytes as a column and as times: what decodes must come back when it is encoded again. And the
+ * bytes themselves as values: they must come back, and their column with one bit flipped must do no
+ * harm. The first two bytes are the number of values, or the bit. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Any bytes as a histogram: what is taken answers quantiles in order, and comes back when written again. */
+/* Any bytes as a histogram: what is taken answers quantiles in order, and comes back when written
+ * again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
