@@ -65,6 +65,7 @@ static const char theme_mono_text[] =
     "tab.active = bold underline\n"
     "key = bold\n"
     "select.fg = reverse\n"
+    "select.bg = reverse\n"
     "mark = underline\n"
     "search = underline bold\n"
     "error = bold reverse\n"

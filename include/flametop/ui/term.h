@@ -46,8 +46,12 @@ struct term;
 /* Opens the controlling terminal on stdin/stdout. NULL and a sentence when it cannot. */
 struct term *term_open(const struct term_options *options, char *why, size_t why_size);
 
-/* Restores the terminal. Safe to call twice, and from the path of a fatal error. */
+/* Restores the terminal. Safe to call twice, and from the path of a fatal error: it only writes, and frees
+ * nothing. */
 void term_close(struct term *term);
+
+/* Closes and frees. NULL is fine. */
+void term_free(struct term *term);
 
 void term_size(const struct term *term, int *ret_width, int *ret_height);
 enum glyphs term_glyphs(const struct term *term);
@@ -56,11 +60,12 @@ bool term_is_slow(const struct term *term); /* a real serial line below 115,200 
 
 void term_set_theme(struct term *term, const struct theme *theme);
 
-/* Sends what changed since the last frame. Answers the bytes written, 0 when the frame was dropped because the
- * terminal is behind, or a negative errno when it is gone. */
+/* Sends what changed since the last frame. Answers the bytes written, 0 when nothing changed or when the frame
+ * was dropped because the terminal is behind (term_wants_write says so), or a negative errno when it is gone. */
 long term_draw(struct term *term, const struct canvas *canvas);
 
-/* The next key without waiting; key KEY_NONE when there is none. Poll term_fd for input. */
+/* The next key without waiting; key KEY_NONE when there is none. Poll term_fd for input. After an Escape it
+ * waits up to 50 ms for the rest of a sequence. TERM_RESIZE also when the glyph set changed. */
 struct term_event term_key(struct term *term);
 int term_fd(const struct term *term);
 bool term_wants_write(const struct term *term); /* poll for POLLOUT as well: a frame is waiting */

@@ -1,0 +1,1011 @@
+/* The terminal. curses draws into a memory file, and after doupdate what it wrote leaves in one write; so curses
+ * decides what to send and nothing else. Modes, size, keys and the alternate screen are ours.
+ *
+ * Invariant: curses is only told of a frame when everything before it has left (`out` is empty). A terminal
+ * that is behind therefore loses whole frames, never parts, and the next one it gets is the newest.
+ * Everything restore() needs is made at open, so that it only writes: it may run in a signal handler. */
+#include "flametop/ui/term.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <linux/kd.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "keys.h"
+#include "truecolor.h"
+
+#define PAIRS_MAX 1024
+#define ESCAPE_WAIT_MS 50
+#define CLOSE_WAIT_MS 250
+#define DOUBLE_CLICK_NS (300 * NS_PER_MS)
+#define OUT_BYTES_MAX ((size_t)8 << 20)
+#define COPY_BYTES_MAX ((size_t)100 << 10)
+#define INPUT_BYTES 512
+
+#define ENTER_MOUSE "\33[?1000h\33[?1002h\33[?1006h"
+#define LEAVE_MOUSE "\33[?1006l\33[?1002l\33[?1000l"
+#define SYNC_BEGIN "\33[?2026h"
+#define SYNC_END "\33[?2026l"
+
+struct pair {
+    int fg, bg;
+    uint64_t frame; /* the last that used it; 0: free */
+};
+
+struct term {
+    int fd;           /* the terminal, non-blocking */
+    int shared_flags; /* of a descriptor we could not open anew and made non-blocking; -1: ours alone */
+    int memory_fd;
+    FILE *memory, *null_input;
+    SCREEN *screen;
+    struct termios cooked, raw;
+    char enter[128], leave[192];
+    size_t enter_n, leave_n;
+    bool open, gone, mouse, slow;
+
+    int width, height;
+    enum glyphs glyphs;
+    bool glyphs_fixed;
+    enum term_depth depth;
+    bool sync;
+
+    struct theme theme, mono;
+    int colour[ROLE_COUNT]; /* curses' number, -1 the terminal's own, COLOUR_UNSET not yet asked for */
+    bool faint[ROLE_COUNT]; /* shown by dim instead of a colour the terminal lacks */
+    struct pair pairs[PAIRS_MAX];
+    int pair_count;
+    short pair_of[ROLE_COUNT][ROLE_COUNT];
+    uint64_t frame;
+    struct canvas shown; /* what curses was last told */
+    bool shown_valid, clear_next;
+
+    struct buf out;
+    size_t out_at;
+
+    char input[INPUT_BYTES];
+    size_t input_n;
+    struct key_string own_keys[32];
+    int64_t click_ns;
+    int click_x, click_y;
+};
+
+#define COLOUR_UNSET (-2)
+
+/* The end of what was written without waiting: bytes that left, or a negative errno. */
+static ssize_t
+write_now(int fd, const char *data, size_t n)
+{
+    ssize_t written = write(fd, data, n);
+    if (written >= 0) {
+        return written;
+    }
+    return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+/* Sends what is queued. A negative errno when the terminal is gone. */
+static long
+flush_out(struct term *term)
+{
+    if (term->out.n == term->out_at) {
+        return 0;
+    }
+    ssize_t written = write_now(term->fd, term->out.data + term->out_at, term->out.n - term->out_at);
+    if (written < 0) {
+        term->gone = true;
+        return written;
+    }
+    term->out_at += (size_t)written;
+    if (term->out_at == term->out.n) {
+        buf_clear(&term->out);
+        term->out_at = 0;
+    }
+    return (long)written;
+}
+
+/* Writes all, waiting a little for a slow terminal and giving up on one that does not read. Signal-safe. */
+static void
+write_patiently(int fd, const char *data, size_t n)
+{
+    while (n > 0) {
+        ssize_t written = write(fd, data, n);
+        if (written > 0) {
+            data += written;
+            n -= (size_t)written;
+        } else if (written < 0 && errno == EAGAIN) {
+            struct pollfd wait = {.fd = fd, .events = POLLOUT};
+            if (poll(&wait, 1, CLOSE_WAIT_MS) <= 0) {
+                return;
+            }
+        } else if (written < 0 && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+/* Takes what curses wrote since the last time out of the memory file. */
+static void
+drain_memory(struct term *term, struct buf *out)
+{
+    off_t n = lseek(term->memory_fd, 0, SEEK_CUR);
+    if (n <= 0) {
+        return;
+    }
+    char *room = out == NULL ? NULL : buf_reserve(out, (size_t)n);
+    if (room != NULL) {
+        ssize_t got = pread(term->memory_fd, room, (size_t)n, 0);
+        out->n += got > 0 ? (size_t)got : 0;
+    }
+    if (ftruncate(term->memory_fd, 0) == 0) {
+        lseek(term->memory_fd, 0, SEEK_SET);
+    }
+}
+
+static const char *
+text_of(const char *capability)
+{
+    char *text = tigetstr(capability);
+    return text == NULL || text == (char *)-1 ? "" : text;
+}
+
+/* Appends a capability without its padding ("$<5>"), which only a printer would need. */
+static size_t
+append_text(char *dst, size_t n, size_t size, const char *text)
+{
+    while (*text != 0 && n + 1 < size) {
+        const char *end = text[0] == '$' && text[1] == '<' ? strchr(text, '>') : NULL;
+        if (end != NULL) {
+            text = end + 1;
+        } else {
+            dst[n++] = *text++;
+        }
+    }
+    dst[n] = 0;
+    return n;
+}
+
+static void
+make_sequences(struct term *term)
+{
+    static const char *const enter[] = {"smcup", "civis"};
+    static const char *const leave[] = {"sgr0", "op", "clear", "rmcup", "cnorm"};
+    for (size_t i = 0; i < ARRAY_SIZE(enter); i++) {
+        term->enter_n = append_text(term->enter, term->enter_n, sizeof(term->enter), text_of(enter[i]));
+    }
+    if (term->mouse) {
+        term->enter_n = append_text(term->enter, term->enter_n, sizeof(term->enter), ENTER_MOUSE);
+        term->leave_n = append_text(term->leave, term->leave_n, sizeof(term->leave), LEAVE_MOUSE);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(leave); i++) {
+        term->leave_n = append_text(term->leave, term->leave_n, sizeof(term->leave), text_of(leave[i]));
+    }
+}
+
+static void
+load_own_keys(struct term *term)
+{
+    static const struct {
+        const char *capability;
+        int32_t key;
+    } rows[] = {
+        {"kcuu1", TERM_UP},      {"kcud1", TERM_DOWN},  {"kcub1", TERM_LEFT},   {"kcuf1", TERM_RIGHT},
+        {"kpp", TERM_PAGE_UP},   {"knp", TERM_PAGE_DOWN}, {"khome", TERM_HOME}, {"kend", TERM_END},
+        {"kich1", TERM_INSERT},  {"kdch1", TERM_DELETE}, {"kcbt", TERM_BACK_TAB}, {"kf1", TERM_F1},
+        {"kf2", TERM_F2},        {"kf3", TERM_F3},      {"kf4", TERM_F4},       {"kf5", TERM_F5},
+        {"kf6", TERM_F6},        {"kf7", TERM_F7},      {"kf8", TERM_F8},       {"kf9", TERM_F9},
+        {"kf10", TERM_F10},      {"kf11", TERM_F11},    {"kf12", TERM_F12},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct key_string *own = &term->own_keys[i];
+        const char *text = text_of(rows[i].capability);
+        size_t n = strlen(text);
+        /* One-byte "keys" of old terminals are control characters that mean something else. */
+        if (n > 1 && n <= sizeof(own->bytes)) {
+            memcpy(own->bytes, text, n);
+            own->n = n;
+            own->key = rows[i].key;
+        }
+    }
+}
+
+/* A descriptor of our own, so that O_NONBLOCK does not reach the shell's. */
+static bool
+open_terminal(struct term *term)
+{
+    term->shared_flags = -1;
+    int source = isatty(STDOUT_FILENO) ? STDOUT_FILENO : STDIN_FILENO;
+    char name[128];
+    term->fd = ttyname_r(source, name, sizeof(name)) == 0
+                   ? open(name, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+                   : -1;
+    if (term->fd < 0 && isatty(source)) { /* another user's terminal, as after su */
+        term->fd = fcntl(source, F_DUPFD_CLOEXEC, 3);
+        term->shared_flags = fcntl(source, F_GETFL);
+        fcntl(source, F_SETFL, term->shared_flags | O_NONBLOCK);
+    }
+    return term->fd >= 0 && tcgetattr(term->fd, &term->cooked) == 0;
+}
+
+/* A real line, neither a pseudo terminal (136-143) nor the console (4:0-63). */
+static bool
+is_serial(int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        return false;
+    }
+    unsigned major_number = major(info.st_rdev), minor_number = minor(info.st_rdev);
+    bool pty = major_number >= 136 && major_number <= 143;
+    bool console = (major_number == 4 && minor_number < 64) || major_number == 5;
+    return !pty && !console;
+}
+
+static void
+make_raw(struct term *term)
+{
+    bool serial = is_serial(term->fd);
+    term->slow = serial && cfgetospeed(&term->cooked) < B115200;
+    term->raw = term->cooked;
+    term->raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN); /* ISIG stays: Ctrl-C and Ctrl-Z are signals */
+    term->raw.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | ISTRIP);
+    if (!serial) { /* flow control is for lines */
+        term->raw.c_iflag &= ~(tcflag_t)(IXON | IXOFF);
+    }
+    term->raw.c_oflag &= ~(tcflag_t)OPOST;
+    term->raw.c_cc[VMIN] = 1;
+    term->raw.c_cc[VTIME] = 0;
+}
+
+static bool
+is_one_of(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(name, names[i], strlen(names[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Terminals that print what they do not understand, or have few glyphs, whatever the locale says. */
+static bool
+is_simple(const char *name)
+{
+    static const char *const names[] = {"linux", "vt", "ansi", "dumb", "unknown", "cons", "sun"};
+    return name[0] == 0 || is_one_of(name, names, ARRAY_SIZE(names));
+}
+
+/* The console tells which characters its font has: the eighth blocks must all be there. */
+static bool
+console_has_blocks(int fd)
+{
+    enum { ENTRIES = 8192 };
+    struct unipair *entries = calloc(ENTRIES, sizeof(*entries));
+    struct unimapdesc map = {.entry_ct = ENTRIES, .entries = entries};
+    unsigned found = 0;
+    if (entries != NULL && ioctl(fd, GIO_UNIMAP, &map) == 0) {
+        for (size_t i = 0; i < map.entry_ct; i++) {
+            unsigned c = entries[i].unicode;
+            found |= c >= 0x2581 && c <= 0x2588 ? 1u << (c - 0x2581) : 0;
+        }
+    }
+    free(entries);
+    return found == 0xFF;
+}
+
+static void
+choose_glyphs(struct term *term, const struct term_options *options, const char *name)
+{
+    setlocale(LC_CTYPE, "");
+    bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    /* From here on curses shows UTF-8: what may be shown at all is decided by the glyph set. */
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
+        setlocale(LC_CTYPE, "C.utf8");
+    }
+    term->glyphs_fixed = options->glyphs >= GLYPHS_ASCII && options->glyphs <= GLYPHS_BRAILLE;
+    if (term->glyphs_fixed) {
+        term->glyphs = (enum glyphs)options->glyphs;
+    } else if (!utf8) {
+        term->glyphs = GLYPHS_ASCII;
+    } else if (strncmp(name, "linux", 5) == 0) {
+        term->glyphs = console_has_blocks(term->fd) ? GLYPHS_BLOCKS : GLYPHS_ASCII;
+    } else {
+        term->glyphs = is_simple(name) ? GLYPHS_ASCII : GLYPHS_BRAILLE;
+    }
+}
+
+static enum term_depth
+wanted_depth(const struct term_options *options, const char *name)
+{
+    const char *no_colour = getenv("NO_COLOR"), *colour_term = getenv("COLORTERM");
+    if (options->depth != TERM_DEPTH_AUTO) {
+        return options->depth;
+    }
+    if ((no_colour != NULL && no_colour[0] != 0) || strcmp(name, "dumb") == 0 || name[0] == 0) {
+        return TERM_DEPTH_MONO;
+    }
+    if (colour_term != NULL && (strcmp(colour_term, "truecolor") == 0 || strcmp(colour_term, "24bit") == 0)) {
+        return TERM_DEPTH_TRUE;
+    }
+    return TERM_DEPTH_AUTO; /* what terminfo says */
+}
+
+static void
+put_back(const char *variable, char *value)
+{
+    if (value != NULL) {
+        setenv(variable, value, 1);
+    } else {
+        unsetenv(variable);
+    }
+    free(value);
+}
+
+static char *
+kept(const char *variable)
+{
+    const char *value = getenv(variable);
+    return value == NULL ? NULL : strdup(value);
+}
+
+static SCREEN *
+new_screen(struct term *term, const char *name, bool truecolor)
+{
+    char *terminfo = kept("TERMINFO"), *padding = kept("NCURSES_NO_PADDING");
+    if (truecolor) {
+        setenv("TERMINFO", truecolor_entry, 1);
+    }
+    setenv("NCURSES_NO_PADDING", "1", 1);
+    use_env(FALSE);
+    SCREEN *screen = newterm(name, term->memory, term->null_input);
+    put_back("TERMINFO", terminfo); /* children must not inherit either */
+    put_back("NCURSES_NO_PADDING", padding);
+    if (screen != NULL && text_of("cup")[0] == 0) { /* cannot address its cells: treat it as what follows */
+        endwin();
+        delscreen(screen);
+        screen = NULL;
+    }
+    return screen;
+}
+
+/* A terminal unknown here (over SSH that is common) is treated as the nearest that most understand. */
+static SCREEN *
+any_screen(struct term *term, const char *name, enum term_depth depth)
+{
+    const char *const names[] = {name, "xterm-256color", "xterm", "vt100", "ansi"};
+    bool modern = !is_simple(name);
+    SCREEN *screen = depth == TERM_DEPTH_TRUE ? new_screen(term, TRUECOLOR_NAME, true) : NULL;
+    for (size_t i = 0; screen == NULL && i < ARRAY_SIZE(names); i++) {
+        if (i == 0 || i > 2 || modern) {
+            screen = new_screen(term, names[i], false);
+        }
+    }
+    return screen != NULL ? screen : new_screen(term, TRUECOLOR_NAME, true);
+}
+
+static enum term_depth
+depth_of_colours(int colours)
+{
+    return colours > 256   ? TERM_DEPTH_TRUE
+           : colours >= 256 ? TERM_DEPTH_256
+           : colours >= 16  ? TERM_DEPTH_16
+           : colours >= 8   ? TERM_DEPTH_8
+                            : TERM_DEPTH_MONO;
+}
+
+static void
+start_colours(struct term *term, enum term_depth wanted)
+{
+    enum term_depth most = TERM_DEPTH_MONO;
+    if (wanted != TERM_DEPTH_MONO && has_colors() && start_color() == OK) {
+        use_default_colors();
+        most = depth_of_colours(COLORS);
+        term->pair_count = MIN(COLOR_PAIRS, PAIRS_MAX);
+    }
+    term->depth = wanted == TERM_DEPTH_AUTO ? most : MIN(wanted, most);
+}
+
+/* terminfo's size where the terminal does not know its own. */
+static bool
+read_size(const struct term *term, int *ret_width, int *ret_height)
+{
+    struct winsize size;
+    if (ioctl(term->fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) {
+        return false;
+    }
+    *ret_width = CLAMP(size.ws_col, 1, 1000);
+    *ret_height = CLAMP(size.ws_row, 1, 1000);
+    return true;
+}
+
+static void
+set_size(struct term *term, int width, int height)
+{
+    term->width = width;
+    term->height = height;
+    resize_term(height, width);
+    term->shown_valid = false;
+}
+
+static void
+first_size(struct term *term)
+{
+    int width = tigetnum("cols"), height = tigetnum("lines");
+    width = width > 0 ? width : 80;
+    height = height > 0 ? height : 24;
+    read_size(term, &width, &height);
+    set_size(term, width, height);
+}
+
+static bool
+open_memory(struct term *term)
+{
+    term->memory_fd = memfd_create("flametop-screen", MFD_CLOEXEC);
+    term->memory = term->memory_fd < 0 ? NULL : fdopen(term->memory_fd, "w");
+    term->null_input = fopen("/dev/null", "re");
+    return term->memory != NULL && term->null_input != NULL;
+}
+
+static void
+enter_screen(struct term *term)
+{
+    tcsetattr(term->fd, TCSANOW, &term->raw);
+    buf_add(&term->out, term->enter, term->enter_n);
+    flush_out(term);
+}
+
+/* Asks what cannot be known otherwise; the answers come as input. The sign is covered by the first frame. */
+static void
+ask(struct term *term)
+{
+    if (!term->glyphs_fixed && term->glyphs == GLYPHS_BRAILLE) {
+        buf_puts(&term->out, "\33[H\xE2\x96\xB2\33[?6n"); /* does an ambiguous character take one cell? */
+    }
+    buf_puts(&term->out, "\33[?2026$p");
+    flush_out(term);
+}
+
+static bool
+set_up(struct term *term, const struct term_options *options, char *why, size_t why_size)
+{
+    const char *name = getenv("TERM");
+    name = name == NULL ? "" : name;
+    if (!open_terminal(term)) {
+        snprintf(why, why_size, "no terminal: standard output is none; `flametop snapshot` needs none");
+        return false;
+    }
+    if (!open_memory(term)) {
+        snprintf(why, why_size, "no memory file for the screen: %s", strerror(errno));
+        return false;
+    }
+    make_raw(term);
+    choose_glyphs(term, options, name);
+    enum term_depth wanted = wanted_depth(options, name);
+    term->screen = any_screen(term, name, wanted);
+    if (term->screen == NULL) {
+        snprintf(why, why_size, "no description of the terminal \"%s\": install ncurses-base or set TERM=xterm", name);
+        return false;
+    }
+    term->mouse = options->mouse && !is_simple(name);
+    start_colours(term, wanted);
+    nonl();
+    idcok(stdscr, FALSE);
+    leaveok(stdscr, FALSE);
+    make_sequences(term);
+    load_own_keys(term);
+    first_size(term);
+    drain_memory(term, NULL); /* what newterm wrote is in `enter` */
+    term->open = true;
+    term->clear_next = true;
+    enter_screen(term);
+    if (!is_simple(name)) {
+        ask(term);
+    }
+    return true;
+}
+
+struct term *
+term_open(const struct term_options *options, char *why, size_t why_size)
+{
+    struct term *term = calloc(1, sizeof(*term));
+    if (term == NULL) {
+        snprintf(why, why_size, "out of memory");
+        return NULL;
+    }
+    term->fd = term->memory_fd = -1;
+    buf_init(&term->out, OUT_BYTES_MAX);
+    canvas_init(&term->shown);
+    theme_mono(&term->mono);
+    struct theme theme;
+    theme_default(&theme);
+    if (!set_up(term, options, why, why_size)) {
+        term_free(term);
+        return NULL;
+    }
+    term_set_theme(term, &theme);
+    return term;
+}
+
+static void
+restore(struct term *term)
+{
+    if (term->out.n > term->out_at) {
+        write_patiently(term->fd, "\30", 1); /* CAN: ends a sequence that was cut */
+    }
+    if (term->sync) {
+        write_patiently(term->fd, SYNC_END, strlen(SYNC_END));
+    }
+    write_patiently(term->fd, term->leave, term->leave_n);
+    tcflush(term->fd, TCIFLUSH); /* an answer still under way must not reach the shell */
+    tcsetattr(term->fd, TCSANOW, &term->cooked);
+    term->out_at = term->out.n;
+}
+
+void
+term_close(struct term *term)
+{
+    if (term == NULL || !term->open) {
+        return;
+    }
+    term->open = false;
+    restore(term);
+    if (term->shared_flags >= 0) {
+        fcntl(term->fd, F_SETFL, term->shared_flags);
+    }
+}
+
+void
+term_free(struct term *term)
+{
+    if (term == NULL) {
+        return;
+    }
+    term_close(term);
+    if (term->screen != NULL) {
+        endwin();
+        delscreen(term->screen);
+    }
+    if (term->memory != NULL) {
+        fclose(term->memory);
+    } else if (term->memory_fd >= 0) {
+        close(term->memory_fd);
+    }
+    if (term->null_input != NULL) {
+        fclose(term->null_input);
+    }
+    if (term->fd >= 0) {
+        close(term->fd);
+    }
+    canvas_done(&term->shown);
+    buf_done(&term->out);
+    free(term);
+}
+
+void
+term_size(const struct term *term, int *ret_width, int *ret_height)
+{
+    *ret_width = term->width;
+    *ret_height = term->height;
+}
+
+enum glyphs
+term_glyphs(const struct term *term)
+{
+    return term->glyphs;
+}
+
+enum term_depth
+term_depth(const struct term *term)
+{
+    return term->depth;
+}
+
+bool
+term_is_slow(const struct term *term)
+{
+    return term->slow;
+}
+
+int
+term_fd(const struct term *term)
+{
+    return term->fd;
+}
+
+bool
+term_wants_write(const struct term *term)
+{
+    return term->out.n > term->out_at;
+}
+
+/* What a role looks like. */
+
+void
+term_set_theme(struct term *term, const struct theme *theme)
+{
+    term->theme = *theme;
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        term->colour[i] = COLOUR_UNSET;
+    }
+    memset(term->faint, 0, sizeof(term->faint));
+    memset(term->pair_of, 0, sizeof(term->pair_of));
+    term->shown_valid = false;
+}
+
+static int
+reduced(struct term *term, int role, uint32_t rgb)
+{
+    static const int counts[] = {[TERM_DEPTH_8] = 8, [TERM_DEPTH_16] = 16, [TERM_DEPTH_256] = 256};
+    if (term->depth == TERM_DEPTH_TRUE) {
+        return (int)MAX(rgb, 8u); /* curses sends 0-7 as the terminal's own eight */
+    }
+    int nearest = theme_nearest(rgb, counts[term->depth]);
+    /* A grey must not vanish into the background: it is shown faint instead. */
+    if (term->depth != TERM_DEPTH_256 && nearest == (term->theme.light ? counts[term->depth] - 1 : 0)) {
+        term->faint[role] = true;
+        nearest = -1;
+    }
+    return nearest;
+}
+
+static int
+role_colour(struct term *term, int role)
+{
+    if (term->colour[role] == COLOUR_UNSET) {
+        uint32_t rgb = term->theme.colour[role];
+        term->colour[role] = rgb == THEME_NO_COLOUR ? -1 : reduced(term, role, rgb);
+    }
+    return term->colour[role];
+}
+
+/* The pair of two colours: the one there is, a free one, or the one unused for longest. Pairs of this frame
+ * are never taken away; when all are, the cell keeps the terminal's own colours. */
+static short
+take_pair(struct term *term, int fg, int bg)
+{
+    int oldest = 0;
+    uint64_t oldest_frame = term->frame;
+    for (int i = 1; i < term->pair_count; i++) {
+        struct pair *pair = &term->pairs[i];
+        if (pair->frame != 0 && pair->fg == fg && pair->bg == bg) {
+            return (short)i;
+        }
+        if (pair->frame < oldest_frame) {
+            oldest = i;
+            oldest_frame = pair->frame;
+        }
+    }
+    if (oldest != 0) {
+        init_extended_pair(oldest, fg, bg);
+        term->pairs[oldest] = (struct pair){.fg = fg, .bg = bg};
+    }
+    return (short)oldest;
+}
+
+static short
+pair_for(struct term *term, struct style style)
+{
+    if (term->depth == TERM_DEPTH_MONO || term->pair_count == 0) {
+        return 0;
+    }
+    int fg_role = style.fg == ROLE_DEFAULT ? ROLE_TEXT : style.fg;
+    int bg_role = style.bg == ROLE_DEFAULT ? ROLE_BACKGROUND : style.bg;
+    int fg = role_colour(term, fg_role), bg = role_colour(term, bg_role);
+    if (fg == bg && fg >= 0) { /* two colours became one: writing that can be read comes first */
+        fg = -1;
+    }
+    if (fg < 0 && bg < 0) {
+        return 0;
+    }
+    short *known = &term->pair_of[fg_role][bg_role];
+    const struct pair *pair = &term->pairs[*known];
+    if (*known == 0 || pair->fg != fg || pair->bg != bg) {
+        *known = take_pair(term, fg, bg);
+    }
+    term->pairs[*known].frame = term->frame;
+    return *known;
+}
+
+static attr_t
+attributes_for(const struct term *term, struct style style)
+{
+    static const attr_t bits[] = {A_BOLD, A_DIM, A_REVERSE, A_UNDERLINE};
+    bool mono = term->depth == TERM_DEPTH_MONO || term->theme.mono;
+    const struct theme *theme = term->depth == TERM_DEPTH_MONO ? &term->mono : &term->theme;
+    unsigned wanted = style.attributes | theme->attributes[style.fg];
+    if (mono) { /* without colours a background can only be an attribute */
+        wanted |= theme->attributes[style.bg];
+    }
+    if (term->faint[style.fg]) {
+        wanted |= CELL_DIM;
+    }
+    attr_t attributes = A_NORMAL;
+    for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+        attributes |= (wanted & (1u << i)) != 0 ? bits[i] : A_NORMAL;
+    }
+    return attributes;
+}
+
+/* Drawing. */
+
+/* Tells curses one cell, except a right half. What the C library takes for another width than ours would
+ * shift the row: it becomes '?'. */
+static void
+put_cell(const struct canvas_cell *cell, int x, int y, attr_t attributes, int pair)
+{
+    wchar_t text[2] = {(wchar_t)cell->c, 0};
+    int width = utf8_width(cell->c);
+    int copies = 1;
+    if (wcwidth(text[0]) != width) {
+        text[0] = L'?';
+        copies = width;
+    }
+    cchar_t curses_cell;
+    setcchar(&curses_cell, text, attributes, 0, &pair);
+    for (int i = 0; i < copies; i++) {
+        mvadd_wch(y, x + i, &curses_cell);
+    }
+}
+
+static bool
+same_cell(const struct canvas_cell *a, const struct canvas_cell *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* Every cell is looked at, so that the pairs in use are known; curses is told of those that changed. */
+static void
+put_row(struct term *term, const struct canvas *canvas, int y)
+{
+    const struct canvas_cell *row = canvas->cells + (size_t)y * (size_t)canvas->width;
+    struct canvas_cell *shown = term->shown.cells + (size_t)y * (size_t)term->shown.width;
+    for (int x = 0; x < MIN(canvas->width, term->width); x++) {
+        if (row[x].c == 0) {
+            shown[x] = row[x];
+            continue;
+        }
+        int pair = pair_for(term, row[x].style);
+        bool right_changed = x + 1 < canvas->width && row[x + 1].c == 0 && !same_cell(&row[x + 1], &shown[x + 1]);
+        if (!term->shown_valid || right_changed || !same_cell(&row[x], &shown[x])) {
+            put_cell(&row[x], x, y, attributes_for(term, row[x].style), pair);
+            shown[x] = row[x];
+        }
+    }
+}
+
+static void
+put_cursor(const struct term *term, const struct canvas *canvas)
+{
+    bool visible = canvas->cursor_x >= 0 && canvas->cursor_y >= 0 && canvas->cursor_x < term->width &&
+                   canvas->cursor_y < term->height;
+    curs_set(visible);
+    move(visible ? canvas->cursor_y : term->height - 1, visible ? canvas->cursor_x : 0);
+}
+
+static void
+put_canvas(struct term *term, const struct canvas *canvas)
+{
+    term->frame++;
+    if (!term->shown_valid) {
+        erase();
+        if (!canvas_resize(&term->shown, canvas->width, canvas->height)) {
+            return;
+        }
+    }
+    for (int y = 0; y < MIN(canvas->height, term->height); y++) {
+        put_row(term, canvas, y);
+    }
+    term->shown_valid = true;
+    if (term->clear_next) {
+        clearok(stdscr, TRUE);
+        term->clear_next = false;
+    }
+    put_cursor(term, canvas);
+    wnoutrefresh(stdscr);
+    doupdate();
+}
+
+long
+term_draw(struct term *term, const struct canvas *canvas)
+{
+    if (!term->open || canvas->cells == NULL) {
+        return 0;
+    }
+    if (flush_out(term) < 0) {
+        return -EIO;
+    }
+    if (term_wants_write(term)) {
+        return 0;
+    }
+    if (canvas->width != term->shown.width || canvas->height != term->shown.height) {
+        term->shown_valid = false;
+    }
+    if (term->sync) {
+        buf_puts(&term->out, SYNC_BEGIN);
+    }
+    size_t before = term->out.n;
+    put_canvas(term, canvas);
+    drain_memory(term, &term->out);
+    if (term->out.n == before) {
+        buf_clear(&term->out);
+        return 0;
+    }
+    if (term->sync) {
+        buf_puts(&term->out, SYNC_END);
+    }
+    return flush_out(term);
+}
+
+void
+term_redraw(struct term *term)
+{
+    term->clear_next = true;
+    term->shown_valid = false;
+}
+
+/* Keys. */
+
+static bool
+check_size(struct term *term, struct term_event *event)
+{
+    int width = term->width, height = term->height;
+    if (!read_size(term, &width, &height) || (width == term->width && height == term->height)) {
+        return false;
+    }
+    set_size(term, width, height);
+    term->clear_next = true; /* what the terminal made of the old picture is its own */
+    *event = (struct term_event){.key = TERM_RESIZE, .x = width, .y = height};
+    return true;
+}
+
+/* True when there is something new. */
+static bool
+read_input(struct term *term)
+{
+    ssize_t n = read(term->fd, term->input + term->input_n, sizeof(term->input) - term->input_n);
+    if (n > 0) {
+        term->input_n += (size_t)n;
+        return true;
+    }
+    if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        term->gone = true;
+    }
+    return false;
+}
+
+/* Escape alone, or the begin of a sequence? Only the time tells, so this waits up to 50 ms. */
+static bool
+more_comes(struct term *term)
+{
+    struct pollfd wait = {.fd = term->fd, .events = POLLIN};
+    return poll(&wait, 1, ESCAPE_WAIT_MS) > 0 && read_input(term);
+}
+
+/* Answers are for us, and two clicks become a double click. True when the event is for the caller. */
+static bool
+digest(struct term *term, struct term_event *event)
+{
+    if (event->key == KEYS_SYNC_STATE) {
+        term->sync = event->x == 1 || event->x == 2;
+        return false;
+    }
+    if (event->key == KEYS_CURSOR) {
+        if (event->x > 1) { /* East Asian fonts: the signs would shift every row */
+            term->glyphs = GLYPHS_ASCII;
+            *event = (struct term_event){.key = TERM_RESIZE, .x = term->width, .y = term->height};
+            return true;
+        }
+        return false;
+    }
+    if (event->key == TERM_MOUSE && event->button == TERM_CLICK) {
+        int64_t now = clock_mono_ns();
+        bool again = now - term->click_ns < DOUBLE_CLICK_NS && event->x == term->click_x && event->y == term->click_y;
+        event->button = again ? TERM_DOUBLE_CLICK : TERM_CLICK;
+        term->click_ns = again ? 0 : now;
+        term->click_x = event->x;
+        term->click_y = event->y;
+    }
+    return event->key != KEY_NONE;
+}
+
+static bool
+next_event(struct term *term, bool no_more, struct term_event *event)
+{
+    while (term->input_n > 0) {
+        size_t taken = keys_decode((struct str){term->input, term->input_n}, no_more, term->own_keys,
+                                   ARRAY_SIZE(term->own_keys), event);
+        if (taken == 0) {
+            return false;
+        }
+        term->input_n -= taken;
+        memmove(term->input, term->input + taken, term->input_n);
+        if (digest(term, event)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct term_event
+term_key(struct term *term)
+{
+    struct term_event event = {.key = KEY_NONE};
+    if (!term->open) {
+        return event;
+    }
+    if (next_event(term, false, &event)) {
+        return event;
+    }
+    if (check_size(term, &event)) {
+        return event;
+    }
+    while (!term->gone && read_input(term)) {
+        if (next_event(term, term->input_n == sizeof(term->input), &event)) {
+            return event;
+        }
+    }
+    while (!term->gone && term->input_n > 0) {
+        if (next_event(term, !more_comes(term), &event)) {
+            return event;
+        }
+    }
+    event = (struct term_event){.key = term->gone ? TERM_GONE : KEY_NONE};
+    return event;
+}
+
+void
+term_suspend(struct term *term)
+{
+    if (term->open) {
+        restore(term);
+        buf_clear(&term->out);
+        term->out_at = 0;
+    }
+}
+
+void
+term_resume(struct term *term)
+{
+    if (term->open) {
+        tcgetattr(term->fd, &term->cooked); /* the shell may have changed it meanwhile */
+        make_raw(term);
+        enter_screen(term);
+        term_redraw(term);
+    }
+}
+
+void
+term_copy(struct term *term, struct str text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    text.n = MIN(text.n, COPY_BYTES_MAX);
+    buf_puts(&term->out, "\33]52;c;");
+    for (size_t i = 0; i < text.n; i += 3) {
+        uint32_t three = 0;
+        for (size_t j = 0; j < 3; j++) {
+            three = three << 8 | (i + j < text.n ? (unsigned char)text.p[i + j] : 0);
+        }
+        char four[4];
+        for (size_t j = 0; j < 4; j++) {
+            four[j] = i + j > text.n ? '=' : digits[three >> (18 - 6 * j) & 63];
+        }
+        buf_add(&term->out, four, sizeof(four));
+    }
+    buf_puts(&term->out, "\7");
+    flush_out(term);
+}
