@@ -12,6 +12,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -363,6 +364,22 @@ kept(const char *variable)
     return value == NULL ? NULL : strdup(value);
 }
 
+/* newterm without the signal handlers it installs: signals are the program's. */
+static SCREEN *
+new_term_only(const char *name, FILE *output, FILE *input)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+    struct sigaction before[ARRAY_SIZE(signals)];
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        sigaction(signals[i], NULL, &before[i]);
+    }
+    SCREEN *screen = newterm(name, output, input);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        sigaction(signals[i], &before[i], NULL);
+    }
+    return screen;
+}
+
 static SCREEN *
 new_screen(struct term *term, const char *name, bool truecolor)
 {
@@ -371,8 +388,7 @@ new_screen(struct term *term, const char *name, bool truecolor)
         setenv("TERMINFO", truecolor_entry, 1);
     }
     setenv("NCURSES_NO_PADDING", "1", 1);
-    use_env(FALSE);
-    SCREEN *screen = newterm(name, term->memory, term->null_input);
+    SCREEN *screen = new_term_only(name, term->memory, term->null_input);
     put_back("TERMINFO", terminfo); /* children must not inherit either */
     put_back("NCURSES_NO_PADDING", padding);
     if (screen != NULL && text_of("cup")[0] == 0) { /* cannot address its cells: treat it as what follows */

@@ -48,7 +48,7 @@ test_keys__table(void **state)
         {"\33\33[A", 27, 1},
         {"\33[200~rm", KEY_NONE, 6},
         {"\33[999999999999999~", KEY_NONE, 18},
-        {"\33]11;rgb:0/0/0\33\\x", KEY_NONE, 17},
+        {"\33]11;rgb:0/0/0\33\\x", KEY_NONE, 16},
         {"\33P>|xterm\7", KEY_NONE, 10},
         {"\33[12\33[A", KEY_NONE, 4}, /* broken off */
         {"\33[Mabc", KEY_NONE, 6},

@@ -39,12 +39,15 @@ struct rig {
     VTermScreen *screen;
     struct theme theme;
     struct canvas canvas;
+    char held[8192]; /* read, not yet shown: the begin of a character */
+    size_t held_n;
 };
 
 static void
 rig_open(struct rig *rig, const char *name, enum term_depth depth, int width, int height)
 {
     struct winsize size = {.ws_row = (unsigned short)height, .ws_col = (unsigned short)width};
+    rig->held_n = 0;
     assert_int_equal(openpty(&rig->master, &rig->slave, NULL, NULL, &size), 0);
     fcntl(rig->master, F_SETFL, O_NONBLOCK);
     setenv("TERM", name, 1);
@@ -76,16 +79,23 @@ rig_open(struct rig *rig, const char *name, enum term_depth depth, int width, in
     assert_true(canvas_resize(&rig->canvas, width, height));
 }
 
-/* What the terminal sent since the last time, shown to libvterm. Answers how many bytes. */
+/* What the terminal sent since the last time, shown to libvterm, which loses characters that come in two
+ * pieces. Answers how many bytes. */
 static long
 rig_read(struct rig *rig)
 {
-    char bytes[4096];
     long sum = 0;
     ssize_t n;
-    while ((n = read(rig->master, bytes, sizeof(bytes))) > 0) {
-        vterm_input_write(rig->vterm, bytes, (size_t)n);
+    while ((n = read(rig->master, rig->held + rig->held_n, sizeof(rig->held) - rig->held_n)) > 0) {
         sum += n;
+        rig->held_n += (size_t)n;
+        size_t whole = rig->held_n;
+        while (whole > 0 && (rig->held[whole - 1] & 0x80) != 0) {
+            whole--;
+        }
+        vterm_input_write(rig->vterm, rig->held, whole);
+        rig->held_n -= whole;
+        memmove(rig->held, rig->held + whole, rig->held_n);
     }
     return sum;
 }
@@ -184,7 +194,9 @@ expect_arrived(const struct rig *rig)
             }
             expect_colour(rig, got.bg, want->style.bg, true);
             if (c != ' ') { /* of a blank only the background is seen */
-                assert_int_equal(got.attrs.underline, (want->style.attributes & CELL_UNDERLINE) != 0);
+                if (term_depth(rig->term) >= TERM_DEPTH_256) { /* fewer colours: roles may be underlined, or cannot */
+                    assert_int_equal(got.attrs.underline, (want->style.attributes & CELL_UNDERLINE) != 0);
+                }
                 if (!one_colour(rig, want->style)) {
                     expect_colour(rig, got.fg, want->style.fg, false);
                 }
@@ -439,9 +451,12 @@ test_term__leaves_the_environment_alone(void **state)
     assert_string_equal(getenv("TERMINFO"), "/nowhere");
     rig_close(&rig);
     unsetenv("TERMINFO");
+    struct sigaction stop;
     rig_open(&rig, "xterm-256color", TERM_DEPTH_TRUE, 40, 10);
     assert_null(getenv("TERMINFO"));
     assert_null(getenv("NCURSES_NO_PADDING"));
+    sigaction(SIGTSTP, NULL, &stop);
+    assert_true(stop.sa_handler == SIG_DFL); /* and the signals */
     rig_close(&rig);
 }
 
