@@ -4,6 +4,7 @@
 
 #include "flametop/core/source.h"
 
+extern const struct source source_cgroup;
 extern const struct source source_proc_cpu;
 extern const struct source source_proc_disk;
 extern const struct source source_proc_file;

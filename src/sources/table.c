@@ -12,6 +12,7 @@ const struct source *const source_table[] = {
     &source_proc_disk,
     &source_proc_file,
     &source_proc_network,
+    &source_cgroup,
     &source_proc_process,
     &source_proc_filesystem,
     &source_proc_tcp,

@@ -1,0 +1,725 @@
+/* Control groups: a table of them, and the limits of the monitor's own.
+ *
+ * The table's groups are walked while the table is in view, otherwise every IDLE_STRIDE-th tick, in slices,
+ * breadth first, at most GROUPS_MAX of them and DEPTH_MAX deep; between walks the last rows stand. The own limits
+ * are the tightest on the way from the monitor's group up to the root, and what is measured against a limit
+ * is read from the group that has it: the limit holds for all below it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup_files.h"
+#include "flametop/base/file.h"
+#include "flametop/base/hash.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/core/rate.h"
+#include "proc_pid_parse.h"
+#include "sources.h"
+
+#define GROUPS_MAX 512
+#define DEPTH_MAX 6
+#define IDLE_STRIDE 5
+#define LIMITS_STRIDE 16 /* ticks between looks at the own limits */
+#define SLICE_NS (4500 * NS_PER_US)
+#define WINDOW_NS (250 * NS_PER_MS)
+
+enum cgroup_column {
+    COLUMN_PATH,
+    COLUMN_NAME,
+    COLUMN_CPU,
+    COLUMN_CPU_LIMIT,
+    COLUMN_THROTTLED,
+    COLUMN_MEMORY,
+    COLUMN_MEMORY_LIMIT,
+    COLUMN_MEMORY_SHARE,
+    COLUMN_PRESSURE_CPU,
+    COLUMN_PRESSURE_MEMORY,
+    COLUMN_PRESSURE_IO,
+    COLUMN_PROCESSES,
+    COLUMN_OOM_KILLS,
+    COLUMN_COUNT,
+};
+
+/* clang-format off */
+static const struct column columns[COLUMN_COUNT] = {
+    [COLUMN_PATH] = {"cgroup.path", "PATH", "", "Path of the control group.", COLUMN_TEXT, COLUMN_KEY | COLUMN_KEEP, 0},
+    [COLUMN_NAME] = {"cgroup.name", "NAME", "", "Container id (12 digits), or the last part of the path.", COLUMN_TEXT, COLUMN_KEEP, 24},
+    [COLUMN_CPU] = {"cgroup.cpu.utilization", "CPU", "1", "CPU time used per second; 100 % is one core.", COLUMN_REAL, COLUMN_RANK | COLUMN_KEEP, 7},
+    [COLUMN_CPU_LIMIT] = {"cgroup.cpu.limit", "CPUS", "{core}", "Cores it may use; nothing without a limit.", COLUMN_REAL, COLUMN_KEEP, 6},
+    [COLUMN_THROTTLED] = {"cgroup.cpu.throttled", "THROT", "1", "Share of the scheduling periods in which it was held back by its CPU limit.", COLUMN_REAL, COLUMN_KEEP, 7},
+    [COLUMN_MEMORY] = {"cgroup.memory.usage", "MEM", "By", "Memory in use, without file cache that was not used of late.", COLUMN_REAL, COLUMN_RANK | COLUMN_KEEP, 9},
+    [COLUMN_MEMORY_LIMIT] = {"cgroup.memory.limit", "LIMIT", "By", "Memory it may use; nothing without a limit.", COLUMN_REAL, COLUMN_KEEP, 9},
+    [COLUMN_MEMORY_SHARE] = {"cgroup.memory.utilization", "MEM%", "1", "Memory in use as a share of the limit.", COLUMN_REAL, COLUMN_KEEP, 7},
+    [COLUMN_PRESSURE_CPU] = {"cgroup.pressure.cpu", "PSICPU", "1", "Share of the time in which some task waited for CPU.", COLUMN_REAL, COLUMN_KEEP, 7},
+    [COLUMN_PRESSURE_MEMORY] = {"cgroup.pressure.memory", "PSIMEM", "1", "Share of the time in which some task waited for memory.", COLUMN_REAL, COLUMN_KEEP, 7},
+    [COLUMN_PRESSURE_IO] = {"cgroup.pressure.io", "PSIIO", "1", "Share of the time in which some task waited for I/O.", COLUMN_REAL, COLUMN_KEEP, 7},
+    [COLUMN_PROCESSES] = {"cgroup.processes", "TASKS", "", "Processes and threads in it and below.", COLUMN_REAL, COLUMN_KEEP, 6},
+    [COLUMN_OOM_KILLS] = {"cgroup.memory.oom_kills", "OOM", "", "Processes ended because the group was out of memory, since it was made.", COLUMN_REAL, COLUMN_HIDDEN, 5},
+};
+/* clang-format on */
+
+static const struct table_def cgroup_table_def = {
+    .name = "cgroups",
+    .title = "Control groups",
+    .text = "Containers, services and other control groups with what they use and may use.",
+    .columns = columns,
+    .column_count = COLUMN_COUNT,
+    .sort_column = COLUMN_CPU,
+    .kept_rows = 8,
+};
+
+enum {
+    METRIC_CPU_LIMIT,
+    METRIC_CPU_TIME,
+    METRIC_CPU_UTILIZATION,
+    METRIC_THROTTLED_TIME,
+    METRIC_PERIODS,
+    METRIC_THROTTLED_PERIODS,
+    METRIC_THROTTLED,
+    METRIC_MEMORY_LIMIT,
+    METRIC_MEMORY_USAGE,
+    METRIC_MEMORY_UTILIZATION,
+    METRIC_OOM_KILLS,
+    METRIC_PRESSURE_TIME,
+    METRIC_PRESSURE,
+    METRIC_COUNT,
+};
+
+static const struct metric metrics[METRIC_COUNT] = {
+    [METRIC_CPU_LIMIT] = {.name = "container.cpu.limit",
+                          .unit = "{core}",
+                          .labels = "",
+                          .text = "Cores this control group may use; absent without a limit."},
+    [METRIC_CPU_TIME] = {.name = "container.cpu.time",
+                         .unit = "s",
+                         .labels = "",
+                         .kind = METRIC_COUNTER,
+                         .text = "CPU time used by the control group that has the CPU limit."},
+    [METRIC_CPU_UTILIZATION] = {.name = "container.cpu.utilization",
+                                .unit = "1",
+                                .labels = "",
+                                .formula = "container.cpu.time / container.cpu.limit",
+                                .better = BETTER_LOWER,
+                                .fold = FOLD_FORMULA,
+                                .warning = 0.8,
+                                .critical = 0.95,
+                                .text = "CPU use as a share of the control group's limit."},
+    [METRIC_THROTTLED_TIME] = {.name = "container.cpu.throttled.time",
+                               .unit = "s",
+                               .labels = "",
+                               .kind = METRIC_COUNTER,
+                               .better = BETTER_LOWER,
+                               .text = "Time the control group was held back by its CPU limit, all cores "
+                                       "added."},
+    [METRIC_PERIODS] = {.name = "container.cpu.periods",
+                        .unit = "{period}",
+                        .labels = "",
+                        .kind = METRIC_COUNTER,
+                        .text = "Scheduling periods of the CPU limit in which the group wanted to run."},
+    [METRIC_THROTTLED_PERIODS] = {.name = "container.cpu.throttled.periods",
+                                  .unit = "{period}",
+                                  .labels = "",
+                                  .kind = METRIC_COUNTER,
+                                  .better = BETTER_LOWER,
+                                  .text = "Scheduling periods in which the CPU limit was used up."},
+    [METRIC_THROTTLED] = {.name = "container.cpu.throttled",
+                          .unit = "1",
+                          .labels = "",
+                          .formula = "container.cpu.throttled.periods / container.cpu.periods",
+                          .better = BETTER_LOWER,
+                          .fold = FOLD_FORMULA,
+                          .warning = 0.1,
+                          .critical = 0.5,
+                          .text = "Share of the scheduling periods in which the CPU limit was used up."},
+    [METRIC_MEMORY_LIMIT] = {.name = "container.memory.limit",
+                             .unit = "By",
+                             .labels = "",
+                             .text = "Memory this control group may use; absent without a limit."},
+    [METRIC_MEMORY_USAGE] = {.name = "container.memory.usage",
+                             .unit = "By",
+                             .labels = "",
+                             .better = BETTER_LOWER,
+                             .text = "Memory used by the control group that has the memory limit, without file "
+                                     "cache that was not used of late."},
+    [METRIC_MEMORY_UTILIZATION] = {.name = "container.memory.utilization",
+                                   .unit = "1",
+                                   .labels = "",
+                                   .formula = "container.memory.usage / container.memory.limit",
+                                   .better = BETTER_LOWER,
+                                   .fold = FOLD_FORMULA,
+                                   .warning = 0.8,
+                                   .critical = 0.95,
+                                   .text = "Memory use as a share of the control group's limit."},
+    [METRIC_OOM_KILLS] = {.name = "container.memory.oom_kills",
+                          .unit = "{process}",
+                          .labels = "",
+                          .kind = METRIC_COUNTER,
+                          .better = BETTER_LOWER,
+                          .text = "Processes ended because the control group reached its memory limit."},
+    [METRIC_PRESSURE_TIME] = {.name = "container.pressure.time",
+                              .unit = "s",
+                              .labels = "resource kind",
+                              .kind = METRIC_COUNTER,
+                              .better = BETTER_LOWER,
+                              .text = "Time in which some or all (full) tasks of this control group waited for "
+                                      "cpu, memory or io."},
+    [METRIC_PRESSURE] = {.name = "container.pressure.utilization",
+                         .unit = "1",
+                         .labels = "resource kind",
+                         .formula = "container.pressure.time",
+                         .better = BETTER_LOWER,
+                         .fold = FOLD_MAX,
+                         .warning = 0.1,
+                         .critical = 0.4,
+                         .text = "Share of the time in which tasks of this control group waited."},
+};
+
+static const char *const pressure_labels[PRESSURE_COUNT][2] = {
+    [PRESSURE_CPU] = {"resource=cpu,kind=some", "resource=cpu,kind=full"},
+    [PRESSURE_MEMORY] = {"resource=memory,kind=some", "resource=memory,kind=full"},
+    [PRESSURE_IO] = {"resource=io,kind=some", "resource=io,kind=full"},
+};
+
+struct group {
+    char *path;
+    unsigned depth;
+    uint64_t walk;
+    int64_t from_ns; /* when `from` was read; 0: nothing yet */
+    struct cgroup_usage from, now;
+    double cpu, throttled, some[PRESSURE_COUNT];
+};
+
+enum walk_phase { WALK_START, WALK_LIST, WALK_READ, WALK_NONE };
+
+struct cgroups {
+    struct source_setup setup;
+    struct cgroup_files files;
+    uint64_t tick, walk;
+    enum walk_phase phase;
+    int64_t slice_ns;
+    size_t at;
+    struct map by_path; /* hash of the path, probing on by adding 1 */
+    struct group *list[GROUPS_MAX];
+    size_t count;
+    bool more; /* there are more groups than fit */
+
+    double host_memory;
+    size_t host_cores;
+    double cpu_limit, memory_limit; /* INFINITY: none */
+    char cpu_path[CGROUP_PATH_BYTES], memory_path[CGROUP_PATH_BYTES], unified_path[CGROUP_PATH_BYTES];
+};
+
+static bool
+is_late(const struct cgroups *cgroups)
+{
+    return clock_now(cgroups->setup.clock).mono_ns - cgroups->slice_ns >= SLICE_NS;
+}
+
+/* Groups ------------------------------------------------------------------------------------------------- */
+
+static struct group *
+find_group(const struct cgroups *cgroups, const char *path, uint64_t *ret_key)
+{
+    uint64_t key = hash_text(path);
+    struct group *group;
+    while ((group = map_get(&cgroups->by_path, key)) != NULL && strcmp(group->path, path) != 0) {
+        key++;
+    }
+    *ret_key = key;
+    return group;
+}
+
+static void
+group_free(struct group *group)
+{
+    free(group->path);
+    free(group);
+}
+
+static struct group *
+group_new(const char *path)
+{
+    struct group *group = calloc(1, sizeof(*group));
+    char *copy = strdup(path);
+    if (group == NULL || copy == NULL) {
+        free(group);
+        free(copy);
+        return NULL;
+    }
+    group->path = copy;
+    group->cpu = group->throttled = NAN;
+    group->some[PRESSURE_CPU] = group->some[PRESSURE_MEMORY] = group->some[PRESSURE_IO] = NAN;
+    cgroup_usage_init(&group->now);
+    return group;
+}
+
+/* Puts a group on the list of this walk, once. */
+static void
+visit(struct cgroups *cgroups, const char *path, unsigned depth)
+{
+    uint64_t key;
+    struct group *group = find_group(cgroups, path, &key);
+    if (group != NULL && group->walk == cgroups->walk) {
+        return;
+    }
+    if (cgroups->count == GROUPS_MAX) {
+        cgroups->more = true;
+        return;
+    }
+    if (group == NULL) {
+        group = group_new(path);
+        if (group == NULL || !map_put(&cgroups->by_path, key, group)) {
+            if (group != NULL) {
+                group_free(group);
+            }
+            cgroups->more = true;
+            return;
+        }
+    }
+    group->walk = cgroups->walk;
+    group->depth = depth;
+    cgroups->list[cgroups->count++] = group;
+}
+
+static void
+visit_children(struct cgroups *cgroups, const struct hierarchy *hierarchy, const struct group *group)
+{
+    char name[CGROUP_PATH_BYTES + 2], child[CGROUP_PATH_BYTES];
+    snprintf(name, sizeof(name), ".%s", group->path);
+    int fd = openat(hierarchy->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    const char *parent = strcmp(group->path, "/") == 0 ? "" : group->path;
+    const struct dirent *entry;
+    while (!cgroups->more && (entry = readdir(dir)) != NULL) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.') {
+            continue;
+        }
+        int n = snprintf(child, sizeof(child), "%s/%s", parent, entry->d_name);
+        if (n > 0 && (size_t)n < sizeof(child)) {
+            visit(cgroups, child, group->depth + 1);
+        }
+    }
+    closedir(dir);
+}
+
+/* The trees that are walked: v2 where it has controllers, else those of v1 that say something. */
+static bool
+is_walked(const struct cgroups *cgroups, const struct hierarchy *hierarchy)
+{
+    const struct cgroup_files *files = &cgroups->files;
+    static const enum cgroup_controller telling[] = {CGROUP_MEMORY, CGROUP_CPU, CGROUP_CPUACCT, CGROUP_PIDS};
+    for (size_t i = 0; i < ARRAY_SIZE(telling); i++) {
+        if (files->by[telling[i]] == hierarchy) {
+            return true;
+        }
+    }
+    return files->count == 1;
+}
+
+static void
+drop_unseen(struct cgroups *cgroups)
+{
+    for (;;) {
+        size_t at = 0;
+        uint64_t key;
+        struct group *group;
+        uint64_t gone[64];
+        size_t count = 0;
+        while (count < ARRAY_SIZE(gone) && (group = map_next(&cgroups->by_path, &at, &key)) != NULL) {
+            if (group->walk != cgroups->walk) {
+                gone[count++] = key;
+            }
+        }
+        for (size_t i = 0; i < count; i++) {
+            group_free(map_remove(&cgroups->by_path, gone[i]));
+        }
+        if (count < ARRAY_SIZE(gone)) {
+            return;
+        }
+    }
+}
+
+static void
+start_walk(struct cgroups *cgroups)
+{
+    cgroups->tick++;
+    bool due = cgroups->setup.interest->cgroups || cgroups->tick % IDLE_STRIDE == 1;
+    cgroups->at = 0;
+    cgroups->phase = due ? WALK_LIST : WALK_NONE;
+    if (due) {
+        cgroups->walk++;
+        cgroups->count = 0;
+        cgroups->more = false;
+        visit(cgroups, "/", 0);
+    }
+}
+
+static bool
+list_groups(struct cgroups *cgroups)
+{
+    while (cgroups->at < cgroups->count) {
+        const struct group *group = cgroups->list[cgroups->at++];
+        for (size_t i = 0; group->depth < DEPTH_MAX && i < cgroups->files.count; i++) {
+            if (is_walked(cgroups, &cgroups->files.hierarchies[i])) {
+                visit_children(cgroups, &cgroups->files.hierarchies[i], group);
+            }
+        }
+        if (is_late(cgroups)) {
+            return false;
+        }
+    }
+    drop_unseen(cgroups);
+    cgroups->at = 0;
+    cgroups->phase = WALK_READ;
+    return true;
+}
+
+/* The kernel's pressure totals may step back by a little when cores come and go: then nothing happened. */
+static double
+rate(double before, double after, int64_t dt_ns)
+{
+    return after < before ? 0 : rate_of(before, after, dt_ns, 0);
+}
+
+static void
+read_group(struct cgroups *cgroups, struct group *group, int64_t now_ns)
+{
+    struct cgroup_usage *now = &group->now;
+    const struct cgroup_usage *from = &group->from;
+    cgroup_read_cpu(&cgroups->files, group->path, now);
+    cgroup_read_memory(&cgroups->files, group->path, now);
+    cgroup_read_limits(&cgroups->files, group->path, now);
+    cgroup_read_processes(&cgroups->files, group->path, now);
+    cgroup_read_pressure(&cgroups->files, group->path, now);
+    int64_t dt_ns = now_ns - group->from_ns;
+    if (group->from_ns != 0 && dt_ns < WINDOW_NS) {
+        return;
+    }
+    if (group->from_ns != 0) {
+        group->cpu = rate(from->cpu_s, now->cpu_s, dt_ns);
+        double periods = now->periods - from->periods;
+        group->throttled = periods > 0    ? (now->throttled_periods - from->throttled_periods) / periods
+                           : periods == 0 ? 0
+                                          : NAN;
+        for (unsigned i = 0; i < PRESSURE_COUNT; i++) {
+            group->some[i] = rate(from->some_s[i], now->some_s[i], dt_ns);
+        }
+    }
+    group->from = *now;
+    group->from_ns = now_ns;
+}
+
+static bool
+read_groups(struct cgroups *cgroups)
+{
+    while (cgroups->at < cgroups->count) {
+        read_group(cgroups, cgroups->list[cgroups->at++], clock_now(cgroups->setup.clock).mono_ns);
+        if (is_late(cgroups)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static double
+limited(double limit)
+{
+    return isfinite(limit) ? limit : NAN;
+}
+
+static void
+fill_row(const struct group *group, union cell *row, struct arena *arena)
+{
+    char path[CGROUP_PATH_BYTES], name[128];
+    size_t n = utf8_clean(str_from(group->path), path, sizeof(path));
+    row[COLUMN_PATH].text = arena_text(arena, path, n);
+    n = cgroup_short_name(str_from(group->path), name, sizeof(name));
+    row[COLUMN_NAME].text = arena_text(arena, name, n);
+    row[COLUMN_CPU].real = group->cpu;
+    row[COLUMN_CPU_LIMIT].real = limited(group->now.cpu_limit);
+    row[COLUMN_THROTTLED].real = group->throttled;
+    row[COLUMN_MEMORY].real = group->now.memory;
+    row[COLUMN_MEMORY_LIMIT].real = limited(group->now.memory_limit);
+    row[COLUMN_MEMORY_SHARE].real =
+        group->now.memory_limit > 0 ? group->now.memory / limited(group->now.memory_limit) : NAN;
+    row[COLUMN_PRESSURE_CPU].real = group->some[PRESSURE_CPU];
+    row[COLUMN_PRESSURE_MEMORY].real = group->some[PRESSURE_MEMORY];
+    row[COLUMN_PRESSURE_IO].real = group->some[PRESSURE_IO];
+    row[COLUMN_PROCESSES].real = group->now.processes;
+    row[COLUMN_OOM_KILLS].real = group->now.oom_kills;
+}
+
+static void
+deliver_table(const struct cgroups *cgroups, struct batch *batch)
+{
+    struct table *table = batch_table(batch, &cgroup_table_def, cgroups->count);
+    for (size_t i = 0; table != NULL && i < cgroups->count; i++) {
+        union cell *row = table_add(table, batch->arena);
+        if (row == NULL) {
+            batch->dropped += cgroups->count - i;
+            break;
+        }
+        fill_row(cgroups->list[i], row, batch->arena);
+    }
+    if (table != NULL) {
+        table->total = cgroups->count;
+    }
+}
+
+/* The own limits ----------------------------------------------------------------------------------------- */
+
+/* Cuts the last component off; false at the root. */
+static bool
+go_up(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL || path[1] == 0) {
+        return false;
+    }
+    slash[slash == path] = 0;
+    return true;
+}
+
+/* The tightest value on the way up, and where it is. */
+static double
+tightest(struct cgroups *cgroups, const char *own, double (*value)(struct cgroups *, const char *),
+         char *ret_path)
+{
+    char path[CGROUP_PATH_BYTES];
+    double least = INFINITY;
+    str_copy(str_from(own), path, sizeof(path));
+    str_copy(str_from(own), ret_path, CGROUP_PATH_BYTES);
+    do {
+        double limit = value(cgroups, path);
+        if (limit < least) {
+            least = limit;
+            str_copy(str_from(path), ret_path, CGROUP_PATH_BYTES);
+        }
+    } while (go_up(path));
+    return least;
+}
+
+static double
+cpu_limit_of(struct cgroups *cgroups, const char *path)
+{
+    struct cgroup_usage usage;
+    cgroup_usage_init(&usage);
+    cgroup_read_limits(&cgroups->files, path, &usage);
+    return usage.cpu_limit < (double)cgroups->host_cores ? usage.cpu_limit : INFINITY;
+}
+
+static double
+memory_limit_of(struct cgroups *cgroups, const char *path)
+{
+    struct cgroup_usage usage;
+    cgroup_usage_init(&usage);
+    cgroup_read_limits(&cgroups->files, path, &usage);
+    return usage.memory_limit < cgroups->host_memory ? usage.memory_limit : INFINITY;
+}
+
+static void
+find_limits(struct cgroups *cgroups)
+{
+    char file[PATH_MAX], text[8192], own[CGROUP_PATH_BYTES];
+    snprintf(file, sizeof(file), "%s/self/cgroup", cgroups->setup.roots->proc);
+    ssize_t n = file_read_at(AT_FDCWD, file, text, sizeof(text));
+    struct str paths = {text, n > 0 ? (size_t)n : 0};
+    const struct cgroup_files *files = &cgroups->files;
+    cgroups->cpu_limit = cgroups->memory_limit = INFINITY;
+    if (files->by[CGROUP_CPU] != NULL) {
+        cgroup_own_path(files->by[CGROUP_CPU], paths, own, sizeof(own));
+        cgroups->cpu_limit = tightest(cgroups, own, cpu_limit_of, cgroups->cpu_path);
+    }
+    if (files->by[CGROUP_MEMORY] != NULL) {
+        cgroup_own_path(files->by[CGROUP_MEMORY], paths, own, sizeof(own));
+        cgroups->memory_limit = tightest(cgroups, own, memory_limit_of, cgroups->memory_path);
+    }
+    if (files->by[CGROUP_CPUSET] != NULL) {
+        cgroup_own_path(files->by[CGROUP_CPUSET], paths, own, sizeof(own));
+        size_t cores = cgroup_read_cpuset(files, own);
+        if (cores > 0 && cores < cgroups->host_cores && (double)cores < cgroups->cpu_limit) {
+            cgroups->cpu_limit = (double)cores;
+        }
+    }
+    str_copy(STR("/"), cgroups->unified_path, sizeof(cgroups->unified_path));
+    if (files->unified != NULL) {
+        cgroup_own_path(files->unified, paths, cgroups->unified_path, sizeof(cgroups->unified_path));
+    }
+}
+
+static void
+put_known(struct batch *batch, unsigned metric, const char *labels, double value)
+{
+    if (isfinite(value)) {
+        batch_put(batch, &metrics[metric], labels, value);
+    }
+}
+
+static void
+deliver_cpu(const struct cgroups *cgroups, struct batch *batch)
+{
+    struct cgroup_usage usage;
+    cgroup_usage_init(&usage);
+    cgroup_read_cpu(&cgroups->files, cgroups->cpu_path, &usage);
+    put_known(batch, METRIC_CPU_LIMIT, "", cgroups->cpu_limit);
+    put_known(batch, METRIC_CPU_TIME, "", usage.cpu_s);
+    put_known(batch, METRIC_THROTTLED_TIME, "", usage.throttled_s);
+    put_known(batch, METRIC_PERIODS, "", usage.periods);
+    put_known(batch, METRIC_THROTTLED_PERIODS, "", usage.throttled_periods);
+}
+
+static void
+deliver_memory(const struct cgroups *cgroups, struct batch *batch)
+{
+    struct cgroup_usage usage;
+    cgroup_usage_init(&usage);
+    cgroup_read_memory(&cgroups->files, cgroups->memory_path, &usage);
+    put_known(batch, METRIC_MEMORY_LIMIT, "", cgroups->memory_limit);
+    put_known(batch, METRIC_MEMORY_USAGE, "", usage.memory);
+    put_known(batch, METRIC_OOM_KILLS, "", usage.oom_kills);
+}
+
+static void
+deliver_pressure(const struct cgroups *cgroups, struct batch *batch)
+{
+    struct cgroup_usage usage;
+    cgroup_usage_init(&usage);
+    cgroup_read_pressure(&cgroups->files, cgroups->unified_path, &usage);
+    for (unsigned i = 0; i < PRESSURE_COUNT; i++) {
+        put_known(batch, METRIC_PRESSURE_TIME, pressure_labels[i][0], usage.some_s[i]);
+        put_known(batch, METRIC_PRESSURE_TIME, pressure_labels[i][1], usage.full_s[i]);
+    }
+}
+
+static void
+deliver_own(struct cgroups *cgroups, struct batch *batch)
+{
+    if (cgroups->tick % LIMITS_STRIDE == 1) {
+        find_limits(cgroups);
+    }
+    bool cpu = isfinite(cgroups->cpu_limit), memory = isfinite(cgroups->memory_limit);
+    if (cpu) {
+        deliver_cpu(cgroups, batch);
+    }
+    if (memory) {
+        deliver_memory(cgroups, batch);
+    }
+    if (cpu || memory || strcmp(cgroups->unified_path, "/") != 0) {
+        deliver_pressure(cgroups, batch);
+    }
+}
+
+/* The source --------------------------------------------------------------------------------------------- */
+
+static void
+judge(const struct cgroups *cgroups, struct batch *batch)
+{
+    const struct hierarchy *const *by = cgroups->files.by;
+    if (by[CGROUP_CPU] == NULL || by[CGROUP_MEMORY] == NULL) {
+        batch_fail(batch, SOURCE_DEGRADED, "the %s controller of control groups is not there",
+                   by[CGROUP_CPU] != NULL      ? "memory"
+                   : by[CGROUP_MEMORY] != NULL ? "cpu"
+                                               : "cpu and the memory");
+    } else if (cgroups->more) {
+        batch_fail(batch, SOURCE_DEGRADED, "more than %d control groups: the others are not read", GROUPS_MAX);
+    }
+}
+
+static enum source_step
+cgroup_poll(void *state, struct batch *batch)
+{
+    struct cgroups *cgroups = state;
+    cgroups->slice_ns = clock_now(cgroups->setup.clock).mono_ns;
+    if (cgroups->phase == WALK_START) {
+        start_walk(cgroups);
+    }
+    if ((cgroups->phase == WALK_LIST && !list_groups(cgroups)) ||
+        (cgroups->phase == WALK_READ && !read_groups(cgroups))) {
+        return SOURCE_MORE;
+    }
+    cgroups->phase = WALK_START;
+    deliver_own(cgroups, batch);
+    deliver_table(cgroups, batch);
+    judge(cgroups, batch);
+    return SOURCE_DONE;
+}
+
+static void
+cgroup_close(void *state)
+{
+    struct cgroups *cgroups = state;
+    size_t at = 0;
+    uint64_t key;
+    struct group *group;
+    while ((group = map_next(&cgroups->by_path, &at, &key)) != NULL) {
+        group_free(group);
+    }
+    map_done(&cgroups->by_path);
+    cgroup_files_close(&cgroups->files);
+    free(cgroups);
+}
+
+/* The machine itself, to know what is no limit: INFINITY where it cannot be read. */
+static void
+read_host(struct cgroups *cgroups)
+{
+    char path[PATH_MAX], text[8192];
+    uint64_t kib;
+    snprintf(path, sizeof(path), "%s/meminfo", cgroups->setup.roots->proc);
+    ssize_t n = file_read_at(AT_FDCWD, path, text, sizeof(text));
+    cgroups->host_memory =
+        n > 0 && cgroup_key((struct str){text, (size_t)n}, "MemTotal:", &kib) ? (double)kib * 1024 : INFINITY;
+    snprintf(path, sizeof(path), "%s/devices/system/cpu/online", cgroups->setup.roots->sys);
+    n = file_read_at(AT_FDCWD, path, text, sizeof(text));
+    cgroups->host_cores = n > 0 ? cgroup_cpu_count((struct str){text, (size_t)n}) : 0;
+    if (cgroups->host_cores == 0) {
+        cgroups->host_cores = (size_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+    }
+}
+
+static int
+cgroup_open(const struct source_setup *setup, void **ret_state, char *why, size_t why_size)
+{
+    struct cgroups *cgroups = calloc(1, sizeof(*cgroups));
+    if (cgroups == NULL) {
+        snprintf(why, why_size, "out of memory");
+        return -ENOMEM;
+    }
+    cgroups->setup = *setup;
+    int error = cgroup_files_open(&cgroups->files, setup->roots, why, why_size);
+    if (error != 0) {
+        free(cgroups);
+        return error;
+    }
+    map_init(&cgroups->by_path, (size_t)2 * GROUPS_MAX);
+    cgroups->cpu_limit = cgroups->memory_limit = INFINITY;
+    read_host(cgroups);
+    *ret_state = cgroups;
+    return 0;
+}
+
+static const struct table_def *const tables[] = {&cgroup_table_def};
+
+const struct source source_cgroup = {
+    .name = "cgroups",
+    .text = "Control groups and containers: limits, use, throttling and pressure.",
+    .metrics = metrics,
+    .metric_count = ARRAY_SIZE(metrics),
+    .tables = tables,
+    .table_count = ARRAY_SIZE(tables),
+    .open = cgroup_open,
+    .poll = cgroup_poll,
+    .close = cgroup_close,
+};
