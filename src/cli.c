@@ -15,7 +15,10 @@
 #include "flametop/config/alias.h"
 #include "flametop/config/paths.h"
 #include "flametop/engine/collector.h"
+#include "flametop/export/table.h"
 #include "flametop/sources/table.h"
+#include "flametop/ui/app.h"
+#include "flametop/ui/theme.h"
 
 #define SERIES_MAX 100000
 #define TEXT_BYTES_MAX ((size_t)4 << 20)
@@ -63,6 +66,10 @@ print_version(struct buf *out)
     for (size_t i = 0; i < analyzer_table_count; i++) {
         buf_printf(out, " %s", analyzer_table[i]->name);
     }
+    buf_puts(out, "\nformats:");
+    for (size_t i = 0; i < format_table_count; i++) {
+        buf_printf(out, " %s", format_table[i]->name);
+    }
     buf_puts(out, "\ntargets: local, snapshot files\n");
 }
 
@@ -96,6 +103,63 @@ print_early(const struct cli *cli, struct buf *out)
         break;
     }
     return -1;
+}
+
+/* What configuration cannot know: formats, themes, and keys with their commands, which a screen that is never shown
+ * tries out. */
+struct checker {
+    struct catalog *catalog;
+    struct app *app; /* made at the first key */
+};
+
+static bool
+check_key(struct checker *checker, const char *context, const char *pair, char *why, size_t why_size)
+{
+    struct str rest = str_from(pair), key;
+    char name[32];
+    if (checker->app == NULL) {
+        checker->app = app_new(&(struct app_options){.catalog = checker->catalog});
+    }
+    if (checker->app == NULL || !str_until(&rest, ' ', &key)) {
+        snprintf(why, why_size, "out of memory");
+        return false;
+    }
+    str_copy(key, name, sizeof(name));
+    return app_bind(checker->app, strcmp(context, "everywhere") == 0 ? "" : context, name, rest.p, why, why_size);
+}
+
+static bool
+check_theme(const char *name, char *why, size_t why_size)
+{
+    struct theme theme;
+    struct buf errors;
+    buf_init(&errors, 4096);
+    bool right = theme_load(name, &theme, &errors);
+    struct str rest = {errors.data, errors.n}, line;
+    if (!right && str_line(&rest, &line)) {
+        str_copy(line, why, why_size);
+    }
+    buf_done(&errors);
+    return right;
+}
+
+static bool
+check(void *context, const char *name, const char *value, char *why, size_t why_size)
+{
+    if (strncmp(name, "keys.", 5) == 0) {
+        return check_key(context, name + 5, value, why, why_size);
+    }
+    if (strcmp(name, "theme") == 0) {
+        return check_theme(value, why, why_size);
+    }
+    if (strcmp(name, "snapshot.format") == 0 && value[0] != 0 && format_by_name(value) == NULL) {
+        size_t n = (size_t)snprintf(why, why_size, "no such format:");
+        for (size_t i = 0; i < format_table_count && n < why_size; i++) {
+            n += (size_t)snprintf(why + n, why_size - n, " %s", format_table[i]->name);
+        }
+        return false;
+    }
+    return true;
 }
 
 static int
@@ -137,10 +201,14 @@ static int
 configure(struct cli *cli, char *const *environment, struct buf *out)
 {
     struct buf warnings, errors;
+    struct checker checker = {.catalog = cli->catalog};
     int code = -1;
+    config_set_check(cli->config, (struct config_check){check, &checker});
     buf_init(&warnings, TEXT_BYTES_MAX);
     buf_init(&errors, TEXT_BYTES_MAX);
     bool right = command_line_configure(&cli->line, cli->config, environment, &warnings, &errors);
+    config_set_check(cli->config, (struct config_check){NULL, NULL});
+    app_free(checker.app);
     config_apply(cli->config, cli->catalog);
     if (!right) {
         code = EXIT_USAGE;

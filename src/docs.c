@@ -12,6 +12,7 @@
 #include "flametop/core/unit.h"
 #include "flametop/engine/collector.h"
 #include "flametop/sources/table.h"
+#include "flametop/ui/app.h"
 
 static void
 escape(struct buf *out, const char *text)
@@ -111,7 +112,7 @@ print_flags(struct catalog *catalog, struct buf *out)
 }
 
 static void
-print_commands(struct catalog *catalog, struct buf *out)
+print_subcommands(struct catalog *catalog, struct buf *out)
 {
     (void)catalog;
     list_begin(out);
@@ -125,6 +126,93 @@ print_commands(struct catalog *catalog, struct buf *out)
         sentences(out, row->text);
     }
     list_end(out);
+}
+
+/* One argument of a macro line, where punctuation would otherwise be taken for what follows the argument. */
+static void
+macro_word(struct buf *out, struct str word)
+{
+    buf_puts(out, "\\&");
+    for (size_t i = 0; i < word.n; i++) {
+        static const char *const named[][2] = {{"\\", "\\e"}, {"\"", "\\(dq"}, {"-", "\\-"}, {"'", "\\(aq"}, {" ", "\\ "}};
+        const char *text = NULL;
+        for (size_t j = 0; j < ARRAY_SIZE(named); j++) {
+            text = word.p[i] == named[j][0][0] ? named[j][1] : text;
+        }
+        if (text != NULL) {
+            buf_puts(out, text);
+        } else {
+            buf_putc(out, word.p[i]);
+        }
+    }
+}
+
+/* The next field of a row whose fields are separated by tabs. */
+static struct str
+field(struct str *rest)
+{
+    struct str part = {"", 0};
+    str_until(rest, '\t', &part);
+    return part;
+}
+
+static void
+sentence_of(struct buf *out, struct str text)
+{
+    char copy[512];
+    sentences(out, str_copy(text, copy, sizeof(copy)));
+}
+
+static void
+print_keys(struct catalog *catalog, struct buf *out)
+{
+    (void)catalog;
+    struct buf rows;
+    buf_init(&rows, (size_t)1 << 20);
+    app_print_keys(&rows);
+    struct str rest = {rows.data, rows.n}, row, context = {NULL, 0};
+    while (str_line(&rest, &row)) {
+        struct str of = field(&row), key = field(&row), command = field(&row), text = field(&row);
+        if (context.p == NULL || of.n != context.n || memcmp(of.p, context.p, of.n) != 0) {
+            buf_puts(out, context.p != NULL ? ".El\n" : "");
+            buf_printf(out, ".Ss Keys: %.*s\n.Bl -tag -width PgDnxx -compact\n", of.n > 0 ? (int)of.n : 10,
+                       of.n > 0 ? of.p : "everywhere");
+            context = of;
+        }
+        buf_puts(out, ".It Ic ");
+        macro_word(out, key);
+        buf_putc(out, '\n');
+        sentence_of(out, text);
+        buf_puts(out, ".Pq Cm ");
+        macro_word(out, command);
+        buf_putc(out, '\n');
+    }
+    buf_puts(out, context.p != NULL ? ".El\n" : "");
+    buf_done(&rows);
+}
+
+static void
+print_commands(struct catalog *catalog, struct buf *out)
+{
+    (void)catalog;
+    struct buf rows;
+    buf_init(&rows, (size_t)1 << 20);
+    app_print_commands(&rows);
+    struct str rest = {rows.data, rows.n}, row;
+    list_begin(out);
+    while (str_line(&rest, &row)) {
+        struct str name = field(&row), usage = field(&row), text = field(&row);
+        buf_puts(out, ".It Cm ");
+        macro_word(out, name);
+        if (usage.n > 0) {
+            buf_puts(out, " Ar ");
+            macro_word(out, usage);
+        }
+        buf_putc(out, '\n');
+        sentence_of(out, text);
+    }
+    list_end(out);
+    buf_done(&rows);
 }
 
 static const char *
@@ -345,13 +433,14 @@ static const struct {
     void (*print)(struct catalog *catalog, struct buf *out);
 } topics[] = {
     {"aliases", print_aliases}, {"commands", print_commands}, {"flags", print_flags},
-    {"metrics", print_metrics}, {"options", print_options},   {"tables", print_tables},
+    {"keys", print_keys},       {"metrics", print_metrics},   {"options", print_options},
+    {"subcommands", print_subcommands}, {"tables", print_tables},
 };
 
 const char *
 docs_topics(void)
 {
-    return "aliases commands flags metrics options tables";
+    return "aliases commands flags keys metrics options subcommands tables";
 }
 
 bool

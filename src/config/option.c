@@ -48,7 +48,7 @@ const struct option option_table[] = {
      .fallback = "", .group = "Processes", .text = "Columns of the process table; empty: the usual ones."},
 
     {.name = "view", .flag = "view", .argument = "VIEW", .type = OPTION_CHOICE, .fallback = "overview",
-     .choices = "overview system processes metrics", .group = "Screen", .text = "View that is open at first."},
+     .choices = "overview system processes findings metrics", .group = "Screen", .text = "View that is open at first."},
     {.name = "span", .flag = "span", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10m",
      .low = 60, .high = 604800, .unit = "s", .group = "Screen", .text = "Time that all charts show."},
     {.name = "theme", .flag = "theme", .argument = "NAME", .type = OPTION_TEXT, .fallback = "dark",
