@@ -4,6 +4,7 @@
  * given back before kept_close, so that a poll allocates nothing. */
 #include "kept.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -141,4 +142,43 @@ kept_exists(const char *format, ...)
     int length = vsnprintf(path, sizeof(path), format, args);
     va_end(args);
     return length > 0 && (size_t)length < sizeof(path) && access(path, F_OK) == 0;
+}
+
+/* "node12" behind "node": 12. */
+static bool
+entry_number(struct str name, const char *prefix, unsigned *ret_number)
+{
+    size_t n = strlen(prefix);
+    uint64_t number;
+    if (!str_starts(name, prefix)) {
+        return false;
+    }
+    struct str rest = {name.p + n, name.n - n};
+    if (!str_u64(&rest, &number) || rest.n > 0 || number > 65535) {
+        return false;
+    }
+    *ret_number = (unsigned)number;
+    return true;
+}
+
+size_t
+kept_numbered(const char *folder, const char *prefix, unsigned *ret_numbers, size_t max)
+{
+    DIR *dir = opendir(folder);
+    size_t count = 0;
+    for (struct dirent *entry; dir != NULL && count < max && (entry = readdir(dir)) != NULL;) {
+        unsigned number;
+        if (!entry_number(str_from(entry->d_name), prefix, &number)) {
+            continue;
+        }
+        size_t at = count++;
+        for (; at > 0 && ret_numbers[at - 1] > number; at--) {
+            ret_numbers[at] = ret_numbers[at - 1];
+        }
+        ret_numbers[at] = number;
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return count;
 }

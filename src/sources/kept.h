@@ -40,4 +40,7 @@ struct str kept_once(char *dst, size_t size, const char *format, ...) PRINTF_LIK
 /* Whether a path made of the format exists. */
 bool kept_exists(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* The numbers below 65536 of a folder's entries PREFIX0, PREFIX1, …, ascending. Answers how many; at most max. */
+size_t kept_numbered(const char *folder, const char *prefix, unsigned *ret_numbers, size_t max);
+
 #endif

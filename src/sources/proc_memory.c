@@ -3,13 +3,11 @@
  * Every stored number is one row of a table: a key of a file, and the metric and labels it belongs to. A key
  * that the running kernel does not print gets no series. Used memory is total minus available (the
  * kernel's own estimate of what can be had without swapping), everywhere and only by formula. */
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "flametop/base/macros.h"
@@ -446,34 +444,6 @@ sheet_poll(struct sheet *sheet, double page_bytes, struct batch *batch)
     return true;
 }
 
-/* Numbers behind "node" or "zram" in a folder of /sys, ascending. */
-static size_t
-numbered(const char *folder, const char *prefix, unsigned *numbers, size_t max)
-{
-    DIR *dir = opendir(folder);
-    size_t count = 0;
-    for (struct dirent *entry; dir != NULL && count < max && (entry = readdir(dir)) != NULL;) {
-        struct str name = str_from(entry->d_name);
-        uint64_t number;
-        if (!str_starts(name, prefix)) {
-            continue;
-        }
-        struct str rest = {name.p + strlen(prefix), name.n - strlen(prefix)};
-        if (!str_u64(&rest, &number) || rest.n > 0 || number > 65535) {
-            continue;
-        }
-        size_t at = count++;
-        for (; at > 0 && numbers[at - 1] > number; at--) {
-            numbers[at] = numbers[at - 1];
-        }
-        numbers[at] = (unsigned)number;
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-    return count;
-}
-
 /* One node alone says nothing that meminfo does not. */
 static void
 open_nodes(struct memory *memory, const char *sys)
@@ -481,7 +451,7 @@ open_nodes(struct memory *memory, const char *sys)
     char folder[4096];
     unsigned numbers[NODES_MAX];
     snprintf(folder, sizeof(folder), "%s/devices/system/node", sys);
-    size_t count = numbered(folder, "node", numbers, NODES_MAX);
+    size_t count = kept_numbered(folder, "node", numbers, NODES_MAX);
     memory->nodes = count > 1 ? calloc(count, sizeof(*memory->nodes)) : NULL;
     for (size_t i = 0; memory->nodes != NULL && i < count; i++) {
         char path[64];
@@ -499,7 +469,7 @@ open_zrams(struct memory *memory, const char *sys)
     char folder[4096];
     unsigned numbers[ZRAM_MAX];
     snprintf(folder, sizeof(folder), "%s/block", sys);
-    memory->zram_count = numbered(folder, "zram", numbers, ZRAM_MAX);
+    memory->zram_count = kept_numbered(folder, "zram", numbers, ZRAM_MAX);
     for (size_t i = 0; i < memory->zram_count; i++) {
         char path[64];
         snprintf(path, sizeof(path), "block/zram%u/mm_stat", numbers[i]);

@@ -7,7 +7,6 @@
  * round, one with a cpu is read when its turn comes, one with neither keeps its value. */
 #include "sensor_scan.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -370,34 +369,6 @@ tell_apart(struct chip *chips, size_t count)
     }
 }
 
-/* The numbered entries of a folder, ascending: "hwmon0", "hwmon1", … */
-static size_t
-numbered(const char *folder, const char *prefix, unsigned *numbers, size_t max)
-{
-    DIR *dir = opendir(folder);
-    size_t count = 0, n = strlen(prefix);
-    for (struct dirent *entry; dir != NULL && count < max && (entry = readdir(dir)) != NULL;) {
-        struct str rest = str_from(entry->d_name);
-        uint64_t number;
-        if (!str_starts(rest, prefix) || rest.n == n || !isdigit((unsigned char)rest.p[n])) {
-            continue;
-        }
-        rest = (struct str){rest.p + n, rest.n - n};
-        if (!str_u64(&rest, &number) || rest.n > 0 || number >= STAT_CPU_MAX) {
-            continue;
-        }
-        size_t at = count++;
-        for (; at > 0 && numbers[at - 1] > number; at--) {
-            numbers[at] = numbers[at - 1];
-        }
-        numbers[at] = (unsigned)number;
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-    return count;
-}
-
 /* Chips of devices that sleep are left alone: reading would wake them (a laptop's second GPU). */
 static bool
 is_asleep(const char *folder)
@@ -413,7 +384,7 @@ find_chips(struct sensor_scan *scan, struct chip *chips)
     unsigned numbers[CHIPS_MAX];
     size_t count = 0;
     snprintf(folder, sizeof(folder), "%s/class/hwmon", scan->sys);
-    size_t found = numbered(folder, "hwmon", numbers, CHIPS_MAX);
+    size_t found = kept_numbered(folder, "hwmon", numbers, CHIPS_MAX);
     for (size_t i = 0; i < found; i++) {
         struct chip *chip = &chips[count];
         int n = snprintf(chip->folder, sizeof(chip->folder), "%s/class/hwmon/hwmon%u", scan->sys, numbers[i]);
@@ -450,7 +421,7 @@ find_zones(struct sensor_scan *scan, const struct chip *chips, size_t chip_count
     char folder[PATH_MAX];
     unsigned numbers[CHIPS_MAX];
     snprintf(folder, sizeof(folder), "%s/class/thermal", scan->sys);
-    size_t found = numbered(folder, "thermal_zone", numbers, CHIPS_MAX);
+    size_t found = kept_numbered(folder, "thermal_zone", numbers, CHIPS_MAX);
     for (size_t i = 0; i < found; i++) {
         char type[NAME_BYTES], name[NAME_BYTES + 16];
         snprintf(folder, sizeof(folder), "%s/class/thermal/thermal_zone%u", scan->sys, numbers[i]);
@@ -537,7 +508,7 @@ find_cores(struct sensor_scan *scan)
     unsigned *numbers = calloc(STAT_CPU_MAX, sizeof(*numbers));
     char folder[PATH_MAX], text[8];
     snprintf(folder, sizeof(folder), "%s/devices/system/cpu", scan->sys);
-    size_t count = numbers != NULL ? numbered(folder, "cpu", numbers, STAT_CPU_MAX) : 0;
+    size_t count = numbers != NULL ? kept_numbered(folder, "cpu", numbers, STAT_CPU_MAX) : 0;
     scan->core_first = scan->core_next = scan->count;
     scan->has_cpufreq = false;
     for (size_t i = 0; i < count; i++) {
