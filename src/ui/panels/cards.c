@@ -15,7 +15,7 @@
 #define PENDING_PICTURES 3 /* so long may a card that every machine has wait for its first value */
 #define CARD_HEIGHT 6
 #define CARD_ROWS 2
-#define LINES_MAX 7
+#define LINES_MAX 6
 
 /* A text from a number: `label value`, or `value label` when the label starts with a blank. */
 struct fact_def {
@@ -75,7 +75,7 @@ static const struct card_def defs[] = {
      .role = ROLE_CHART_3,
      .parts = {{"in", "system.network.io{direction=receive}", "By/s"},
                {"out", "system.network.io{direction=transmit}", "By/s"}},
-     .facts = {{"rtt", "system.network.rtt", "s"}}},
+     .facts = {{"rtt", "system.network.rtt", "s"}, {"retransmits", "system.network.tcp.retransmit.ratio", "1"}}},
     {.title = "Load",
      .metric = "system.cpu.load_average.1m",
      .unit = "",
@@ -85,7 +85,7 @@ static const struct card_def defs[] = {
      .parts = {{"running", "system.cpu.run_queue", ""},
                {"blocked", "system.cpu.blocked", ""},
                {"5 min", "system.cpu.load_average.5m", ""}},
-     .facts = {{"forks", "system.process.forks", "/s"}}},
+     .facts = {{"forks", "system.process.forks", "{process}/s"}}},
     {.title = "Pressure",
      .metric = "system.pressure.some.utilization",
      .level = "system.pressure.full.utilization",
@@ -102,7 +102,31 @@ static const struct card_def defs[] = {
      .full = "full in",
      .scale = READING_SHARE,
      .parts = {{"in", "system.swap.io{direction=in}", "By/s"}, {"out", "system.swap.io{direction=out}", "By/s"}},
-     .facts = {{"major faults", "system.paging.faults{type=major}", "/s"}}},
+     .facts = {{"major faults", "system.paging.faults{type=major}", "{fault}/s"}}},
+    {.title = "Filesystem",
+     .metric = "system.filesystem.utilization",
+     .full = "full in",
+     .scale = READING_SHARE,
+     .parts = {{"used", "system.filesystem.usage{state=used}", "By"},
+               {"inodes", "system.filesystem.inodes.utilization", "1"}}},
+    {.title = "TCP",
+     .metric = "system.network.tcp.segments",
+     .level = "system.network.tcp.retransmit.ratio",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_6,
+     .parts = {{"connections", "system.network.connection.count", ""},
+               {"retransmits", "system.network.tcp.retransmit.ratio", "1"}},
+     .facts = {{"rtt", "system.network.rtt", "s"}}},
+    {.title = "Temperature",
+     .metric = "system.cpu.temperature",
+     .level = "hw.temperature.utilization",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_2,
+     .parts = {{"clock", "system.cpu.frequency", "Hz"}, {"throttled", "system.cpu.throttles", "{event}/s"}}},
+    {.title = "Open files",
+     .metric = "system.file.descriptor.utilization",
+     .scale = READING_SHARE,
+     .parts = {{"open", "system.file.descriptor.count", ""}, {"of", "system.file.descriptor.limit", ""}}},
 };
 
 struct fact {

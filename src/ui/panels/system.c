@@ -39,6 +39,11 @@
                  {"FULL", "system.pressure.full.utilization", NULL, 7}, \
                  {"10 s", "system.pressure.avg10", "kind=some", 7}}}
 
+#define SENSORS \
+    {.title = "Temperatures", .metric = "hw.temperature", .label = "sensor", .label_title = "SENSOR", \
+     .scale = READING_NICE, \
+     .columns = {{"NOW", "hw.temperature", NULL, 8}, {"OF LIMIT", "hw.temperature.utilization", NULL, 8}}}
+
 static const struct section_row load_rows[] = {
     {"Load, 1 min", "system.cpu.load_average.1m", NULL, "", READING_NICE},
     {"Load, 5 min", "system.cpu.load_average.5m", NULL, "", READING_NICE},
@@ -75,6 +80,20 @@ static const struct section_row paging_rows[] = {
     {"OOM kills", "system.memory.oom_kills", NULL, NULL, READING_NICE},
 };
 
+static const struct section_row tcp_rows[] = {
+    {"Connections", "system.network.connection.count", NULL, "", READING_NICE},
+    {"Round trip", "system.network.rtt", NULL, NULL, READING_NICE},
+    {"Segments", "system.network.tcp.segments", NULL, NULL, READING_NICE},
+    {"Retransmitted", "system.network.tcp.retransmit.ratio", NULL, NULL, READING_SHARE},
+    {"Resets", "system.network.tcp.resets", NULL, NULL, READING_NICE},
+    {"Accept overflows", "system.network.tcp.listen.overflows", NULL, NULL, READING_NICE},
+    {"Accept drops", "system.network.tcp.listen.drops", NULL, NULL, READING_NICE},
+    {"UDP errors", "system.network.udp.errors", NULL, NULL, READING_NICE},
+    {"Sockets", "system.network.socket.count", NULL, "", READING_NICE},
+    {"Conntrack", "system.network.conntrack.utilization", NULL, NULL, READING_SHARE},
+    {"Open files", "system.file.descriptor.count", NULL, "", READING_NICE},
+};
+
 static const struct section_def defs[] = {
     CORES,
     {.title = "Memory", .rows = memory_rows, .row_count = ARRAY_SIZE(memory_rows)},
@@ -84,10 +103,12 @@ static const struct section_def defs[] = {
     PRESSURE,
     {.title = "Load", .rows = load_rows, .row_count = ARRAY_SIZE(load_rows)},
     {.title = "Paging", .rows = paging_rows, .row_count = ARRAY_SIZE(paging_rows)},
+    {.title = "TCP and sockets", .rows = tcp_rows, .row_count = ARRAY_SIZE(tcp_rows)},
+    SENSORS,
     {.title = "Cgroups", .table = "cgroups"},
 };
 
-static const struct section_def side_defs[] = {DISKS, FILESYSTEMS, INTERFACES, PRESSURE};
+static const struct section_def side_defs[] = {DISKS, FILESYSTEMS, INTERFACES, PRESSURE, SENSORS};
 
 struct sections *
 system_side_sections(struct catalog *catalog)
