@@ -77,6 +77,9 @@ static void
 send_interest(struct app *app)
 {
     struct message message;
+    if (app->engine == NULL) {
+        return;
+    }
     memset(&message, 0, sizeof(message));
     message.type = MESSAGE_INTEREST;
     app_interest(app, &message.interest);
@@ -221,7 +224,7 @@ step(struct run *run)
     struct app *app = run->app;
     struct pollfd fds[] = {
         {.fd = term_fd(app->term), .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))},
-        {.fd = engine_fd(app->engine), .events = POLLIN},
+        {.fd = app->engine != NULL ? engine_fd(app->engine) : -1, .events = POLLIN}, /* a file has no engine */
         {.fd = run->signals, .events = POLLIN},
     };
     if (poll(fds, ARRAY_SIZE(fds), timeout_ms(run)) < 0 && errno != EINTR) {

@@ -1,0 +1,224 @@
+/* The monitor: engine below, screen above. */
+#include "monitor.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flametop/base/log.h"
+#include "flametop/base/macros.h"
+#include "flametop/engine/engine.h"
+#include "flametop/ui/app.h"
+#include "flametop/ui/term.h"
+#include "machine.h"
+#include "snapshot.h"
+
+#define SLOW_LINK_INTERVAL_NS (5 * NS_PER_S)
+
+/* Signals are the screen's business, read from a descriptor: no thread may take them. */
+static void
+block_signals(void)
+{
+    static const int signals[] = {SIGWINCH, SIGTSTP, SIGCONT, SIGHUP, SIGTERM, SIGINT};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        sigaddset(&set, signals[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int
+save(void *context, const struct picture *picture, const char *path, char *why, size_t why_size)
+{
+    return snapshot_save(context, picture, path, "", why, why_size);
+}
+
+/* -p and -u as the process filter's language. */
+static const char *
+preset_filter(const struct cli *cli, struct buf *text)
+{
+    static const struct {
+        const char *option, *term;
+    } rows[] = {{"processes.pids", "pid"}, {"processes.users", "user"}};
+    for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
+        size_t count;
+        const char *const *items = config_list(cli->config, rows[r].option, &count);
+        for (size_t i = 0; i < count; i++) {
+            buf_printf(text, "%s%s%s",
+                       i > 0         ? "|"
+                       : text->n > 0 ? " "
+                                     : "",
+                       i > 0 ? "" : rows[r].term, i > 0 ? "" : "=");
+            buf_puts(text, items[i]);
+        }
+    }
+    return text->n > 0 ? text->data : NULL;
+}
+
+/* The configuration's words to the screen's numbers. */
+static int
+first_view(const struct cli *cli)
+{
+    static const int numbers[] = {1, 2, 3, 9};
+    return numbers[CLAMP(config_integer(cli->config, "view"), 0, 3)];
+}
+
+static void
+bind_keys(const struct cli *cli, struct app *app)
+{
+    struct config_key key;
+    char why[200];
+    for (size_t i = 0; config_key(cli->config, i, &key); i++) {
+        const char *context = strcmp(key.context, "everywhere") == 0 ? "" : key.context;
+        if (!app_bind(app, context, key.key, key.command, why, sizeof(why))) {
+            log_warning("keys.%s.%s: %s", key.context, key.key, why);
+        }
+    }
+}
+
+static struct app *
+make_app(const struct cli *cli, struct buf *filter)
+{
+    static const char *const keymaps[] = {NULL, "atop", "htop", "vim"};
+    struct app_options options = {.catalog = cli->catalog,
+                                  .span_ns = config_integer(cli->config, "span"),
+                                  .view = first_view(cli),
+                                  .readonly = config_bool(cli->config, "readonly"),
+                                  .filter = preset_filter(cli, filter),
+                                  .keymap =
+                                      keymaps[CLAMP(config_integer(cli->config, "keymap"), 0, 3)],
+                                  .save = save,
+                                  .save_context = (void *)cli};
+    struct app *app = app_new(&options);
+    if (app != NULL) {
+        bind_keys(cli, app);
+    }
+    return app;
+}
+
+static void
+load_theme(const struct cli *cli, struct theme *theme)
+{
+    struct buf errors;
+    buf_init(&errors, 4096);
+    if (!theme_load(config_text(cli->config, "theme"), theme, &errors)) {
+        theme_default(theme);
+    }
+    if (errors.n > 0) {
+        log_warning("theme %s: %s", config_text(cli->config, "theme"), errors.data);
+    }
+    buf_done(&errors);
+}
+
+static struct term *
+open_terminal(const struct cli *cli)
+{
+    char why[200] = "";
+    struct term_options options = {.depth = (enum term_depth)config_integer(cli->config, "colours"),
+                                   .glyphs = (int)config_integer(cli->config, "glyphs") - 1,
+                                   .mouse = config_bool(cli->config, "mouse")};
+    struct term *term = term_open(&options, why, sizeof(why));
+    if (term == NULL) {
+        cli_complain("%s", why);
+    }
+    return term;
+}
+
+static int
+show(const struct cli *cli, struct engine *engine, struct app *app)
+{
+    struct theme theme;
+    load_theme(cli, &theme);
+    struct term *term = open_terminal(cli);
+    if (term == NULL) {
+        return EXIT_FAILED;
+    }
+    bool logs_to_file = config_text(cli->config, "log.file")[0] != 0;
+    if (!logs_to_file) {
+        log_set_fd(-1);
+    }
+    if (engine != NULL && (term_is_slow(term) || config_bool(cli->config, "slow_link"))) {
+        struct message slow = {.type = MESSAGE_INTERVAL, .interval_ns = SLOW_LINK_INTERVAL_NS};
+        engine_send(engine, &slow);
+    }
+    int code = app_run(app, engine, term, &theme);
+    term_close(term);
+    return code;
+}
+
+static struct engine *
+start_engine(const struct cli *cli)
+{
+    char why[200] = "";
+    struct collector *collector = machine_collector(cli);
+    struct engine *engine =
+        collector != NULL
+            ? engine_start(collector, config_integer(cli->config, "interval"), why, sizeof(why))
+            : NULL;
+    if (collector != NULL && engine == NULL) {
+        cli_complain("%s", why);
+        collector_free(collector);
+    }
+    return engine;
+}
+
+static int
+run_file(const struct cli *cli)
+{
+    struct buf filter;
+    struct picture *picture = machine_open_file(cli, cli->line.arguments[0]);
+    if (picture == NULL) {
+        return EXIT_FAILED;
+    }
+    buf_init(&filter, 4096);
+    struct app *app = make_app(cli, &filter);
+    int code = EXIT_FAILED;
+    if (app != NULL) {
+        app_set_picture(app, picture);
+        code = show(cli, NULL, app);
+    }
+    app_free(app);
+    picture_release(picture);
+    buf_done(&filter);
+    return code;
+}
+
+static int
+run_local(const struct cli *cli)
+{
+    struct buf filter;
+    struct engine *engine = start_engine(cli);
+    if (engine == NULL) {
+        return EXIT_FAILED;
+    }
+    buf_init(&filter, 4096);
+    int code = EXIT_FAILED;
+    if (config_bool(cli->config, "plain")) {
+        code = plain_run(engine, STDOUT_FILENO);
+    } else {
+        struct app *app = make_app(cli, &filter);
+        code = app != NULL ? show(cli, engine, app) : EXIT_FAILED;
+        app_free(app);
+    }
+    engine_stop(engine);
+    buf_done(&filter);
+    return code;
+}
+
+int
+monitor_run(const struct cli *cli)
+{
+    enum target target = machine_target(cli);
+    if (target == TARGET_UNKNOWN) {
+        return EXIT_USAGE;
+    }
+    bool plain = config_bool(cli->config, "plain") && target == TARGET_LOCAL;
+    if (!isatty(STDOUT_FILENO) && !plain) {
+        return snapshot_run(cli);
+    }
+    block_signals();
+    return target == TARGET_FILE ? run_file(cli) : run_local(cli);
+}

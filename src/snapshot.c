@@ -1,0 +1,266 @@
+/* Snapshots from the command line. Text and ANSI are the screen drawn on a canvas; other formats
+ * are export's. */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "flametop/base/file.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/str.h"
+#include "flametop/core/format.h"
+#include "flametop/export/table.h"
+#include "flametop/ui/ansi.h"
+#include "flametop/ui/app.h"
+#include "machine.h"
+
+#define SNAPSHOT_MAX ((size_t)256 << 20)
+#define FIRST_RATE_NS (300 * NS_PER_MS)
+
+enum drawing { DRAWING_NONE, DRAWING_TEXT, DRAWING_ANSI };
+
+/* The formats that are drawings of the screen. */
+static const struct {
+    const char *name, *extension;
+    enum drawing drawing;
+} drawings[] = {{"text", ".txt", DRAWING_TEXT}, {"ansi", ".ansi", DRAWING_ANSI}};
+
+struct chosen {
+    enum drawing drawing;
+    const struct format *format;
+};
+
+static int
+choose(const char *path, const char *name, struct chosen *ret, char *why, size_t why_size)
+{
+    struct str file = str_from(path);
+    *ret =
+        (struct chosen){DRAWING_NONE, name[0] != 0 ? format_by_name(name) : format_by_path(path)};
+    for (size_t i = 0; ret->format == NULL && i < ARRAY_SIZE(drawings); i++) {
+        if (name[0] != 0 ? strcmp(name, drawings[i].name) == 0
+                         : str_ends(file, drawings[i].extension)) {
+            ret->drawing = drawings[i].drawing;
+        }
+    }
+    if (ret->format != NULL || ret->drawing != DRAWING_NONE) {
+        return 0;
+    }
+    if (name[0] == 0) {
+        ret->drawing = DRAWING_TEXT;
+        return 0;
+    }
+    snprintf(why, why_size, "there is no format %s: json, text or ansi", name);
+    return -EINVAL;
+}
+
+/* From the environment, as shells keep it for programs without a terminal. */
+static int
+size_from(const char *variable, int fallback, int low, int high)
+{
+    const char *text = getenv(variable);
+    uint64_t value;
+    struct str rest = str_from(text != NULL ? text : "");
+    return str_u64(&rest, &value) && rest.n == 0 ? (int)CLAMP(value, (uint64_t)low, (uint64_t)high)
+                                                 : fallback;
+}
+
+static enum glyphs
+glyphs_of(const struct cli *cli)
+{
+    int64_t chosen = config_integer(cli->config, "glyphs"); /* auto ascii blocks braille */
+    return chosen == 0 ? GLYPHS_BRAILLE : (enum glyphs)(chosen - 1);
+}
+
+static int
+draw(const struct cli *cli, const struct picture *picture, enum drawing drawing, struct buf *out)
+{
+    struct app_options options = {.catalog = cli->catalog,
+                                  .span_ns = config_integer(cli->config, "span")};
+    struct app *app = app_new(&options);
+    struct canvas canvas;
+    canvas_init(&canvas);
+    int width = size_from("COLUMNS", 120, 40, 500), height = size_from("LINES", 40, 12, 200);
+    if (app == NULL || !canvas_resize(&canvas, width, height)) {
+        app_free(app);
+        canvas_done(&canvas);
+        return -ENOMEM;
+    }
+    canvas.glyphs = glyphs_of(cli);
+    app_set_picture(app, (struct picture *)picture);
+    app_draw(app, &canvas);
+    if (drawing == DRAWING_TEXT) {
+        canvas_dump(&canvas, out);
+    } else {
+        struct theme theme;
+        struct buf errors;
+        buf_init(&errors, 4096);
+        if (!theme_load(config_text(cli->config, "theme"), &theme, &errors)) {
+            theme_default(&theme);
+        }
+        buf_done(&errors);
+        ansi_write(&canvas, &theme, out);
+    }
+    app_free(app);
+    canvas_done(&canvas);
+    return out->full ? -EFBIG : 0;
+}
+
+static int
+render(const struct cli *cli, const struct picture *picture, const struct chosen *chosen,
+       bool pretty, struct buf *out)
+{
+    struct format_options options = {
+        .span_ns = config_integer(cli->config, "span"), .rows_max = 100000, .pretty = pretty};
+    return chosen->format != NULL ? chosen->format->write(picture, &options, out)
+                                  : draw(cli, picture, chosen->drawing, out);
+}
+
+static bool
+is_standard_output(const char *path)
+{
+    return path[0] == 0 || strcmp(path, "-") == 0;
+}
+
+static int
+put(const char *path, const struct buf *text)
+{
+    if (!is_standard_output(path)) {
+        return file_write_atomic(path, text->data, text->n, 0644);
+    }
+    bool good = fwrite(text->data, 1, text->n, stdout) == text->n && fflush(stdout) == 0;
+    return good ? 0 : -errno;
+}
+
+int
+snapshot_save(const struct cli *cli, const struct picture *picture, const char *path,
+              const char *format, char *why, size_t why_size)
+{
+    struct chosen chosen;
+    struct buf out;
+    int error = choose(path, format, &chosen, why, why_size);
+    if (error != 0) {
+        return error;
+    }
+    buf_init(&out, SNAPSHOT_MAX);
+    error = render(cli, picture, &chosen, true, &out);
+    error = error != 0 ? error : put(path, &out);
+    buf_done(&out);
+    if (error != 0) {
+        snprintf(why, why_size, "%s: %s", is_standard_output(path) ? "standard output" : path,
+                 strerror(-error));
+    }
+    return error;
+}
+
+static void
+wait_until(int64_t mono_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(mono_ns / NS_PER_S),
+                             .tv_nsec = (long)(mono_ns % NS_PER_S)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
+    }
+}
+
+/* Looks for the given time, reading at least twice. */
+static struct picture *
+look(struct collector *collector, int64_t for_ns, int64_t interval_ns)
+{
+    int64_t end_ns = clock_mono_ns() + MAX(for_ns, FIRST_RATE_NS);
+    picture_release(collector_tick(collector));
+    for (int64_t next = clock_mono_ns() + interval_ns; next < end_ns - interval_ns / 2;
+         next += interval_ns) {
+        wait_until(next);
+        picture_release(collector_tick(collector));
+    }
+    wait_until(end_ns);
+    return collector_tick(collector);
+}
+
+/* Lines of JSON, or drawings one after the other, collected and written at the end when a file is
+ * asked for. */
+static int
+run_many(const struct cli *cli, struct collector *collector, const struct chosen *chosen,
+         const char *path)
+{
+    struct buf out;
+    int64_t count = config_integer(cli->config, "snapshot.count"),
+            interval = config_integer(cli->config, "interval");
+    int error = 0;
+    buf_init(&out, SNAPSHOT_MAX);
+    struct picture *picture =
+        look(collector, config_integer(cli->config, "snapshot.for"), interval);
+    int64_t next = clock_mono_ns();
+    for (int64_t i = 0; error == 0 && i < count; i++) {
+        if (i > 0) {
+            next += interval;
+            wait_until(next);
+            picture_release(picture);
+            picture = collector_tick(collector);
+        }
+        error = picture == NULL ? -ENOMEM : render(cli, picture, chosen, count == 1, &out);
+        if (error == 0 && is_standard_output(path)) {
+            error = put(path, &out);
+            buf_clear(&out);
+        }
+    }
+    if (error == 0 && !is_standard_output(path)) {
+        error = put(path, &out);
+    }
+    picture_release(picture);
+    buf_done(&out);
+    return error;
+}
+
+static int
+run_file(const struct cli *cli, const char *path, const char *format)
+{
+    char why[512] = "";
+    struct picture *picture = machine_open_file(cli, cli->line.arguments[0]);
+    if (picture == NULL) {
+        return EXIT_FAILED;
+    }
+    int error = snapshot_save(cli, picture, path, format, why, sizeof(why));
+    picture_release(picture);
+    if (error != 0) {
+        cli_complain("%s", why);
+    }
+    return error != 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+int
+snapshot_run(const struct cli *cli)
+{
+    bool monitor = cli->line.command->id == COMMAND_MONITOR; /* without a terminal */
+    const char *path = monitor ? "" : config_text(cli->config, "snapshot.output");
+    const char *format = monitor ? "text" : config_text(cli->config, "snapshot.format");
+    struct chosen chosen;
+    char why[160] = "";
+    if (choose(path, format, &chosen, why, sizeof(why)) != 0) {
+        cli_complain("%s", why);
+        return EXIT_USAGE;
+    }
+    switch (machine_target(cli)) {
+    case TARGET_UNKNOWN:
+        return EXIT_USAGE;
+    case TARGET_FILE:
+        return run_file(cli, path, format);
+    case TARGET_LOCAL:
+        break;
+    }
+    struct collector *collector = machine_collector(cli);
+    if (collector == NULL) {
+        return EXIT_FAILED;
+    }
+    int error = run_many(cli, collector, &chosen, path);
+    collector_free(collector);
+    if (error != 0) {
+        cli_complain("%s: %s", is_standard_output(path) ? "standard output" : path,
+                     strerror(-error));
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
