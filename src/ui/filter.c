@@ -100,7 +100,7 @@ parse_number(struct str text, const char *unit, double *ret_number)
         return false;
     }
     bool is_size = strncmp(unit, "By", 2) == 0, is_time = strcmp(unit, "s") == 0, is_share = strcmp(unit, "1") == 0;
-    double factor = is_share ? 0.01 : 1;
+    double factor = 1;
     if (text.n > 0 && is_share && *text.p == '%') {
         text.p++;
         text.n--;
@@ -117,7 +117,7 @@ parse_number(struct str text, const char *unit, double *ret_number)
     if (is_size && (equal_fold(text, "B") || equal_fold(text, "iB"))) {
         text.n = 0;
     }
-    *ret_number = number * factor;
+    *ret_number = is_share ? number / 100 : number * factor; /* 3.1 / 100 is 0.031 to the last bit, 3.1 * 0.01 is not */
     return text.n == 0;
 }
 

@@ -1,0 +1,253 @@
+/* The whole screen on a picture made by hand: golden screens, keys, and properties over random sizes. With
+ * FLAMETOP_GOLDEN=update the files in tests/golden are written instead of compared. */
+#include "../check.h"
+
+#include <stdio.h>
+
+#include "flametop/base/buf.h"
+#include "flametop/base/file.h"
+#include "flametop/base/utf8.h"
+#include "flametop/ui/app.h"
+#include "fake_picture.h"
+
+struct screen {
+    struct fake fake;
+    struct app *app;
+    struct canvas canvas;
+};
+
+static void
+screen_open(struct screen *screen, const struct app_options *options)
+{
+    fake_init(&screen->fake);
+    fake_processes(&screen->fake, 214);
+    struct finding *finding =
+        fake_finding(&screen->fake, LEVEL_CRITICAL, 87,
+                     "disk nvme0n1 98 % busy, 41 % of tasks wait for it; beam.smp (812) writes 310 MB/s",
+                     "nvme0n1 98 % busy; beam.smp (812) writes 310 MB/s");
+    static const struct evidence evidence[] = {{"busy", "98 %", "system.disk.utilization", "device=nvme0n1"},
+                                               {"tasks waiting", "41 %", NULL, NULL}};
+    finding->evidence = evidence;
+    finding->evidence_count = ARRAY_SIZE(evidence);
+    finding->culprit = "beam.smp (812)";
+    finding->advice = "Look at what it writes.";
+    fake_finding(&screen->fake, LEVEL_WARNING, 40, "memory 91 % used and rising", NULL);
+    struct app_options with = *options;
+    with.catalog = screen->fake.catalog;
+    screen->app = app_new(&with);
+    app_set_picture(screen->app, fake_picture(&screen->fake));
+    canvas_init(&screen->canvas);
+}
+
+static void
+screen_close(struct screen *screen)
+{
+    app_free(screen->app);
+    canvas_done(&screen->canvas);
+    fake_done(&screen->fake);
+}
+
+static void
+press(struct screen *screen, int32_t key)
+{
+    struct term_event event = {.key = key};
+    app_draw(screen->app, &screen->canvas);
+    app_key(screen->app, &event);
+}
+
+static void
+type(struct screen *screen, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        press(screen, *text);
+    }
+}
+
+static char *
+shown(struct screen *screen, struct buf *out)
+{
+    app_draw(screen->app, &screen->canvas);
+    buf_clear(out);
+    canvas_dump(&screen->canvas, out);
+    return out->data;
+}
+
+static void
+compare(const char *name, const struct buf *got)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/golden/%s.txt", getenv("FLAMETOP_SOURCE"), name);
+    const char *mode = getenv("FLAMETOP_GOLDEN");
+    if (mode != NULL && strcmp(mode, "update") == 0) {
+        assert_int_equal(file_write_atomic(path, got->data, got->n, 0644), 0);
+        return;
+    }
+    char *want = NULL;
+    assert_true(file_load(path, 1 << 20, &want) >= 0);
+    assert_string_equal(got->data, want);
+    free(want);
+}
+
+static void
+test_app__golden(void **state)
+{
+    (void)state;
+    static const struct {
+        int width, height;
+    } sizes[] = {{12, 3}, {40, 12}, {80, 24}, {120, 40}, {200, 50}};
+    static const struct {
+        const char *name, *keys;
+    } screens[] = {
+        {"processes", "3"},     {"processes_tree", "3t"}, {"processes_detail", "3j\r"},
+        {"processes_filter", "3fbeam cpu>5\r"}, {"findings", "8"}, {"evidence", "!"},
+        {"help", "3?"},         {"signal", "3K"},         {"question", "3jK\r"},
+        {"remedy", "4"},        {"paused", "3 "},         {"prompt", "3:fil\t"},
+    };
+    for (size_t s = 0; s < ARRAY_SIZE(screens); s++) {
+        for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+            struct screen *screen = calloc(1, sizeof(*screen));
+            struct buf out;
+            char name[64];
+            buf_init(&out, 1 << 20);
+            screen_open(screen, &(struct app_options){.view = 0});
+            canvas_resize(&screen->canvas, sizes[i].width, sizes[i].height);
+            type(screen, screens[s].keys);
+            shown(screen, &out);
+            snprintf(name, sizeof(name), "app_%s_%dx%d", screens[s].name, sizes[i].width, sizes[i].height);
+            compare(name, &out);
+            screen_close(screen);
+            buf_done(&out);
+            free(screen);
+        }
+    }
+}
+
+static void
+test_app__golden_styles_and_ascii(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3});
+    canvas_resize(&screen->canvas, 80, 24);
+    app_draw(screen->app, &screen->canvas);
+    canvas_dump_styles(&screen->canvas, &out);
+    compare("app_processes_styles_80x24", &out);
+    screen->canvas.glyphs = GLYPHS_ASCII;
+    char *text = shown(screen, &out);
+    for (size_t i = 0; i < out.n; i++) {
+        assert_true((unsigned char)text[i] < 0x80);
+    }
+    compare("app_processes_ascii_80x24", &out);
+    screen_close(screen);
+    buf_done(&out);
+    free(screen);
+}
+
+/* No size and no key makes the screen write outside or blank it; what is cut says so. */
+static void
+test_app__any_size_and_key(void **state)
+{
+    (void)state;
+    static const char keys[] = "123456789!?\x1b" "jkgG\r+-t<>IPMCwW[]{} rfx\r/s\rnN,.\t:vi\rKqL";
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3});
+    unsigned seed = 7;
+    for (int i = 0; i < 200; i++) {
+        seed = seed * 1103515245u + 12345u;
+        int width = (int)(seed >> 16) % 240, height = (int)(seed >> 8) % 70;
+        canvas_resize(&screen->canvas, width, height);
+        press(screen, keys[(seed >> 12) % (sizeof(keys) - 1)]);
+        shown(screen, &out);
+        const struct canvas *canvas = &screen->canvas;
+        bool blank = true;
+        for (int cell = 0; cell < canvas->width * canvas->height; cell++) {
+            uint32_t c = canvas->cells[cell].c;
+            blank = blank && c == ' ';
+            assert_true(c == 0 || (c >= 0x20 && c != 0x7F));
+        }
+        assert_true(!blank || canvas->width < 3);
+        assert_true(canvas->cursor_x < canvas->width && canvas->cursor_y < canvas->height);
+    }
+    screen_close(screen);
+    buf_done(&out);
+    free(screen);
+}
+
+static void
+test_app__readonly_has_no_signals(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3, .readonly = true});
+    canvas_resize(&screen->canvas, 120, 40);
+    press(screen, 'K');
+    char *text = shown(screen, &out);
+    assert_non_null(strstr(text, "process.signal is not there with --readonly"));
+    assert_null(strstr(text, "Signal to"));
+    press(screen, '?');
+    text = shown(screen, &out);
+    assert_null(strstr(text, "process.signal"));
+    screen_close(screen);
+    buf_done(&out);
+    free(screen);
+}
+
+static void
+test_app__filter_from_the_start(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3, .filter = "pid=812|824"});
+    canvas_resize(&screen->canvas, 120, 40);
+    assert_non_null(strstr(shown(screen, &out), "2 of 214"));
+    screen_close(screen);
+    buf_done(&out);
+    free(screen);
+}
+
+static void
+test_plain__says_what_changed(void **state)
+{
+    (void)state;
+    struct fake *before = calloc(1, sizeof(*before)), *now = calloc(1, sizeof(*now));
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    fake_init(before);
+    fake_init(now);
+    fake_finding(before, LEVEL_WARNING, 40, "memory\x1b[2J low", NULL);
+    plain_changes(NULL, before->picture, &out);
+    assert_string_equal(out.data, "14:02:31 warning: memory?[2J low\n");
+    buf_clear(&out);
+    plain_changes(before->picture, before->picture, &out);
+    assert_int_equal(out.n, 0);
+    plain_changes(before->picture, now->picture, &out);
+    assert_non_null(strstr(out.data, "over: memory"));
+    assert_non_null(strstr(out.data, "nothing unusual"));
+    buf_done(&out);
+    fake_done(before);
+    fake_done(now);
+    free(before);
+    free(now);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_app__golden),
+        cmocka_unit_test(test_app__golden_styles_and_ascii),
+        cmocka_unit_test(test_app__any_size_and_key),
+        cmocka_unit_test(test_app__readonly_has_no_signals),
+        cmocka_unit_test(test_app__filter_from_the_start),
+        cmocka_unit_test(test_plain__says_what_changed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

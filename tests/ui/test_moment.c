@@ -1,0 +1,53 @@
+/* Times as people type them. */
+#include "../check.h"
+
+#include "../../src/ui/app_state.h"
+#include "fake_picture.h"
+
+static void
+test_moment__durations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ns; /* 0: refused */
+    } rows[] = {{"500ms", 500 * NS_PER_MS}, {"2s", 2 * NS_PER_S},   {"2 s", 2 * NS_PER_S},
+                {"-1m", -60 * NS_PER_S},    {"4m31s", 271 * NS_PER_S}, {"7d", 7 * 86400 * NS_PER_S},
+                {"10 min", 600 * NS_PER_S}, {"5", 0},               {"", 0},
+                {"-", 0},                   {"5x", 0},              {"1e99d", 0}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        int64_t ns = 0;
+        assert_int_equal(duration_parse(rows[i].text, &ns), rows[i].ns != 0);
+        assert_int_equal(ns, rows[i].ns);
+    }
+}
+
+static void
+test_moment__times(void **state)
+{
+    (void)state;
+    setenv("TZ", "UTC", 1);
+    static const struct {
+        const char *text;
+        int64_t before_s; /* now; -1: refused */
+    } rows[] = {{"13:58", 271},  {"13:58:30", 241}, {"14:02:31", 0}, {"15:00", 86400 - 3449}, {"-5m", 300},
+                {"5m", 300},     {"25:00", -1},     {"13:", -1},     {"13:58x", -1},          {"13:58:", -1},
+                {"yesterday", -1}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        int64_t wall_ns = 0;
+        assert_int_equal(moment_parse(rows[i].text, FAKE_WALL_NS, &wall_ns), rows[i].before_s >= 0);
+        if (rows[i].before_s >= 0) {
+            assert_int_equal((FAKE_WALL_NS - wall_ns) / NS_PER_S, rows[i].before_s);
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_moment__durations),
+        cmocka_unit_test(test_moment__times),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
