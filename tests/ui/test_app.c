@@ -1,14 +1,12 @@
-/* The whole screen on a picture made by hand: golden screens, keys, and properties over random sizes. With
- * FLAMETOP_GOLDEN=update the files in tests/golden are written instead of compared. */
+/* The whole screen on a picture made by hand: golden screens, keys, and properties over random sizes. See
+ * golden.h for how the files are written anew. */
 #include "../check.h"
 
-#include <stdio.h>
-
 #include "flametop/base/buf.h"
-#include "flametop/base/file.h"
 #include "flametop/base/utf8.h"
 #include "flametop/ui/app.h"
 #include "fake_picture.h"
+#include "golden.h"
 
 struct screen {
     struct fake fake;
@@ -73,22 +71,6 @@ shown(struct screen *screen, struct buf *out)
 }
 
 static void
-compare(const char *name, const struct buf *got)
-{
-    char path[512];
-    snprintf(path, sizeof(path), "%s/tests/golden/%s.txt", getenv("FLAMETOP_SOURCE"), name);
-    const char *mode = getenv("FLAMETOP_GOLDEN");
-    if (mode != NULL && strcmp(mode, "update") == 0) {
-        assert_int_equal(file_write_atomic(path, got->data, got->n, 0644), 0);
-        return;
-    }
-    char *want = NULL;
-    assert_true(file_load(path, 1 << 20, &want) >= 0);
-    assert_string_equal(got->data, want);
-    free(want);
-}
-
-static void
 test_app__golden(void **state)
 {
     (void)state;
@@ -98,8 +80,8 @@ test_app__golden(void **state)
     static const struct {
         const char *name, *keys;
     } screens[] = {
-        {"processes", "3"},     {"processes_tree", "3t"}, {"processes_detail", "3j\r"},
-        {"processes_filter", "3fbeam cpu>5\r"}, {"findings", "8"}, {"evidence", "!"},
+        {"processes", "3"},     {"processes-tree", "3t"}, {"processes-detail", "3j\r"},
+        {"processes-filter", "3fbeam cpu>5\r"}, {"findings", "8"}, {"evidence", "!"},
         {"help", "3?"},         {"signal", "3K"},         {"question", "3jK\r"},
         {"remedy", "4"},        {"paused", "3 "},         {"prompt", "3:fil\t"},
     };
@@ -113,8 +95,8 @@ test_app__golden(void **state)
             canvas_resize(&screen->canvas, sizes[i].width, sizes[i].height);
             type(screen, screens[s].keys);
             shown(screen, &out);
-            snprintf(name, sizeof(name), "app_%s_%dx%d", screens[s].name, sizes[i].width, sizes[i].height);
-            compare(name, &out);
+            snprintf(name, sizeof(name), "app-%s-%dx%d", screens[s].name, sizes[i].width, sizes[i].height);
+            golden_text(name, &out);
             screen_close(screen);
             buf_done(&out);
             free(screen);
@@ -133,13 +115,13 @@ test_app__golden_styles_and_ascii(void **state)
     canvas_resize(&screen->canvas, 80, 24);
     app_draw(screen->app, &screen->canvas);
     canvas_dump_styles(&screen->canvas, &out);
-    compare("app_processes_styles_80x24", &out);
+    golden_text("app-processes-80x24-styles", &out);
     screen->canvas.glyphs = GLYPHS_ASCII;
     char *text = shown(screen, &out);
     for (size_t i = 0; i < out.n; i++) {
         assert_true((unsigned char)text[i] < 0x80);
     }
-    compare("app_processes_ascii_80x24", &out);
+    golden_text("app-processes-80x24-ascii", &out);
     screen_close(screen);
     buf_done(&out);
     free(screen);
