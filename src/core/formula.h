@@ -23,6 +23,8 @@ struct matchers {
     struct matcher list[MATCHERS_MAX];
 };
 
+#define LEAF_LAYOUTS 24
+
 /* The columns of one layout that a leaf reads, by series id. */
 struct match {
     uint32_t id, column;
@@ -31,11 +33,13 @@ struct match {
 struct leaf {
     const struct metric *metric;
     struct matchers matchers;
+    /* One for each source and some to spare: a look-up asks the layouts of all sources, and with fewer each
+     * would push out the next. */
     struct {
         uint64_t serial;
         size_t count;
         struct match *list;
-    } cache[4];
+    } cache[LEAF_LAYOUTS];
     size_t cache_next;
 };
 
