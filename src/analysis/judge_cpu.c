@@ -13,14 +13,22 @@
 #define FULL 0.90
 #define FORKS_STORM 500.0
 
+/* Who uses the CPU itself, or whose children do: a build's compilers are gone before they are looked at. Nobody is
+ * blamed for less than a tenth of a core. */
 static void
 blame_cpu(const struct bench *bench, struct judgement *judgement)
 {
-    judgement->culprit = culprit_by(bench, "process.cpu.utilization");
+    struct culprit own = culprit_by(bench, "process.cpu.utilization");
+    struct culprit parent = culprit_by(bench, "process.children.cpu.utilization");
+    bool children = parent.amount > own.amount || isnan(own.amount);
+    judgement->culprit = children ? parent : own;
+    if (!(judgement->culprit.amount >= 0.1)) {
+        judgement->culprit = (struct culprit){.hidden = own.hidden};
+    }
     if (judgement->culprit.pid != 0) {
         char amount[32];
-        snprintf(judgement->does, sizeof(judgement->does), "uses %s",
-                 unit_format(judgement->culprit.amount, "1", false, amount, sizeof(amount)));
+        unit_format(judgement->culprit.amount, "1", false, amount, sizeof(amount));
+        snprintf(judgement->does, sizeof(judgement->does), children ? "'s children use %s" : "uses %s", amount);
     }
 }
 
