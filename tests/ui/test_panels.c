@@ -179,6 +179,19 @@ test_chart__looks_as_it_did(void **state)
 }
 
 static void
+test_reading__tops_are_round_in_their_unit(void **state)
+{
+    (void)state;
+    assert_true(reading_top("By", 6093) == 6 * 1024.0);
+    assert_true(reading_top("By", 700) == 800);
+    assert_true(reading_top("By", 9.3 * (1 << 30)) == 10.0 * (1 << 30));
+    assert_true(reading_top("By/s", 312e6) == 400e6);
+    assert_true(reading_top("1", 0.2) == 1);
+    assert_true(reading_top("1", 2.2) == 3);
+    assert_true(reading_top("s", (double)NAN) == 1);
+}
+
+static void
 test_panels__stay_inside_at_any_size(void **state)
 {
     (void)state;
@@ -234,6 +247,7 @@ main(void)
         cmocka_unit_test(test_metrics__filter_search_and_open),
         cmocka_unit_test(test_chart__looks_as_it_did),
         cmocka_unit_test(test_cards__open_what_is_selected),
+        cmocka_unit_test(test_reading__tops_are_round_in_their_unit),
         cmocka_unit_test(test_panels__stay_inside_at_any_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

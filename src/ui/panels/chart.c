@@ -274,9 +274,7 @@ update_statistics(struct chart_panel *chart, const struct picture *picture, cons
 static double
 top_of(const struct chart_panel *chart)
 {
-    double max = chart_max(&chart->reading.chart);
-    bool share = strcmp(chart->reading.unit, "1") == 0;
-    return share && !(max > 1) ? 1 : nice_top(max);
+    return reading_top(chart->reading.unit, chart_max(&chart->reading.chart));
 }
 
 static char *
@@ -474,8 +472,7 @@ parts_top(const struct chart_panel *chart)
     for (size_t i = 0; i < chart->part_count; i++) {
         max = fmax(max, chart_max(&chart->parts[i].reading.chart));
     }
-    bool share = strcmp(chart->reading.unit, "1") == 0;
-    return share && !(max > 1) ? 1 : nice_top(max);
+    return reading_top(chart->reading.unit, max);
 }
 
 static void

@@ -102,12 +102,33 @@ reading_trend_word(const struct reading *reading)
     return trend_word(reading->trend, reading->better);
 }
 
+double
+reading_top(const char *unit, double max)
+{
+    if (strcmp(unit, "1") == 0 && !(max > 1)) {
+        return 1;
+    }
+    if (strcmp(unit, "By") != 0 || !(max >= 1024)) {
+        return nice_top(max);
+    }
+    double power = pow(1024, floor(log2(max) / 10));
+    return nice_top(max / power) * power;
+}
+
+/* Shares may be small: where the whole is not wanted, their scale fits them too. */
+static double
+nice_scale(const struct reading *reading)
+{
+    double max = chart_max(&reading->chart);
+    return strcmp(reading->unit, "1") == 0 ? nice_top(max) : reading_top(reading->unit, max);
+}
+
 struct spark
 reading_spark(const struct reading *reading, enum reading_scale scale, uint8_t role)
 {
     return (struct spark){
         .strip = strip_of(&reading->chart, &reading->plan),
-        .high = scale == READING_SHARE ? 1 : nice_top(chart_max(&reading->chart)),
+        .high = scale == READING_SHARE ? 1 : nice_scale(reading),
         .limits = reading->limits,
         .role = role,
     };

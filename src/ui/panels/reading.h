@@ -46,6 +46,9 @@ void reading_update(struct reading *reading, const struct panel_context *context
 /* Whether there is anything in the chart. */
 bool reading_has_data(const struct reading *reading);
 
+/* The top of a scale for this maximum: round in the unit's own steps (1,024 for bytes), 1 for shares. */
+double reading_top(const char *unit, double max);
+
 enum level reading_level(const struct reading *reading);
 const char *reading_trend_word(const struct reading *reading);
 struct spark reading_spark(const struct reading *reading, enum reading_scale scale, uint8_t role);
