@@ -10,12 +10,12 @@
 #include <uv.h>
 
 #include "docs.h"
+#include "snapshot.h"
 #include "flametop/analysis/table.h"
 #include "flametop/base/log.h"
 #include "flametop/config/alias.h"
 #include "flametop/config/paths.h"
 #include "flametop/engine/collector.h"
-#include "flametop/export/table.h"
 #include "flametop/sources/table.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/theme.h"
@@ -67,9 +67,7 @@ print_version(struct buf *out)
         buf_printf(out, " %s", analyzer_table[i]->name);
     }
     buf_puts(out, "\nformats:");
-    for (size_t i = 0; i < format_table_count; i++) {
-        buf_printf(out, " %s", format_table[i]->name);
-    }
+    snapshot_list_formats(out);
     buf_puts(out, "\ntargets: local, snapshot files\n");
 }
 
@@ -152,12 +150,8 @@ check(void *context, const char *name, const char *value, char *why, size_t why_
     if (strcmp(name, "theme") == 0) {
         return check_theme(value, why, why_size);
     }
-    if (strcmp(name, "snapshot.format") == 0 && value[0] != 0 && format_by_name(value) == NULL) {
-        size_t n = (size_t)snprintf(why, why_size, "no such format:");
-        for (size_t i = 0; i < format_table_count && n < why_size; i++) {
-            n += (size_t)snprintf(why + n, why_size - n, " %s", format_table[i]->name);
-        }
-        return false;
+    if (strcmp(name, "snapshot.format") == 0) {
+        return snapshot_check_format(value, why, why_size);
     }
     return true;
 }

@@ -134,7 +134,8 @@ macro_word(struct buf *out, struct str word)
 {
     buf_puts(out, "\\&");
     for (size_t i = 0; i < word.n; i++) {
-        static const char *const named[][2] = {{"\\", "\\e"}, {"\"", "\\(dq"}, {"-", "\\-"}, {"'", "\\(aq"}, {" ", "\\ "}};
+        static const char *const named[][2] = {
+            {"\\", "\\e"}, {"\"", "\\(dq"}, {"-", "\\-"}, {"'", "\\(aq"}, {" ", "\\ "}};
         const char *text = NULL;
         for (size_t j = 0; j < ARRAY_SIZE(named); j++) {
             text = word.p[i] == named[j][0][0] ? named[j][1] : text;

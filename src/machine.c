@@ -20,6 +20,7 @@ machine_collector(const struct cli *cli)
                   config_text(cli->config, "roots.cgroup")},
         .clock = clock_system,
         .interval_ns = config_integer(cli->config, "interval"),
+        .network_filesystems = config_bool(cli->config, "filesystem.network"),
         .history_bytes = (size_t)config_integer(cli->config, "history.bytes"),
         .sources = source_table,
         .source_count = source_table_count,

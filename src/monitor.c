@@ -62,8 +62,8 @@ preset_filter(const struct cli *cli, struct buf *text)
 static int
 first_view(const struct cli *cli)
 {
-    static const int numbers[] = {1, 2, 3, 9};
-    return numbers[CLAMP(config_integer(cli->config, "view"), 0, 3)];
+    static const int numbers[] = {1, 2, 3, 8, 9};
+    return numbers[CLAMP(config_integer(cli->config, "view"), 0, 4)];
 }
 
 static void

@@ -57,6 +57,24 @@ choose(const char *path, const char *name, struct chosen *ret, char *why, size_t
     return -EINVAL;
 }
 
+bool
+snapshot_check_format(const char *name, char *why, size_t why_size)
+{
+    struct chosen chosen;
+    return choose("", name, &chosen, why, why_size) == 0;
+}
+
+void
+snapshot_list_formats(struct buf *out)
+{
+    for (size_t i = 0; i < format_table_count; i++) {
+        buf_printf(out, " %s", format_table[i]->name);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(drawings); i++) {
+        buf_printf(out, " %s", drawings[i].name);
+    }
+}
+
 /* From the environment, as shells keep it for programs without a terminal. */
 static int
 size_from(const char *variable, int fallback, int low, int high)

@@ -6,6 +6,12 @@
 #include "cli.h"
 #include "flametop/core/picture.h"
 
+/* Whether `snapshot` writes this format; a sentence when not. */
+bool snapshot_check_format(const char *name, char *why, size_t why_size);
+
+/* The names of all formats, each with a blank before it. */
+void snapshot_list_formats(struct buf *out);
+
 /* The exit code. */
 int snapshot_run(const struct cli *cli);
 

@@ -59,8 +59,12 @@ subcommand_takes(const struct subcommand *command, const struct option *option)
     if (option->command != NULL && strcmp(option->command, command->name) != 0) {
         return false;
     }
-    return command->screen || strcmp(option->group, "Screen") != 0 || strcmp(option->name, "glyphs") == 0 ||
-           strcmp(option->name, "span") == 0;
+    static const char *const drawn[] = {"glyphs", "span", "theme"}; /* a snapshot may be drawn, too */
+    bool takes = command->screen || strcmp(option->group, "Screen") != 0;
+    for (size_t i = 0; i < ARRAY_SIZE(drawn) && command->id == COMMAND_SNAPSHOT; i++) {
+        takes |= strcmp(option->name, drawn[i]) == 0;
+    }
+    return takes;
 }
 
 static bool

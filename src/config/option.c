@@ -42,10 +42,6 @@ const struct option option_table[] = {
      .text = "Show only these processes."},
     {.name = "processes.users", .flag = "user", .letter = 'u', .argument = "USER,...", .type = OPTION_LIST,
      .fallback = "", .group = "Processes", .text = "Show only processes of these users (names or numbers)."},
-    {.name = "processes.sort", .flag = "sort", .argument = "COLUMN", .type = OPTION_TEXT, .fallback = "",
-     .group = "Processes", .text = "Column the process table is sorted by at first; empty: CPU."},
-    {.name = "processes.columns", .flag = "columns", .argument = "COLUMN,...", .type = OPTION_LIST,
-     .fallback = "", .group = "Processes", .text = "Columns of the process table; empty: the usual ones."},
 
     {.name = "view", .flag = "view", .argument = "VIEW", .type = OPTION_CHOICE, .fallback = "overview",
      .choices = "overview system processes findings metrics", .group = "Screen", .text = "View that is open at first."},

@@ -106,7 +106,8 @@ collector_new(const struct collector_options *options)
     collector->setup = (struct source_setup){.roots = &collector->options.roots,
                                              .clock = &collector->options.clock,
                                              .interest = &collector->interest,
-                                             .interval_ns = options->interval_ns};
+                                             .interval_ns = options->interval_ns,
+                                             .network_filesystems = options->network_filesystems};
     for (size_t i = 0; i < options->source_count; i++) {
         open_feed(collector, options->sources[i]);
     }

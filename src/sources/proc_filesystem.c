@@ -135,6 +135,7 @@ struct filesystems {
     size_t count, network_count;
     int skipped_column;
     bool has_skipped_column;
+    bool with_network; /* the user wants network filesystems asked as well */
 };
 
 static void
@@ -184,7 +185,7 @@ static void
 take_mount(struct filesystems *filesystems, const struct mount *mount, struct batch *batch)
 {
     char path[PATH_BYTES_MAX];
-    if (mount_use(mount) == MOUNT_NETWORK) {
+    if (mount_use(mount) == MOUNT_NETWORK && !filesystems->with_network) {
         filesystems->network_count++;
         return;
     }
@@ -358,6 +359,7 @@ filesystem_open_with(const struct source_setup *setup, probe_function function, 
     if (filesystems == NULL) {
         return -ENOMEM;
     }
+    filesystems->with_network = setup->network_filesystems;
     int error = kept_open(&filesystems->table, setup->roots->proc, "self/mountinfo");
     if (error == 0 && function != NULL) {
         filesystems->probes = probes_new(function);

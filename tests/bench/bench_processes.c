@@ -85,7 +85,8 @@ main(int argc, char **argv)
         interest.process_filter_costly = true;
     }
     struct roots roots = {"/proc", "/sys", "/sys/fs/cgroup"};
-    struct source_setup setup = {&roots, &clock_system, &interest, NS_PER_S};
+    struct source_setup setup = {
+        .roots = &roots, .clock = &clock_system, .interest = &interest, .interval_ns = NS_PER_S};
     const struct source *source = find(name);
     char why[160];
     void *state;

@@ -120,7 +120,7 @@ test_command_line__says_each_mistake(void **state)
         {"a b", "b: is one argument too many; flametop --help shows what is expected\n"},
         {"completion", "completion: needs SHELL, one of: bash zsh fish\n"},
         {"-o x.json", "-o: is a flag of snapshot\n"},
-        {"snapshot --theme x", "--theme: is a flag of the monitor\n"},
+        {"snapshot --plain", "--plain: is a flag of the monitor\n"},
         {"--plian --thema x", "--plian: no such flag; did you mean --plain?\n"
                               "--thema: no such flag; did you mean --theme?\n"},
     };

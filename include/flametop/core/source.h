@@ -5,6 +5,7 @@
 #ifndef FLAMETOP_CORE_SOURCE_H
 #define FLAMETOP_CORE_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ struct source_setup {
     const struct clock *clock;
     const struct interest *interest; /* changes between polls, never during one */
     int64_t interval_ns;
+    bool network_filesystems; /* ask them for their use, too */
 };
 
 enum source_step {

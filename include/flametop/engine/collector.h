@@ -22,6 +22,7 @@ struct collector_options {
     struct roots roots;
     struct clock clock;
     int64_t interval_ns;
+    bool network_filesystems; /* ask them for their use, too */
     size_t history_bytes; /* of sealed chunks, all sources together; the oldest go first */
     const struct source *const *sources;
     size_t source_count;
