@@ -190,7 +190,7 @@ draw_line(const struct overlay *overlay, struct canvas *canvas, size_t i, struct
 void
 overlay_draw(struct overlay *overlay, struct canvas *canvas, struct rect area)
 {
-    int left = left_width(overlay, area.width / 3);
+    int left = left_width(overlay, area.width * 2 / 7);
     int width = MIN(MAX(left + text_width(overlay) + 4, 24), area.width);
     int height = MIN(MAX((int)overlay->count, 1) + 2, area.height);
     struct rect box = {area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height};

@@ -12,6 +12,7 @@
 #include "flametop/ui/term.h"
 
 #define DEPTH_MAX 200
+#define TEXT_WIDTH_MIN 8 /* of a name that makes room for numbers */
 #define LAST_WIDTH_MIN 8 /* of the column that takes what is left */
 
 void
@@ -268,6 +269,8 @@ table_view_format(const struct column *column, union cell cell, bool full, bool 
         double value = column->type == COLUMN_INTEGER ? (double)cell.integer : cell.real;
         if (strcmp(column->unit, "s") == 0 && value >= 1) {
             unit_format_age(value, dst, size);
+        } else if (!full && strcmp(column->unit, "1") == 0) {
+            snprintf(dst, size, value < 10 ? "%.1f %%" : "%.0f %%", value * 100);
         } else if (full) {
             unit_format(value, column->unit, ascii, dst, size);
         } else {
@@ -290,6 +293,11 @@ ordered(const struct table_view *view, int columns[TABLE_VIEW_COLUMNS])
             left &= ~(UINT64_C(1) << column);
         }
     }
+    if (view->narrow) {
+        for (size_t i = 0; i < MIN(view->def->column_count, TABLE_VIEW_COLUMNS); i++) {
+            left &= view->def->columns[i].width == 0 || (int)i == view->sort ? ~UINT64_C(0) : ~(UINT64_C(1) << i);
+        }
+    }
     int last = -1;
     for (int i = 0; i < (int)MIN(view->def->column_count, TABLE_VIEW_COLUMNS); i++) {
         if ((left >> i & 1) != 0 && view->def->columns[i].width == 0 && last < 0) {
@@ -310,6 +318,26 @@ column_width(const struct column *column)
     return MAX((int)column->width, (int)strlen(column->title));
 }
 
+static bool
+is_left(const struct column *column)
+{
+    return column->type == COLUMN_TEXT;
+}
+
+/* How much narrower the first text column becomes so that the others fit as well. */
+static int
+squeeze(const struct table_view *view, const int *columns, size_t count, int room)
+{
+    int wanted = 0, text = -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct column *column = &view->def->columns[columns[i]];
+        wanted += column->width > 0 ? column_width(column) + 1 : 0;
+        text = text < 0 && is_left(column) && column->width > TEXT_WIDTH_MIN ? columns[i] : text;
+    }
+    int spare = text >= 0 ? column_width(&view->def->columns[text]) - TEXT_WIDTH_MIN : 0;
+    return view->narrow && wanted - room <= spare ? MAX(wanted - room, 0) : 0;
+}
+
 /* Gives columns their places; those that do not fit are dropped from the right. A text column grows to what is left
  * when the one without a width is not shown. */
 static void
@@ -317,11 +345,16 @@ place(struct table_view *view, struct rect area)
 {
     int columns[TABLE_VIEW_COLUMNS], x = area.x + 1, end = area.x + area.width;
     size_t count = ordered(view, columns);
+    int squeezed = squeeze(view, columns, count, area.width);
     view->place_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct column *column = &view->def->columns[columns[i]];
         bool rest = column->width == 0;
         int width = rest ? end - x : column_width(column);
+        if (!rest && is_left(column) && column->width > TEXT_WIDTH_MIN) {
+            width -= squeezed;
+            squeezed = 0;
+        }
         if (x + width > end || (rest && width < LAST_WIDTH_MIN)) {
             if (!rest && view->place_count > 0) {
                 break;
@@ -334,12 +367,6 @@ place(struct table_view *view, struct rect area)
         view->places[view->place_count++] = (struct table_view_place){columns[i], x, width};
         x += width + 1;
     }
-}
-
-static bool
-is_left(const struct column *column)
-{
-    return column->type == COLUMN_TEXT;
 }
 
 static void
@@ -370,7 +397,7 @@ cell_style(const struct column *column, union cell cell, bool exited)
         int step = (int)(CLAMP(cell.real, 0.0, 1.0) * (RAMP_STEPS - 1));
         return (struct style){.fg = (uint8_t)(ROLE_RAMP_LOAD + step)};
     }
-    bool loud = column->type == COLUMN_REAL || (column->flags & COLUMN_KEY) != 0;
+    bool loud = column->type == COLUMN_REAL && strcmp(column->unit, "s") != 0;
     return (struct style){.fg = loud ? ROLE_VALUE : ROLE_TEXT};
 }
 

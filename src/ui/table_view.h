@@ -30,6 +30,7 @@ struct table_view_place { /* of a column, at the last drawing */
 struct table_view {
     const struct table_def *def; /* of the table last shown; NULL before the first */
     const char *const *order;    /* names of the columns shown first; NULL: as in the def */
+    bool narrow;                 /* only these, the sorted one and the one that takes what is left */
     const char *parent;          /* name of the column with the parent's key, for trees; NULL: no trees */
     const char *indented;        /* name of the column that shows the tree */
 

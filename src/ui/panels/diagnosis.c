@@ -23,14 +23,14 @@ format_since(int64_t wall_ns, char *dst, size_t size)
     strftime(dst, size, "%H:%M", &day);
 }
 
-/* The sentence in the longest form that fits. */
+/* The sentence in the longest form that fits, with its beginning where that is not shown beside it. */
 static void
-word(const struct finding *finding, int room, char *dst, size_t size)
+word(const struct finding *finding, int room, bool dated, char *dst, size_t size)
 {
     bool is_short = (int)utf8_text_width(str_from(finding->sentence)) > room && finding->short_sentence != NULL;
     strlcpy(dst, is_short ? finding->short_sentence : finding->sentence, size);
     char since[16], with[SENTENCE_BYTES];
-    if (finding->since_wall_ns > 0 && strstr(dst, "since ") == NULL) {
+    if (dated && finding->since_wall_ns > 0 && strstr(dst, "since ") == NULL) {
         format_since(finding->since_wall_ns, since, sizeof(since));
         snprintf(with, sizeof(with), "%s, since %s", dst, since);
         if ((int)utf8_text_width(str_from(with)) <= room) {
@@ -71,7 +71,7 @@ diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect
     }
     int more_width = (int)utf8_text_width(str_from(more));
     struct style style = {.fg = level_role(worst->level), .attributes = CELL_BOLD};
-    word(worst, area.width * area.height - more_width - 7, text, sizeof(text));
+    word(worst, area.width * area.height - more_width - 7, true, text, sizeof(text));
     sign[utf8_put(glyph_level(canvas->glyphs, (int)worst->level), sign)] = '\0';
     snprintf(line, sizeof(line), " %s %d  %s", sign, worst->impact, text);
     wrap_draw(canvas, (struct rect){area.x, area.y, area.width - more_width, area.height}, str_from(line), style);
@@ -117,7 +117,7 @@ draw_finding(const struct finding *finding, struct canvas *canvas, struct rect a
     struct style style = {.fg = level_role(finding->level), .attributes = CELL_BOLD};
     format_since(finding->since_wall_ns, since, sizeof(since));
     int x = canvas_printf(canvas, area.x, area.y, area.width, style, " %s %3d  %s  ", sign, finding->impact, since);
-    word(finding, area.width - x, text, sizeof(text));
+    word(finding, area.width - x, false, text, sizeof(text));
     canvas_text(canvas, area.x + x, area.y, MAX(area.width - x, 0), str_from(text), (struct style){.fg = ROLE_TEXT});
     if (selected) {
         canvas_restyle(canvas, (struct rect){area.x, area.y, area.width, 1},

@@ -21,7 +21,9 @@
 #include "../widgets/wrap.h"
 
 #define RING 256 /* samples of the selected process that the drawer remembers */
-#define DRAWER_ROWS 12
+#define DRAWER_ROWS 14
+#define FACT_WIDTH 24
+#define NARROW 100 /* below this many columns only what matters most is shown */
 #define DRAWER_ROWS_MIN 5
 
 struct process_panel {
@@ -180,27 +182,44 @@ is_drawn_apart(const struct column *column)
            strcmp(column->name, "process.pid") == 0;
 }
 
-/* Every other column as "title value", in as many columns as fit. Answers the rows used. */
+static bool
+is_in_table(const struct table_view *view, size_t column)
+{
+    for (size_t i = 0; i < view->place_count; i++) {
+        if (view->places[i].column == (int)column) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+draw_fact(const struct panel_context *context, const struct column *column, union cell cell, struct canvas *canvas,
+          struct rect area)
+{
+    char text[128];
+    table_view_format(column, cell, true, context->glyphs == GLYPHS_ASCII, text, sizeof(text));
+    int label =
+        canvas_printf(canvas, area.x, area.y, area.width, (struct style){.fg = ROLE_DIM}, "%-7s ", column->title);
+    canvas_text(canvas, area.x + label, area.y, MAX(area.width - label, 0), str_from(text),
+                (struct style){.fg = cell_known(column->type, cell) ? ROLE_VALUE : ROLE_DIM});
+}
+
+/* The other columns as "title value", what the table does not show first. Answers the rows used. */
 static int
 draw_facts(const struct process_panel *panel, const struct panel_context *context, const union cell *cells,
            struct canvas *canvas, struct rect area)
 {
     const struct table_def *def = panel->view.def;
-    int width = 26, across = MAX(area.width / width, 1), shown = 0;
-    for (size_t i = 0; i < def->column_count; i++) {
-        const struct column *column = &def->columns[i];
-        int x = shown % across * width, y = shown / across;
-        if (is_drawn_apart(column) || y >= area.height) {
-            continue;
+    int across = MAX(area.width / FACT_WIDTH, 1), width = area.width / across, shown = 0;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < def->column_count && shown / across < area.height; i++) {
+            if (!is_drawn_apart(&def->columns[i]) && is_in_table(&panel->view, i) == (round == 1)) {
+                draw_fact(context, &def->columns[i], cells[i], canvas,
+                          (struct rect){area.x + shown % across * width, area.y + shown / across, width - 1, 1});
+                shown++;
+            }
         }
-        char text[128];
-        table_view_format(column, cells[i], true, context->glyphs == GLYPHS_ASCII, text, sizeof(text));
-        int room = MIN(width, area.width - x) - 1;
-        int label = canvas_printf(canvas, area.x + x, area.y + y, room, (struct style){.fg = ROLE_DIM}, "%-8s ",
-                                  column->title);
-        canvas_text(canvas, area.x + x + label, area.y + y, MAX(room - label, 0), str_from(text),
-                    (struct style){.fg = cell_known(column->type, cells[i]) ? ROLE_VALUE : ROLE_DIM});
-        shown++;
     }
     return (shown + across - 1) / across;
 }
@@ -283,7 +302,8 @@ process_draw(void *state, const struct panel_context *context, struct canvas *ca
         return;
     }
     bool boxed = area.width < canvas->width && area.height >= 4;
-    panel->view.order = area.width < canvas->width || area.width < 80 ? order_small : order;
+    panel->view.narrow = area.width < NARROW;
+    panel->view.order = panel->view.narrow ? order_small : order;
     if (boxed) {
         draw_box(panel, table, canvas, area, focused);
         area = (struct rect){area.x + 1, area.y + 1, area.width - 2, area.height - 2};
@@ -294,7 +314,7 @@ process_draw(void *state, const struct panel_context *context, struct canvas *ca
     }
     struct rect drawer = area;
     if (panel->open && area.height >= DRAWER_ROWS_MIN + 3) {
-        drawer.height = CLAMP(area.height / 2, DRAWER_ROWS_MIN, DRAWER_ROWS);
+        drawer.height = CLAMP(area.height * 3 / 5, DRAWER_ROWS_MIN, DRAWER_ROWS);
         drawer.y = area.y + area.height - drawer.height;
         area.height -= drawer.height;
         watch(panel, context);
