@@ -50,13 +50,27 @@ format_host(const struct picture *picture, int room, char *dst, size_t size)
     unit_format_age(host->uptime_s, age, sizeof(age));
     const char *system = host->system != NULL ? host->system : "";
     const char *inside = host->virtualization != NULL ? host->virtualization : "";
-    const char *dot = system[0] != '\0' ? " · " : "", *in = inside[0] != '\0' ? " · in " : "";
-    static const char *const forms[] = {
-        " flametop  %1$s%6$s%2$s%7$s%3$s · %4$s · up %5$s", " %1$s%6$s%2$s%7$s%3$s · %4$s · up %5$s",
-        " %1$s · %4$s · up %5$s", " %1$s · %4$s", " %1$s",
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-        snprintf(dst, size, forms[i], name, system, inside, cores, age, dot, in);
+    char whole[240];
+    snprintf(whole, sizeof(whole), " %s%s%s%s%s · %s · up %s", name, system[0] != '\0' ? " · " : "", system,
+             inside[0] != '\0' ? " · in " : "", inside, cores, age);
+    for (int form = 0; form < 5; form++) {
+        switch (form) {
+        case 0:
+            snprintf(dst, size, " flametop %s", whole);
+            break;
+        case 1:
+            snprintf(dst, size, "%s", whole);
+            break;
+        case 2:
+            snprintf(dst, size, " %s · %s · up %s", name, cores, age);
+            break;
+        case 3:
+            snprintf(dst, size, " %s · %s", name, cores);
+            break;
+        default:
+            snprintf(dst, size, " %s", name);
+            break;
+        }
         if ((int)utf8_text_width(str_from(dst)) <= room) {
             return;
         }
