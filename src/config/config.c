@@ -342,10 +342,22 @@ set_metric_field(struct config *config, const struct option_section *section, co
         say_unknown(site, "no such setting of a metric", nearest.best);
         return;
     }
+    bool is_interval = strcmp(like.field->name, "interval") == 0;
+    if (is_interval && like.metric->formula != NULL) {
+        char why[WHY_BYTES];
+        snprintf(why, sizeof(why), "is derived and never kept itself; set the interval of what it is made of: %s",
+                 like.metric->formula);
+        report(site, why);
+        return;
+    }
     like.unit = like.field->unit != NULL ? like.field->unit : threshold_unit(config, like.metric);
     struct option_value value = {.real = NAN};
     bool none = like.field->type == OPTION_REAL && !written->is_list && str_is(str_trim(written->text), "none");
     if (none || parse_written(config, like.field, like.unit, written, site, &value)) {
+        if (value.item_count > METRIC_PERCENTILES_MAX) {
+            report(site, "has more than 8 percentiles");
+            return;
+        }
         store_entry(config, &like, &value, site);
     }
 }
@@ -844,42 +856,44 @@ config_key(const struct config *config, size_t index, struct config_key *ret_key
     return false;
 }
 
-static const struct entry *
-metric_field(const struct config *config, const char *metric_name, const char *field)
+static void
+apply_threshold(const struct entry *entry, struct catalog *catalog)
 {
-    const struct metric *metric = catalog_metric(config->catalog, metric_name);
-    return metric != NULL ? field_of(config, metric, field) : NULL;
+    double warning, critical;
+    if (!catalog_thresholds(catalog, entry->metric, &warning, &critical)) {
+        warning = critical = NAN;
+    }
+    bool is_warning = strcmp(entry->field->name, "warning") == 0;
+    catalog_set_thresholds(catalog, entry->metric, is_warning ? entry->setting.value.real : warning,
+                           is_warning ? critical : entry->setting.value.real);
 }
 
-int64_t
-config_metric_interval_ns(const struct config *config, const char *metric)
+static void
+apply_setting(const struct entry *entry, struct catalog *catalog)
 {
-    const struct entry *entry = metric_field(config, metric, "interval");
-    return entry != NULL ? entry->setting.value.integer : 0;
-}
-
-const char *const *
-config_metric_percentiles(const struct config *config, const char *metric, size_t *ret_count)
-{
-    const struct entry *entry = metric_field(config, metric, "percentiles");
-    *ret_count = entry != NULL ? entry->setting.value.item_count : 0;
-    return entry != NULL ? entry->setting.value.items : NULL;
+    struct metric_settings settings = catalog_settings(catalog, entry->metric);
+    const struct option_value *value = &entry->setting.value;
+    if (entry->field->type == OPTION_DURATION) {
+        settings.interval_ns = value->integer;
+    } else {
+        settings.percentile_count = value->item_count;
+        for (size_t i = 0; i < value->item_count; i++) {
+            struct str rest = str_from(value->items[i]);
+            str_double(&rest, &settings.percentiles[i]);
+        }
+    }
+    catalog_set_settings(catalog, entry->metric, &settings);
 }
 
 void
 config_apply(const struct config *config, struct catalog *catalog)
 {
     for (const struct entry *entry = config->entries; entry != NULL; entry = entry->next) {
-        if (entry->field == NULL || entry->field->type != OPTION_REAL) {
-            continue;
+        if (entry->field != NULL && entry->field->type == OPTION_REAL) {
+            apply_threshold(entry, catalog);
+        } else if (entry->field != NULL) {
+            apply_setting(entry, catalog);
         }
-        double warning, critical;
-        if (!catalog_thresholds(catalog, entry->metric, &warning, &critical)) {
-            warning = critical = NAN;
-        }
-        bool is_warning = strcmp(entry->field->name, "warning") == 0;
-        catalog_set_thresholds(catalog, entry->metric, is_warning ? entry->setting.value.real : warning,
-                               is_warning ? critical : entry->setting.value.real);
     }
 }
 

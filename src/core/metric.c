@@ -15,6 +15,7 @@
 struct entry {
     const struct metric *metric;
     double warning, critical;
+    const struct metric_settings *settings; /* NULL: none */
 };
 
 struct alias {
@@ -83,7 +84,7 @@ add(struct catalog *catalog, const struct metric *metric)
         return;
     }
     struct entry *entry = &catalog->metrics[catalog->metric_count++];
-    *entry = (struct entry){metric, metric->warning, metric->critical};
+    *entry = (struct entry){metric, metric->warning, metric->critical, NULL};
     uint64_t key = hash_text(metric->name);
     while (map_get(&catalog->metric_by_name, key) != NULL) {
         key++;
@@ -240,6 +241,32 @@ catalog_set_thresholds(struct catalog *catalog, const struct metric *metric, dou
     if (entry != NULL) {
         entry->warning = warning;
         entry->critical = critical;
+    }
+    pthread_mutex_unlock(&catalog->lock);
+}
+
+struct metric_settings
+catalog_settings(struct catalog *catalog, const struct metric *metric)
+{
+    struct metric_settings settings = {0};
+    pthread_mutex_lock(&catalog->lock);
+    const struct entry *entry = entry_of(catalog, metric->name);
+    if (entry != NULL && entry->settings != NULL) {
+        settings = *entry->settings;
+    }
+    pthread_mutex_unlock(&catalog->lock);
+    return settings;
+}
+
+void
+catalog_set_settings(struct catalog *catalog, const struct metric *metric, const struct metric_settings *settings)
+{
+    pthread_mutex_lock(&catalog->lock);
+    struct entry *entry = entry_of(catalog, metric->name);
+    struct metric_settings *copy = entry != NULL ? arena_new(&catalog->arena, struct metric_settings) : NULL;
+    if (copy != NULL) {
+        *copy = *settings;
+        entry->settings = copy;
     }
     pthread_mutex_unlock(&catalog->lock);
 }

@@ -744,6 +744,9 @@ query_now(struct query *query, const struct picture *picture)
     struct leaf *leaf = any_leaf(query->root);
     const struct track *track = leaf != NULL ? leaf_track(leaf, picture) : NULL;
     int64_t interval = track != NULL ? MAX(track_spacing(track), picture->interval_ns) : 0;
+    if (leaf != NULL) { /* kept less often than read */
+        interval = MAX(interval, catalog_settings(query->catalog, leaf->metric).interval_ns);
+    }
     struct range range = {picture, query->catalog,
                           picture->mono_ns - 3 * MAX(interval, RATE_NS_MIN), picture->mono_ns};
     struct vector vector = eval(query->root, &range);

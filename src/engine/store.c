@@ -22,6 +22,8 @@ store_done(struct store *store)
     }
     free(store->column_of);
     free(store->last_tick);
+    free(store->interval_ns);
+    free(store->kept_ns);
     store_init(store);
 }
 
@@ -65,24 +67,28 @@ seal(struct store *store)
 }
 
 static bool
-grow_columns(struct store *store, size_t count)
+grow_columns(struct store *store, const struct batch *batch)
 {
+    size_t count = batch->column_count;
     if (count <= store->column_count) {
         return true;
     }
     int *column_of = reallocarray(store->column_of, count, sizeof(*column_of));
-    if (column_of == NULL) {
-        return false;
-    }
-    store->column_of = column_of;
+    store->column_of = column_of != NULL ? column_of : store->column_of;
     uint64_t *last_tick = reallocarray(store->last_tick, count, sizeof(*last_tick));
-    if (last_tick == NULL) {
+    store->last_tick = last_tick != NULL ? last_tick : store->last_tick;
+    int64_t *interval_ns = reallocarray(store->interval_ns, count, sizeof(*interval_ns));
+    store->interval_ns = interval_ns != NULL ? interval_ns : store->interval_ns;
+    int64_t *kept_ns = reallocarray(store->kept_ns, count, sizeof(*kept_ns));
+    store->kept_ns = kept_ns != NULL ? kept_ns : store->kept_ns;
+    if (column_of == NULL || last_tick == NULL || interval_ns == NULL || kept_ns == NULL) {
         return false;
     }
-    store->last_tick = last_tick;
     for (size_t i = store->column_count; i < count; i++) {
         column_of[i] = -1;
         last_tick[i] = 0;
+        interval_ns[i] = catalog_settings(batch->catalog, batch->columns[i]->metric).interval_ns;
+        kept_ns[i] = INT64_MIN / 2;
     }
     store->column_count = count;
     return true;
@@ -134,7 +140,7 @@ layout_is_stale(struct store *store, const struct batch *batch)
 static bool
 ready(struct store *store, const struct batch *batch)
 {
-    if (!grow_columns(store, batch->column_count)) {
+    if (!grow_columns(store, batch)) {
         return false;
     }
     store->tick++;
@@ -175,6 +181,22 @@ keep_tables(struct store *store, const struct batch *batch)
     }
 }
 
+/* The reading of a column, or a gap while one of a metric with an interval of its own is not due. Ticks come a little
+ * early or late: half of the shortest interval is forgiven. */
+static double
+due_value(struct store *store, const struct batch *batch, size_t column)
+{
+    double value = batch->values[column];
+    if (store->interval_ns[column] == 0 || isnan(value)) {
+        return value;
+    }
+    if (batch->at.mono_ns - store->kept_ns[column] < store->interval_ns[column] - 50 * NS_PER_MS) {
+        return NAN;
+    }
+    store->kept_ns[column] = batch->at.mono_ns;
+    return value;
+}
+
 void
 store_add(struct store *store, const struct batch *batch)
 {
@@ -186,7 +208,7 @@ store_add(struct store *store, const struct batch *batch)
     size_t tick = store->head_ticks;
     for (size_t i = 0; i < batch->column_count; i++) {
         if (store->column_of[i] >= 0) {
-            head->values[(size_t)store->column_of[i] * CHUNK_TICKS + tick] = batch->values[i];
+            head->values[(size_t)store->column_of[i] * CHUNK_TICKS + tick] = due_value(store, batch, i);
         }
     }
     head->mono_ns[tick] = batch->at.mono_ns;

@@ -22,6 +22,8 @@ struct store {
      * layout. */
     int *column_of;      /* [batch column]: layout column or -1 */
     uint64_t *last_tick; /* [batch column]: tick of the last value */
+    int64_t *interval_ns; /* [batch column]: a reading is kept this often only; 0: each */
+    int64_t *kept_ns;     /* [batch column]: when the last one was, where interval_ns is not 0 */
     size_t column_count;
     uint64_t tick;
 

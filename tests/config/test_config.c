@@ -16,6 +16,7 @@ static const struct metric metrics[] = {
      .warning = 0.8, .critical = 0.95},
     {.name = "system.disk.io", .unit = "By", .labels = "device", .text = "", .kind = METRIC_COUNTER},
     {.name = "cache.hit.ratio", .unit = "1", .labels = "", .text = "", .better = BETTER_HIGHER},
+    {.name = "system.disk.io.half", .unit = "By/s", .labels = "device", .text = "", .formula = "system.disk.io / 2"},
 };
 
 struct world {
@@ -88,6 +89,11 @@ test_config__says_what_is_wrong_and_where(void **state)
         {"thresholds:\n  - {warning: 50%}\n", "f:2:5: thresholds: an item of the list needs a key metric\n"},
         {"metrics:\n  system.disk.io: {percentiles: [50, 101]}\n",
          "f:2:33: metrics.system.disk.io.percentiles: 101 is out of bounds (0 to 100)\n"},
+        {"metrics:\n  system.disk.io: {percentiles: [1, 2, 3, 4, 5, 6, 7, 8, 9]}\n",
+         "f:2:33: metrics.system.disk.io.percentiles: has more than 8 percentiles\n"},
+        {"metrics:\n  system.disk.io.half: {interval: 5s}\n",
+         "f:2:35: metrics.system.disk.io.half.interval: is derived and never kept itself; set the interval of what it "
+         "is made of: system.disk.io / 2\n"},
         {"keys:\n  processes: kill\n", "f:2:14: keys.processes: write keys: CONTEXT: KEY: command\n"},
         {"theme: \"a\\0b\"\n", "f:1:8: theme: the text contains a NUL character\n"},
     };
@@ -203,7 +209,6 @@ test_config__sections_are_read_back(void **state)
     (void)state;
     struct world world;
     struct config_key key;
-    size_t count;
     world_init(&world);
     assert_true(config_read_text(world.config,
                                  STR("keys:\n  everywhere: {\".\": page.next, Q: quit}\n  processes: {K: signal}\n"
@@ -216,11 +221,13 @@ test_config__sections_are_read_back(void **state)
     assert_true(config_key(world.config, 2, &key));
     assert_string_equal(key.command, "signal");
     assert_false(config_key(world.config, 3, &key));
-    assert_true(config_metric_interval_ns(world.config, "system.cpu.utilization") == 5 * NS_PER_S);
-    assert_true(config_metric_interval_ns(world.config, "system.disk.io") == 0);
-    const char *const *percentiles = config_metric_percentiles(world.config, "system.cpu.utilization", &count);
-    assert_int_equal(count, 2);
-    assert_string_equal(percentiles[1], "99.9");
+    config_apply(world.config, world.catalog);
+    struct metric_settings settings = catalog_settings(world.catalog, &metrics[0]);
+    assert_true(settings.interval_ns == 5 * NS_PER_S);
+    assert_int_equal(settings.percentile_count, 2);
+    assert_true(settings.percentiles[0] == 50 && settings.percentiles[1] == 99.9);
+    settings = catalog_settings(world.catalog, &metrics[1]);
+    assert_true(settings.interval_ns == 0 && settings.percentile_count == 0);
     world_done(&world);
 }
 

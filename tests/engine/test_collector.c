@@ -211,6 +211,36 @@ test_collector__walks_back_over_sealed_chunks(void **state)
 }
 
 static void
+test_collector__keeps_a_metric_as_often_as_the_user_wants(void **state)
+{
+    struct fixture *f = *state;
+    struct metric_settings settings = {.interval_ns = 10 * NS_PER_S};
+    catalog_set_settings(f->catalog, &metrics[0], &settings);
+    catalog_set_settings(f->catalog, &metrics[3], &settings);
+    char why[160];
+    struct query *level = query_new(f->catalog, "t.level", NULL, why, sizeof(why));
+    struct picture *picture = NULL;
+    for (int i = 0; i < 100; i++) {
+        picture_release(picture);
+        world.level = i;
+        world.mono_ns += i % 2 == 0 ? 20 * NS_PER_MS : -20 * NS_PER_MS; /* ticks come early and late */
+        picture = second(f, 0.25, 0);
+        NEAR(query_now(level, picture), (double)(i - i % 10)); /* the last one kept, never a gap */
+        if (i >= 10) {
+            assert_true(fabs(query_once(picture, "t.time", "cpu=0,state=user") - 0.25) < 0.01);
+        }
+    }
+    struct point points[128];
+    size_t known = 0, n = query_points(level, picture, 0, INT64_MAX, points, 128);
+    for (size_t i = 0; i < n; i++) {
+        known += !isnan(points[i].value);
+    }
+    assert_int_equal(known, 10);
+    query_free(level);
+    picture_release(picture);
+}
+
+static void
 test_collector__a_clock_step_moves_wall_times_only(void **state)
 {
     struct fixture *f = *state;
@@ -277,6 +307,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_collector__derives_rates_over_the_sum_of_cores, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_collector__walks_back_over_sealed_chunks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_collector__keeps_a_metric_as_often_as_the_user_wants, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_collector__a_clock_step_moves_wall_times_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_collector__history_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_collector__charts_follow_incrementally, set_up, tear_down),

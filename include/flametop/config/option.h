@@ -124,10 +124,6 @@ struct config_key {
 };
 bool config_key(const struct config *config, size_t index, struct config_key *ret_key);
 
-/* What `metrics.NAME` says: 0 for an interval not set; NULL and 0 for percentiles not set. */
-int64_t config_metric_interval_ns(const struct config *config, const char *metric);
-const char *const *config_metric_percentiles(const struct config *config, const char *metric, size_t *ret_count);
-
 /* Applies `thresholds.METRIC` and `metrics.NAME` sections to the catalog. */
 void config_apply(const struct config *config, struct catalog *catalog);
 

@@ -89,6 +89,17 @@ bool catalog_thresholds(struct catalog *catalog, const struct metric *metric, do
 void catalog_set_thresholds(struct catalog *catalog, const struct metric *metric, double warning,
                             double critical);
 
+/* What the user set for one metric besides its thresholds; all zero: nothing. Set before threads start. */
+#define METRIC_PERCENTILES_MAX 8
+struct metric_settings {
+    int64_t interval_ns; /* its readings are kept this often only; 0: each */
+    double percentiles[METRIC_PERCENTILES_MAX]; /* 0-100, shown with its chart */
+    size_t percentile_count;                    /* 0: the usual ones */
+};
+struct metric_settings catalog_settings(struct catalog *catalog, const struct metric *metric);
+void catalog_set_settings(struct catalog *catalog, const struct metric *metric,
+                          const struct metric_settings *settings);
+
 /* The (escaped) value of one label; false when absent. */
 bool labels_get(const char *labels, const char *key, struct str *ret_value);
 

@@ -34,7 +34,8 @@ struct part {
 };
 
 struct statistics {
-    double min, mean, p95, p99, max;
+    double min, mean, max;
+    double percentiles[METRIC_PERCENTILES_MAX]; /* of the panel's */
     size_t count;
 };
 
@@ -54,6 +55,8 @@ struct chart_panel {
     char part_label[64];
     uint64_t signature;
 
+    double percentiles[METRIC_PERCENTILES_MAX]; /* 95 and 99, or the user's */
+    size_t percentile_count;
     struct statistics statistics;
     int64_t stats_bucket, stats_bucket_ns;
     size_t stats_skip;
@@ -95,6 +98,21 @@ chart_close(void *state)
     }
 }
 
+static void
+choose_percentiles(struct chart_panel *chart)
+{
+    static const double usual[] = {95, 99};
+    struct metric_settings settings = {0};
+    if (chart->row != NULL) {
+        settings = catalog_settings(chart->catalog, chart->row);
+    }
+    bool own = settings.percentile_count > 0;
+    chart->percentile_count = own ? settings.percentile_count : ARRAY_SIZE(usual);
+    for (size_t i = 0; i < chart->percentile_count; i++) {
+        chart->percentiles[i] = own ? settings.percentiles[i] : usual[i];
+    }
+}
+
 /* "METRIC LABELS"; a formula has no labels and may hold blanks. */
 static bool
 show(struct chart_panel *chart, const char *argument)
@@ -107,6 +125,7 @@ show(struct chart_panel *chart, const char *argument)
     reading_close(&chart->reading);
     str_copy(name, chart->metric, sizeof(chart->metric));
     chart->row = catalog_metric(chart->catalog, chart->metric);
+    choose_percentiles(chart);
     if (chart->row == NULL) {
         str_copy(str_trim(str_from(argument)), chart->metric, sizeof(chart->metric));
         rest.n = 0;
@@ -227,9 +246,9 @@ quantile(const double *sorted, size_t n, double q)
 }
 
 static struct statistics
-statistics_of(const struct point *points, size_t n)
+statistics_of(const struct chart_panel *chart, const struct point *points, size_t n)
 {
-    struct statistics statistics = {NAN, NAN, NAN, NAN, NAN, 0};
+    struct statistics statistics = {.min = NAN, .mean = NAN, .max = NAN};
     double *values = calloc(MAX(n, (size_t)1), sizeof(*values)), sum = 0;
     size_t count = 0;
     for (size_t i = 0; values != NULL && i < n; i++) {
@@ -239,8 +258,11 @@ statistics_of(const struct point *points, size_t n)
     }
     if (count > 0) {
         qsort(values, count, sizeof(*values), compare_doubles);
-        statistics = (struct statistics){values[0], sum / (double)count, quantile(values, count, 0.95),
-                                         quantile(values, count, 0.99), values[count - 1], count};
+        statistics = (struct statistics){
+            .min = values[0], .mean = sum / (double)count, .max = values[count - 1], .count = count};
+        for (size_t i = 0; i < chart->percentile_count; i++) {
+            statistics.percentiles[i] = quantile(values, count, chart->percentiles[i] / 100);
+        }
     }
     free(values);
     return statistics;
@@ -265,7 +287,7 @@ update_statistics(struct chart_panel *chart, const struct picture *picture, cons
     int64_t to = picture->mono_ns - (int64_t)strip->skip * buckets->bucket_ns;
     int64_t from = to - (int64_t)chart->reading.plan.count * buckets->bucket_ns;
     size_t n = query_points(buckets->query, picture, from, to, points, POINTS_MAX);
-    chart->statistics = statistics_of(points, n);
+    chart->statistics = statistics_of(chart, points, n);
     free(points);
 }
 
@@ -354,17 +376,24 @@ draw_statistics(const struct chart_panel *chart, const struct panel_context *con
                 int y, int width)
 {
     const struct statistics *s = &chart->statistics;
-    const struct {
-        const char *label;
+    struct {
+        char label[16];
         double value;
         bool known;
-    } list[] = {{"min", s->min, s->count > 0},
-                {"mean", s->mean, s->count > 0},
-                {"p95", s->p95, s->count >= 20},
-                {"p99", s->p99, s->count >= 100},
-                {"max", s->max, s->count > 0}};
+    } list[METRIC_PERCENTILES_MAX + 3] = {{"min", s->min, s->count > 0}, {"mean", s->mean, s->count > 0}};
+    size_t n_list = 2;
+    for (size_t i = 0; i < chart->percentile_count; i++, n_list++) {
+        double p = chart->percentiles[i], tail = fmin(p, 100 - p);
+        snprintf(list[n_list].label, sizeof(list[n_list].label), "p%.6g", p);
+        list[n_list].value = s->percentiles[i];
+        /* So few readings that none lies beyond it say nothing of a percentile. */
+        list[n_list].known = s->count > 0 && (double)s->count * tail >= (tail > 0 ? 100 : 0) - 1e-9;
+    }
+    memcpy(list[n_list].label, "max", 4);
+    list[n_list].value = s->max;
+    list[n_list++].known = s->count > 0;
     int end = x + width;
-    for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+    for (size_t i = 0; i < n_list; i++) {
         char text[READING_TEXT];
         value_text(chart, context, list[i].known ? list[i].value : (double)NAN, text);
         int cells = (int)strlen(list[i].label) + 1 + MAX((int)utf8_text_width(str_from(text)), 9) + 2;
