@@ -275,7 +275,8 @@ text_of(double used, double of, bool ascii, char dst[READING_TEXT])
     const char *unit_a = strrchr(a, ' '), *unit_b = strrchr(b, ' ');
     bool same = unit_a != NULL && unit_b != NULL && strcmp(unit_a, unit_b) == 0;
     int n = same ? (int)(unit_a - a) : (int)strlen(a);
-    snprintf(dst, READING_TEXT, "%.*s of %.24s", n, a, b);
+    /* Two units leave less room for the title. */
+    snprintf(dst, READING_TEXT, same ? "%.*s of %.24s" : "%.*s/%.24s", n, a, b);
 }
 
 static void
