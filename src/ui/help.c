@@ -6,6 +6,7 @@
 
 #include "flametop/base/buf.h"
 #include "flametop/base/log.h"
+#include "flametop/base/utf8.h"
 #include "flametop/core/unit.h"
 #include "command.h"
 #include "widgets/limits.h"
@@ -110,6 +111,14 @@ static const struct {
     [SOURCE_FAILED] = {"failed", ROLE_LEVEL_CRITICAL},
 };
 
+/* Blanks before a text, so that it takes `width` cells. */
+static const char *
+pad(struct arena *arena, const char *text, int width)
+{
+    int blanks = MAX(width - (int)utf8_text_width(str_from(text)), 0);
+    return arena_printf(arena, "%*s%s", blanks, "", text);
+}
+
 void
 sources_fill(struct app *app, struct overlay *overlay)
 {
@@ -120,8 +129,8 @@ sources_fill(struct app *app, struct overlay *overlay)
         bool ascii = app->glyphs == GLYPHS_ASCII;
         unit_format((double)track->cpu_ns / 1e9, "s", ascii, cost, sizeof(cost));
         unit_format((double)track->samples, "{sample}", ascii, samples, sizeof(samples));
-        snprintf(text, sizeof(text), "%-9s  %8s CPU a poll  %8s samples  %llu errors  %llu dropped  %s",
-                 states[track->state].name, cost, samples, (unsigned long long)track->errors,
+        snprintf(text, sizeof(text), "%-9s  %s CPU a poll  %s samples  %llu errors  %llu dropped  %s",
+                 states[track->state].name, pad(&overlay->arena, cost, 8), pad(&overlay->arena, samples, 8), (unsigned long long)track->errors,
                  (unsigned long long)(track->dropped + track->rejected),
                  track->why != NULL && track->why[0] != '\0' ? track->why : track->text);
         overlay_add(overlay, states[track->state].role, track->name, text, NULL);

@@ -216,6 +216,7 @@ settle(struct table_view *view)
     }
     for (size_t i = 0; i < view->count; i++) {
         if (row_key(view, i) == view->selected) {
+            view->loose = view->loose || i != view->at;
             view->at = i;
             return;
         }
@@ -465,6 +466,8 @@ scroll(struct table_view *view, size_t rows)
     size_t most = view->count > rows ? view->count - rows : 0;
     if (view->follow && rows > 0) {
         view->first = view->at > rows / 2 ? view->at - rows / 2 : 0;
+    } else if (view->loose && !view->keep) {
+        view->first = MIN(view->first, most);
     } else if (view->at < view->first) {
         view->first = view->at;
     } else if (rows > 0 && view->at >= view->first + rows) {
@@ -515,6 +518,7 @@ select_at(struct table_view *view, int64_t at)
         view->at = (size_t)CLAMP(at, 0, (int64_t)view->count - 1);
         view->selected = row_key(view, view->at);
         view->pinned = true;
+        view->loose = false;
         view->follow = false;
     }
 }
@@ -667,7 +671,7 @@ escape(struct table_view *view, const struct panel_context *context)
     } else if (view->follow) {
         view->follow = false;
     } else if (view->pinned) {
-        view->pinned = false;
+        view->pinned = view->loose = false;
         view->at = view->first = 0;
     } else {
         return false;

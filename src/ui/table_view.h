@@ -46,6 +46,8 @@ struct table_view {
 
     bool pinned;       /* somebody moved the selection */
     uint64_t selected; /* key */
+    bool loose;        /* its row moved by itself since: the window stays where it is */
+    bool keep;         /* the window goes along nevertheless: the row is looked at */
     size_t at, first;  /* index in rows: of the selection; of the first one shown */
 
     const struct table *table;

@@ -302,6 +302,7 @@ process_draw(void *state, const struct panel_context *context, struct canvas *ca
         return;
     }
     bool boxed = area.width < canvas->width && area.height >= 4;
+    panel->view.keep = panel->open;
     panel->view.narrow = area.width < NARROW;
     panel->view.order = panel->view.narrow ? order_small : order;
     if (boxed) {

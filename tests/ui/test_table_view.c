@@ -1,0 +1,241 @@
+/* Tables on screen: order, selection, tree, filter, columns. */
+#include "../check.h"
+
+#include "../../src/ui/table_view.h"
+#include "fake_picture.h"
+
+struct shown {
+    struct fake fake;
+    struct table *table;
+    struct table_view view;
+    struct canvas canvas;
+    struct panel_context context;
+};
+
+static void
+draw(struct shown *shown, int width, int height)
+{
+    canvas_resize(&shown->canvas, width, height);
+    table_view_update(&shown->view, shown->table, shown->fake.picture);
+    table_view_draw(&shown->view, &shown->context, &shown->canvas, (struct rect){0, 0, width, height}, true);
+}
+
+static struct shown *
+shown_new(size_t rows)
+{
+    struct shown *shown = calloc(1, sizeof(*shown));
+    fake_init(&shown->fake);
+    shown->table = fake_processes(&shown->fake, rows);
+    shown->context = (struct panel_context){.picture = shown->fake.picture, .glyphs = GLYPHS_BRAILLE};
+    table_view_init(&shown->view, NULL, "process.parent_pid", "process.name");
+    canvas_init(&shown->canvas);
+    draw(shown, 120, 20);
+    return shown;
+}
+
+static void
+shown_free(struct shown *shown)
+{
+    table_view_done(&shown->view);
+    canvas_done(&shown->canvas);
+    fake_done(&shown->fake);
+    free(shown);
+}
+
+static void
+command(struct shown *shown, const char *name, const char *argument)
+{
+    assert_true((table_view_command(&shown->view, &shown->context, name, argument) & REACTION_HANDLED) != 0);
+    draw(shown, 120, 20);
+}
+
+static int64_t
+pid_at(const struct shown *shown, size_t i)
+{
+    const union cell *cells = table_view_visible(&shown->view, i);
+    return cells != NULL ? cells[FAKE_PID].integer : -1;
+}
+
+/* A newer picture in which two rows changed places. */
+static void
+next_picture(struct shown *shown)
+{
+    shown->fake.picture->number++;
+    draw(shown, 120, 20);
+}
+
+static void
+test_table_view__sorts_with_unknown_last(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(6);
+    assert_int_equal(pid_at(shown, 0), 812);
+    command(shown, "sort.set", "mem");
+    assert_int_equal(pid_at(shown, 0), 812);
+    assert_int_equal(pid_at(shown, 5), 860); /* its memory is unknown */
+    command(shown, "sort.invert", "");
+    assert_int_equal(pid_at(shown, 0), 848);
+    assert_int_equal(pid_at(shown, 5), 860);
+    command(shown, "sort.set", "name");
+    assert_int_equal(pid_at(shown, 0), 812); /* texts from a to z */
+    shown_free(shown);
+}
+
+static void
+test_table_view__selection_is_a_row_not_a_place(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(6);
+    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 812);
+    table_row(shown->table, 2)[FAKE_CPU].real = 0.9;
+    next_picture(shown);
+    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 824); /* nobody moved: the first row */
+    command(shown, "move.down", "");
+    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 812);
+    table_row(shown->table, 1)[FAKE_CPU].real = 0;
+    next_picture(shown);
+    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 812);
+    assert_true(shown->view.at > 1);
+    command(shown, "escape", "");
+    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 824);
+    shown_free(shown);
+}
+
+static void
+test_table_view__window_goes_along_only_when_followed(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(100);
+    command(shown, "move.down", "");
+    union cell *row = table_row(shown->table, 0);
+    for (size_t i = 0; i < shown->table->count; i++) {
+        row = table_row(shown->table, i)[FAKE_PID].integer == (int64_t)shown->view.selected ? table_row(shown->table, i) : row;
+    }
+    row[FAKE_CPU].real = -1;
+    next_picture(shown);
+    assert_int_equal(shown->view.at, 99);
+    assert_int_equal(shown->view.first, 0);
+    command(shown, "follow", "");
+    assert_int_equal(shown->view.first, 81);
+    command(shown, "move.up", "");
+    assert_false(shown->view.follow);
+    shown_free(shown);
+}
+
+static void
+test_table_view__tree_keeps_children_below_parents(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(60);
+    command(shown, "tree", "");
+    assert_int_equal(shown->view.count, 60);
+    assert_int_equal(pid_at(shown, 0), 1);
+    assert_int_equal(pid_at(shown, 1), 812);
+    assert_int_equal(shown->view.rows[2].depth, 2);
+    command(shown, "move.down", "");
+    command(shown, "tree.fold", "");
+    assert_true(shown->view.count < 60);
+    assert_true(shown->view.rows[1].folded);
+    command(shown, "tree.unfold", "");
+    assert_int_equal(shown->view.count, 60);
+    command(shown, "tree", "");
+    assert_int_equal(pid_at(shown, 0), 812);
+    shown_free(shown);
+}
+
+static void
+test_table_view__a_ring_of_parents_ends(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(6);
+    table_row(shown->table, 1)[FAKE_PPID].integer = 824;
+    table_row(shown->table, 2)[FAKE_PPID].integer = 812;
+    table_row(shown->table, 3)[FAKE_PPID].integer = 836; /* its own parent */
+    command(shown, "tree", "");
+    assert_int_equal(shown->view.count, 4);
+    shown_free(shown);
+}
+
+static void
+test_table_view__filters_and_searches(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(100);
+    command(shown, "filter.set", "nginx");
+    assert_int_equal(shown->view.count, 20);
+    command(shown, "search.set", "worker");
+    command(shown, "escape", "");
+    assert_int_equal(shown->view.count, 20); /* the search first, then the filter */
+    command(shown, "escape", "");
+    assert_int_equal(shown->view.count, 100);
+    command(shown, "search.set", "kworker");
+    assert_string_equal(table_view_selected(&shown->view)[FAKE_NAME].text, "kworker/0:1");
+    int64_t first = table_view_selected(&shown->view)[FAKE_PID].integer;
+    command(shown, "search.next", "");
+    assert_int_not_equal(table_view_selected(&shown->view)[FAKE_PID].integer, first);
+    command(shown, "search.previous", "");
+    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, first);
+    command(shown, "filter.set", "no such thing");
+    assert_null(table_view_selected(&shown->view));
+    command(shown, "move.down", "");
+    shown_free(shown);
+}
+
+static void
+test_table_view__columns_keep_their_places(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(20);
+    struct table_view_place before[TABLE_VIEW_COLUMNS];
+    size_t count = shown->view.place_count;
+    memcpy(before, shown->view.places, sizeof(before));
+    table_row(shown->table, 1)[FAKE_CPU].real = 160;
+    table_row(shown->table, 1)[FAKE_MEM].real = 9e15;
+    next_picture(shown);
+    assert_int_equal(shown->view.place_count, count);
+    assert_memory_equal(before, shown->view.places, count * sizeof(before[0]));
+    for (int width = 1; width < 130; width++) {
+        draw(shown, width, 6);
+        for (size_t i = 0; i < shown->view.place_count; i++) {
+            assert_true(shown->view.places[i].x + shown->view.places[i].width <= MAX(width, 1 + 7));
+        }
+    }
+    shown_free(shown);
+}
+
+static void
+test_table_view__formats(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t column;
+        union cell cell;
+        const char *want;
+    } rows[] = {
+        {FAKE_CPU, {.real = 0.612}, "61.2 %"}, {FAKE_CPU, {.real = 16}, "1600 %"}, {FAKE_CPU, {.real = NAN}, "–"},
+        {FAKE_PID, {.integer = CELL_UNKNOWN}, "–"}, {FAKE_NAME, {.text = NULL}, "–"},
+        {FAKE_NAME, {.text = "a\x1b[2Jb"}, "a?[2Jb"}, {FAKE_AGE, {.real = 271}, "4 m 31 s"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char text[64];
+        assert_string_equal(table_view_format(&fake_process_columns[rows[i].column], rows[i].cell, false, false, text,
+                                              sizeof(text)),
+                            rows[i].want);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_view__sorts_with_unknown_last),
+        cmocka_unit_test(test_table_view__selection_is_a_row_not_a_place),
+        cmocka_unit_test(test_table_view__window_goes_along_only_when_followed),
+        cmocka_unit_test(test_table_view__tree_keeps_children_below_parents),
+        cmocka_unit_test(test_table_view__a_ring_of_parents_ends),
+        cmocka_unit_test(test_table_view__filters_and_searches),
+        cmocka_unit_test(test_table_view__columns_keep_their_places),
+        cmocka_unit_test(test_table_view__formats),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
