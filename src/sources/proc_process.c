@@ -1,9 +1,10 @@
 /* The process table, from /proc/PID.
  *
  * A tick lists /proc once and reads one file a process, `stat`, through descriptors kept for at most
- * FDS_KEPT_MAX of them. Above MANY processes those that sleep and used no CPU for COLD_TICKS ticks are read
- * every COLD_STRIDE-th tick only; their rates are over their own time between readings. Then the costly files
- * of a few. All of it in slices of SLICE_NS.
+ * FDS_KEPT_MAX of them. Cold ones are read every COLD_STRIDE-th tick only, and their rates are over their own
+ * time between readings: kernel threads, and above MANY processes all, that sleep and used no CPU for
+ * COLD_TICKS ticks (LAZY_TICKS when they used next to none in their whole life). Then the costly files of a
+ * few. All of it in slices of SLICE_NS.
  *
  * Invariants: by_pid holds the living, one record a pid; a record whose start time changed is another process
  * and starts anew; `list` is valid from the end of SCAN_LIST until the next SCAN_START. */
@@ -32,8 +33,10 @@
 #define MANY 1000
 #define COLD_TICKS 10
 #define COLD_STRIDE 4
+#define LAZY_TICKS 2    /* so that all have two readings, and a parent is read once more after its child */
+#define LAZY_SHARE 1000 /* lazy: less than 1/1000 of a core since its start */
 #define YOUNG_NS (5 * NS_PER_S)
-#define COMMAND_YOUNG_NS NS_PER_S         /* between readings of a young one's command line */
+#define COMMAND_YOUNG_NS (2 * NS_PER_S)   /* between readings of a young one's command line */
 #define COMMAND_LOOKED_NS (10 * NS_PER_S) /* and of one on screen */
 #define LIST_BYTES 32768
 
@@ -178,6 +181,7 @@ start(struct scan *scan, const struct batch *batch)
     if (scan->tick == 1) {
         scan->first_boot_ns = batch->at.boot_ns;
     }
+    scan->boot_ticks = (uint64_t)((double)MAX(batch->at.boot_ns, 0) / 1e9 * (double)scan->ticks_per_second);
     lseek(scan->proc_fd, 0, SEEK_SET);
     scan->phase = SCAN_LIST;
 }
@@ -279,14 +283,19 @@ is_asleep(char state)
 static bool
 is_cold(const struct scan *scan, const struct process *process)
 {
-    return process->known && is_asleep(process->stat.state) &&
-           scan->tick - process->active_tick >= COLD_TICKS;
+    if (!process->known || !is_asleep(process->stat.state) || (scan->count <= MANY && !process->stat.kernel)) {
+        return false;
+    }
+    const struct pid_stat *stat = &process->stat;
+    bool lazy = stat->start_ticks < scan->boot_ticks &&
+                stat->cpu_ticks < (scan->boot_ticks - stat->start_ticks) / LAZY_SHARE;
+    return scan->tick - process->active_tick >= (lazy ? LAZY_TICKS : COLD_TICKS);
 }
 
 static bool
 is_due(const struct scan *scan, const struct process *process)
 {
-    return scan->count <= MANY || process->looked_tick == scan->tick || !is_cold(scan, process) ||
+    return process->looked_tick == scan->tick || !is_cold(scan, process) ||
            ((uint64_t)process->pid + scan->tick) % COLD_STRIDE == 0;
 }
 
@@ -308,7 +317,7 @@ read_stat(struct scan *scan, struct process *process, char *text, size_t size)
         return -errno;
     }
     ssize_t n = file_pread(fd, text, size);
-    bool keep = n > 0 && scan->fds_kept < scan->fds_max && (scan->count <= MANY || !is_cold(scan, process));
+    bool keep = n > 0 && scan->fds_kept < scan->fds_max && !is_cold(scan, process);
     if (keep) {
         process->fd = fd;
         scan->fds_kept++;
@@ -447,7 +456,7 @@ read_process(struct scan *scan, struct process *process, struct batch *batch, in
     } else {
         take_stat(scan, process, &stat, now_ns);
     }
-    if (process->fd >= 0 && scan->count > MANY && is_cold(scan, process)) {
+    if (process->fd >= 0 && is_cold(scan, process)) {
         close_stat(scan, process); /* 4.3 KiB of kernel memory each: for the hot ones */
     }
 }

@@ -152,6 +152,7 @@ struct scan {
     uint64_t not_kept; /* processes beyond PROCESSES_MAX */
 
     size_t fds_kept, fds_max;
+    uint64_t boot_ticks;   /* now, as start times are counted */
     int64_t first_boot_ns; /* when the first scan started: who was born later is seen from birth */
     bool saw_init;
     size_t denied;

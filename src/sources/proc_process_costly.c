@@ -18,7 +18,7 @@
 #include "proc_process.h"
 
 #define CANDIDATES_MAX 64
-#define CANDIDATES_IN_TURN 8
+#define CANDIDATES_IN_TURN 4
 #define DENIED_TICKS 32
 #define CGROUP_AGE_NS (15 * NS_PER_S)
 #define THREADS_CPU 0.6   /* of a core: from here on it is worth knowing whether one thread fills it */
