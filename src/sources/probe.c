@@ -13,7 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 
 #define THREADS_MAX 8
@@ -34,11 +33,18 @@ struct probes {
     pthread_mutex_t lock;
     pthread_cond_t work, answered;
     probe_function function;
+    const struct clock *clock;
     bool is_stopping;
     unsigned refs, threads, idle_threads;
     size_t queued, asking;
     struct slot slots[PROBES_MAX];
 };
+
+static int64_t
+now_of(const struct probes *probes)
+{
+    return clock_now(probes->clock).mono_ns;
+}
 
 /* Gives up one reference and the lock. */
 static void
@@ -78,9 +84,9 @@ empty(struct slot *slot)
 }
 
 static void
-take_answer(struct slot *slot, int error, const struct statvfs *values)
+take_answer(struct slot *slot, int64_t now_ns, int error, const struct statvfs *values)
 {
-    slot->answer.took_ns = clock_mono_ns() - slot->asked_ns;
+    slot->answer.took_ns = now_ns - slot->asked_ns;
     slot->answer.error = error;
     slot->answer.is_known = error == 0;
     if (error == 0) {
@@ -98,14 +104,14 @@ static void
 ask(struct probes *probes, struct slot *slot)
 {
     slot->state = SLOT_ASKING;
-    slot->asked_ns = clock_mono_ns();
+    slot->asked_ns = now_of(probes);
     probes->asking++;
     pthread_mutex_unlock(&probes->lock);
     struct statvfs values;
     int error = probes->function(slot->path, &values) == 0 ? 0 : errno;
     pthread_mutex_lock(&probes->lock);
     probes->asking--;
-    take_answer(slot, error, &values);
+    take_answer(slot, now_of(probes), error, &values);
     if (probes->queued == 0 && probes->asking == 0) {
         pthread_cond_broadcast(&probes->answered);
     }
@@ -157,7 +163,7 @@ start_thread(struct probes *probes)
 }
 
 struct probes *
-probes_new(probe_function function)
+probes_new(probe_function function, const struct clock *clock)
 {
     struct probes *probes = calloc(1, sizeof(*probes));
     if (probes == NULL) {
@@ -171,6 +177,7 @@ probes_new(probe_function function)
     pthread_cond_init(&probes->answered, &attributes);
     pthread_condattr_destroy(&attributes);
     probes->function = function;
+    probes->clock = clock;
     probes->refs = 1;
     return probes;
 }
@@ -229,7 +236,7 @@ probes_remove(struct probes *probes, int slot)
 static bool
 all_hang(const struct probes *probes)
 {
-    int64_t now_ns = clock_mono_ns();
+    int64_t now_ns = now_of(probes);
     size_t hanging = 0;
     for (size_t i = 0; i < PROBES_MAX; i++) {
         const struct slot *slot = &probes->slots[i];
@@ -264,7 +271,7 @@ void
 probes_ask(struct probes *probes)
 {
     pthread_mutex_lock(&probes->lock);
-    int64_t now_ns = clock_mono_ns();
+    int64_t now_ns = now_of(probes);
     for (size_t i = 0; i < PROBES_MAX; i++) {
         struct slot *slot = &probes->slots[i];
         if (slot->state == SLOT_IDLE) {
@@ -287,7 +294,7 @@ probes_get(struct probes *probes, int slot, struct probe_answer *ret_answer)
     pthread_mutex_lock(&probes->lock);
     const struct slot *own = &probes->slots[slot];
     *ret_answer = own->answer;
-    int64_t now_ns = clock_mono_ns();
+    int64_t now_ns = now_of(probes);
     bool is_pending = own->state == SLOT_QUEUED || own->state == SLOT_ASKING;
     ret_answer->pending_ns = is_pending ? now_ns - own->queued_ns : 0;
     ret_answer->waiting_ns = own->state == SLOT_ASKING ? now_ns - own->asked_ns : 0;

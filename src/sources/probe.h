@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/statvfs.h>
 
+#include "flametop/base/clock.h"
+
 #define PROBES_MAX 256
 
 typedef int (*probe_function)(const char *path, struct statvfs *ret_answer);
@@ -30,8 +32,8 @@ struct probe_answer {
 
 struct probes;
 
-/* NULL when out of memory. */
-struct probes *probes_new(probe_function function);
+/* NULL when out of memory. The clock is read on all threads and must outlive them. */
+struct probes *probes_new(probe_function function, const struct clock *clock);
 void probes_free(struct probes *probes);
 
 /* A slot for a path; -1 when all are taken. */
@@ -46,7 +48,7 @@ void probes_help(struct probes *probes);
 
 void probes_get(struct probes *probes, int slot, struct probe_answer *ret_answer);
 
-/* Waits until all have answered, at most so long. */
+/* Waits until all have answered, at most so long by the machine's own clock. */
 void probes_wait(struct probes *probes, int64_t timeout_ns);
 
 #endif

@@ -165,8 +165,8 @@ net_line_parse(struct str line, struct net_line *ret_line)
             return false;
         }
     }
-    if (parsed.name.n == 0) {
-        return false;
+    if (parsed.name.n == 0 || memchr(parsed.name.p, '/', parsed.name.n) != NULL) {
+        return false; /* a name becomes part of a path */
     }
     *ret_line = parsed;
     return true;
@@ -176,9 +176,6 @@ enum net_class
 net_classify(const char *sys, const char *name)
 {
     char text[16];
-    if (name[0] == '.' || strchr(name, '/') != NULL) {
-        return NET_PLAIN;
-    }
     struct str type = kept_once(text, sizeof(text), "%s/class/net/%s/type", sys, name);
     if (str_is(type, ARPHRD_LOOPBACK_TEXT) || strcmp(name, "lo") == 0) {
         return NET_LOOPBACK;
