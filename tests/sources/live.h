@@ -133,7 +133,10 @@ live_open(struct live *live, const struct source *source)
     snprintf(poll->cgroup, sizeof(poll->cgroup), "%s/cgroup", live->root);
     poll->roots = (struct roots){poll->proc, poll->sys, poll->cgroup};
     live->clock = (struct clock){live_now, live};
-    poll->setup = (struct source_setup){&poll->roots, &live->clock, &live->interest, NS_PER_S};
+    poll->setup = (struct source_setup){.roots = &poll->roots,
+                                       .clock = &live->clock,
+                                       .interest = &live->interest,
+                                       .interval_ns = NS_PER_S};
     poll->at = (struct instant){.mono_ns = 1000 * NS_PER_S, .boot_ns = LIVE_BOOT_NS};
     catalog_add(poll->catalog, source->metrics, source->metric_count);
     batch_init(&poll->batch, poll->catalog);

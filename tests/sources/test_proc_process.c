@@ -391,7 +391,8 @@ look_as_nobody(void)
     }
     struct interest interest = {.process_sort = PROCESS_DISK_READ};
     struct roots roots = {"/proc", "/sys", "/sys/fs/cgroup"};
-    struct source_setup setup = {&roots, &clock_system, &interest, NS_PER_S};
+    struct source_setup setup = {
+        .roots = &roots, .clock = &clock_system, .interest = &interest, .interval_ns = NS_PER_S};
     char why[160];
     void *state;
     if (source_proc_process.open(&setup, &state, why, sizeof(why)) != 0) {
