@@ -2,72 +2,26 @@
  *
  * Invariant: every option has a value at all times, and it is one that its row allows; what a file, a variable or a
  * flag says wrongly is reported and changes nothing. */
-#include "flametop/config/option.h"
+#include "config_parts.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "flametop/base/file.h"
-#include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "flametop/config/alias.h"
 #include "flametop/config/nearest.h"
 #include "flametop/config/paths.h"
-#include "wrap.h"
-#include "yaml_tree.h"
 
-#define FILE_BYTES_MAX ((size_t)1 << 20)
-#define TREE_BYTES_MAX ((size_t)16 << 20)
 #define VALUE_BYTES_MAX ((size_t)8 << 20)
-#define PATH_BYTES 256
-#define WHY_BYTES 320
 
-/* Where something is being set: for its origin, and for the sentence when it is wrong. */
-struct site {
-    const char *file;  /* NULL: no file */
-    const char *where; /* without a file: "--interval", "FLAMETOP_THEME" */
-    const char *key;   /* as written */
-    struct yaml_place place;
-    struct buf *errors;
-    bool *ok;
-};
-
-struct setting {
-    struct option_value value;
-    const char *origin;
-    unsigned reading; /* which reading of a file set it last: twice in one is an error */
-    size_t line;
-};
-
-/* One value of a section: (thresholds, system.cpu.utilization, warning). */
-struct entry {
-    struct entry *next;
-    const struct option_section *section;
-    const struct option *field; /* NULL in keys */
-    const struct metric *metric; /* NULL in keys */
-    const char *unit;
-    struct config_key key;
-    struct setting setting;
-};
-
-struct config {
-    struct catalog *catalog;
-    struct arena arena;
-    struct setting *settings; /* by index of option_table */
-    struct entry *entries, *entries_last;
-    struct config_check check;
-    unsigned reading;
-};
-
-static void
-report(const struct site *site, const char *why)
+void
+config_report(const struct site *site, const char *why)
 {
-    char key[PATH_BYTES];
+    char key[CONFIG_PATH_BYTES];
     *site->ok = false;
     utf8_clean(str_from(site->key != NULL ? site->key : ""), key, sizeof(key));
     if (site->file != NULL) {
@@ -91,27 +45,27 @@ origin_text(struct config *config, const struct site *site)
 static void
 store(struct config *config, struct setting *setting, const struct option_value *value, const struct site *site)
 {
-    char why[WHY_BYTES];
+    char why[CONFIG_WHY_BYTES];
     if (site->file != NULL && setting->reading == config->reading) {
         snprintf(why, sizeof(why), "is set twice (first on line %zu)", setting->line);
-        report(site, why);
+        config_report(site, why);
         return;
     }
     *setting = (struct setting){*value, origin_text(config, site), site->file != NULL ? config->reading : 0,
                                 site->place.line};
     if (config->arena.full) {
-        report(site, "too many settings");
+        config_report(site, "too many settings");
     }
 }
 
 static bool
 passes_check(const struct config *config, const char *name, const char *value, const struct site *site)
 {
-    char why[WHY_BYTES] = "is not known";
+    char why[CONFIG_WHY_BYTES] = "is not known";
     if (config->check.check == NULL || config->check.check(config->check.context, name, value, why, sizeof(why))) {
         return true;
     }
-    report(site, why);
+    config_report(site, why);
     return false;
 }
 
@@ -129,21 +83,13 @@ value_passes_check(const struct config *config, const struct option *option, con
     return right;
 }
 
-/* What was written for an option or field: one text, or the items of a YAML sequence. */
-struct written {
-    struct str text;
-    const struct str *items;
-    size_t count;
-    bool is_list;
-};
-
 static bool
 parse_written(struct config *config, const struct option *option, const char *unit, const struct written *written,
               const struct site *site, struct option_value *ret_value)
 {
-    char why[WHY_BYTES];
+    char why[CONFIG_WHY_BYTES];
     if (written->is_list && option->type != OPTION_LIST) {
-        report(site, "takes one value, not a list");
+        config_report(site, "takes one value, not a list");
         return false;
     }
     bool right = written->is_list
@@ -151,13 +97,13 @@ parse_written(struct config *config, const struct option *option, const char *un
                                           sizeof(why))
                      : option_parse(option, unit, written->text, &config->arena, ret_value, why, sizeof(why));
     if (!right) {
-        report(site, why);
+        config_report(site, why);
     }
     return right;
 }
 
-static void
-set_option(struct config *config, const struct option *option, const struct written *written,
+void
+config_set_option(struct config *config, const struct option *option, const struct written *written,
            const struct site *site)
 {
     struct option_value value;
@@ -175,8 +121,8 @@ is_below(const char *path, const char *name)
     return strncmp(path, name, n) == 0 && (path[n] == 0 || path[n] == '.');
 }
 
-static const struct option_section *
-section_of(const char *path)
+const struct option_section *
+config_section_of(const char *path)
 {
     for (size_t i = 0; i < option_section_table_count; i++) {
         if (is_below(path, option_section_table[i].name)) {
@@ -187,8 +133,8 @@ section_of(const char *path)
 }
 
 /* Whether options or aliases lie below `path`: "history", "tracingConfig". */
-static bool
-is_group(const char *path)
+bool
+config_is_group(const char *path)
 {
     for (size_t i = 0; i < option_table_count; i++) {
         if (is_below(option_table[i].name, path)) {
@@ -206,17 +152,17 @@ is_group(const char *path)
 static void
 say_unknown(const struct site *site, const char *what, const char *suggestion)
 {
-    char why[WHY_BYTES];
+    char why[CONFIG_WHY_BYTES];
     if (suggestion != NULL) {
         snprintf(why, sizeof(why), "%s; did you mean %s?", what, suggestion);
     } else {
         snprintf(why, sizeof(why), "%s", what);
     }
-    report(site, why);
+    config_report(site, why);
 }
 
-static void
-unknown_setting(const char *path, const struct site *site)
+void
+config_unknown_setting(const char *path, const struct site *site)
 {
     struct nearest nearest;
     nearest_init(&nearest, str_from(path));
@@ -234,8 +180,8 @@ unknown_setting(const char *path, const struct site *site)
     say_unknown(site, "no such setting", nearest.best != NULL ? nearest.best : same_end);
 }
 
-static void
-unknown_metric(const struct config *config, const char *name, const struct site *site)
+void
+config_unknown_metric(const struct config *config, const char *name, const struct site *site)
 {
     struct nearest nearest;
     nearest_init(&nearest, str_from(name));
@@ -247,8 +193,8 @@ unknown_metric(const struct config *config, const char *name, const struct site 
 }
 
 /* Whether metrics lie below a name that is itself none: "system.cpu". */
-static bool
-is_metric_prefix(const struct config *config, const char *name)
+bool
+config_is_metric_prefix(const struct config *config, const char *name)
 {
     const struct metric *metric;
     for (size_t i = 0; (metric = catalog_metric_at(config->catalog, i)) != NULL; i++) {
@@ -304,7 +250,7 @@ store_entry(struct config *config, struct entry *like, const struct option_value
         entry = add_entry(config, like);
     }
     if (entry == NULL) {
-        report(site, "too many settings");
+        config_report(site, "too many settings");
         return;
     }
     store(config, &entry->setting, value, site);
@@ -321,13 +267,13 @@ threshold_unit(struct config *config, const struct metric *metric)
     return strcmp(metric->unit, "s") == 0 ? "1" : arena_printf(&config->arena, "%s/s", metric->unit);
 }
 
-static void
-set_metric_field(struct config *config, const struct option_section *section, const char *metric_name,
+void
+config_set_metric_field(struct config *config, const struct option_section *section, const char *metric_name,
                  const char *field_name, const struct written *written, const struct site *site)
 {
     struct entry like = {.section = section, .metric = catalog_metric(config->catalog, metric_name)};
     if (like.metric == NULL) {
-        unknown_metric(config, metric_name, site);
+        config_unknown_metric(config, metric_name, site);
         return;
     }
     struct nearest nearest;
@@ -344,10 +290,10 @@ set_metric_field(struct config *config, const struct option_section *section, co
     }
     bool is_interval = strcmp(like.field->name, "interval") == 0;
     if (is_interval && like.metric->formula != NULL) {
-        char why[WHY_BYTES];
+        char why[CONFIG_WHY_BYTES];
         snprintf(why, sizeof(why), "is derived and never kept itself; set the interval of what it is made of: %s",
                  like.metric->formula);
-        report(site, why);
+        config_report(site, why);
         return;
     }
     like.unit = like.field->unit != NULL ? like.field->unit : threshold_unit(config, like.metric);
@@ -355,7 +301,7 @@ set_metric_field(struct config *config, const struct option_section *section, co
     bool none = like.field->type == OPTION_REAL && !written->is_list && str_is(str_trim(written->text), "none");
     if (none || parse_written(config, like.field, like.unit, written, site, &value)) {
         if (value.item_count > METRIC_PERCENTILES_MAX) {
-            report(site, "has more than 8 percentiles");
+            config_report(site, "has more than 8 percentiles");
             return;
         }
         store_entry(config, &like, &value, site);
@@ -368,7 +314,7 @@ set_key(struct config *config, const struct option_section *section, const char 
 {
     const char *dot = strchr(rest, '.');
     if (dot == NULL || dot == rest || dot[1] == 0) {
-        report(site, "write keys: CONTEXT: KEY: command");
+        config_report(site, "write keys: CONTEXT: KEY: command");
         return;
     }
     static const struct option command_row = {.name = "keys", .type = OPTION_TEXT};
@@ -387,8 +333,8 @@ set_key(struct config *config, const struct option_section *section, const char 
 }
 
 /* `path` lies below the section: thresholds.system.cpu.utilization.warning. */
-static void
-set_entry(struct config *config, const struct option_section *section, const char *path,
+void
+config_set_entry(struct config *config, const struct option_section *section, const char *path,
           const struct written *written, const struct site *site)
 {
     size_t n = strlen(section->name);
@@ -399,278 +345,15 @@ set_entry(struct config *config, const struct option_section *section, const cha
     }
     const char *dot = strrchr(rest, '.');
     if (dot == NULL || catalog_metric(config->catalog, rest) != NULL) {
-        char why[WHY_BYTES];
+        char why[CONFIG_WHY_BYTES];
         snprintf(why, sizeof(why), "write %s: %s: %s: value", section->name, section->argument,
                  section->fields[0].name);
-        report(site, why);
+        config_report(site, why);
         return;
     }
-    char metric[PATH_BYTES];
+    char metric[CONFIG_PATH_BYTES];
     str_copy((struct str){rest, (size_t)(dot - rest)}, metric, sizeof(metric));
-    set_metric_field(config, section, metric, dot + 1, written, site);
-}
-
-/* One file being read. */
-struct file {
-    struct config *config;
-    const char *name;
-    struct buf *errors;
-    struct arena arena; /* of the tree */
-    bool ok;
-};
-
-static struct site
-site_of(struct file *file, const char *key, struct yaml_place place)
-{
-    return (struct site){.file = file->name, .key = key, .place = place, .errors = file->errors, .ok = &file->ok};
-}
-
-static void
-on_yaml_error(void *context, struct yaml_place place, const char *why)
-{
-    struct site site = site_of(context, NULL, place);
-    report(&site, why);
-}
-
-/* The items of a sequence of texts. */
-static bool
-read_items(struct file *file, const struct yaml_node *node, const char *path, struct written *ret_written)
-{
-    size_t count = 0;
-    for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
-        count++;
-        if (child->kind != YAML_TEXT) {
-            struct site site = site_of(file, path, child->place);
-            report(&site, "an item of the list is not plain text");
-            return false;
-        }
-    }
-    struct str *items = arena_news(&file->arena, struct str, MAX(count, (size_t)1));
-    if (items == NULL) {
-        return false;
-    }
-    size_t i = 0;
-    for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
-        items[i++] = child->text;
-    }
-    *ret_written = (struct written){.items = items, .count = count, .is_list = true};
-    return true;
-}
-
-/* What a leaf says; false when it says nothing, which is reported. */
-static bool
-read_leaf(struct file *file, const struct yaml_node *node, const char *path, const struct site *site,
-          struct written *ret_written)
-{
-    if (node->kind == YAML_SEQUENCE) {
-        return read_items(file, node, path, ret_written);
-    }
-    if (node->kind == YAML_MAPPING) {
-        report(site, "takes a value, not keys below it");
-        return false;
-    }
-    if (node->text.n == 0 && !node->quoted) {
-        report(site, "has no value (leave the line out for the default)");
-        return false;
-    }
-    *ret_written = (struct written){.text = node->text};
-    return true;
-}
-
-static void read_mapping(struct file *file, const struct yaml_node *node, const char *path);
-
-/* {metric: NAME, warning: 80, critical: 95, unit: "%"}: the unit belongs to bare numbers. A description is for people
- * who read the file. */
-static void
-read_threshold_item(struct file *file, const struct option_section *section, const struct yaml_node *item)
-{
-    const struct yaml_node *metric = NULL, *unit = NULL;
-    for (const struct yaml_node *child = item->first; child != NULL; child = child->next) {
-        metric = str_is(child->key, "metric") && child->kind == YAML_TEXT ? child : metric;
-        unit = str_is(child->key, "unit") && child->kind == YAML_TEXT ? child : unit;
-    }
-    if (metric == NULL) {
-        struct site site = site_of(file, section->name, item->place);
-        report(&site, "an item of the list needs a key metric");
-        return;
-    }
-    char name[PATH_BYTES], path[3 * PATH_BYTES], field[PATH_BYTES], text[PATH_BYTES];
-    str_copy(metric->text, name, sizeof(name));
-    for (const struct yaml_node *child = item->first; child != NULL; child = child->next) {
-        if (child == metric || child == unit || str_is(child->key, "description")) {
-            continue;
-        }
-        str_copy(child->key, field, sizeof(field));
-        snprintf(path, sizeof(path), "%s.%s.%s", section->name, name, field);
-        struct site site = site_of(file, path, child->place);
-        struct written written;
-        if (!read_leaf(file, child, path, &site, &written)) {
-            continue;
-        }
-        struct str rest = written.text;
-        double number;
-        if (unit != NULL && !written.is_list && str_double(&rest, &number) && str_trim(rest).n == 0) {
-            snprintf(text, sizeof(text), "%.*s%.*s", (int)MIN(written.text.n, (size_t)64), written.text.p,
-                     (int)MIN(unit->text.n, (size_t)32), unit->text.p);
-            written.text = str_from(text);
-        }
-        set_metric_field(file->config, section, name, field, &written, &site);
-    }
-}
-
-static void
-read_section(struct file *file, const struct option_section *section, const struct yaml_node *node, const char *path)
-{
-    struct site site = site_of(file, path, node->kind == YAML_MAPPING ? node->key_place : node->place);
-    size_t n = strlen(section->name);
-    bool is_root = path[n] == 0;
-    const char *rest = is_root ? "" : path + n + 1;
-    if (node->kind == YAML_TEXT && node->text.n == 0 && !node->quoted && is_root) {
-        return; /* all lines below it are comments */
-    }
-    if (node->kind == YAML_SEQUENCE && is_root && section->fields != NULL) {
-        for (const struct yaml_node *item = node->first; item != NULL; item = item->next) {
-            read_threshold_item(file, section, item);
-        }
-        return;
-    }
-    if (node->kind == YAML_MAPPING) {
-        if (section->fields != NULL && !is_root && !is_metric_prefix(file->config, rest)) {
-            unknown_metric(file->config, rest, &site);
-            return;
-        }
-        read_mapping(file, node, path);
-        return;
-    }
-    struct written written;
-    if (read_leaf(file, node, path, &site, &written)) {
-        set_entry(file->config, section, path, &written, &site);
-    }
-}
-
-static void
-read_node(struct file *file, const struct yaml_node *node, const char *path)
-{
-    const struct option *option = option_find(alias_option(path));
-    struct site at_key = site_of(file, path, node->key_place);
-    struct site at_value = site_of(file, path, node->place);
-    struct written written;
-    if (option != NULL) {
-        if (read_leaf(file, node, path, &at_value, &written)) {
-            set_option(file->config, option, &written, &at_value);
-        }
-    } else if (section_of(path) != NULL) {
-        read_section(file, section_of(path), node, path);
-    } else if (!is_group(path)) {
-        unknown_setting(path, &at_key);
-    } else if (node->kind == YAML_MAPPING) {
-        read_mapping(file, node, path);
-    } else if (node->kind != YAML_TEXT || node->text.n > 0 || node->quoted) {
-        report(&at_value, "has settings below it and no value of its own");
-    }
-}
-
-/* The depth of the recursion is the tree's, which yaml.c bounds. */
-static void
-read_mapping(struct file *file, const struct yaml_node *node, const char *path)
-{
-    struct map seen;
-    map_init(&seen, YAML_NODES_MAX);
-    for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
-        char child_path[PATH_BYTES];
-        int n = snprintf(child_path, sizeof(child_path), "%s%s%.*s", path, path[0] != 0 ? "." : "",
-                         (int)MIN(child->key.n, (size_t)PATH_BYTES), child->key.p);
-        struct site site = site_of(file, child_path, child->key_place);
-        uint64_t hash = hash_bytes(child->key.p, child->key.n);
-        const struct yaml_node *twin = map_get(&seen, hash);
-        if (n < 0 || (size_t)n >= sizeof(child_path) || memchr(child->key.p, 0, child->key.n) != NULL) {
-            report(&site, "no such setting");
-        } else if (twin != NULL) {
-            char why[WHY_BYTES];
-            snprintf(why, sizeof(why), "is set twice (first on line %zu)", twin->key_place.line);
-            report(&site, why);
-        } else {
-            map_put(&seen, hash, (void *)(uintptr_t)child);
-            read_node(file, child, child_path);
-        }
-    }
-    map_done(&seen);
-}
-
-static const struct entry *
-field_of(const struct config *config, const struct metric *metric, const char *field)
-{
-    for (const struct entry *entry = config->entries; entry != NULL; entry = entry->next) {
-        if (entry->metric == metric && entry->field != NULL && strcmp(entry->field->name, field) == 0) {
-            return entry;
-        }
-    }
-    return NULL;
-}
-
-/* A critical level on the near side of the warning would never be seen as what it is. */
-static void
-check_order(struct file *file)
-{
-    for (const struct entry *entry = file->config->entries; entry != NULL; entry = entry->next) {
-        if (entry->field == NULL || strcmp(entry->field->name, "critical") != 0 ||
-            entry->setting.reading != file->config->reading) {
-            continue;
-        }
-        const struct entry *warning = field_of(file->config, entry->metric, "warning");
-        if (warning == NULL) {
-            continue;
-        }
-        double before = warning->setting.value.real, after = entry->setting.value.real;
-        bool higher_is_better = entry->metric->better == BETTER_HIGHER;
-        if (higher_is_better ? after > before : after < before) {
-            char key[PATH_BYTES];
-            snprintf(key, sizeof(key), "thresholds.%s.critical", entry->metric->name);
-            struct site site = site_of(file, key, (struct yaml_place){entry->setting.line, 1});
-            report(&site, higher_is_better ? "must not be above the warning" : "must not be below the warning");
-        }
-    }
-}
-
-bool
-config_read_text(struct config *config, struct str text, const char *file_name, struct buf *errors)
-{
-    struct file file = {.config = config, .name = file_name, .errors = errors, .ok = true};
-    if (text.n > FILE_BYTES_MAX) {
-        buf_printf(errors, "%s: larger than 1 MiB\n", file_name);
-        return false;
-    }
-    config->reading++;
-    arena_init(&file.arena, TREE_BYTES_MAX);
-    struct yaml_errors yaml_errors = {&file, on_yaml_error};
-    const struct yaml_node *root = yaml_read(text, &file.arena, &yaml_errors);
-    if (root != NULL && root->kind == YAML_MAPPING) {
-        read_mapping(&file, root, "");
-        check_order(&file);
-    } else if (root != NULL && (root->kind == YAML_SEQUENCE || root->text.n > 0)) {
-        struct site site = site_of(&file, NULL, root->place);
-        report(&site, "settings are written as key: value");
-    }
-    arena_done(&file.arena);
-    return file.ok;
-}
-
-bool
-config_read_file(struct config *config, const char *path, bool required, struct buf *errors)
-{
-    char *data;
-    ssize_t n = file_load(path, FILE_BYTES_MAX, &data);
-    if (n < 0) {
-        if ((n == -ENOENT || n == -ENOTDIR) && !required) {
-            return true;
-        }
-        buf_printf(errors, "%s: cannot be read: %s\n", path,
-                   n == -EFBIG ? "larger than 1 MiB" : strerror((int)-n));
-        return false;
-    }
-    bool ok = config_read_text(config, (struct str){data, (size_t)n}, path, errors);
-    free(data);
-    return ok;
+    config_set_metric_field(config, section, metric, dot + 1, written, site);
 }
 
 /* history.bytes -> FLAMETOP_HISTORY_BYTES */
@@ -697,7 +380,7 @@ read_variable(struct config *config, struct str name, const char *value, struct 
         variable_name(option_table[i].name, variable);
         if (str_is(name, variable)) {
             struct written written = {.text = str_from(value)};
-            set_option(config, &option_table[i], &written, &site);
+            config_set_option(config, &option_table[i], &written, &site);
             return ok;
         }
         unsigned edits = nearest_distance(name, str_from(variable));
@@ -738,16 +421,16 @@ config_set(struct config *config, const char *name, const char *value, const cha
     struct site site = {.where = where, .key = name, .errors = errors, .ok = &ok};
     struct written written = {.text = str_from(value)};
     const struct option *option = option_find(alias_option(name));
-    const struct option_section *section = section_of(name);
+    const struct option_section *section = config_section_of(name);
     if (option != NULL) {
-        set_option(config, option, &written, &site);
+        config_set_option(config, option, &written, &site);
     } else if (section != NULL) {
-        set_entry(config, section, name, &written, &site);
+        config_set_entry(config, section, name, &written, &site);
     } else {
-        char there[PATH_BYTES];
+        char there[CONFIG_PATH_BYTES];
         snprintf(there, sizeof(there), "%s: %s", where, name);
         site.where = there;
-        unknown_setting(name, &site);
+        config_unknown_setting(name, &site);
     }
     return ok;
 }
@@ -894,113 +577,5 @@ config_apply(const struct config *config, struct catalog *catalog)
         } else if (entry->field != NULL) {
             apply_setting(entry, catalog);
         }
-    }
-}
-
-static void
-print_option(const struct config *config, const struct option *option, const char *indent, struct buf *out)
-{
-    const struct setting *setting = &config->settings[option - option_table];
-    const char *dot = strrchr(option->name, '.');
-    char comment[16];
-    snprintf(comment, sizeof(comment), "%s# ", indent);
-    buf_puts(out, comment);
-    wrap_text(out, option->text, strlen(comment), comment, 80);
-    buf_printf(out, "\n%s%s: ", indent, dot != NULL ? dot + 1 : option->name);
-    option_print(option, NULL, &setting->value, out);
-    buf_printf(out, "  # %s\n", setting->origin);
-}
-
-static void
-print_quoted(const char *text, struct buf *out)
-{
-    static const struct option row = {.name = "", .type = OPTION_TEXT};
-    option_print(&row, NULL, &(struct option_value){.text = text}, out);
-}
-
-/* Entries are kept in the order they were set; a metric's come together under its name at the first of them. */
-static void
-print_metric_entries(const struct entry *first, struct buf *out)
-{
-    buf_printf(out, "  %s:\n", first->metric->name);
-    for (const struct entry *entry = first; entry != NULL; entry = entry->next) {
-        if (entry->section == first->section && entry->metric == first->metric) {
-            buf_printf(out, "    %s: ", entry->field->name);
-            option_print(entry->field, entry->unit, &entry->setting.value, out);
-            buf_printf(out, "  # %s\n", entry->setting.origin);
-        }
-    }
-}
-
-static void
-print_key_entries(const struct entry *first, struct buf *out)
-{
-    buf_puts(out, "  ");
-    print_quoted(first->key.context, out);
-    buf_puts(out, ":\n");
-    for (const struct entry *entry = first; entry != NULL; entry = entry->next) {
-        if (entry->section == first->section && strcmp(entry->key.context, first->key.context) == 0) {
-            buf_puts(out, "    ");
-            print_quoted(entry->key.key, out);
-            buf_puts(out, ": ");
-            print_quoted(entry->key.command, out);
-            buf_printf(out, "  # %s\n", entry->setting.origin);
-        }
-    }
-}
-
-/* Whether an earlier entry already brought this one's heading. */
-static bool
-is_printed(const struct config *config, const struct entry *of)
-{
-    for (const struct entry *entry = config->entries; entry != of; entry = entry->next) {
-        if (entry->section == of->section && entry->metric == of->metric &&
-            (of->metric != NULL || strcmp(entry->key.context, of->key.context) == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void
-print_section(const struct config *config, const struct option_section *section, struct buf *out)
-{
-    bool heading = false;
-    for (const struct entry *entry = config->entries; entry != NULL; entry = entry->next) {
-        if (entry->section != section || is_printed(config, entry)) {
-            continue;
-        }
-        if (!heading) {
-            buf_printf(out, "\n# %s\n%s:\n", section->text, section->name);
-            heading = true;
-        }
-        if (section->fields == NULL) {
-            print_key_entries(entry, out);
-        } else {
-            print_metric_entries(entry, out);
-        }
-    }
-}
-
-void
-config_print(const struct config *config, struct buf *out)
-{
-    struct str open = {"", 0};
-    for (size_t i = 0; i < option_table_count; i++) {
-        const struct option *option = &option_table[i];
-        const char *dot = strrchr(option->name, '.');
-        struct str group = {option->name, dot != NULL ? (size_t)(dot - option->name) : 0};
-        bool same = group.n == open.n && memcmp(group.p, open.p, group.n) == 0;
-        if (i > 0 && (dot == NULL || !same)) {
-            buf_putc(out, '\n');
-        }
-        if (dot != NULL && !same) {
-            buf_printf(out, "%.*s:\n", (int)group.n, group.p);
-        }
-        open = group;
-        print_option(config, option, dot != NULL ? "  " : "", out);
-    }
-    for (size_t i = 0; i < option_section_table_count; i++) {
-        print_section(config, &option_section_table[i], out);
     }
 }
