@@ -72,6 +72,8 @@ start_anew(struct chart *chart, const struct picture *picture, size_t count, int
         bucket_clear(&chart->buckets[i]);
     }
     chart->first = 0;
+    chart->now = NAN;
+    chart->now_ns = 0;
     chart->bucket_ns = bucket_ns;
     chart->last_bucket = picture->wall_ns / bucket_ns;
     chart->seen_ns = picture->mono_ns - (int64_t)count * bucket_ns;
@@ -101,6 +103,10 @@ take_new(struct chart *chart, const struct picture *picture)
         size_t n = query_points(chart->query, picture, from, to, points, POINTS_A_TURN);
         for (size_t i = 0; i < n; i++) {
             take(chart, picture_wall(picture, points[i].mono_ns), points[i].value);
+            if (!isnan(points[i].value)) {
+                chart->now = points[i].value;
+                chart->now_ns = points[i].mono_ns;
+            }
         }
         from = to;
     }
@@ -128,7 +134,10 @@ chart_update(struct chart *chart, const struct picture *picture, size_t count, i
     }
     chart->picture_number = picture->number;
     take_new(chart, picture);
-    chart->now = query_now(chart->query, picture);
+    /* A reading of just now needs no second look; an older one may be too old to stand for now. */
+    if (chart->now_ns < picture->mono_ns - picture->interval_ns) {
+        chart->now = query_now(chart->query, picture);
+    }
 }
 
 double

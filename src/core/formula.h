@@ -41,6 +41,7 @@ struct leaf {
         struct match *list;
     } cache[LEAF_LAYOUTS];
     size_t cache_next;
+    size_t track; /* where it was found last: looked at first */
 };
 
 enum node_type {

@@ -413,10 +413,12 @@ union_ids(const struct coverage *coverage, struct leaf *leaf, uint32_t **ret_ids
 static const struct track *
 leaf_track(struct leaf *leaf, const struct picture *picture)
 {
-    for (size_t i = 0; i < picture->track_count; i++) {
+    for (size_t n = 0; n < picture->track_count; n++) {
+        size_t i = (leaf->track + n) % picture->track_count;
         const struct track *track = &picture->tracks[i];
         const struct match *list;
         if (track->head != NULL && leaf_columns(leaf, track->head->layout, &list) > 0) {
+            leaf->track = i;
             return track;
         }
     }

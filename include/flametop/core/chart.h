@@ -26,6 +26,7 @@ struct chart {
     struct bucket *buckets; /* ring of `count`, oldest at `first` */
     size_t count, first;
     double now;             /* value at the picture's moment */
+    int64_t now_ns;         /* monotonic time of the reading it is */
 };
 
 /* Takes the query. */
