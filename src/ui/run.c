@@ -1,7 +1,7 @@
 /* The loop of the screen: keys, pictures and signals come in by poll, frames go out.
  *
- * A picture is drawn as soon as it comes; keys at once too, but when many come at most every FRAME_NS. Signals are
- * blocked and read from a descriptor, so that nothing runs in a handler. */
+ * A picture is drawn as soon as it comes, and a key too; when keys come in bursts, at most one frame in FRAME_NS is
+ * drawn. Signals are blocked and read from a descriptor, so that nothing runs in a handler. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +15,8 @@
 #include "app_state.h"
 
 #define FRAME_NS (33 * NS_PER_MS)
+#define FRAME_NS_KEY (8 * NS_PER_MS) /* after single keys */
+#define BURST 4                      /* keys in one round that are many */
 #define KEYS_A_ROUND 256
 #define REPORT_PICTURES 60 /* percentiles are of this many pictures' time */
 
@@ -22,7 +24,7 @@ struct run {
     struct app *app;
     struct canvas canvas;
     int signals;
-    bool dirty, gone;
+    bool dirty, gone, burst;
     int64_t drawn_ns;     /* when the last frame was drawn */
     int64_t key_ns;       /* when the oldest key not yet shown came; 0: none */
     uint64_t frames, frames_reported, bytes, dropped;
@@ -119,8 +121,10 @@ draw(struct run *run)
 static void
 take_keys(struct run *run)
 {
+    run->burst = false;
     for (int i = 0; i < KEYS_A_ROUND && !run->app->leave; i++) {
         struct term_event event = term_key(run->app->term);
+        run->burst = i >= BURST;
         if (event.key == KEY_NONE) {
             return;
         }
@@ -162,6 +166,7 @@ stop_and_go_on(struct run *run)
     term_resume(run->app->term);
     term_redraw(run->app->term);
     run->dirty = true;
+    take_keys(run); /* the size may have changed meanwhile */
 }
 
 static void
@@ -179,11 +184,18 @@ take_signals(struct run *run)
         case SIGINT: case SIGTERM:
             run->app->leave = true;
             break;
-        default: /* SIGWINCH, SIGCONT */
+        default: /* SIGWINCH, SIGCONT: term_key looks at the size */
             run->dirty = true;
+            take_keys(run);
             break;
         }
     }
+}
+
+static int64_t
+frame_ns(const struct run *run)
+{
+    return run->burst ? FRAME_NS : FRAME_NS_KEY;
 }
 
 /* How long to wait: until the next frame is due or the sentence on the status line ends. */
@@ -201,7 +213,7 @@ timeout_ms(struct run *run)
         }
     }
     if (run->dirty) {
-        until_ns = MIN(until_ns, run->drawn_ns + FRAME_NS);
+        until_ns = MIN(until_ns, run->drawn_ns + frame_ns(run));
     }
     return until_ns == INT64_MAX ? -1 : (int)((MAX(until_ns - now_ns, 0) + NS_PER_MS - 1) / NS_PER_MS);
 }
@@ -244,7 +256,7 @@ step(struct run *run)
     if (app->suspend) {
         stop_and_go_on(run);
     }
-    if (run->dirty && !run->gone && clock_mono_ns() - run->drawn_ns >= FRAME_NS) {
+    if (run->dirty && !run->gone && clock_mono_ns() - run->drawn_ns >= frame_ns(run)) {
         draw(run);
     }
 }
