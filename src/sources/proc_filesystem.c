@@ -2,8 +2,9 @@
  *
  * The table is read again when the kernel says it changed (poll answers POLLPRI), and every 30 s.
  * Sizes are asked every 2 s on threads of their own (probe.h), so that a dead mount holds up
- * nobody; readings between answers repeat the last one until it is 6 s old. Network file systems
- * and those behind FUSE are not asked at all: the question itself can load or wake a server.
+ * nobody; readings between answers repeat the last one, until the next has been outstanding for
+ * 3 s. Network file systems and those behind FUSE are only counted, unless the user wants them
+ * asked: the question itself can load or wake a server.
  *
  * Invariant: series are registered when a file system has first answered with a size above 0 (df
  * leaves the others out as well), or when it hangs. */

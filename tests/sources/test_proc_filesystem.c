@@ -221,6 +221,27 @@ test_proc_filesystem__follows_the_table(void **state)
 }
 
 static void
+test_proc_filesystem__asks_the_network_when_told_to(void **state)
+{
+    (void)state;
+    struct poll poll;
+    atomic_store(&now_ns, NS_PER_S);
+    open_fixture(&poll, "kernel6", fake_statvfs);
+    poll.source->close(poll.state);
+    poll.setup.network_filesystems = true;
+    assert_int_equal(
+        filesystem_open_with(&poll.setup, fake_statvfs, &poll.state, poll.why, sizeof(poll.why)),
+        0);
+    step(&poll, NS_PER_S);
+    run_until_known(&poll, "system.filesystem.usage", "mountpoint=/mnt/nfs,state=used");
+    assert_value(&poll, "system.filesystem.usage", "mountpoint=/mnt/nfs,state=used", 700 * 4096.0);
+    assert_value(&poll, "system.filesystem.info",
+                 "mountpoint=/mnt/nfs,device=server:/export,type=nfs4", 1);
+    assert_value(&poll, "system.filesystem.skipped", "", 0);
+    poll_close(&poll);
+}
+
+static void
 test_proc_filesystem__tree_of_files_has_no_sizes(void **state)
 {
     (void)state;
@@ -241,6 +262,7 @@ main(void)
         cmocka_unit_test(test_proc_filesystem__a_dead_mount_holds_up_nobody),
         cmocka_unit_test(test_proc_filesystem__closes_while_a_call_hangs),
         cmocka_unit_test(test_proc_filesystem__follows_the_table),
+        cmocka_unit_test(test_proc_filesystem__asks_the_network_when_told_to),
         cmocka_unit_test(test_proc_filesystem__tree_of_files_has_no_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
