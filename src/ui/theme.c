@@ -649,16 +649,19 @@ place(int i, const char *name, char *dst, size_t size)
             snprintf(dst, size, "%s/.config/flametop/themes/%s.theme", home, name);
         }
         return true;
-    case 1: /* the source tree, where the program is build/src/flametop */
+    case 1: /* the source tree, where the program is build/src/flametop or, by ./dev, build/release/src/flametop */
         snprintf(dst, size, "%s/../../themes/%s.theme", program, name);
         return true;
     case 2:
-        snprintf(dst, size, "%s/../share/flametop/themes/%s.theme", program, name);
+        snprintf(dst, size, "%s/../../../themes/%s.theme", program, name);
         return true;
     case 3:
-        snprintf(dst, size, "/usr/local/share/flametop/themes/%s.theme", name);
+        snprintf(dst, size, "%s/../share/flametop/themes/%s.theme", program, name);
         return true;
     case 4:
+        snprintf(dst, size, "/usr/local/share/flametop/themes/%s.theme", name);
+        return true;
+    case 5:
         snprintf(dst, size, "/usr/share/flametop/themes/%s.theme", name);
         return true;
     default:
