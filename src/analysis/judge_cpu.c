@@ -20,7 +20,11 @@ blame_cpu(const struct bench *bench, struct judgement *judgement)
 {
     struct culprit own = culprit_by(bench, "process.cpu.utilization");
     struct culprit parent = culprit_by(bench, "process.children.cpu.utilization");
-    bool children = parent.amount > own.amount || isnan(own.amount);
+    /* A child's whole life counts at its end, so this can be more than there are cores; what is seen working now comes
+     * first when it explains half of what is used. */
+    parent.amount = fmin(parent.amount, bench->cores);
+    double used = reading_of(bench, READ_CPU) * bench->cores;
+    bool children = isnan(own.amount) || (parent.amount > own.amount && own.amount < used / 2);
     judgement->culprit = children ? parent : own;
     if (!(judgement->culprit.amount >= 0.1)) {
         judgement->culprit = (struct culprit){.hidden = own.hidden};

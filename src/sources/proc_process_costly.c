@@ -19,6 +19,7 @@
 
 #define CANDIDATES_MAX 64
 #define CANDIDATES_IN_TURN 4
+#define IDLE_IO_TICKS 3 /* a rate is shown for as long: rows' fresh() */
 #define DENIED_TICKS 32
 #define CGROUP_AGE_NS (15 * NS_PER_S)
 #define THREADS_CPU 0.6   /* of a core: from here on it is worth knowing whether one thread fills it */
@@ -262,6 +263,10 @@ cost_for(const struct scan *scan, const struct process *process, unsigned for_al
     }
     if (process->candidate_tick == scan->tick) {
         cost |= COST_IO | COST_CGROUP;
+    }
+    if (process->candidate_tick != scan->tick && !is_active(scan, process) &&
+        (scan->tick + (uint64_t)process->pid) % IDLE_IO_TICKS != 0 && process->io_ns != 0) {
+        cost &= ~(unsigned)COST_IO; /* shown, but asleep: it moves nothing */
     }
     if (process->denied != 0 && scan->tick - process->denied_tick < DENIED_TICKS) {
         cost &= ~process->denied;
