@@ -1,0 +1,482 @@
+/* Reading the record stream.
+ *
+ * Invariant: `held` is the beginning of the item (the magic, or one record) at byte `position` of the stream, and never
+ * longer than that item; a length that is announced costs nothing until its bytes have come. A record is acted
+ * on when it is there whole and its checksum is right; its contents are checked all the same. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/hash.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "record_names.h"
+
+#define BATCH_BYTES_MAX ((size_t)64 << 20)
+#define LAYOUTS_KEPT 16
+#define TIME_NS_MAX (INT64_C(1) << 61)
+#define HEADER_BYTES_MAX 15
+
+/* Chunks need a series for each column: this one stands for those that the catalog refused. */
+static const struct metric refused_metric = {.name = "refused", .unit = "", .labels = "", .text = ""};
+static const struct series refused_series = {&refused_metric, "", 0};
+
+struct record_reader {
+    struct record_events events;
+    struct names names;
+    struct batch batch;
+    struct arena arena; /* of one record */
+    struct layout *layouts[LAYOUTS_KEPT];
+    size_t layout_next;
+
+    struct buf held;
+    uint64_t position, round;
+    bool begun, greeted, ended;
+    int error;
+    char why[200];
+};
+
+struct record_reader *
+record_reader_new(struct catalog *catalog, const struct record_events *events)
+{
+    struct record_reader *reader = calloc(1, sizeof(*reader));
+    if (reader == NULL) {
+        return NULL;
+    }
+    reader->events = *events;
+    names_init(&reader->names, catalog);
+    batch_init(&reader->batch, catalog);
+    arena_init(&reader->arena, BATCH_BYTES_MAX);
+    buf_init(&reader->held, RECORD_BYTES_MAX + HEADER_BYTES_MAX);
+    return reader;
+}
+
+void
+record_reader_free(struct record_reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < LAYOUTS_KEPT; i++) {
+        layout_release(reader->layouts[i]);
+    }
+    names_done(&reader->names);
+    batch_done(&reader->batch);
+    arena_done(&reader->arena);
+    buf_done(&reader->held);
+    free(reader);
+}
+
+void
+record_reader_tables(struct record_reader *reader, const struct table_def *const *tables, size_t count)
+{
+    reader->names.preferred = tables;
+    reader->names.preferred_count = count;
+}
+
+const char *
+record_reader_why(const struct record_reader *reader)
+{
+    return reader->why;
+}
+
+static const char *
+type_name(unsigned type)
+{
+    static const char *const names[] = {[RECORD_HELLO] = "hello",
+                                        [RECORD_NAMES] = "names",
+                                        [RECORD_BATCH] = "batch",
+                                        [RECORD_CHUNK] = "chunk",
+                                        [RECORD_END] = "end"};
+    return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type] : "unknown";
+}
+
+static void
+fail(struct record_reader *reader, int error, const char *what)
+{
+    if (reader->error == 0) {
+        reader->error = error;
+        snprintf(reader->why, sizeof(reader->why), "%s (at byte %" PRIu64 ")", what, reader->position);
+    }
+}
+
+/* A record that cannot be used. */
+static void
+damaged(struct record_reader *reader, unsigned type, const char *reason)
+{
+    char what[160];
+    snprintf(what, sizeof(what), "the %s record is damaged: %s", type_name(type), reason);
+    fail(reader, -EBADMSG, what);
+}
+
+/* ---- payloads ---- */
+
+static int64_t
+read_time(struct wire *wire)
+{
+    int64_t time = (int64_t)wire_u64(wire);
+    wire->bad |= time < -TIME_NS_MAX || time > TIME_NS_MAX;
+    return time;
+}
+
+static struct instant
+read_instant(struct wire *wire)
+{
+    struct instant at = {.mono_ns = read_time(wire)};
+    at.wall_ns = read_time(wire);
+    at.boot_ns = read_time(wire);
+    return at;
+}
+
+static double
+finite_or_zero(double value)
+{
+    return isfinite(value) ? value : 0;
+}
+
+static void
+read_host(struct wire *wire, struct arena *arena, struct host *ret_host)
+{
+    ret_host->name = wire_text(wire, arena);
+    ret_host->system = wire_text(wire, arena);
+    ret_host->kernel = wire_text(wire, arena);
+    ret_host->virtualization = wire_text(wire, arena);
+    ret_host->cores = (int)wire_clamped(wire, 65536);
+    ret_host->core_limit = finite_or_zero(wire_double(wire));
+    ret_host->memory_limit = finite_or_zero(wire_double(wire));
+    ret_host->uptime_s = finite_or_zero(wire_double(wire));
+}
+
+static void
+on_hello(struct record_reader *reader, struct wire wire)
+{
+    struct record_hello hello = {.protocol = wire_varint(&wire)};
+    hello.protocol_min = wire_varint(&wire);
+    if (!wire.bad && hello.protocol_min > RECORD_PROTOCOL) {
+        fail(reader, -EPROTONOSUPPORT, "the stream needs a newer flametop: its protocol is too new");
+        return;
+    }
+    hello.at = read_instant(&wire);
+    hello.interval_ns = read_time(&wire);
+    read_host(&wire, &reader->names.lasting, &hello.host);
+    if (wire.bad || hello.interval_ns <= 0 || reader->names.lasting.full) {
+        damaged(reader, RECORD_HELLO, "its contents are wrong");
+        return;
+    }
+    reader->greeted = true;
+    if (reader->events.hello != NULL) {
+        reader->events.hello(reader->events.context, &hello);
+    }
+}
+
+static void
+on_names(struct record_reader *reader, struct wire wire)
+{
+    const char *reason;
+    if (!names_read(&reader->names, wire, &reader->arena, &reason)) {
+        damaged(reader, RECORD_NAMES, reason);
+    }
+}
+
+static bool
+reserve_columns(struct batch *batch, size_t n)
+{
+    if (n <= batch->column_capacity) {
+        return true;
+    }
+    const struct series **columns = reallocarray(batch->columns, n, sizeof(*columns));
+    if (columns == NULL) {
+        return false;
+    }
+    batch->columns = columns;
+    double *values = reallocarray(batch->values, n, sizeof(*values));
+    if (values == NULL) {
+        return false;
+    }
+    batch->values = values;
+    batch->column_capacity = n;
+    return true;
+}
+
+static bool
+read_samples(struct record_reader *reader, struct wire *wire)
+{
+    struct batch *batch = &reader->batch;
+    size_t n = wire_count(wire, reader->names.series_count);
+    int64_t *ids = arena_news(&reader->arena, int64_t, n);
+    batch->column_count = 0;
+    if (wire->bad || ids == NULL || !reserve_columns(batch, n) ||
+        !names_series(&reader->names, wire, n, reader->round, batch->columns, ids)) {
+        return false;
+    }
+    wire_doubles(wire, batch->values, n);
+    for (size_t i = 0; i < n; i++) {
+        if (batch->columns[i] == NULL) {
+            batch->dropped++;
+            continue;
+        }
+        batch->columns[batch->column_count] = batch->columns[i];
+        batch->values[batch->column_count++] = batch->values[i];
+    }
+    return !wire->bad;
+}
+
+static bool
+read_tables(struct record_reader *reader, struct wire *wire)
+{
+    struct batch *batch = &reader->batch;
+    size_t n = wire_count(wire, BATCH_TABLES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct wire part = wire_part(wire);
+        struct table *table = wire->bad ? NULL : names_table(&reader->names, &part, &reader->arena);
+        if (table == NULL) {
+            return false;
+        }
+        batch->tables[batch->table_count++] = table;
+    }
+    return !wire->bad;
+}
+
+static void
+on_batch(struct record_reader *reader, struct wire wire)
+{
+    struct batch *batch = &reader->batch;
+    const char *source = wire_text(&wire, &reader->arena);
+    batch->column_count = 0;
+    batch_begin(batch, read_instant(&wire), &reader->arena);
+    unsigned state = wire_u8(&wire);
+    batch->state = state <= SOURCE_FAILED ? (enum source_state)state : SOURCE_DEGRADED;
+    utf8_clean(str_from(wire_text(&wire, &reader->arena)), batch->why, sizeof(batch->why));
+    batch->rejected = wire_varint(&wire);
+    batch->dropped = wire_varint(&wire);
+    batch->errors = wire_varint(&wire);
+    if (wire.bad || !read_samples(reader, &wire) || !read_tables(reader, &wire) || reader->arena.full) {
+        damaged(reader, RECORD_BATCH,
+                reader->arena.full ? "it takes more memory than a batch may" : "its contents are wrong");
+    } else if (reader->events.batch != NULL) {
+        reader->events.batch(reader->events.context, source, batch);
+    }
+}
+
+/* Chunks of the same columns share a layout: queries find their columns by it. */
+static struct layout *
+layout_for(struct record_reader *reader, const struct series **series, size_t count)
+{
+    for (size_t i = 0; i < LAYOUTS_KEPT; i++) {
+        struct layout *layout = reader->layouts[i];
+        if (layout != NULL && layout->count == count &&
+            (count == 0 || memcmp(layout->series, series, count * sizeof(*series)) == 0)) {
+            return layout;
+        }
+    }
+    struct layout *layout = layout_new(series, count);
+    if (layout != NULL) {
+        layout_release(reader->layouts[reader->layout_next]);
+        reader->layouts[reader->layout_next] = layout;
+        reader->layout_next = (reader->layout_next + 1) % LAYOUTS_KEPT;
+    }
+    return layout;
+}
+
+/* History looks times up by halves and adds the offset to them. */
+static bool
+times_are_sound(const struct chunk *chunk)
+{
+    int64_t times[CHUNK_TICKS];
+    if (!chunk_times(chunk, times) || chunk->wall_offset_ns < -TIME_NS_MAX ||
+        chunk->wall_offset_ns > TIME_NS_MAX || times[0] < -TIME_NS_MAX) {
+        return false;
+    }
+    for (size_t i = 1; i < chunk->ticks; i++) {
+        if (times[i] < times[i - 1]) {
+            return false;
+        }
+    }
+    return times[chunk->ticks - 1] <= TIME_NS_MAX;
+}
+
+static struct chunk *
+read_chunk(struct record_reader *reader, struct wire *wire)
+{
+    size_t count = wire_count(wire, reader->names.series_count);
+    int64_t *ids = arena_news(&reader->arena, int64_t, count);
+    const struct series **series = arena_news(&reader->arena, const struct series *, count);
+    if (wire->bad || ids == NULL || series == NULL ||
+        !names_series(&reader->names, wire, count, reader->round, series, ids)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        series[i] = series[i] != NULL ? series[i] : &refused_series;
+    }
+    struct wire bytes = wire_part(wire);
+    struct layout *layout = wire->bad ? NULL : layout_for(reader, series, count);
+    struct chunk *chunk = layout != NULL ? chunk_parse(layout, bytes.p, wire_left(&bytes)) : NULL;
+    if (chunk != NULL && !times_are_sound(chunk)) {
+        chunk_release(chunk);
+        return NULL;
+    }
+    return chunk;
+}
+
+static void
+on_chunk(struct record_reader *reader, struct wire wire)
+{
+    const char *source = wire_text(&wire, &reader->arena);
+    struct chunk *chunk = read_chunk(reader, &wire);
+    if (chunk == NULL) {
+        damaged(reader, RECORD_CHUNK, "its contents are wrong");
+        return;
+    }
+    if (reader->events.chunk != NULL) {
+        reader->events.chunk(reader->events.context, source, chunk);
+    }
+    chunk_release(chunk);
+}
+
+static void
+on_end(struct record_reader *reader, struct wire wire)
+{
+    (void)wire;
+    reader->ended = true;
+    if (reader->events.end != NULL) {
+        reader->events.end(reader->events.context);
+    }
+}
+
+static void
+on_record(struct record_reader *reader, unsigned type, struct wire payload)
+{
+    static void (*const handlers[])(struct record_reader *, struct wire) = {
+        [RECORD_HELLO] = on_hello, [RECORD_NAMES] = on_names, [RECORD_BATCH] = on_batch,
+        [RECORD_CHUNK] = on_chunk, [RECORD_END] = on_end,
+    };
+    if (type >= ARRAY_SIZE(handlers) || handlers[type] == NULL) {
+        return; /* of a later version */
+    }
+    if (!reader->greeted && type != RECORD_HELLO) {
+        damaged(reader, type, "the stream does not begin with hello");
+        return;
+    }
+    reader->round++;
+    handlers[type](reader, payload);
+    arena_clear(&reader->arena);
+}
+
+/* ---- framing ---- */
+
+/* The payload's length and where its checksum stands, once the varint is there. */
+static bool
+read_header(const struct record_reader *reader, uint64_t *ret_length, size_t *ret_crc_at)
+{
+    struct wire wire = {(const uint8_t *)reader->held.data, (const uint8_t *)reader->held.data + reader->held.n,
+                        false};
+    wire_u8(&wire);
+    *ret_length = wire_varint(&wire);
+    *ret_crc_at = wire.bad ? 0 : (size_t)(wire.p - (const uint8_t *)reader->held.data);
+    return !wire.bad;
+}
+
+/* How many bytes must be held before the next step: more than there are unless the item is whole. */
+static size_t
+wanted(struct record_reader *reader)
+{
+    uint64_t length;
+    size_t crc_at;
+    if (!reader->begun) {
+        return RECORD_MAGIC_BYTES;
+    }
+    if (reader->held.n < 2) {
+        return reader->held.n + 1;
+    }
+    if (!read_header(reader, &length, &crc_at)) {
+        if (reader->held.n > 10) {
+            fail(reader, -EBADMSG, "a record is damaged: its length is wrong");
+        }
+        return reader->held.n + 1;
+    }
+    if (length > RECORD_BYTES_MAX) {
+        fail(reader, -EBADMSG, "a record is damaged: it says it is longer than records may be");
+        return reader->held.n + 1;
+    }
+    return crc_at + 4 + (size_t)length;
+}
+
+static void
+on_magic(struct record_reader *reader)
+{
+    const char *p = reader->held.data;
+    if (memcmp(p, RECORD_MAGIC, RECORD_MAGIC_BYTES - 1) != 0) {
+        fail(reader, -EBADMSG, "this is no flametop recording: it begins with something else");
+    } else if (p[RECORD_MAGIC_BYTES - 1] != RECORD_MAGIC[RECORD_MAGIC_BYTES - 1]) {
+        fail(reader, -EPROTONOSUPPORT, "the recording has a version that this flametop does not read");
+    }
+    reader->begun = true;
+}
+
+static void
+on_item(struct record_reader *reader)
+{
+    uint64_t length;
+    size_t crc_at;
+    if (!reader->begun) {
+        on_magic(reader);
+        return;
+    }
+    if (!read_header(reader, &length, &crc_at)) {
+        return;
+    }
+    const uint8_t *bytes = (const uint8_t *)reader->held.data;
+    const uint8_t *p = bytes + crc_at, *payload = p + 4;
+    uint32_t told = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    if (hash_crc32c(hash_crc32c(0, bytes, 1), payload, (size_t)length) != told) {
+        damaged(reader, bytes[0], "its checksum is wrong");
+        return;
+    }
+    on_record(reader, bytes[0], (struct wire){payload, payload + length, false});
+}
+
+int
+record_reader_feed(struct record_reader *reader, const void *bytes, size_t n)
+{
+    const char *p = bytes;
+    while (n > 0 && reader->error == 0) {
+        if (reader->ended) {
+            fail(reader, -EBADMSG, "bytes follow the end of the stream");
+            break;
+        }
+        size_t want = wanted(reader);
+        size_t taken = MIN(n, want - reader->held.n);
+        if (reader->error != 0) {
+            break;
+        }
+        buf_add(&reader->held, p, taken);
+        if (reader->held.full) {
+            fail(reader, -ENOMEM, "there is not enough memory for a record");
+            break;
+        }
+        p += taken;
+        n -= taken;
+        if (reader->held.n == wanted(reader) && reader->error == 0) {
+            on_item(reader);
+            reader->position += reader->error == 0 ? reader->held.n : 0;
+            buf_clear(&reader->held);
+        }
+    }
+    return reader->error;
+}
+
+int
+record_reader_finish(struct record_reader *reader)
+{
+    if (reader->error == 0 && !reader->begun && reader->held.n == 0) {
+        fail(reader, -ENODATA, "the stream is empty");
+    } else if (reader->error == 0 && !reader->begun) {
+        fail(reader, -EBADMSG, "this is no flametop recording: it is too short");
+    } else if (reader->error == 0 && reader->held.n > 0) {
+        fail(reader, -EBADMSG, "the stream breaks off inside a record");
+    }
+    return reader->error;
+}
