@@ -37,6 +37,7 @@ struct diagnosis {
     size_t count;
     int64_t started_ns, last_ns;
     struct judgement judgements[JUDGEMENTS_MAX];
+    struct group_kills groups[GROUPS_MAX];
 };
 
 static void *
@@ -46,8 +47,9 @@ diagnosis_open(struct catalog *catalog)
     for (size_t i = 0; d != NULL && i < READ_COUNT; i++) {
         char why[160];
         d->readings[i] = NAN;
-        d->queries[i] =
-            query_new(catalog, reading_rows[i].metric, reading_rows[i].labels, why, sizeof(why));
+        const struct reading_row *row = &reading_rows[i];
+        d->queries[i] = row->formula != NULL ? query_new_formula(catalog, row->formula, why, sizeof(why))
+                                             : query_new(catalog, row->metric, row->labels, why, sizeof(why));
     }
     return d;
 }
@@ -269,6 +271,7 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
                           .processes = picture_table(picture, "processes"),
                           .cgroups = picture_table(picture, "cgroups"),
                           .cores = cores >= 1 ? cores : MAX(picture->host.cores, 1),
+                          .groups = d->groups,
                           .list = d->judgements};
     judge_cpu(&bench);
     judge_memory(&bench);

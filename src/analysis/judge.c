@@ -9,6 +9,13 @@
 #include "flametop/core/table.h"
 #include "flametop/core/unit.h"
 
+/* What happened since the last reading; the kernel's mean of 10 s stands in for it in the first picture. */
+#define PRESSURE(kind, resource)                                                                                       \
+    "or(system.pressure." kind ".utilization{resource=" resource "}, "                                                 \
+    "system.pressure.avg10{kind=" kind ",resource=" resource "})"
+
+#define HIDDEN_AGE_S 3.0 /* a younger one may not have been read twice */
+
 const struct reading_row reading_rows[READ_COUNT] = {
     [READ_CPU] = {"system.cpu.utilization", NULL, false},
     [READ_SYSTEM] = {"system.cpu.system.utilization", NULL, false},
@@ -19,11 +26,11 @@ const struct reading_row reading_rows[READ_COUNT] = {
     [READ_BLOCKED] = {"system.cpu.blocked", NULL, false},
     [READ_CORES] = {"system.cpu.logical.count", NULL, false},
     [READ_FORKS] = {"system.process.forks", NULL, false},
-    [READ_PSI_CPU] = {"system.pressure.avg10", "resource=cpu,kind=some", false},
-    [READ_PSI_MEMORY] = {"system.pressure.avg10", "resource=memory,kind=some", false},
-    [READ_PSI_MEMORY_FULL] = {"system.pressure.avg10", "resource=memory,kind=full", false},
-    [READ_PSI_IO] = {"system.pressure.avg10", "resource=io,kind=some", false},
-    [READ_PSI_IO_FULL] = {"system.pressure.avg10", "resource=io,kind=full", false},
+    [READ_PSI_CPU] = {.formula = PRESSURE("some", "cpu")},
+    [READ_PSI_MEMORY] = {.formula = PRESSURE("some", "memory")},
+    [READ_PSI_MEMORY_FULL] = {.formula = PRESSURE("full", "memory")},
+    [READ_PSI_IO] = {.formula = PRESSURE("some", "io")},
+    [READ_PSI_IO_FULL] = {.formula = PRESSURE("full", "io")},
     [READ_MEMORY] = {"system.memory.utilization", NULL, false},
     [READ_MEMORY_LIMIT] = {"system.memory.limit", NULL, false},
     [READ_MEMORY_AVAILABLE] = {"system.memory.available", NULL, false},
@@ -81,42 +88,87 @@ reading_of(const struct bench *bench, enum reading which)
     return bench->readings[which];
 }
 
-struct culprit
-culprit_in(const struct bench *bench, const char *column, const char *cgroup)
+/* What the search for a culprit needs of the process table; columns that are not there are -1. */
+struct search {
+    const struct table *table;
+    int amount, pid, name, group, cpu, age;
+};
+
+static bool
+search_init(struct search *search, const struct table *table, const char *column)
+{
+    if (table == NULL) {
+        return false;
+    }
+    *search = (struct search){.table = table,
+                              .amount = table_column(table->def, column),
+                              .pid = table_column(table->def, "process.pid"),
+                              .name = table_column(table->def, "process.name"),
+                              .group = table_column(table->def, "process.cgroup"),
+                              .cpu = table_column(table->def, "process.cpu.utilization"),
+                              .age = table_column(table->def, "process.age")};
+    return search->amount >= 0 && search->pid >= 0 && search->name >= 0;
+}
+
+static bool
+is_in_group(const struct search *search, const union cell *row, const char *cgroup)
+{
+    return cgroup == NULL || (search->group >= 0 && row[search->group].text != NULL &&
+                              strcmp(row[search->group].text, cgroup) == 0);
+}
+
+/* Files of busy processes are always tried: what is unknown of them was denied. Of idle ones they are read in turn. */
+static bool
+is_hidden(const struct search *search, const union cell *row)
+{
+    return isnan(row[search->amount].real) && search->cpu >= 0 && row[search->cpu].real > 0 && search->age >= 0 &&
+           row[search->age].real >= HIDDEN_AGE_S;
+}
+
+static struct culprit
+find_culprit(const struct bench *bench, const char *column, const char *cgroup, double most)
 {
     struct culprit culprit = {.amount = NAN};
-    const struct table *table = bench->processes;
-    int amount = table != NULL ? table_column(table->def, column) : -1;
-    if (amount < 0) {
+    struct search search;
+    if (!search_init(&search, bench->processes, column)) {
         return culprit;
     }
-    int pid = table_column(table->def, "process.pid"),
-        name = table_column(table->def, "process.name");
-    int group = table_column(table->def, "process.cgroup");
     const union cell *best = NULL;
-    for (size_t i = 0; i < table->count; i++) {
-        const union cell *row = table_row(table, i);
-        if (cgroup != NULL &&
-            (group < 0 || row[group].text == NULL || strcmp(row[group].text, cgroup) != 0)) {
+    for (size_t i = 0; i < search.table->count; i++) {
+        const union cell *row = table_row(search.table, i);
+        if (!is_in_group(&search, row, cgroup)) {
             continue;
         }
-        if (isnan(row[amount].real)) {
-            culprit.hidden = true;
-        } else if (best == NULL || row[amount].real > best[amount].real) {
+        culprit.hidden |= is_hidden(&search, row);
+        double amount = row[search.amount].real;
+        if (amount > 0 && amount <= most && (best == NULL || amount > best[search.amount].real)) {
             best = row;
         }
     }
-    if (best != NULL && best[amount].real > 0 && pid >= 0 && name >= 0) {
-        culprit.pid = best[pid].integer;
-        culprit.amount = best[amount].real;
-        snprintf(culprit.name, sizeof(culprit.name), "%.30s (%lld)",
-                 best[name].text != NULL ? best[name].text : "?", (long long)culprit.pid);
+    if (best != NULL) {
+        const char *name = best[search.name].text;
+        culprit.pid = best[search.pid].integer;
+        culprit.amount = best[search.amount].real;
+        snprintf(culprit.name, sizeof(culprit.name), "%.30s (%lld)", name != NULL ? name : "?",
+                 (long long)culprit.pid);
     }
     return culprit;
 }
 
 struct culprit
+culprit_in(const struct bench *bench, const char *column, const char *cgroup)
+{
+    return find_culprit(bench, column, cgroup, INFINITY);
+}
+
+struct culprit
+culprit_below(const struct bench *bench, const char *column, double most)
+{
+    return find_culprit(bench, column, NULL, most);
+}
+
+struct culprit
 culprit_by(const struct bench *bench, const char *column)
 {
-    return culprit_in(bench, column, NULL);
+    return find_culprit(bench, column, NULL, INFINITY);
 }

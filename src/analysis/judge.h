@@ -60,6 +60,7 @@ enum reading {
 struct reading_row {
     const char *metric, *labels;
     bool spike; /* what happened within the last seconds counts, not the mean: OOM kills */
+    const char *formula; /* instead of a metric */
 };
 
 extern const struct reading_row reading_rows[READ_COUNT];
@@ -69,7 +70,7 @@ struct culprit {
     int64_t pid;   /* 0: nobody found */
     char name[48]; /* "dd (812)" */
     double amount; /* of what it was looked up by */
-    bool hidden;   /* there are processes whose amount may not be read */
+    bool hidden;   /* there are busy processes whose amount may not be read */
 };
 
 struct proof {
@@ -94,11 +95,20 @@ struct judgement {
     size_t proof_count;
 };
 
+/* Kills that the groups counted, remembered from picture to picture. */
+#define GROUPS_MAX 64
+struct group_kills {
+    char path[SUBJECT_BYTES];
+    double kills;
+    int64_t killed_ns, seen_ns; /* 0: none seen */
+};
+
 struct bench {
     const struct picture *picture;
     const double *readings; /* [enum reading], smoothed; NaN unknown */
     const struct table *processes, *cgroups;
     double cores; /* what the machine or its limit has */
+    struct group_kills *groups; /* [GROUPS_MAX] */
     struct judgement *list;
     size_t count;
 };
@@ -115,6 +125,10 @@ double reading_of(const struct bench *bench, enum reading which);
 
 /* The process with the most of a real column; the amount is per second where the column is. */
 struct culprit culprit_by(const struct bench *bench, const char *column);
+
+/* The same among amounts up to `most`: a counter of dead children jumps by the whole life of a child when it ends, more
+ * than anybody can have used since the last picture. */
+struct culprit culprit_below(const struct bench *bench, const char *column, double most);
 
 /* The same among the processes of one control group (process.cgroup); all when there is none. */
 struct culprit culprit_in(const struct bench *bench, const char *column, const char *cgroup);

@@ -12,26 +12,26 @@
 /* From here on a core counts as full; the kernel's ticks leave a few per cent of doubt. */
 #define FULL 0.90
 #define FORKS_STORM 500.0
+#define PLAUSIBLE 1.15 /* ticks of 10 ms; children cannot have used more than all did */
 
 /* Who uses the CPU itself, or whose children do: a build's compilers are gone before they are looked at. Nobody is
  * blamed for less than a tenth of a core. */
 static void
 blame_cpu(const struct bench *bench, struct judgement *judgement)
 {
+    double all = reading_of(bench, READ_CPU) * bench->cores;
     struct culprit own = culprit_by(bench, "process.cpu.utilization");
-    struct culprit parent = culprit_by(bench, "process.children.cpu.utilization");
-    /* A child's whole life counts at its end, so this can be more than there are cores; what is seen working now comes
-     * first when it explains half of what is used. */
-    parent.amount = fmin(parent.amount, bench->cores);
-    double used = reading_of(bench, READ_CPU) * bench->cores;
-    bool children = isnan(own.amount) || (parent.amount > own.amount && own.amount < used / 2);
+    struct culprit parent = culprit_below(bench, "process.children.cpu.utilization", all * PLAUSIBLE);
+    /* A child's whole life counts at its end; what is seen working now comes first when it explains half of what is
+     * used. */
+    bool children = isnan(own.amount) || (parent.amount > own.amount && own.amount < all / 2);
     judgement->culprit = children ? parent : own;
     if (!(judgement->culprit.amount >= 0.1)) {
         judgement->culprit = (struct culprit){.hidden = own.hidden};
     }
     if (judgement->culprit.pid != 0) {
         char amount[32];
-        unit_format(judgement->culprit.amount, "1", false, amount, sizeof(amount));
+        unit_format(fmin(judgement->culprit.amount, all), "1", false, amount, sizeof(amount));
         snprintf(judgement->does, sizeof(judgement->does), children ? "'s children use %s" : "uses %s", amount);
     }
 }
@@ -68,8 +68,8 @@ judge_saturation(struct bench *bench)
     judge_proof(j, "CPU busy", use, "1", "system.cpu.utilization", "");
     judge_proof(j, "in the kernel", reading_of(bench, READ_SYSTEM), "1",
                 "system.cpu.system.utilization", "");
-    judge_proof(j, "tasks waiting (PSI some, 10 s)", psi, "1", "system.pressure.avg10",
-                "resource=cpu,kind=some");
+    judge_proof(j, "tasks waiting (PSI some)", psi, "1", "system.pressure.some.utilization",
+                "resource=cpu");
     judge_proof(j, "run queue for each core", queue, "", "system.cpu.run_queue.per_core", "");
     judge_proof(j, "load average, 1 min", reading_of(bench, READ_LOAD), "",
                 "system.cpu.load_average.1m", "");
@@ -230,7 +230,8 @@ judge_forks(struct bench *bench)
     snprintf(j->brief, sizeof(j->brief), "%s forks", rate);
     j->advice = "Short-lived processes cost more to start than they do: keep them running, or do "
                 "it inside one.";
-    j->culprit = culprit_by(bench, "process.children.cpu.utilization");
+    j->culprit = culprit_below(bench, "process.children.cpu.utilization",
+                               reading_of(bench, READ_CPU) * bench->cores * PLAUSIBLE);
     if (j->culprit.pid != 0) {
         snprintf(j->does, sizeof(j->does), "'s children use %s",
                  unit_format(j->culprit.amount, "1", false, share, sizeof(share)));

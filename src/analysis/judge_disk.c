@@ -10,6 +10,8 @@
 #include "judge.h"
 
 #define DEVICES_MAX 256
+#define GROWTH_POINTS 32
+#define GROWTH_NS (30 * NS_PER_S)
 
 static double
 of_device(const struct bench *bench, const char *metric, const char *key, const char *value,
@@ -33,9 +35,9 @@ blame_io(const struct bench *bench, struct judgement *judgement, double moved)
     bool writes = !(reader.amount > writer.amount);
     judgement->culprit = writes ? writer : reader;
     bool too_little = !(judgement->culprit.amount >= moved * 0.05);
-    if (too_little && (writer.hidden || reader.hidden) && moved > 0) {
+    if (too_little) {
         /* Somebody does much more than anyone who may be read. */
-        judgement->culprit = (struct culprit){.hidden = true};
+        judgement->culprit = (struct culprit){.hidden = writer.hidden || reader.hidden};
     }
     if (judgement->culprit.pid != 0) {
         char amount[32];
@@ -89,8 +91,8 @@ judge_device(struct bench *bench, const char *device)
     labels[0] = 0;
     labels_add(labels, sizeof(labels), "device", str_from(device));
     judge_proof(j, "busy", busy, "1", "system.disk.utilization", labels);
-    judge_proof(j, "tasks waiting (PSI some, 10 s)", psi, "1", "system.pressure.avg10",
-                "resource=io,kind=some");
+    judge_proof(j, "tasks waiting (PSI some)", psi, "1", "system.pressure.some.utilization",
+                "resource=io");
     judge_proof(j, "a request takes", wait, "s", "system.disk.await", labels);
     judge_proof(j, "requests in flight", queue, "", "system.disk.queue", labels);
     judge_proof(j, "moved", moved, "By/s", "system.disk.io", labels);
@@ -117,13 +119,49 @@ judge_elsewhere(struct bench *bench)
     j->advice = "Flushes, network storage or an I/O limit of a control group: see WCHAN in "
                 "Processes (3, C).";
     j->hold_ns = 5 * NS_PER_S;
-    judge_proof(j, "tasks waiting (PSI some, 10 s)", psi, "1", "system.pressure.avg10",
-                "resource=io,kind=some");
-    judge_proof(j, "all waiting (PSI full, 10 s)", full, "1", "system.pressure.avg10",
-                "resource=io,kind=full");
+    judge_proof(j, "tasks waiting (PSI some)", psi, "1", "system.pressure.some.utilization",
+                "resource=io");
+    judge_proof(j, "all waiting (PSI full)", full, "1", "system.pressure.full.utilization",
+                "resource=io");
     judge_proof(j, "busiest disk", reading_of(bench, READ_DISK), "1", "system.disk.utilization",
                 "");
-    blame_io(bench, j, 0);
+    blame_io(bench, j, query_once(bench->picture, "system.disk.io", NULL));
+}
+
+/* How fast a file system grew, bytes a second; NaN when there are no two readings of it. */
+static double
+growth_of(const struct bench *bench, const char *mountpoint)
+{
+    char labels[SUBJECT_BYTES + 64] = "", why[160];
+    labels_add(labels, sizeof(labels), "mountpoint", str_from(mountpoint));
+    size_t n = strlen(labels);
+    snprintf(labels + n, sizeof(labels) - n, ",state=used");
+    struct query *query = query_new(bench->picture->catalog, "system.filesystem.usage", labels, why, sizeof(why));
+    struct point points[GROWTH_POINTS];
+    int64_t now = bench->picture->mono_ns;
+    size_t count = query != NULL
+                       ? query_points(query, bench->picture, now - GROWTH_NS, now, points, GROWTH_POINTS)
+                       : 0;
+    query_free(query);
+    if (count < 2 || points[count - 1].mono_ns <= points[0].mono_ns) {
+        return NAN;
+    }
+    return (points[count - 1].value - points[0].value) /
+           ((double)(points[count - 1].mono_ns - points[0].mono_ns) / 1e9);
+}
+
+/* Somebody who writes about as much as it grows fills it; who merely writes may do so elsewhere. */
+static void
+blame_filling(const struct bench *bench, struct judgement *j, const char *mountpoint)
+{
+    double growth = growth_of(bench, mountpoint);
+    struct culprit writer = culprit_by(bench, "process.disk.write");
+    if (growth >= 1e6 && writer.amount >= growth / 2 && writer.amount <= growth * 2) {
+        char amount[32];
+        j->culprit = writer;
+        snprintf(j->does, sizeof(j->does), "writes %s",
+                 unit_format(writer.amount, "By/s", false, amount, sizeof(amount)));
+    }
 }
 
 static void
@@ -147,13 +185,7 @@ judge_full(struct bench *bench, const char *mountpoint, const char *metric, cons
         "du -x finds what is large; deleted files that are still open keep their room (lsof +L1).";
     j->hold_ns = NS_PER_S;
     judge_proof(j, "use", use, "1", metric, labels);
-    struct culprit writer = culprit_by(bench, "process.disk.write");
-    if (writer.amount >= 1e6) {
-        char amount[32];
-        j->culprit = writer;
-        snprintf(j->does, sizeof(j->does), "writes %s",
-                 unit_format(writer.amount, "By/s", false, amount, sizeof(amount)));
-    }
+    blame_filling(bench, j, mountpoint);
 }
 
 void

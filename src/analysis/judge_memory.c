@@ -3,9 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flametop/base/macros.h"
 #include "flametop/core/table.h"
 #include "flametop/core/unit.h"
 #include "judge.h"
+
+#define KILLED_NS (10 * NS_PER_S)
+#define ROOMY 0.85 /* below this much use it is not the machine that is short */
 
 static void
 blame_memory(const struct bench *bench, struct judgement *judgement, const char *cgroup)
@@ -26,16 +30,76 @@ prove_memory(const struct bench *bench, struct judgement *j)
 {
     judge_proof(j, "used (total - available)", reading_of(bench, READ_MEMORY), "1",
                 "system.memory.utilization", "");
-    judge_proof(j, "tasks waiting (PSI some, 10 s)", reading_of(bench, READ_PSI_MEMORY), "1",
-                "system.pressure.avg10", "resource=memory,kind=some");
+    judge_proof(j, "tasks waiting (PSI some)", reading_of(bench, READ_PSI_MEMORY), "1",
+                "system.pressure.some.utilization", "resource=memory");
     judge_proof(j, "swapped in", reading_of(bench, READ_SWAP_IN), "By/s", "system.swap.io",
                 "direction=in");
     judge_proof(j, "tasks that reclaimed themselves", reading_of(bench, READ_RECLAIM_STALLS),
                 "{stall}/s", "system.memory.reclaim.stalls", "");
 }
 
+/* The group's counter against what was remembered of it; when it last rose, or 0. */
+static int64_t
+last_kill(const struct bench *bench, const char *path, double kills)
+{
+    struct group_kills *slot = NULL, *oldest = &bench->groups[0];
+    for (size_t i = 0; i < GROUPS_MAX && slot == NULL; i++) {
+        if (strcmp(bench->groups[i].path, path) == 0) {
+            slot = &bench->groups[i];
+        } else if (bench->groups[i].seen_ns < oldest->seen_ns) {
+            oldest = &bench->groups[i];
+        }
+    }
+    if (slot == NULL) {
+        slot = oldest;
+        *slot = (struct group_kills){.kills = kills};
+        snprintf(slot->path, sizeof(slot->path), "%s", path);
+    }
+    if (kills > slot->kills) {
+        slot->killed_ns = bench->picture->mono_ns;
+    }
+    slot->kills = kills;
+    slot->seen_ns = bench->picture->mono_ns;
+    return slot->killed_ns;
+}
+
+struct group {
+    const char *name;
+    double use, limit;
+    bool kills; /* within the last seconds */
+};
+
+static void
+say_group(struct bench *bench, const struct group *group)
+{
+    double psi = fmax(reading_of(bench, READ_PSI_MEMORY), 0);
+    struct judgement *j = judge_say(bench, "memory.group_limit", group->name,
+                                    45 + 35 * fmin(psi * 2, 1) + (group->kills ? 20 : 0));
+    if (j == NULL) {
+        return;
+    }
+    char used[32], most[32];
+    unit_format(group->use, "By", false, used, sizeof(used));
+    unit_format(group->limit, "By", false, most, sizeof(most));
+    j->hold_ns = group->kills ? 0 : NS_PER_S; /* groups are read every 5 s: what they say stood for a while */
+    if (group->kills) {
+        snprintf(j->what, sizeof(j->what),
+                 "group %.48s ran out of its memory (%s of %s), the kernel kills for it", group->name, used, most);
+    } else {
+        snprintf(j->what, sizeof(j->what), "memory of group %.48s is at its limit: %s of %s", group->name, used,
+                 most);
+    }
+    snprintf(j->brief, sizeof(j->brief), "%.30s at its memory limit", group->name);
+    j->advice = "Raise the group's limit (memory.max), or find out what grows in it.";
+    judge_proof(j, "use", group->use, "By", NULL, NULL);
+    judge_proof(j, "limit", group->limit, "By", NULL, NULL);
+    prove_memory(bench, j);
+    blame_memory(bench, j, group->name);
+}
+
 /* A group at its limit reclaims or kills inside itself while the machine has room. Answers whether
- * there is one. */
+ * there is one. Use is without the cache that can be dropped; near the limit it still hurts only
+ * when somebody waits, is killed, or nothing at all is left. */
 static bool
 judge_groups(struct bench *bench)
 {
@@ -44,37 +108,28 @@ judge_groups(struct bench *bench)
     if (table == NULL) {
         return false;
     }
-    int name = table_column(table->def, "cgroup.name"),
-        use = table_column(table->def, "cgroup.memory.usage");
-    int limit = table_column(table->def, "cgroup.memory.limit");
-    for (size_t i = 0; name >= 0 && use >= 0 && limit >= 0 && i < table->count; i++) {
+    int name = table_column(table->def, "cgroup.name"), path = table_column(table->def, "cgroup.path"),
+        use = table_column(table->def, "cgroup.memory.usage"),
+        limit = table_column(table->def, "cgroup.memory.limit"),
+        kills = table_column(table->def, "cgroup.memory.oom_kills");
+    if (name < 0 || path < 0 || use < 0 || limit < 0) {
+        return false;
+    }
+    double psi = reading_of(bench, READ_PSI_MEMORY), stalls = reading_of(bench, READ_RECLAIM_STALLS);
+    for (size_t i = 0; i < table->count; i++) {
         const union cell *row = table_row(table, i);
         double share = row[use].real / row[limit].real;
-        /* Page cache fills a group to its limit without hurting: what counts is that nothing can be
-         * dropped, which shows as pressure, stalls or kills. */
-        double psi = reading_of(bench, READ_PSI_MEMORY), kills = reading_of(bench, READ_OOM_KILLS);
-        double stalls = reading_of(bench, READ_RECLAIM_STALLS);
-        bool hurts = kills > 0 || psi >= 0.02 || (isnan(psi) && stalls > 0) || share >= 0.995;
-        if (!(share >= 0.95) || !hurts || row[name].text == NULL || row[name].text[0] == 0) {
+        if (!(share >= 0) || row[name].text == NULL || row[name].text[0] == 0 || row[path].text == NULL) {
             continue;
         }
-        struct judgement *j = judge_say(bench, "memory.group_limit", row[name].text,
-                                        45 + 40 * fmin(fmax(psi, 0) * 2, 1) + (kills > 0 ? 15 : 0));
-        if (j == NULL) {
-            break;
+        int64_t killed_ns = kills >= 0 ? last_kill(bench, row[path].text, row[kills].real) : 0;
+        struct group group = {row[name].text, row[use].real, row[limit].real,
+                              killed_ns > 0 && bench->picture->mono_ns - killed_ns <= KILLED_NS};
+        bool waits = psi >= 0.01 || (isnan(psi) && stalls > 0);
+        if (group.kills || (share >= 0.95 && waits) || share >= 0.995) {
+            say_group(bench, &group);
+            any = true;
         }
-        any = true;
-        char used[32], most[32];
-        unit_format(row[use].real, "By", false, used, sizeof(used));
-        unit_format(row[limit].real, "By", false, most, sizeof(most));
-        snprintf(j->what, sizeof(j->what), "memory of group %.48s is at its limit: %s of %s%s",
-                 row[name].text, used, most, kills > 0 ? ", the kernel kills for it" : "");
-        snprintf(j->brief, sizeof(j->brief), "%.30s at its memory limit", row[name].text);
-        j->advice = "Raise the group's limit (memory.max), or find out what grows in it.";
-        judge_proof(j, "use", row[use].real, "By", NULL, NULL);
-        judge_proof(j, "limit", row[limit].real, "By", NULL, NULL);
-        prove_memory(bench, j);
-        blame_memory(bench, j, row[name].text);
     }
     return any;
 }
@@ -103,6 +158,16 @@ judge_pressure(struct bench *bench, bool in_group)
     unit_format(used, "1", false, share, sizeof(share));
     unit_format(psi, "1", false, wait, sizeof(wait));
     unit_format(swap_in, "By/s", false, swapped, sizeof(swapped));
+    if (!short_of && !swaps && used < ROOMY) {
+        char room[32], how[64];
+        unit_format(1 - used, "1", false, room, sizeof(room));
+        snprintf(how, sizeof(how), waits ? "wait for memory %s of the time" : "must reclaim memory themselves", wait);
+        snprintf(j->what, sizeof(j->what), "tasks %s while %s of it is free: a group is at its limit", how, room);
+        snprintf(j->brief, sizeof(j->brief), "a group is at its memory limit");
+        j->advice = "See the control groups in System (2): who is near a limit.";
+        prove_memory(bench, j);
+        return;
+    }
     if (swaps) {
         snprintf(j->what, sizeof(j->what), "memory %s used and swapping in %s", share, swapped);
     } else if (waits) {
@@ -125,7 +190,7 @@ judge_kills(struct bench *bench, bool in_group)
     if (j == NULL) {
         return;
     }
-    j->hold_ns = 0;
+    j->hold_ns = 3 * NS_PER_S / 2; /* groups are read less often: if it was one, that says more */
     snprintf(j->what, sizeof(j->what), "the kernel killed a process because memory ran out");
     snprintf(j->brief, sizeof(j->brief), "a process was killed for memory");
     j->advice = "dmesg says which; give it more memory or a limit of its own.";
