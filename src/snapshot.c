@@ -198,6 +198,13 @@ look(struct collector *collector, int64_t for_ns, int64_t interval_ns)
     return collector_tick(collector);
 }
 
+/* The next on the grid that is not over: two readings in a row, to catch up, have no rates. */
+static int64_t
+next_tick(int64_t last_ns, int64_t interval_ns)
+{
+    return last_ns + interval_ns * (1 + MAX(clock_mono_ns() - last_ns, 0) / interval_ns);
+}
+
 /* Lines of JSON, or drawings one after the other, collected and written at the end when a file is
  * asked for. */
 static int
@@ -214,7 +221,7 @@ run_many(const struct cli *cli, struct collector *collector, const struct chosen
     int64_t next = clock_mono_ns();
     for (int64_t i = 0; error == 0 && i < count; i++) {
         if (i > 0) {
-            next += interval;
+            next = next_tick(next, interval);
             wait_until(next);
             picture_release(picture);
             picture = collector_tick(collector);

@@ -10,6 +10,9 @@
 #include "judge.h"
 
 #define DEVICES_MAX 256
+/* Who syncs after each block computes while the disk rests: a disk may hold everybody back at half its time. */
+#define BUSY 0.4
+#define VERY_BUSY 0.6
 #define GROWTH_POINTS 32
 #define GROWTH_NS (30 * NS_PER_S)
 
@@ -53,7 +56,7 @@ judge_device(struct bench *bench, const char *device)
     double busy =
         of_device(bench, "system.disk.utilization", "device", device, NULL, labels, sizeof(labels));
     double psi = reading_of(bench, READ_PSI_IO);
-    if (!(busy >= 0.6)) {
+    if (!(busy >= BUSY)) {
         return;
     }
     double wait =
@@ -64,14 +67,15 @@ judge_device(struct bench *bench, const char *device)
         of_device(bench, "system.disk.io", "device", device, NULL, labels, sizeof(labels));
     /* Busy alone is no harm (principle of iostat's %util): somebody must wait, in the queue or by
      * pressure. */
-    bool hurts = psi >= 0.15 || (isnan(psi) && (queue >= 1.5 || wait >= 0.02)) ||
+    bool hurts = psi >= 0.25 || (busy >= VERY_BUSY && psi >= 0.15) ||
+                 (busy >= VERY_BUSY && isnan(psi) && (queue >= 1.5 || wait >= 0.02)) ||
                  (busy >= 0.9 && queue >= 4);
     if (!hurts) {
         return;
     }
     struct judgement *j =
         judge_say(bench, "disk.saturated", device,
-                  25 + 35 * fmax(isnan(psi) ? 0.3 : psi, 0) + 30 * (busy - 0.6) / 0.4);
+                  25 + 45 * (isnan(psi) ? 0.3 : psi) + 30 * fmax(busy - VERY_BUSY, 0) / (1 - VERY_BUSY));
     if (j == NULL) {
         return;
     }
@@ -105,7 +109,7 @@ static void
 judge_elsewhere(struct bench *bench)
 {
     double psi = reading_of(bench, READ_PSI_IO), full = reading_of(bench, READ_PSI_IO_FULL);
-    struct judgement *j = psi >= 0.4 && reading_of(bench, READ_DISK) < 0.6
+    struct judgement *j = psi >= 0.4 && reading_of(bench, READ_DISK) < BUSY
                               ? judge_say(bench, "io.waiting", "", 20 + 50 * psi)
                               : NULL;
     if (j == NULL) {
@@ -194,7 +198,7 @@ judge_disk(struct bench *bench)
     struct arena arena;
     const char *names[DEVICES_MAX];
     arena_init(&arena, (size_t)256 * 1024);
-    if (reading_of(bench, READ_DISK) >= 0.6) {
+    if (reading_of(bench, READ_DISK) >= BUSY) {
         size_t count = query_label_values(bench->picture, "system.disk.utilization", "device",
                                           &arena, names, DEVICES_MAX);
         for (size_t i = 0; i < count; i++) {

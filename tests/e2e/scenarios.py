@@ -21,6 +21,7 @@ import time
 LOOK = "8s"
 GROUP = "/sys/fs/cgroup/memory/flametop-scenario"
 GROUP_V2 = "/sys/fs/cgroup/flametop-scenario"
+DD = ("dd", "if=/dev/zero", "bs=16M", "count=1500", "oflag=direct,dsync")
 GROUP_LIMIT = 192 << 20
 
 
@@ -184,8 +185,8 @@ def memory_killed(s):
 
 
 def dd_fsync(s):
-    """One dd that writes much and syncs at its end: what is dirty goes out while it runs."""
-    child = s.start("dd", "if=/dev/zero", f"of={s.folder()}/out", "bs=1M", "count=20000", "conv=fsync")
+    """One dd that syncs each block."""
+    child = s.start(*DD, f"of={s.folder()}/out")
     picture = s.look()
     return picture, expect(picture, ["disk.saturated", "io.waiting"], [child.pid])
 
@@ -221,7 +222,7 @@ def full_tmpfs(s):
 def unprivileged_disk(s):
     """Who may not read others' I/O says so, and does not blame a bystander."""
     need_root()
-    s.start("dd", "if=/dev/zero", f"of={s.folder()}/out", "bs=1M", "count=20000", "conv=fsync")
+    s.start(*DD, f"of={s.folder()}/out")
     picture = s.look(user="65534")
     finding = expect(picture, ["disk.saturated", "io.waiting"])
     return picture, finding if finding and finding["culprit"] == "unknown: needs root" else None
