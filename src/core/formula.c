@@ -1,6 +1,7 @@
 /* Formulas: a recursive-descent parser whose depth is bounded. */
 #include "formula.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ node_free(struct node *node)
         for (size_t i = 0; i < ARRAY_SIZE(node->leaf->cache); i++) {
             free(node->leaf->cache[i].list);
         }
+        free((void *)node->leaf->matchers);
         free(node->leaf);
     }
     if (node->groups != NULL) {
@@ -96,6 +98,7 @@ node_free(struct node *node)
         }
         free(node->groups->children);
         node_free(node->groups->probe);
+        free((void *)node->groups->matchers);
         free(node->groups);
     }
     free(node);
@@ -369,19 +372,33 @@ is_closed(const struct metric *metric, const struct matchers *matchers)
     return true;
 }
 
+/* Hundreds of queries have none or one: a copy takes no more room than there are. */
+static const struct matchers *
+matchers_copy(const struct matchers *matchers)
+{
+    size_t bytes = offsetof(struct matchers, list) + matchers->count * sizeof(matchers->list[0]);
+    struct matchers *copy = malloc(bytes);
+    if (copy != NULL) {
+        memcpy(copy, matchers, bytes);
+    }
+    return copy;
+}
+
 static struct node *
 metric_node(struct parser *parser, const struct metric *metric, const struct matchers *matchers)
 {
     if (metric->formula == NULL) {
         struct node *node = node_new(NODE_LEAF, NULL, NULL);
         struct leaf *leaf = calloc(1, sizeof(*leaf));
-        if (node == NULL || leaf == NULL) {
+        const struct matchers *copy = leaf != NULL ? matchers_copy(matchers) : NULL;
+        if (node == NULL || copy == NULL) {
             node_free(node);
             free(leaf);
+            free((void *)copy);
             return NULL;
         }
         leaf->metric = metric;
-        leaf->matchers = *matchers;
+        leaf->matchers = copy;
         node->leaf = leaf;
         return node;
     }
@@ -391,13 +408,15 @@ metric_node(struct parser *parser, const struct metric *metric, const struct mat
     struct node *probe = formula_node(parser, metric->formula, matchers);
     struct node *node = probe != NULL ? node_new(NODE_GROUPS, NULL, NULL) : NULL;
     struct groups *groups = node != NULL ? calloc(1, sizeof(*groups)) : NULL;
-    if (groups == NULL) {
+    const struct matchers *copy = groups != NULL ? matchers_copy(matchers) : NULL;
+    if (copy == NULL) {
         node_free(node);
         node_free(probe);
+        free(groups);
         return NULL;
     }
     groups->metric = metric;
-    groups->matchers = *matchers;
+    groups->matchers = copy;
     groups->probe = probe;
     node->groups = groups;
     return node;

@@ -32,7 +32,7 @@ struct match {
 
 struct leaf {
     const struct metric *metric;
-    struct matchers matchers;
+    const struct matchers *matchers; /* owned; only as long as its count */
     /* One for each source and some to spare: a look-up asks the layouts of all sources, and with fewer each
      * would push out the next. */
     struct {
@@ -68,7 +68,7 @@ struct node {
 /* A derived metric with labels left open: one tree for each set of values there is. */
 struct groups {
     const struct metric *metric;
-    struct matchers matchers;
+    const struct matchers *matchers; /* owned; only as long as its count */
     struct node *probe; /* the formula without the open labels: names the leaves to look at */
     uint64_t signature; /* of the layouts the children were made from */
     struct node **children;

@@ -114,7 +114,7 @@ leaf_columns(struct leaf *leaf, const struct layout *layout, const struct match 
         count = 0;
         for (size_t c = 0; c < layout->count; c++) {
             const struct series *series = layout->series[c];
-            if (series->metric == leaf->metric && labels_match(&leaf->matchers, series->labels)) {
+            if (series->metric == leaf->metric && labels_match(leaf->matchers, series->labels)) {
                 if (list != NULL) {
                     list[count] = (struct match){series->id, (uint32_t)c};
                 }
@@ -636,7 +636,7 @@ groups_refresh(struct groups *groups, const struct range *range)
         for (size_t j = 0; !there && j < seen_count; j++) {
             there = strcmp(seen[j], labels) == 0;
         }
-        if (there || seen_count == GROUPS_MAX || !labels_match(&groups->matchers, labels)) {
+        if (there || seen_count == GROUPS_MAX || !labels_match(groups->matchers, labels)) {
             continue;
         }
         memcpy(seen[seen_count++], labels, LABEL_BYTES);
@@ -802,7 +802,7 @@ query_label_values(const struct picture *picture, const char *metric, const char
         for (size_t c = 0; c < layout->count && count < max; c++) {
             const struct series *series = layout->series[c];
             struct str value;
-            if (series->metric != leaf->metric || !labels_match(&leaf->matchers, series->labels) ||
+            if (series->metric != leaf->metric || !labels_match(leaf->matchers, series->labels) ||
                 !labels_get(series->labels, label, &value)) {
                 continue;
             }

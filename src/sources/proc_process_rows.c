@@ -47,7 +47,7 @@ const struct table_def process_table_def = {
     .columns = columns,
     .column_count = PROCESS_COLUMN_COUNT,
     .sort_column = PROCESS_CPU,
-    .kept_rows = 16,
+    .kept_rows = 8,
 };
 
 const struct metric process_metrics[PROCESS_METRIC_COUNT] = {
