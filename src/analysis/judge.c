@@ -14,7 +14,6 @@
     "or(system.pressure." kind ".utilization{resource=" resource "}, "                                                 \
     "system.pressure.avg10{kind=" kind ",resource=" resource "})"
 
-#define HIDDEN_AGE_S 3.0 /* a younger one may not have been read twice */
 
 const struct reading_row reading_rows[READ_COUNT] = {
     [READ_CPU] = {"system.cpu.utilization", NULL, false},
@@ -91,7 +90,7 @@ reading_of(const struct bench *bench, enum reading which)
 /* What the search for a culprit needs of the process table; columns that are not there are -1. */
 struct search {
     const struct table *table;
-    int amount, pid, name, group, cpu, age;
+    int amount, pid, name, group;
 };
 
 static bool
@@ -104,9 +103,7 @@ search_init(struct search *search, const struct table *table, const char *column
                               .amount = table_column(table->def, column),
                               .pid = table_column(table->def, "process.pid"),
                               .name = table_column(table->def, "process.name"),
-                              .group = table_column(table->def, "process.cgroup"),
-                              .cpu = table_column(table->def, "process.cpu.utilization"),
-                              .age = table_column(table->def, "process.age")};
+                              .group = table_column(table->def, "process.cgroup")};
     return search->amount >= 0 && search->pid >= 0 && search->name >= 0;
 }
 
@@ -117,12 +114,12 @@ is_in_group(const struct search *search, const union cell *row, const char *cgro
                               strcmp(row[search->group].text, cgroup) == 0);
 }
 
-/* Files of busy processes are always tried: what is unknown of them was denied. Of idle ones they are read in turn. */
+/* Whether rights hide some processes from us, or what they do: the source says so. */
 static bool
-is_hidden(const struct search *search, const union cell *row)
+are_hidden(const struct bench *bench)
 {
-    return isnan(row[search->amount].real) && search->cpu >= 0 && row[search->cpu].real > 0 && search->age >= 0 &&
-           row[search->age].real >= HIDDEN_AGE_S;
+    const struct track *track = picture_track(bench->picture, "processes");
+    return track != NULL && track->state == SOURCE_DEGRADED;
 }
 
 static struct culprit
@@ -133,13 +130,13 @@ find_culprit(const struct bench *bench, const char *column, const char *cgroup, 
     if (!search_init(&search, bench->processes, column)) {
         return culprit;
     }
+    culprit.hidden = are_hidden(bench);
     const union cell *best = NULL;
     for (size_t i = 0; i < search.table->count; i++) {
         const union cell *row = table_row(search.table, i);
         if (!is_in_group(&search, row, cgroup)) {
             continue;
         }
-        culprit.hidden |= is_hidden(&search, row);
         double amount = row[search.amount].real;
         if (amount > 0 && amount <= most && (best == NULL || amount > best[search.amount].real)) {
             best = row;

@@ -493,6 +493,13 @@ judge(const struct scan *scan, struct batch *batch)
         batch_fail(batch, SOURCE_DEGRADED, "only own processes are visible (%s hides those of others)",
                    scan->setup.roots->proc);
     }
+    size_t refused = 0;
+    for (size_t i = 0; i < scan->count; i++) {
+        refused += scan->list[i]->rights;
+    }
+    if (refused > 0) {
+        batch_fail(batch, SOURCE_DEGRADED, "what %zu processes of other users read and write needs root", refused);
+    }
     if (scan->not_kept > 0) {
         batch_fail(batch, SOURCE_DEGRADED, "%llu processes beyond %d are counted, not read",
                    (unsigned long long)scan->not_kept, PROCESSES_MAX);

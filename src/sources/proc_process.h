@@ -92,6 +92,7 @@ struct process {
 
     unsigned denied;   /* cost bits that answered with an error */
     uint64_t denied_tick;
+    bool rights; /* an answer was refused for want of rights */
     int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns; /* when read; 0: never */
     struct rates io, switches;
     bool io_active; /* the last readings differed */

@@ -142,6 +142,7 @@ read_file(const struct scan *scan, struct process *process, enum cost cost, cons
     if (n < 0) {
         process->denied |= cost;
         process->denied_tick = scan->tick;
+        process->rights |= n == -EACCES || n == -EPERM;
     } else {
         process->denied &= ~(unsigned)cost;
     }
