@@ -9,6 +9,7 @@
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/engine/engine.h"
+#include "flametop/sources/environ.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/term.h"
 #include "machine.h"
@@ -34,6 +35,13 @@ static int
 save(void *context, const struct picture *picture, const char *path, char *why, size_t why_size)
 {
     return snapshot_save(context, picture, path, "", why, why_size);
+}
+
+static int
+environment(void *context, int64_t pid, struct buf *lines)
+{
+    const struct cli *cli = context;
+    return environ_read(config_text(cli->config, "roots.proc"), pid, lines);
 }
 
 /* -p and -u as the process filter's language. */
@@ -91,7 +99,10 @@ make_app(const struct cli *cli, struct buf *filter)
                                   .keymap =
                                       keymaps[CLAMP(config_integer(cli->config, "keymap"), 0, 3)],
                                   .save = save,
-                                  .save_context = (void *)cli};
+                                  .save_context = (void *)cli,
+                                  .environment =
+                                      machine_target(cli) == TARGET_LOCAL ? environment : NULL,
+                                  .environment_context = (void *)cli};
     struct app *app = app_new(&options);
     if (app != NULL) {
         bind_keys(cli, app);

@@ -537,3 +537,138 @@ kept_table_at(const struct kept *kept, int64_t mono_ns, struct arena *arena)
     free(values);
     return table;
 }
+
+/* Where a column of the table is among the kept columns of a slot. */
+static size_t
+kept_index(const struct table_def *def, size_t column)
+{
+    size_t index = 0;
+    for (size_t c = 0; c < column; c++) {
+        index += is_kept(&def->columns[c]);
+    }
+    return index;
+}
+
+static size_t
+kept_key_column(const struct table_def *def)
+{
+    size_t c = 0;
+    while (c < def->column_count && (def->columns[c].flags & COLUMN_KEY) == 0) {
+        c++;
+    }
+    return c;
+}
+
+/* Where kept_row_values writes: a window on the newest `max` ticks, filled from its end. */
+struct window {
+    double key;
+    const size_t *indices; /* among the kept columns */
+    size_t column_count;
+    int64_t from_ns, to_ns;
+    int64_t *mono_ns;
+    double *values;
+    size_t left; /* room in front */
+};
+
+static bool
+block_column(const struct kept *kept, size_t part, size_t column, double values[CHUNK_TICKS])
+{
+    if (part == kept->part_count) {
+        memcpy(values, kept->head->values + column * CHUNK_TICKS, kept->head_ticks * sizeof(*values));
+        return true;
+    }
+    return chunk_column(kept->parts[part].chunk, column, values);
+}
+
+/* Which slot has the key at each tick; false when none ever has. */
+static bool
+find_slots(const struct kept *kept, size_t part, size_t ticks, size_t width, size_t key_index, double key,
+           uint8_t slots[CHUNK_TICKS])
+{
+    bool any = false;
+    double keys[CHUNK_TICKS];
+    memset(slots, SLOTS_MAX, CHUNK_TICKS);
+    for (size_t s = 0; s < kept->slots; s++) {
+        if (!block_column(kept, part, s * width + key_index, keys)) {
+            continue;
+        }
+        for (size_t tick = 0; tick < ticks; tick++) {
+            bool is = !(keys[tick] < key) && !(keys[tick] > key) && !isnan(keys[tick]);
+            slots[tick] = is ? (uint8_t)s : slots[tick];
+            any = any || is;
+        }
+    }
+    return any;
+}
+
+/* One column of the row, put together out of the slots it had. */
+static void
+gather(const struct kept *kept, size_t part, size_t ticks, size_t width, size_t index,
+       const uint8_t slots[CHUNK_TICKS], double ret_values[CHUNK_TICKS])
+{
+    double values[CHUNK_TICKS];
+    size_t loaded = SLOTS_MAX;
+    for (size_t tick = 0; tick < ticks; tick++) {
+        if (slots[tick] != SLOTS_MAX && slots[tick] != loaded) {
+            loaded = block_column(kept, part, slots[tick] * width + index, values) ? slots[tick] : SLOTS_MAX;
+        }
+        bool known = slots[tick] != SLOTS_MAX && slots[tick] == loaded;
+        ret_values[tick] = known ? values[tick] : (double)NAN;
+    }
+}
+
+#define ROW_COLUMNS_MAX 8
+
+static void
+take_block(const struct kept *kept, size_t part, size_t width, size_t key_index, struct window *window)
+{
+    int64_t times[CHUNK_TICKS];
+    uint8_t slots[CHUNK_TICKS];
+    double values[ROW_COLUMNS_MAX][CHUNK_TICKS];
+    bool is_head = part == kept->part_count;
+    size_t ticks = is_head ? kept->head_ticks : kept->parts[part].chunk->ticks;
+    if (is_head && ticks > 0) {
+        memcpy(times, kept->head->mono_ns, ticks * sizeof(*times));
+    } else if (ticks == 0 || !chunk_times(kept->parts[part].chunk, times)) {
+        return;
+    }
+    if (times[0] > window->to_ns || times[ticks - 1] <= window->from_ns ||
+        !find_slots(kept, part, ticks, width, key_index, window->key, slots)) {
+        return;
+    }
+    for (size_t i = 0; i < window->column_count; i++) {
+        gather(kept, part, ticks, width, window->indices[i], slots, values[i]);
+    }
+    for (size_t tick = ticks; tick-- > 0 && window->left > 0;) {
+        if (slots[tick] == SLOTS_MAX || times[tick] > window->to_ns || times[tick] <= window->from_ns) {
+            continue;
+        }
+        window->left--;
+        window->mono_ns[window->left] = times[tick];
+        for (size_t i = 0; i < window->column_count; i++) {
+            window->values[window->left * window->column_count + i] = values[i][tick];
+        }
+    }
+}
+
+size_t
+kept_row_values(const struct kept *kept, int64_t key, const size_t *columns, size_t column_count, int64_t from_ns,
+                int64_t to_ns, int64_t *ret_mono_ns, double *ret_values, size_t max)
+{
+    const struct table_def *def = kept->def;
+    size_t indices[ROW_COLUMNS_MAX], key_column = kept_key_column(def), width = kept_index(def, def->column_count);
+    if (key_column == def->column_count || column_count > ROW_COLUMNS_MAX) {
+        return 0;
+    }
+    for (size_t i = 0; i < column_count; i++) {
+        indices[i] = kept_index(def, columns[i]);
+    }
+    struct window window = {(double)key, indices, column_count, from_ns, to_ns, ret_mono_ns, ret_values, max};
+    for (size_t part = kept->part_count + 1; part-- > 0 && window.left > 0;) {
+        take_block(kept, part, width, kept_index(def, key_column), &window);
+    }
+    size_t count = max - window.left;
+    memmove(ret_mono_ns, ret_mono_ns + window.left, count * sizeof(*ret_mono_ns));
+    memmove(ret_values, ret_values + window.left * column_count, count * column_count * sizeof(*ret_values));
+    return count;
+}

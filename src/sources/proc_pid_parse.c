@@ -263,6 +263,33 @@ pid_cmdline_text(struct str text, char *dst, size_t size)
 }
 
 bool
+pid_limits_parse(struct str text, int64_t *ret_open_files)
+{
+    static const char name[] = "Max open files";
+    struct str line, word;
+    while (str_line(&text, &line)) {
+        if (!str_starts(line, name)) {
+            continue;
+        }
+        struct str rest = {line.p + sizeof(name) - 1, line.n - (sizeof(name) - 1)};
+        if (!take_field(&rest, &word)) {
+            return false;
+        }
+        if (str_is(word, "unlimited")) {
+            *ret_open_files = INT64_MAX;
+            return true;
+        }
+        int64_t limit;
+        if (!str_i64(&word, &limit) || word.n > 0 || limit < 0) {
+            return false;
+        }
+        *ret_open_files = limit;
+        return true;
+    }
+    return false;
+}
+
+bool
 pid_parse(const char *name, int64_t *ret_pid)
 {
     int64_t pid = 0;

@@ -1,4 +1,4 @@
-/* Parsers for the files of one process: /proc/PID/{stat,status,io,cgroup,cmdline,wchan} (proc(5)).
+/* Parsers for the files of one process: /proc/PID/{stat,status,io,cgroup,cmdline,limits,wchan} (proc(5)).
  *
  * Pure functions on bytes that the process itself may have chosen. They answer false, and leave the result
  * untouched, when the text is not whole: a process can vanish in the middle of a reading. */
@@ -55,6 +55,9 @@ size_t cgroup_short_name(struct str path, char *dst, size_t size);
 /* /proc/PID/cmdline on one line: the arguments joined by blanks and cleaned. Empty for kernel threads and
  * zombies. Answers the bytes written. */
 size_t pid_cmdline_text(struct str text, char *dst, size_t size);
+
+/* The soft limit of open files in /proc/PID/limits; INT64_MAX when there is none. */
+bool pid_limits_parse(struct str text, int64_t *ret_open_files);
 
 /* One name of a directory such as /proc as a process id; false for everything else. */
 bool pid_parse(const char *name, int64_t *ret_pid);

@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "flametop/base/file.h"
@@ -583,6 +585,8 @@ process_open(const struct source_setup *setup, void **ret_state, char *why, size
     }
     scan->setup = *setup;
     scan->proc_fd = fd;
+    struct statfs system;
+    scan->proc_sizes = fstatfs(fd, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
     scan->users = users;
     scan->ticks_per_second = MAX(sysconf(_SC_CLK_TCK), 1);
     scan->page_bytes = sysconf(_SC_PAGESIZE);

@@ -46,6 +46,8 @@ enum process_column {
     PROCESS_CGROUP,
     PROCESS_WAIT_CHANNEL,
     PROCESS_OOM_SCORE,
+    PROCESS_OPEN_FILES,
+    PROCESS_OPEN_FILES_LIMIT,
     PROCESS_THREAD_NAME,
     PROCESS_THREAD_CPU,
     PROCESS_COLUMN_COUNT,
@@ -66,8 +68,17 @@ void rates_init(struct rates *rates);
 void rates_step(struct rates *rates, const uint64_t *counters, size_t count, int64_t now_ns);
 
 /* What costs a file of its own. */
-enum cost { COST_IO = 1, COST_STATUS = 2, COST_CGROUP = 4, COST_WAIT_CHANNEL = 8, COST_OOM_SCORE = 16 };
-#define COST_ALL (COST_IO | COST_STATUS | COST_CGROUP | COST_WAIT_CHANNEL | COST_OOM_SCORE)
+enum cost {
+    COST_IO = 1,
+    COST_STATUS = 2,
+    COST_CGROUP = 4,
+    COST_WAIT_CHANNEL = 8,
+    COST_OOM_SCORE = 16,
+    COST_FILES = 32,
+    COST_LIMITS = 64,
+};
+#define COST_ALL                                                                                            \
+    (COST_IO | COST_STATUS | COST_CGROUP | COST_WAIT_CHANNEL | COST_OOM_SCORE | COST_FILES | COST_LIMITS)
 
 enum { RATE_CPU, RATE_CHILDREN, RATE_MAJOR, RATE_MINOR }; /* of process.rates */
 enum { RATE_READ, RATE_WRITE };                           /* of process.io */
@@ -93,12 +104,13 @@ struct process {
     unsigned denied;   /* cost bits that answered with an error */
     uint64_t denied_tick;
     bool rights; /* an answer was refused for want of rights */
-    int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns; /* when read; 0: never */
+    int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns, files_ns, limits_ns; /* when read; 0: never */
     struct rates io, switches;
     bool io_active; /* the last readings differed */
     char *cgroup;   /* short name, owned */
     char wait_channel[48];
     int64_t oom_score;
+    int64_t open_files, open_files_limit;
 
     double thread_cpu; /* of the busiest thread */
     int64_t thread_ns;
@@ -158,6 +170,7 @@ struct scan {
     bool saw_init;
     size_t denied;
 
+    bool proc_sizes; /* the root is a procfs, whose directories have the sizes it gives them */
     size_t round_robin;
     struct watch watches[WATCHES_MAX];
 };

@@ -1,4 +1,5 @@
-/* What costs more than one file a process: I/O, switches, control group, wait channel, OOM score, threads.
+/* What costs more than one file a process: I/O, switches, control group, wait channel, OOM score, open files,
+ * threads.
  *
  * Read for the rows on screen (the columns shown), for all when the table is sorted or filtered by them, and
  * for at most CANDIDATES_MAX others a tick: the busiest, those that read or write, and the rest in turn. A
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flametop/base/file.h"
@@ -22,6 +24,7 @@
 #define IDLE_IO_TICKS 3 /* a rate is shown for as long: rows' fresh() */
 #define DENIED_TICKS 32
 #define CGROUP_AGE_NS (15 * NS_PER_S)
+#define FILES_MAX 16384 /* counted one by one in about 4 ms; of more it is not known how many */
 #define THREADS_CPU 0.6   /* of a core: from here on it is worth knowing whether one thread fills it */
 #define WATCH_SHARE 0.5   /* of the process's use: the busiest thread was found */
 
@@ -40,6 +43,10 @@ cost_of_column(int column)
         return COST_WAIT_CHANNEL;
     case PROCESS_OOM_SCORE:
         return COST_OOM_SCORE;
+    case PROCESS_OPEN_FILES:
+        return COST_FILES;
+    case PROCESS_OPEN_FILES_LIMIT:
+        return COST_LIMITS;
     default:
         return 0;
     }
@@ -244,6 +251,54 @@ read_oom_score(const struct scan *scan, struct process *process, int64_t now_ns)
     return true;
 }
 
+/* Entries of an open directory but "." and ".."; CELL_UNKNOWN when there are more than FILES_MAX. */
+static int64_t
+count_entries(DIR *dir)
+{
+    int64_t count = 0;
+    const struct dirent *entry;
+    while (count <= FILES_MAX && (entry = readdir(dir)) != NULL) {
+        count += entry->d_name[0] != '.';
+    }
+    return count <= FILES_MAX ? count : CELL_UNKNOWN;
+}
+
+/* Since Linux 6.2 the size of /proc/PID/fd is the number of open files. */
+static bool
+read_open_files(const struct scan *scan, struct process *process, int64_t now_ns)
+{
+    char path[32];
+    struct stat info;
+    snprintf(path, sizeof(path), "%lld/fd", (long long)process->pid);
+    int fd = openat(scan->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        process->denied |= COST_FILES;
+        process->denied_tick = scan->tick;
+        process->files_ns = 0;
+        return true;
+    }
+    bool sized = scan->proc_sizes && fstat(fd, &info) == 0 && info.st_size > 0;
+    process->open_files = sized ? info.st_size : count_entries(dir);
+    process->files_ns = now_ns;
+    process->denied &= ~(unsigned)COST_FILES;
+    closedir(dir);
+    return true;
+}
+
+static bool
+read_limits(const struct scan *scan, struct process *process, int64_t now_ns)
+{
+    char text[4096];
+    ssize_t n = read_file(scan, process, COST_LIMITS, "limits", text, sizeof(text));
+    process->limits_ns = n < 0 ? 0 : now_ns;
+    process->open_files_limit = CELL_UNKNOWN;
+    return n < 0 || pid_limits_parse((struct str){text, (size_t)n}, &process->open_files_limit);
+}
+
 static const struct {
     enum cost cost;
     bool (*read)(const struct scan *scan, struct process *process, int64_t now_ns); /* false: torn */
@@ -253,6 +308,8 @@ static const struct {
     {COST_CGROUP, read_cgroup},
     {COST_WAIT_CHANNEL, read_wait_channel},
     {COST_OOM_SCORE, read_oom_score},
+    {COST_FILES, read_open_files},
+    {COST_LIMITS, read_limits},
 };
 
 static unsigned

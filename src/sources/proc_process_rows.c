@@ -35,6 +35,8 @@ static const struct column columns[PROCESS_COLUMN_COUNT] = {
     [PROCESS_CGROUP] = {"process.cgroup", "CGROUP", "", "Container id (12 digits), or the last part of the control group's path.", COLUMN_TEXT, HIDDEN | COSTLY, 14},
     [PROCESS_WAIT_CHANNEL] = {"process.wait_channel", "WCHAN", "", "Kernel function it sleeps in.", COLUMN_TEXT, HIDDEN | COSTLY, 16},
     [PROCESS_OOM_SCORE] = {"process.oom_score", "OOM", "", "Who the kernel ends first when memory runs out (higher first).", COLUMN_INTEGER, HIDDEN | COSTLY, 5},
+    [PROCESS_OPEN_FILES] = {"process.open_files", "FILES", "", "Open files, sockets and pipes; nothing where it is denied.", COLUMN_INTEGER, HIDDEN | COSTLY, 7},
+    [PROCESS_OPEN_FILES_LIMIT] = {"process.open_files.limit", "MAXFILES", "", "Files it may have open at once (the soft limit).", COLUMN_INTEGER, HIDDEN | COSTLY, 8},
     [PROCESS_THREAD_NAME] = {"process.thread.top.name", "THREAD", "", "Busiest thread, for the busiest processes.", COLUMN_TEXT, HIDDEN | COSTLY, 16},
     [PROCESS_THREAD_CPU] = {"process.thread.top.cpu.utilization", "THRCPU", "1", "CPU use of the busiest thread; 100 % is one core.", COLUMN_REAL, HIDDEN | COSTLY, 7},
 };
@@ -157,6 +159,13 @@ fill_costly(const struct scan *scan, const struct process *process, union cell *
     }
     if (fresh(scan, process->oom_ns, now_ns)) {
         row[PROCESS_OOM_SCORE].integer = process->oom_score;
+    }
+    if (fresh(scan, process->files_ns, now_ns)) {
+        row[PROCESS_OPEN_FILES].integer = process->open_files;
+    }
+    if (fresh(scan, process->limits_ns, now_ns)) {
+        bool limited = process->open_files_limit != INT64_MAX;
+        row[PROCESS_OPEN_FILES_LIMIT].integer = limited ? process->open_files_limit : CELL_UNKNOWN;
     }
     if (fresh(scan, process->thread_ns, now_ns)) {
         row[PROCESS_THREAD_NAME].text = copy(arena, process->thread_name);

@@ -302,6 +302,22 @@ open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lastin
 }
 
 void
+panel_open_environment(const struct panel_context *context, int64_t pid, const char *name)
+{
+    struct app *app = context->app;
+    if (context->paused || context->picture->past) {
+        app_say(app, "environments are of the present only: r goes back to it");
+    } else if (app->options.environment == NULL) {
+        app_say(app, "this is another machine or a file: environments are read on the machine itself");
+    } else {
+        char title[sizeof(app->overlay.title)];
+        snprintf(title, sizeof(title), "Environment of %s (%lld)", name, (long long)pid);
+        app->environment_pid = pid;
+        open_overlay(app, title, environment_fill, true);
+    }
+}
+
+void
 panel_open_evidence(const struct panel_context *context, size_t finding)
 {
     struct app *app = context->app;

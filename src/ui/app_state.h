@@ -57,6 +57,7 @@ struct app {
     int64_t said_until_ns;
 
     struct box *calling; /* the panel that is being called, for panel_ask and its like */
+    int64_t environment_pid; /* whose environment the overlay shows */
     size_t evidence; /* index of the finding whose evidence is shown */
     int tab_x[VIEWS_MAX], tab_width[VIEWS_MAX];
     int width, height; /* of the last drawing */
@@ -97,6 +98,7 @@ bool view_has_data(struct app *app, const struct view *view);
 void help_fill(struct app *app, struct overlay *overlay);
 void sources_fill(struct app *app, struct overlay *overlay);
 void log_fill(struct app *app, struct overlay *overlay);
+void environment_fill(struct app *app, struct overlay *overlay);
 void evidence_fill(struct app *app, struct overlay *overlay);
 
 /* moment.c */

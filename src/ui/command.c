@@ -37,6 +37,7 @@ const struct command command_table[] = {
     {"panel.previous", "", "Moves to the previous panel.", NULL, false, app_do_panel_previous},
     {"pause", "", "Holds the moment that is shown, or goes on.", NULL, false, app_do_pause},
     {"pin", "", "Shows the selected metric as a card of the overview.", NULL, false, NULL},
+    {"process.environment", "", "Shows the environment the selected process was started with.", NULL, false, NULL},
     {"process.nice", "STEP", "Changes the priority of the selected process, after a question.", NULL, true, NULL},
     {"process.signal", "[SIGNAL]", "Sends a signal to the selected process, after a question.", NULL, true, NULL},
     {"quit", "", "Leaves.", NULL, false, app_do_quit},

@@ -1,6 +1,7 @@
 /* What the overlays say: help out of the tables of keys and commands, the sources, the log, the evidence. */
 #include "app_state.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -148,6 +149,35 @@ log_fill(struct app *app, struct overlay *overlay)
     }
     if (count == 0) {
         overlay_add(overlay, ROLE_DIM, "", "Nothing was logged so far.", NULL);
+    }
+}
+
+/* Read anew at each filling: nothing of it is kept. */
+void
+environment_fill(struct app *app, struct overlay *overlay)
+{
+    struct buf lines;
+    buf_init(&lines, (size_t)1 << 20);
+    int error = app->options.environment(app->options.environment_context, app->environment_pid, &lines);
+    struct str rest = {lines.data, lines.n}, line, name;
+    while (str_line(&rest, &line)) {
+        char left[64], text[1024];
+        str_until(&line, '=', &name);
+        str_copy(name, left, sizeof(left));
+        overlay_add(overlay, ROLE_TEXT, left, str_copy(line, text, sizeof(text)), NULL);
+    }
+    if (lines.n > 0) {
+        explicit_bzero(lines.data, lines.n);
+    }
+    buf_done(&lines);
+    if (error != 0 && overlay->search[0] == '\0') {
+        bool denied = error == -EACCES || error == -EPERM, ended = error == -ENOENT || error == -ESRCH;
+        overlay_add(overlay, ROLE_LEVEL_WARNING, "",
+                    denied  ? "It is not yours to read: its owner and root may."
+                    : ended ? "It has ended."
+                            : strerror(-error), NULL);
+    } else if (overlay->count == 0 && overlay->search[0] == '\0') {
+        overlay_add(overlay, ROLE_DIM, "", "It has no environment: a kernel thread, or it cleared it.", NULL);
     }
 }
 

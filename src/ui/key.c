@@ -109,6 +109,7 @@ static const struct key_default defaults[] = {
     {"processes", "+", "tree.unfold"},
     {"processes", "-", "tree.fold"},
     {"processes", "L", "follow"},
+    {"processes", "E", "process.environment"},
     {"processes", "K", "process.signal"},
     {"processes", "F9", "process.signal"},
     {"processes", "F7", "process.nice -1"},
@@ -124,6 +125,7 @@ static const struct {
     struct key_default row;
 } presets[] = {
     {"htop", {"processes", "k", "process.signal"}},
+    {"htop", {"processes", "e", "process.environment"}},
     {"htop", {"processes", "t", "tree"}},
     {"htop", {"processes", "F", "follow"}},
     {"htop", {"processes", "T", "sort.set AGE"}},

@@ -29,6 +29,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (pid_cgroup_parse(text, &path)) {
         assert(path.n > 0 && path.p[0] == '/');
     }
+    int64_t limit;
+    assert(!pid_limits_parse(text, &limit) || limit >= 0);
     assert(cgroup_short_name(text, out, sizeof(out)) == strlen(out));
     assert(pid_cmdline_text(text, out, sizeof(out)) == strlen(out));
     for (const char *p = out; *p != 0; p++) {

@@ -151,6 +151,27 @@ test_proc_pid_parse__command_lines(void **state)
 }
 
 static void
+test_proc_pid_parse__limit_of_open_files(void **state)
+{
+    (void)state;
+    int64_t limit = -1;
+    assert_true(pid_limits_parse(STR("Limit                     Soft Limit           Hard Limit           Units     \n"
+                                     "Max open files            1024                 524288               files     \n"),
+                                 &limit));
+    assert_int_equal(limit, 1024);
+    assert_true(pid_limits_parse(STR("Max open files            unlimited            unlimited            files\n"),
+                                 &limit));
+    assert_true(limit == INT64_MAX);
+    limit = -1;
+    static const char *const none[] = {"", "Max open files", "Max open files 10", "Max open files -1 -1 files\n",
+                                       "Max open files 10x 20 files\n", "Max processes 10 10 processes\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+        assert_false(pid_limits_parse(str_from(none[i]), &limit));
+        assert_int_equal(limit, -1);
+    }
+}
+
+static void
 test_proc_pid_parse__pids(void **state)
 {
     (void)state;
@@ -175,6 +196,7 @@ main(void)
         cmocka_unit_test(test_proc_pid_parse__cgroup_paths),
         cmocka_unit_test(test_proc_pid_parse__short_cgroup_names),
         cmocka_unit_test(test_proc_pid_parse__command_lines),
+        cmocka_unit_test(test_proc_pid_parse__limit_of_open_files),
         cmocka_unit_test(test_proc_pid_parse__pids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

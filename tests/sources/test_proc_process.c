@@ -267,6 +267,36 @@ test_proc_process__costly_columns_of_rows_on_screen(void **state)
 }
 
 static void
+test_proc_process__open_files_of_the_selected_one(void **state)
+{
+    (void)state;
+    struct live live;
+    open_processes(&live, "kernel6");
+    static const char *const names[] = {"0", "1", "2", "17"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "proc/812/fd/%s", names[i]);
+        live_text(&live, path, "");
+        snprintf(path, sizeof(path), "proc/1300/fd/%s", names[i]);
+        live_text(&live, path, "");
+    }
+    live_text(&live, "proc/812/limits", "Max open files            1024                 524288               files \n");
+    live.interest.pids[0] = 812;
+    live.interest.pids[1] = 1300;
+    live.interest.pid_count = 2;
+    live.interest.selected_pid = 812;
+    live_run(&live, 0);
+    assert_int_equal(row_of(&live, 812)[PROCESS_OPEN_FILES].integer, 4);
+    assert_int_equal(row_of(&live, 812)[PROCESS_OPEN_FILES_LIMIT].integer, 1024);
+    assert_true(row_of(&live, 1300)[PROCESS_OPEN_FILES].integer == CELL_UNKNOWN);
+    live.interest.selected_pid = 1204; /* it has no such folder: denied */
+    live.interest.pids[0] = 1204;
+    live_run(&live, 1000);
+    assert_true(row_of(&live, 1204)[PROCESS_OPEN_FILES].integer == CELL_UNKNOWN);
+    live_close(&live);
+}
+
+static void
 test_proc_process__sorting_column_is_read_for_all(void **state)
 {
     (void)state;
@@ -469,6 +499,7 @@ main(void)
         cmocka_unit_test(test_proc_process__denied_is_unknown_not_zero),
         cmocka_unit_test(test_proc_process__hidden_processes_are_said),
         cmocka_unit_test(test_proc_process__costly_columns_of_rows_on_screen),
+        cmocka_unit_test(test_proc_process__open_files_of_the_selected_one),
         cmocka_unit_test(test_proc_process__sorting_column_is_read_for_all),
         cmocka_unit_test(test_proc_process__busiest_thread_is_named),
         cmocka_unit_test(test_proc_process__cold_ones_are_read_every_fourth_tick),

@@ -32,4 +32,10 @@ const struct table_def *kept_def(const struct kept *kept);
  * NULL when there is none. */
 struct table *kept_table_at(const struct kept *kept, int64_t mono_ns, struct arena *arena);
 
+/* One row's values over time: at most `max` ticks with from_ns < time <= to_ns in which the row of this integer key
+ * was kept, oldest first (the newest when there are more), with `column_count` columns each, NaN where unknown. Answers
+ * how many. The columns must be kept ones with numbers. Reads every chunk of that time: for what is asked once. */
+size_t kept_row_values(const struct kept *kept, int64_t key, const size_t *columns, size_t column_count,
+                       int64_t from_ns, int64_t to_ns, int64_t *ret_mono_ns, double *ret_values, size_t max);
+
 #endif

@@ -16,6 +16,8 @@
 #include "flametop/ui/term.h"
 #include "flametop/ui/theme.h"
 
+struct buf;
+
 struct app_options {
     struct catalog *catalog;
     int64_t span_ns;      /* of all charts; 0: 10 minutes */
@@ -28,6 +30,11 @@ struct app_options {
      * offered. */
     int (*save)(void *context, const struct picture *picture, const char *path, char *why, size_t why_size);
     void *save_context;
+
+    /* Adds the environment of a process of this machine to `lines`, one variable a line (sources/environ.h). 0 or a
+     * negative errno. NULL: what is shown is not of this machine's present. */
+    int (*environment)(void *context, int64_t pid, struct buf *lines);
+    void *environment_context;
 };
 
 struct app;
@@ -63,7 +70,6 @@ int app_run(struct app *app, struct engine *engine, struct term *term, const str
 int plain_run(struct engine *engine, int fd);
 
 /* The lines for what changed from one picture to the next; `before` may be NULL. For plain_run and its tests. */
-struct buf;
 void plain_changes(const struct picture *before, const struct picture *now, struct buf *out);
 
 /* Reference tables for the man page and completion: one row a line, fields separated by tabs. */

@@ -86,6 +86,9 @@ void panel_copy(const struct panel_context *context, struct str text);
 void panel_open_chart(const struct panel_context *context, const char *metric, const char *labels);
 void panel_open_view(const struct panel_context *context, int number);
 
+/* Opens the environment of a process of the present, read now; says why where that cannot be. */
+void panel_open_environment(const struct panel_context *context, int64_t pid, const char *name);
+
 /* Opens the evidence of a finding of the picture by its index. */
 void panel_open_evidence(const struct panel_context *context, size_t finding);
 

@@ -16,23 +16,34 @@
 
 #include "flametop/base/utf8.h"
 #include "flametop/core/unit.h"
+#include "flametop/base/buf.h"
 #include "flametop/ui/term.h"
 #include "../table_view.h"
 #include "../widgets/wrap.h"
+#include "reading.h"
 
-#define RING 256 /* samples of the selected process that the drawer remembers */
+#define POINTS_MAX 4096 /* moments of the selected process that the drawer remembers */
 #define DRAWER_ROWS 14
 #define FACT_WIDTH 24
+#define LIMITS_WIDTH 36
+#define BUCKETS_MAX 1024 /* of a chart in the drawer */
+#define FILES_SHORT 0.8 /* of the limit: from here on it may soon run out */
 #define NARROW 100 /* below this many columns only what matters most is shown */
 #define DRAWER_ROWS_MIN 5
+
+/* The selected process at one moment; NaN: unknown. */
+struct process_point {
+    int64_t mono_ns;
+    double values[2]; /* CPU, memory */
+};
 
 struct process_panel {
     struct table_view view;
     bool open;             /* the drawer */
-    int64_t watched;       /* pid the ring is of */
-    double cpu[RING], memory[RING];
-    size_t samples;        /* ever taken; the newest is at (samples - 1) % RING */
-    uint64_t last_picture;
+    int64_t watched;       /* pid the points are of */
+    int64_t watched_ns;    /* of the picture last taken in */
+    struct process_point *points; /* POINTS_MAX, oldest first */
+    size_t point_count;
     int64_t asked_pid;     /* of the question */
     int asked_fd;          /* pidfd; -1: none */
     char asked_name[64];
@@ -54,10 +65,15 @@ process_open(struct catalog *catalog)
 {
     (void)catalog;
     struct process_panel *panel = calloc(1, sizeof(*panel));
-    if (panel != NULL) {
-        table_view_init(&panel->view, order, "process.parent_pid", "process.name");
-        panel->asked_fd = -1;
+    struct process_point *points = calloc(POINTS_MAX, sizeof(*points));
+    if (panel == NULL || points == NULL) {
+        free(panel);
+        free(points);
+        return NULL;
     }
+    panel->points = points;
+    panel->asked_fd = -1;
+    table_view_init(&panel->view, order, "process.parent_pid", "process.name");
     return panel;
 }
 
@@ -78,6 +94,7 @@ process_close(void *state)
     if (panel != NULL) {
         forget_question(panel);
         table_view_done(&panel->view);
+        free(panel->points);
         free(panel);
     }
 }
@@ -132,54 +149,163 @@ update(struct process_panel *panel, const struct panel_context *context)
 
 /* ---- drawer ---- */
 
+/* The newest time at which the numbers of the drawer's charts are known; 0: none. */
+static int64_t
+last_point_ns(const struct process_panel *panel)
+{
+    return panel->point_count > 0 ? panel->points[panel->point_count - 1].mono_ns : 0;
+}
+
+/* A full list halves its resolution: neighbours become one with the larger values, so no spike vanishes. */
+static void
+thin(struct process_panel *panel)
+{
+    for (size_t i = 0; i < POINTS_MAX / 2; i++) {
+        const struct process_point *a = &panel->points[2 * i], *b = a + 1;
+        panel->points[i] =
+            (struct process_point){b->mono_ns, {fmax(a->values[0], b->values[0]), fmax(a->values[1], b->values[1])}};
+    }
+    panel->point_count = POINTS_MAX / 2;
+}
+
+static void
+add_point(struct process_panel *panel, int64_t mono_ns, const double values[2])
+{
+    if (panel->point_count == POINTS_MAX) {
+        thin(panel);
+    }
+    panel->points[panel->point_count++] = (struct process_point){mono_ns, {values[0], values[1]}};
+}
+
+/* What the history kept of the process, from its start on: the pid may have been another's before. */
+static void
+recall(struct process_panel *panel, const struct picture *picture, const union cell *cells)
+{
+    const struct table_def *def = panel->view.def;
+    const struct picture *base = picture->base != NULL ? picture->base : picture;
+    int cpu = table_column(def, "process.cpu.utilization"), memory = table_column(def, "process.memory.usage");
+    int64_t *times = calloc(POINTS_MAX, sizeof(*times));
+    double *values = calloc(POINTS_MAX, 2 * sizeof(*values));
+    double age_s = real_of(def, cells, "process.age");
+    int64_t from_ns = age_s >= 0 && age_s < 1e9 ? picture->mono_ns - (int64_t)((age_s + 1) * 1e9) : 0;
+    panel->point_count = 0;
+    for (size_t i = 0; i < base->kept_count && times != NULL && values != NULL && cpu >= 0 && memory >= 0; i++) {
+        if (kept_def(base->kept[i]) != def) {
+            continue;
+        }
+        size_t n = kept_row_values(base->kept[i], panel->watched, (size_t[]){(size_t)cpu, (size_t)memory}, 2, from_ns,
+                                   picture->mono_ns, times, values, POINTS_MAX);
+        for (size_t j = 0; j < n; j++) {
+            add_point(panel, times[j], values + 2 * j);
+        }
+    }
+    free(times);
+    free(values);
+}
+
+/* Follows the selected process: the history once, then what each picture adds. */
 static void
 watch(struct process_panel *panel, const struct panel_context *context)
 {
-    int64_t pid = selected_pid(panel);
+    int64_t pid = selected_pid(panel), now_ns = context->picture->mono_ns;
     const union cell *cells = table_view_selected(&panel->view);
-    if (pid != panel->watched) {
-        panel->watched = pid;
-        panel->samples = 0;
-        panel->last_picture = 0;
+    if (pid == panel->watched && now_ns == panel->watched_ns) {
+        return;
     }
-    if (context->picture->number != panel->last_picture && !context->picture->past) {
-        panel->last_picture = context->picture->number;
-        panel->cpu[panel->samples % RING] = real_of(panel->view.def, cells, "process.cpu.utilization");
-        panel->memory[panel->samples % RING] = real_of(panel->view.def, cells, "process.memory.usage");
-        panel->samples++;
+    bool moved = now_ns < panel->watched_ns || now_ns - panel->watched_ns > 4 * context->picture->interval_ns;
+    bool another = pid != panel->watched;
+    panel->watched = pid;
+    panel->watched_ns = now_ns;
+    if (another || moved) {
+        recall(panel, context->picture, cells);
+    }
+    if (now_ns > last_point_ns(panel)) {
+        add_point(panel, now_ns,
+                  (double[2]){real_of(panel->view.def, cells, "process.cpu.utilization"),
+                              real_of(panel->view.def, cells, "process.memory.usage")});
     }
 }
 
-/* A sparkline of one row with its label and highest value, the newest sample at the right. */
-static void
-draw_ring(const struct process_panel *panel, const double *ring, const char *label, const char *unit,
-          struct canvas *canvas, struct rect row)
+/* The shortest of the usual spans that reaches back to the first point: it changes seldom, so charts stay still. */
+static int64_t
+span_since_first(const struct process_panel *panel, int64_t now_ns)
+{
+    static const int64_t minutes[] = {1, 5, 10, 60, 360, 1440};
+    int64_t since_ns = panel->point_count > 0 ? now_ns - panel->points[0].mono_ns : 0;
+    size_t i = 0;
+    while (i + 1 < ARRAY_SIZE(minutes) && minutes[i] * 60 * NS_PER_S < since_ns) {
+        i++;
+    }
+    return minutes[i] * 60 * NS_PER_S;
+}
+
+/* The points as buckets of time aligned to the clock; answers the largest value, at least 0. */
+static double
+fill_buckets(const struct process_panel *panel, int which, const struct picture *picture,
+             const struct strip_plan *plan, struct bucket *buckets)
 {
     double most = 0;
-    size_t have = MIN(panel->samples, RING);
-    for (size_t i = 0; i < have; i++) {
-        most = ring[i] > most ? ring[i] : most;
+    for (size_t i = 0; i < plan->count; i++) {
+        buckets[i] = (struct bucket){.min = NAN, .max = NAN};
     }
-    char scale[32];
-    unit_format(most, unit, canvas->glyphs == GLYPHS_ASCII, scale, sizeof(scale));
-    int x = canvas_printf(canvas, row.x, row.y, row.width, (struct style){.fg = ROLE_DIM}, "%-4s max %-9s ", label,
-                          scale);
-    int cells = row.width - x;
-    for (int i = 0; i < cells && (size_t)i < have; i++) {
-        double value = ring[(panel->samples - 1 - (size_t)i) % RING];
-        int step = most > 0 ? (int)lround(value / most * 7) : 0;
-        if (!isnan(value)) {
-            canvas_put(canvas, row.x + row.width - 1 - i, row.y, 0x2581u + (uint32_t)CLAMP(step, 0, 7),
-                       (struct style){.fg = ROLE_CHART_1});
+    for (size_t i = 0; i < panel->point_count; i++) {
+        double value = panel->points[i].values[which];
+        int64_t wall_ns = picture->wall_ns - (picture->mono_ns - panel->points[i].mono_ns);
+        int64_t age = picture->wall_ns / plan->bucket_ns - wall_ns / plan->bucket_ns;
+        if (isnan(value) || age < 0 || age >= (int64_t)plan->count) {
+            continue;
         }
+        struct bucket *bucket = &buckets[plan->count - 1 - (size_t)age];
+        bucket->min = fminf(bucket->min, (float)value);
+        bucket->max = fmaxf(bucket->max, (float)value);
+        bucket->sum += (float)value;
+        bucket->count++;
+        most = fmax(most, value);
     }
+    return most;
+}
+
+/* A sparkline of one row with its label, highest value and span. */
+static void
+draw_history(const struct process_panel *panel, const struct panel_context *context, int which, struct canvas *canvas,
+             struct rect row)
+{
+    static const struct {
+        const char *label, *unit;
+        uint8_t role;
+    } kinds[] = {{"CPU", "1", ROLE_CHART_1}, {"MEM", "By", ROLE_CHART_2}};
+    struct bucket buckets[BUCKETS_MAX];
+    bool ascii = context->glyphs == GLYPHS_ASCII;
+    char scale[32], span[READING_TEXT];
+    int64_t span_ns = span_since_first(panel, context->picture->mono_ns);
+    int label = 4 + 14 + 9, cells = MAX(row.width - label, 1);
+    struct strip_plan plan =
+        strip_plan(MIN(spark_columns(context->glyphs, cells), BUCKETS_MAX), span_ns);
+    double most = fill_buckets(panel, which, context->picture, &plan, buckets);
+    unit_format(most, kinds[which].unit, ascii, scale, sizeof(scale));
+    canvas_printf(canvas, row.x, row.y, MIN(label, row.width), (struct style){.fg = ROLE_DIM}, "%-4smax %-9s %-8s",
+                  kinds[which].label, scale, span_text(span_ns, span));
+    if (row.width <= label) {
+        return;
+    }
+    struct spark spark = {.strip = {buckets, plan.count, 0, plan.repeat, 0, 0},
+                          .high = reading_top(kinds[which].unit, most),
+                          .role = kinds[which].role};
+    spark.strip.hold = strip_hold(&spark.strip);
+    spark_draw(canvas, (struct rect){row.x + label, row.y, cells, 1}, &spark);
 }
 
 static bool
 is_drawn_apart(const struct column *column)
 {
-    return strcmp(column->name, "process.command_line") == 0 || strcmp(column->name, "process.name") == 0 ||
-           strcmp(column->name, "process.pid") == 0;
+    static const char *const apart[] = {"process.command_line", "process.name",             "process.pid",
+                                        "process.open_files",   "process.open_files.limit", "process.cgroup"};
+    for (size_t i = 0; i < ARRAY_SIZE(apart); i++) {
+        if (strcmp(column->name, apart[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
@@ -236,6 +362,111 @@ draw_thread(const struct process_panel *panel, const union cell *cells, struct c
     }
 }
 
+/* "23 of 1,024 (2 %)", with what is not known as a dash. */
+static void
+files_text(const struct table_def *def, const union cell *cells, char *dst, size_t size)
+{
+    int64_t count = integer_of(def, cells, "process.open_files");
+    int64_t limit = integer_of(def, cells, "process.open_files.limit");
+    if (count == CELL_UNKNOWN) {
+        snprintf(dst, size, "–");
+    } else if (limit == CELL_UNKNOWN || limit <= 0) {
+        snprintf(dst, size, "%lld", (long long)count);
+    } else {
+        snprintf(dst, size, "%lld of %lld (%.0f %%)", (long long)count, (long long)limit,
+                 100.0 * (double)count / (double)limit);
+    }
+}
+
+static bool
+files_are_short(const struct table_def *def, const union cell *cells)
+{
+    int64_t count = integer_of(def, cells, "process.open_files");
+    int64_t limit = integer_of(def, cells, "process.open_files.limit");
+    return count != CELL_UNKNOWN && limit > 0 && (double)count >= FILES_SHORT * (double)limit;
+}
+
+/* The one row of the control groups with this name; NULL when there is none, or several that could be meant. */
+static const union cell *
+cgroup_row(const struct table *groups, const char *name)
+{
+    const union cell *found = NULL;
+    for (size_t i = 0; i < groups->count; i++) {
+        const union cell *row = table_row(groups, i);
+        const char *its = text_of(groups->def, row, "cgroup.name");
+        if (its != NULL && strcmp(its, name) == 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = row;
+        }
+    }
+    return found;
+}
+
+/* "label 1.2 GiB of 2 GiB": what is used, and the limit where there is one. */
+static void
+add_use(const struct table *groups, const union cell *row, const char *label, const char *used, const char *limit,
+        bool ascii, struct buf *text)
+{
+    char amount[64], most[64];
+    int column = table_column(groups->def, used), of = table_column(groups->def, limit);
+    if (column < 0 || of < 0 || !cell_known(groups->def->columns[column].type, row[column])) {
+        return;
+    }
+    table_view_format(&groups->def->columns[column], row[column], true, ascii, amount, sizeof(amount));
+    buf_printf(text, "  %s %s", label, amount);
+    if (cell_known(groups->def->columns[of].type, row[of])) {
+        table_view_format(&groups->def->columns[of], row[of], true, ascii, most, sizeof(most));
+        buf_printf(text, " of %s", most);
+    }
+}
+
+/* The control group with what it uses of its limits. */
+static void
+cgroup_text(const struct panel_context *context, const char *name, struct buf *text)
+{
+    const struct table *groups = picture_table(context->picture, "cgroups");
+    const union cell *row = groups != NULL && name != NULL ? cgroup_row(groups, name) : NULL;
+    bool ascii = context->glyphs == GLYPHS_ASCII;
+    buf_puts(text, name != NULL ? name : "–");
+    if (row == NULL) {
+        return;
+    }
+    add_use(groups, row, "CPU", "cgroup.cpu.utilization", "cgroup.cpu.limit", ascii, text);
+    add_use(groups, row, "memory", "cgroup.memory.usage", "cgroup.memory.limit", ascii, text);
+    double throttled = real_of(groups->def, row, "cgroup.cpu.throttled");
+    if (throttled > 0) {
+        buf_printf(text, "  throttled %.0f %%", throttled * 100);
+    }
+}
+
+/* Open files and control group, side by side where there is room. Answers the rows used. */
+static int
+draw_limits(const struct process_panel *panel, const struct panel_context *context, const union cell *cells,
+            struct canvas *canvas, struct rect area)
+{
+    const struct table_def *def = panel->view.def;
+    char files[96];
+    struct buf group;
+    buf_init(&group, 1024);
+    files_text(def, cells, files, sizeof(files));
+    cgroup_text(context, text_of(def, cells, "process.cgroup"), &group);
+    bool beside = area.width >= 2 * LIMITS_WIDTH;
+    struct style dim = {.fg = ROLE_DIM};
+    int x = canvas_text(canvas, area.x, area.y, area.width, STR("FILES   "), dim);
+    canvas_text(canvas, area.x + x, area.y, MAX((beside ? LIMITS_WIDTH : area.width) - x, 0), str_from(files),
+                (struct style){.fg = files_are_short(def, cells) ? ROLE_LEVEL_WARNING : ROLE_VALUE});
+    int left = area.x + (beside ? LIMITS_WIDTH : 0), y = area.y + !beside, right = area.x + area.width;
+    if (beside || area.height > 1) {
+        left += canvas_text(canvas, left, y, MAX(right - left, 0), STR("CGROUP  "), dim);
+        canvas_text(canvas, left, y, MAX(right - left, 0), (struct str){group.data, group.n},
+                    (struct style){.fg = ROLE_VALUE});
+    }
+    buf_done(&group);
+    return beside ? 1 : 2;
+}
+
 static void
 draw_drawer(struct process_panel *panel, const struct panel_context *context, struct canvas *canvas,
             struct rect area)
@@ -253,12 +484,16 @@ draw_drawer(struct process_panel *panel, const struct panel_context *context, st
                   (long long)selected_pid(panel));
     struct rect inside = {area.x + 2, area.y + 1, area.width - 4, area.height - 2};
     int half = inside.width >= 80 ? inside.width / 2 : inside.width, stacked = inside.width < 80;
-    draw_ring(panel, panel->cpu, "CPU", "1", canvas, (struct rect){inside.x, inside.y, half - 2, 1});
-    draw_ring(panel, panel->memory, "MEM", "By", canvas,
-              (struct rect){inside.x + (stacked ? 0 : half), inside.y + stacked, half - (stacked ? 2 : 0), 1});
+    draw_history(panel, context, 0, canvas, (struct rect){inside.x, inside.y, half - 2, 1});
+    draw_history(panel, context, 1, canvas,
+                 (struct rect){inside.x + (stacked ? 0 : half), inside.y + stacked, half - (stacked ? 2 : 0), 1});
     int y = 1 + stacked;
-    int room = MAX(inside.height - y - 2, 1);
+    int room = MAX(inside.height - y - (stacked ? 4 : 3), 1);
     y += draw_facts(panel, context, cells, canvas, (struct rect){inside.x, inside.y + y, inside.width, room});
+    if (y < inside.height) {
+        y += draw_limits(panel, context, cells, canvas,
+                         (struct rect){inside.x, inside.y + y, inside.width, inside.height - y});
+    }
     draw_thread(panel, cells, canvas, (struct rect){inside.x, inside.y + MIN(y, inside.height - 1), inside.width, 1});
     y += real_of(def, cells, "process.thread.top.cpu.utilization") >= 0.9;
     if (y < inside.height) {
@@ -478,6 +713,18 @@ set_nice(struct process_panel *panel, const struct panel_context *context, const
     forget_question(panel);
 }
 
+static void
+show_environment(struct process_panel *panel, const struct panel_context *context, const char *argument)
+{
+    (void)argument;
+    const char *name = text_of(panel->view.def, table_view_selected(&panel->view), "process.name");
+    if (selected_pid(panel) > 0) {
+        panel_open_environment(context, selected_pid(panel), name != NULL ? name : "?");
+    } else {
+        panel_say(context, "no process is selected");
+    }
+}
+
 static enum reaction
 process_command(void *state, const struct panel_context *context, const char *name, const char *argument)
 {
@@ -488,7 +735,7 @@ process_command(void *state, const struct panel_context *context, const char *na
     } own[] = {
         {"process.signal", ask_signal},       {"process.signal.ask", ask_signal},
         {"process.signal.send", send_signal}, {"process.nice", ask_nice},
-        {"process.nice.set", set_nice},
+        {"process.nice.set", set_nice},       {"process.environment", show_environment},
     };
     if (update(panel, context) == NULL) {
         return REACTION_NONE;
@@ -546,6 +793,7 @@ process_interest(void *state, const struct panel_context *context, struct intere
     }
     if (panel->open) {
         interest->selected_pid = selected_pid(panel);
+        interest->cgroups = true;
     }
 }
 

@@ -1,0 +1,102 @@
+/* Kept rows: one row followed over sealed chunks and the growing end, whatever slot it had. */
+#include "../check.h"
+
+#include <math.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/core/keep.h"
+
+static const struct column columns[] = {
+    {"row.name", "NAME", "", "Name.", COLUMN_TEXT, COLUMN_KEEP, 8},
+    {"row.id", "ID", "", "Id.", COLUMN_INTEGER, COLUMN_KEY | COLUMN_KEEP, 8},
+    {"row.secret", "X", "", "Not kept.", COLUMN_REAL, 0, 8},
+    {"row.rank", "RANK", "1", "Rank.", COLUMN_REAL, COLUMN_RANK | COLUMN_KEEP, 8},
+    {"row.size", "SIZE", "By", "Size.", COLUMN_REAL, COLUMN_KEEP, 8},
+};
+static const struct table_def def = {"rows", "Rows", "Rows.", columns, ARRAY_SIZE(columns), 3, 2};
+static const size_t wanted[] = {4, 3};
+
+#define TICKS 150
+
+/* Three rows of which two are kept. Row 7 is among them but for the ticks 40-49, and then comes back, to whichever
+ * slot is free. */
+static struct kept *
+make(struct keep **ret_keep)
+{
+    struct keep *keep = keep_new(&def);
+    assert_non_null(keep);
+    for (int tick = 0; tick < TICKS; tick++) {
+        struct arena arena;
+        arena_init(&arena, 1 << 16);
+        struct table *table = table_new(&arena, &def, 3);
+        for (int64_t id = 6; id <= 8; id++) {
+            union cell *row = table_add(table, &arena);
+            row[0].text = id == 7 ? "seven" : "other";
+            row[1].integer = id;
+            row[2].real = 5;
+            row[3].real = id == 7 ? (tick >= 40 && tick < 50 ? 0.01 : 0.5) : id == 6 ? 0.2 : tick < 20 ? 0.1 : 0.3;
+            row[4].real = id == 7 && tick == 60 ? (double)NAN : (double)(id * 1000 + tick);
+        }
+        int64_t mono_ns = (tick + 1) * NS_PER_S;
+        keep_add(keep, table, (struct instant){.mono_ns = mono_ns, .wall_ns = mono_ns});
+        arena_done(&arena);
+    }
+    *ret_keep = keep;
+    struct kept *kept = keep_view(keep);
+    assert_non_null(kept);
+    return kept;
+}
+
+static void
+test_keep__a_row_over_time(void **state)
+{
+    (void)state;
+    struct keep *keep;
+    struct kept *kept = make(&keep);
+    int64_t times[TICKS];
+    double values[TICKS * 2];
+    size_t n = kept_row_values(kept, 7, wanted, 2, 0, INT64_MAX, times, values, TICKS);
+    assert_int_equal(n, TICKS - 10);
+    for (size_t i = 0; i < n; i++) {
+        int64_t tick = (int64_t)(i < 40 ? i : i + 10);
+        assert_true(times[i] == (tick + 1) * NS_PER_S);
+        if (tick == 60) {
+            assert_true(isnan(values[2 * i]));
+        } else {
+            assert_true((int64_t)values[2 * i] == 7000 + tick);
+        }
+        assert_true(fabs(values[2 * i + 1] - 0.5) < 1e-12);
+    }
+    assert_int_equal(kept_row_values(kept, 9, wanted, 2, 0, INT64_MAX, times, values, TICKS), 0);
+    kept_release(kept);
+    keep_free(keep);
+}
+
+static void
+test_keep__a_row_within_bounds(void **state)
+{
+    (void)state;
+    struct keep *keep;
+    struct kept *kept = make(&keep);
+    int64_t times[4] = {0};
+    double values[8];
+    /* After 100 s, up to 110 s, the newest four. */
+    assert_int_equal(kept_row_values(kept, 7, wanted, 2, 100 * NS_PER_S, 110 * NS_PER_S, times, values, 4), 4);
+    assert_true(times[0] == 107 * NS_PER_S && times[3] == 110 * NS_PER_S);
+    assert_true((int64_t)values[6] == 7109);
+    assert_int_equal(kept_row_values(kept, 7, wanted, 2, 148 * NS_PER_S, INT64_MAX, times, values, 4), 2);
+    assert_true(times[0] == 149 * NS_PER_S && (int64_t)values[0] == 7148);
+    assert_int_equal(kept_row_values(kept, 7, wanted, 2, 200 * NS_PER_S, INT64_MAX, times, values, 4), 0);
+    kept_release(kept);
+    keep_free(keep);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keep__a_row_over_time),
+        cmocka_unit_test(test_keep__a_row_within_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
