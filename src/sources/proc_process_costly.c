@@ -271,6 +271,7 @@ read_open_files(const struct scan *scan, struct process *process, int64_t now_ns
     struct stat info;
     snprintf(path, sizeof(path), "%lld/fd", (long long)process->pid);
     int fd = openat(scan->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    process->rights |= fd < 0 && (errno == EACCES || errno == EPERM);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (dir == NULL) {
         if (fd >= 0) {

@@ -523,6 +523,14 @@ select_at(struct table_view *view, int64_t at)
     }
 }
 
+void
+table_view_pin(struct table_view *view)
+{
+    if (!view->pinned) {
+        select_at(view, (int64_t)view->at);
+    }
+}
+
 static bool
 move_by(struct table_view *view, const char *name)
 {

@@ -74,6 +74,9 @@ enum reaction table_view_command(struct table_view *view, const struct panel_con
                                  const char *argument);
 enum reaction table_view_mouse(struct table_view *view, const struct panel_context *context, int x, int y, int button);
 
+/* The selection stays on its row from now on, as if somebody had moved it there. */
+void table_view_pin(struct table_view *view);
+
 /* The selected row's cells, valid as long as the picture; NULL when there are no rows. */
 const union cell *table_view_selected(const struct table_view *view);
 

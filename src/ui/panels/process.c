@@ -751,7 +751,9 @@ process_command(void *state, const struct panel_context *context, const char *na
     }
     if (strcmp(name, "open") == 0) {
         panel->open = !panel->open;
-        panel->view.pinned = panel->view.pinned || panel->open; /* it stays on the process that was opened */
+        if (panel->open) {
+            table_view_pin(&panel->view);
+        }
         return REACTION_HANDLED | REACTION_INTEREST;
     }
     if (panel->open && (strcmp(name, "close") == 0 || strcmp(name, "escape") == 0)) {
