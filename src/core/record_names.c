@@ -17,6 +17,7 @@ names_init(struct names *names, struct catalog *catalog)
     names->catalog = catalog;
     arena_init(&names->lasting, LASTING_BYTES_MAX);
     arena_init(&names->text_arena, TEXT_BYTES_MAX * 2);
+    map_init(&names->named, SERIES_IDS_MAX);
 }
 
 void
@@ -24,6 +25,7 @@ names_done(struct names *names)
 {
     arena_done(&names->lasting);
     arena_done(&names->text_arena);
+    map_done(&names->named);
     free(names->series);
 }
 
@@ -90,9 +92,13 @@ read_series(struct names *names, struct wire *wire, struct arena *scratch)
         return false;
     }
     const struct metric *metric = names->metrics[id];
-    names->series[names->series_count++].series =
-        metric != NULL ? catalog_series(names->catalog, metric, labels) : NULL;
-    names->series[names->series_count - 1].seen = 0;
+    const struct series *series = metric != NULL ? catalog_series(names->catalog, metric, labels) : NULL;
+    uint64_t key = (uint64_t)(uintptr_t)series;
+    if (series != NULL && (map_get(&names->named, key) != NULL ||
+                           !map_put(&names->named, key, (void *)(uintptr_t)series))) {
+        series = NULL;
+    }
+    names->series[names->series_count++] = (struct stream_series){series, 0};
     return true;
 }
 
@@ -251,7 +257,7 @@ names_series(struct names *names, struct wire *wire, size_t n, uint64_t round,
         struct stream_series *series =
             scratch[i] >= 0 && (uint64_t)scratch[i] < names->series_count ? &names->series[scratch[i]]
                                                                         : NULL;
-        if (series == NULL || series->seen == round) {
+        if (series == NULL || (round != 0 && series->seen == round)) {
             wire->bad = true;
             break;
         }

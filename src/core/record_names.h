@@ -8,9 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flametop/base/hash.h"
 #include "record_wire.h"
 
-/* A series of the stream; NULL when the catalog refused it. `seen` is the last record that named it. */
+/* A series of the stream; NULL when the catalog refused it or it has an id already (cleaned, texts may be alike). `seen` is the last record that named it. */
 struct stream_series {
     const struct series *series;
     uint64_t seen;
@@ -33,6 +34,7 @@ struct names {
     size_t metric_count;
     struct stream_series *series;
     size_t series_count, series_capacity;
+    struct map named; /* series -> itself: those that have an id already */
     struct stream_table tables[TABLE_IDS_MAX];
     size_t table_count;
     struct arena text_arena;
@@ -46,8 +48,8 @@ void names_done(struct names *names);
 /* Takes in the payload of a names record; false, and one reason, when it is damaged or passes a maximum. */
 bool names_read(struct names *names, struct wire payload, struct arena *scratch, const char **ret_reason);
 
-/* The next n ids of series as series, each at most once in the record number `round`; those that the catalog refused
- * are NULL. False when an id is unknown or comes twice. */
+/* The next n ids of series as series; those that the catalog refused are NULL. False when an id is unknown or comes
+ * twice in the record number `round` (0: it may). */
 bool names_series(struct names *names, struct wire *wire, size_t n, uint64_t round,
                   const struct series **ret_series, int64_t *scratch);
 

@@ -301,11 +301,12 @@ times_are_sound(const struct chunk *chunk)
 static struct chunk *
 read_chunk(struct record_reader *reader, struct wire *wire)
 {
-    size_t count = wire_count(wire, reader->names.series_count);
+    /* Each column has a byte at least. The same series may stand for several: see refused_series. */
+    size_t count = wire_count(wire, MIN(wire_left(wire), SERIES_IDS_MAX));
     int64_t *ids = arena_news(&reader->arena, int64_t, count);
     const struct series **series = arena_news(&reader->arena, const struct series *, count);
     if (wire->bad || ids == NULL || series == NULL ||
-        !names_series(&reader->names, wire, count, reader->round, series, ids)) {
+        !names_series(&reader->names, wire, count, 0, series, ids)) {
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {

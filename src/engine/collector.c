@@ -67,6 +67,7 @@ open_feed(struct collector *collector, const struct source *source)
     catalog_add(collector->options.catalog, source->metrics, source->metric_count);
     batch_init(&feed->batch, collector->options.catalog);
     store_init(&feed->store);
+    collector->setup.source = source;
     int error =
         source->open(&collector->setup, &feed->state, feed->why_closed, sizeof(feed->why_closed));
     feed->open = error == 0;
@@ -204,6 +205,7 @@ deliver(struct collector *collector, struct feed *feed)
 static void
 poll_feed(struct collector *collector, struct feed *feed)
 {
+    struct batch before = feed->batch;
     if (!feed->polled) {
         feed->polled = true;
         feed->cpu_ns = 0;
@@ -215,6 +217,13 @@ poll_feed(struct collector *collector, struct feed *feed)
     feed->cpu_ns += clock_thread_cpu_ns() - cpu;
     if (step == SOURCE_DONE) {
         deliver(collector, feed);
+        collector->next++;
+    } else if (step == SOURCE_IDLE) {
+        /* As if it had not been asked: what its last batch said of it stands. */
+        feed->polled = false;
+        feed->batch.at = before.at;
+        feed->batch.state = before.state;
+        memcpy(feed->batch.why, before.why, sizeof(before.why));
         collector->next++;
     }
 }

@@ -20,17 +20,21 @@ struct roots {
     const char *cgroup; /* /sys/fs/cgroup */
 };
 
+struct source;
+
 struct source_setup {
     const struct roots *roots;
     const struct clock *clock;
     const struct interest *interest; /* changes between polls, never during one */
     int64_t interval_ns;
+    const struct source *source; /* the one being opened; during open only */
     bool network_filesystems; /* ask them for their use, too */
 };
 
 enum source_step {
     SOURCE_DONE, /* the batch is complete */
     SOURCE_MORE, /* 5 ms are used up: call again with the same batch */
+    SOURCE_IDLE, /* nothing came in this tick: no batch, the tables of the last one stay in view */
 };
 
 struct source {
