@@ -50,7 +50,7 @@ const struct reading_row reading_rows[READ_COUNT] = {
     [READ_INODES] = {"system.filesystem.inodes.utilization", NULL, false},
     [READ_THROTTLED] = {"system.cpu.throttles", NULL, true},
     [READ_UNDERVOLTAGE] = {"hw.undervoltage", NULL, false},
-    [READ_QUOTA_THROTTLED] = {"container.cpu.throttled.utilization", NULL, false},
+    [READ_QUOTA_THROTTLED] = {"container.cpu.throttled", NULL, false},
     [READ_QUOTA_USE] = {"container.cpu.utilization", NULL, false},
 };
 

@@ -160,7 +160,7 @@ judge_quota(struct bench *bench)
              share);
     snprintf(j->brief, sizeof(j->brief), "CPU limit reached %s of the time", share);
     j->advice = "Raise the limit (cpu.max), or run fewer threads than the limit has cores.";
-    judge_proof(j, "throttled", throttled, "1", "container.cpu.throttled.utilization", "");
+    judge_proof(j, "throttled", throttled, "1", "container.cpu.throttled", "");
     judge_proof(j, "use of the limit", reading_of(bench, READ_QUOTA_USE), "1",
                 "container.cpu.utilization", "");
     blame_cpu(bench, j);

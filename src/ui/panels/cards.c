@@ -22,8 +22,12 @@ struct fact_def {
     const char *label, *formula, *unit;
 };
 
+/* Inside a container what counts is its limit: one card takes the other's place. */
+enum card_limit { LIMIT_EITHER, LIMIT_NO_CPU, LIMIT_CPU, LIMIT_NO_MEMORY, LIMIT_MEMORY };
+
 struct card_def {
     const char *title;
+    enum card_limit limit;
     const char *metric;  /* charted: a metric, or a formula with `unit` */
     const char *unit;    /* NULL: the metric's */
     const char *used, *of; /* value: "9.8 of 16.0 GiB"; NULL: the charted value */
@@ -38,7 +42,29 @@ struct card_def {
 };
 
 static const struct card_def defs[] = {
+    {.title = "CPU of limit",
+     .limit = LIMIT_CPU,
+     .metric = "container.cpu.utilization",
+     .scale = READING_SHARE,
+     .everywhere = true,
+     .parts = {{"limit", "container.cpu.limit", "{core}"},
+               {"throttled", "container.cpu.throttled", "1"},
+               {"machine", "system.cpu.utilization", "1"}},
+     .facts = {{"psi", "container.pressure.utilization{resource=cpu}", "1"},
+               {"psi", "system.pressure.some.utilization{resource=cpu}", "1"}}},
+    {.title = "Memory of limit",
+     .limit = LIMIT_MEMORY,
+     .metric = "container.memory.utilization",
+     .used = "container.memory.usage",
+     .of = "container.memory.limit",
+     .full = "full in",
+     .scale = READING_SHARE,
+     .everywhere = true,
+     .parts = {{"used", "container.memory.utilization", "1"}, {"machine", "system.memory.utilization", "1"}},
+     .facts = {{"psi", "container.pressure.utilization{resource=memory}", "1"},
+               {"psi", "system.pressure.some.utilization{resource=memory}", "1"}}},
     {.title = "CPU",
+     .limit = LIMIT_NO_CPU,
      .metric = "system.cpu.utilization",
      .scale = READING_SHARE,
      .everywhere = true,
@@ -48,6 +74,7 @@ static const struct card_def defs[] = {
                {"steal", "system.cpu.steal.utilization", "%"}},
      .facts = {{"psi", "system.pressure.some.utilization{resource=cpu}", "1"}}},
     {.title = "Memory",
+     .limit = LIMIT_NO_MEMORY,
      .metric = "system.memory.utilization",
      .used = "system.memory.usage",
      .of = "system.memory.limit",
@@ -370,8 +397,29 @@ state_update(struct card_state *state, const struct card_def *def, const struct 
 /* ---- which and where ---- */
 
 static bool
+fits_limit(enum card_limit limit, const struct host *host)
+{
+    switch (limit) {
+    case LIMIT_CPU:
+        return host->core_limit > 0;
+    case LIMIT_NO_CPU:
+        return !(host->core_limit > 0);
+    case LIMIT_MEMORY:
+        return host->memory_limit > 0;
+    case LIMIT_NO_MEMORY:
+        return !(host->memory_limit > 0);
+    case LIMIT_EITHER:
+    default:
+        return true;
+    }
+}
+
+static bool
 is_shown(struct card_state *state, const struct card_def *def, const struct panel_context *context)
 {
+    if (!fits_limit(def->limit, &context->picture->host)) {
+        return false;
+    }
     if (!state->has_data && reading_is_open(&state->reading)) {
         state->has_data = !isnan(query_now(state->reading.chart.query, context->picture));
     }
