@@ -156,7 +156,7 @@ show(const struct cli *cli, struct engine *engine, struct app *app)
         engine_send(engine, &slow);
     }
     int code = app_run(app, engine, term, &theme);
-    term_close(term);
+    term_free(term);
     return code;
 }
 

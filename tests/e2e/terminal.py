@@ -33,13 +33,13 @@ with open(os.path.join(HOME, "leaks"), "w", encoding="ascii") as leaks:
 class Pty:
     """A program as the leader of its own session on a pty."""
 
-    def __init__(self, *command, width=80, height=24, **env):
+    def __init__(self, *command, width=80, height=24, errors=subprocess.PIPE, **env):
         self.master, self.slave = pty.openpty()
         self.resize(width, height)
         self.before = termios.tcgetattr(self.slave)
-        self.bytes = b""
-        self.child = subprocess.Popen(command, stdin=self.slave, stdout=self.slave, stderr=subprocess.PIPE,
-                                      env=environment(**env), start_new_session=True,
+        self.bytes, self.at = b"", 0
+        self.child = subprocess.Popen(command, stdin=self.slave, stdout=self.slave,
+                                      stderr=errors if errors is not None else self.slave, env=environment(**env), start_new_session=True,
                                       preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
     def resize(self, width, height):
@@ -63,16 +63,16 @@ class Pty:
         return got
 
     def until(self, pattern, seconds=15):
-        """True as soon as the bytes from now on match."""
-        end, got = time.monotonic() + seconds, b""
-        while time.monotonic() < end:
-            got += self.read(0.05)
-            if re.search(pattern, got):
-                return True
-            if self.child.poll() is not None:
-                got += self.read(0.05)
-                return re.search(pattern, got) is not None
-        return False
+        """True as soon as the bytes after the last match do; the next search begins behind it."""
+        end = time.monotonic() + seconds
+        while True:
+            ended = self.child.poll() is not None
+            self.read(0.05)
+            match = re.compile(pattern).search(self.bytes, self.at)
+            if match:
+                self.at = match.end()
+            if match or ended or time.monotonic() > end:
+                return match is not None
 
     def send(self, text):
         os.write(self.master, text.encode())
@@ -87,6 +87,10 @@ class Pty:
             self.read(0.05)
         return None
 
+    def complaint(self):
+        """What an ended program wrote to standard error."""
+        return self.child.stderr.read().decode(errors="replace")[:1500] if self.child.poll() is not None else ""
+
     def restored(self):
         """The line discipline is as it was."""
         return termios.tcgetattr(self.slave)[:4] == self.before[:4]
@@ -99,7 +103,7 @@ class Pty:
                 pass
         if self.child.poll() is None:
             os.killpg(self.child.pid, signal.SIGKILL)
-        self.errors = self.child.stderr.read().decode(errors="replace")
+        self.errors = self.child.stderr.read().decode(errors="replace") if self.child.stderr else ""
         self.child.wait()
 
     def __enter__(self):
