@@ -22,6 +22,22 @@ digits(double value, char *dst, size_t size)
     }
 }
 
+/* One decimal is what a glance can use; a second one only for what would look like nothing at all. */
+static void
+percent(double value, char *dst, size_t size)
+{
+    double size_of = fabs(value);
+    int decimals = size_of >= 99.95 || value == trunc(value) ? 0 : size_of >= 0.0995 ? 1 : 2;
+    if (size_of > 0 && size_of < 0.005) {
+        snprintf(dst, size, "%s", value > 0 ? "<0.01" : "-0");
+        return;
+    }
+    snprintf(dst, size, "%.*f", decimals, value == 0 ? 0.0 : value);
+    for (char *p = dst; *p != 0; p++) {
+        *p = *p == ',' ? '.' : *p;
+    }
+}
+
 struct scale {
     double from;
     const char *suffix;
@@ -83,7 +99,7 @@ parts(double value, const char *unit, char *number, size_t size, const char **re
     bool rate = n >= 2 && strcmp(unit + n - 2, "/s") == 0;
     *ret_suffix = "";
     if (strcmp(unit, "1") == 0) {
-        digits(value * 100, number, size);
+        percent(value * 100, number, size);
         *ret_suffix = "%";
     } else if (strcmp(unit, "By") == 0) {
         scaled(value, binary, ARRAY_SIZE(binary), number, size, ret_suffix);

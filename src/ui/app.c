@@ -101,13 +101,30 @@ app_set_picture(struct app *app, struct picture *picture)
     }
 }
 
+/* While there is less history than the span, the charts show the smallest of these that holds it: a chart that is
+ * almost empty for minutes tells nothing. */
+static const int64_t growth_ns[] = {MINUTE_NS, 2 * MINUTE_NS, 5 * MINUTE_NS, 10 * MINUTE_NS, 30 * MINUTE_NS};
+
+int64_t
+app_span_ns(const struct app *app)
+{
+    int64_t wanted = span_table[app->span].ns;
+    int64_t reach = app->live != NULL ? app->live->mono_ns - picture_oldest(app->live) : wanted;
+    for (size_t i = 0; i < ARRAY_SIZE(growth_ns) && growth_ns[i] < wanted; i++) {
+        if (reach <= growth_ns[i]) {
+            return growth_ns[i];
+        }
+    }
+    return wanted;
+}
+
 struct panel_context
 app_context(struct app *app)
 {
     return (struct panel_context){
         .picture = app_shown(app),
         .catalog = app->options.catalog,
-        .span_ns = span_table[app->span].ns,
+        .span_ns = app_span_ns(app),
         .glyphs = app->glyphs,
         .compact = app->compact,
         .paused = app->held != NULL,

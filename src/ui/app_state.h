@@ -80,6 +80,7 @@ extern const size_t span_count;
 
 /* app.c */
 struct panel_context app_context(struct app *app);
+int64_t app_span_ns(const struct app *app);             /* of the charts: what there is, at most the wanted span */
 const struct picture *app_shown(const struct app *app); /* NULL before the first */
 struct opened *app_opened(struct app *app);             /* the present view's panels, opened when needed */
 struct box *app_focus(struct app *app);                 /* NULL when the view shows no panel */

@@ -7,6 +7,7 @@
 
 #include "flametop/base/utf8.h"
 #include "flametop/core/unit.h"
+#include "panels/reading.h"
 
 #define TEXT_BYTES 256
 
@@ -123,7 +124,13 @@ format_live(const struct app *app, const struct picture *picture, int width, cha
     format_clock(picture->wall_ns, clock, sizeof(clock));
     format_interval(picture->interval_ns, interval, sizeof(interval));
     format_counts(picture, app->glyphs, counts, sizeof(counts));
-    const char *span = span_table[app->span].text;
+    const char *wanted = span_table[app->span].text;
+    char span[2 * READING_TEXT];
+    span_text(app_span_ns(app), span);
+    if (strcmp(span, wanted) != 0) {
+        strlcat(span, " of ", sizeof(span));
+        strlcat(span, wanted, sizeof(span));
+    }
     if (width >= 100) {
         snprintf(dst, size, "● live %s  span %s  %s %s ", interval, span, clock, counts);
     } else if (width >= 60) {

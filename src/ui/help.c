@@ -11,6 +11,7 @@
 #include "flametop/core/unit.h"
 #include "command.h"
 #include "widgets/limits.h"
+#include "widgets/wrap.h"
 
 static bool
 is_context_here(const struct key_row *row, const char *context)
@@ -120,19 +121,30 @@ pad(struct arena *arena, const char *text, int width)
     return arena_printf(arena, "%*s%s", blanks, "", text);
 }
 
+/* "  3 errors"; nothing for none. */
+static void
+count_text(uint64_t count, const char *what, char dst[48])
+{
+    dst[0] = '\0';
+    if (count > 0) {
+        snprintf(dst, 48, "  %llu %s", (unsigned long long)count, what);
+    }
+}
+
 void
 sources_fill(struct app *app, struct overlay *overlay)
 {
     const struct picture *picture = app_shown(app);
     for (size_t i = 0; i < picture->track_count; i++) {
         const struct track *track = &picture->tracks[i];
-        char cost[32], samples[32], text[320];
+        char cost[32], samples[32], errors[48], dropped[48], text[320];
         bool ascii = app->glyphs == GLYPHS_ASCII;
         unit_format((double)track->cpu_ns / 1e9, "s", ascii, cost, sizeof(cost));
         unit_format((double)track->samples, "{sample}", ascii, samples, sizeof(samples));
-        snprintf(text, sizeof(text), "%-9s  %s CPU a poll  %s samples  %llu errors  %llu dropped  %s",
-                 states[track->state].name, pad(&overlay->arena, cost, 8), pad(&overlay->arena, samples, 8), (unsigned long long)track->errors,
-                 (unsigned long long)(track->dropped + track->rejected),
+        count_text(track->errors, "errors", errors);
+        count_text(track->dropped + track->rejected, "dropped", dropped);
+        snprintf(text, sizeof(text), "%-9s %s a poll %s samples%s%s  %s", states[track->state].name,
+                 pad(&overlay->arena, cost, 8), pad(&overlay->arena, samples, 7), errors, dropped,
                  track->why != NULL && track->why[0] != '\0' ? track->why : track->text);
         overlay_add(overlay, states[track->state].role, track->name, text, NULL);
     }
@@ -181,10 +193,32 @@ environment_fill(struct app *app, struct overlay *overlay)
     }
 }
 
+/* A text of several lines, as wide as the window leaves it beside labels of `left` cells. */
 static void
-fill_finding(struct overlay *overlay, const struct finding *finding)
+add_wrapped(const struct app *app, struct overlay *overlay, const char *label, const char *text, int left)
+{
+    int width = app->width > 0 ? MAX(app->width - 4 - left, 20) : 60;
+    for (struct str rest = str_from(text); rest.n > 0; label = "") {
+        char line[512];
+        size_t n = wrap_row_bytes(rest, width);
+        str_copy((struct str){rest.p, n}, line, sizeof(line));
+        overlay_add(overlay, ROLE_TEXT, label, line, NULL);
+        rest = (struct str){rest.p + n, rest.n - n};
+        while (rest.n > 0 && *rest.p == ' ') {
+            rest = (struct str){rest.p + 1, rest.n - 1};
+        }
+    }
+}
+
+static void
+fill_finding(const struct app *app, struct overlay *overlay, const struct finding *finding)
 {
     char text[320];
+    int left = 9, value = 0; /* cells: of the labels, of the widest value */
+    for (size_t i = 0; i < finding->evidence_count; i++) {
+        left = MAX(left, (int)utf8_text_width(str_from(finding->evidence[i].label)) + 2);
+        value = MAX(value, (int)utf8_text_width(str_from(finding->evidence[i].value)));
+    }
     overlay_heading(overlay, finding->sentence);
     snprintf(text, sizeof(text), "%d of 100, %s", finding->impact, level_name(finding->level));
     overlay_add(overlay, level_role(finding->level), "impact", text, NULL);
@@ -196,11 +230,13 @@ fill_finding(struct overlay *overlay, const struct finding *finding)
             snprintf(command, sizeof(command), "show %s %s", evidence->metric,
                      evidence->labels != NULL ? evidence->labels : "");
         }
-        snprintf(text, sizeof(text), "%s%s", evidence->value, command[0] != '\0' ? "   Enter: chart" : "");
+        int gap = MIN(value, 24) - (int)utf8_text_width(str_from(evidence->value));
+        snprintf(text, sizeof(text), "%s%*s%s", evidence->value, MAX(gap, 0), "",
+                 command[0] != '\0' ? "   Enter: chart" : "");
         overlay_add(overlay, ROLE_TEXT, evidence->label, text, command[0] != '\0' ? command : NULL);
     }
     if (finding->advice != NULL) {
-        overlay_add(overlay, ROLE_TEXT, "next", finding->advice, NULL);
+        add_wrapped(app, overlay, "next", finding->advice, MIN(left, app->width * 2 / 5));
     }
 }
 
@@ -209,13 +245,13 @@ evidence_fill(struct app *app, struct overlay *overlay)
 {
     const struct picture *picture = app_shown(app);
     if (app->evidence < picture->finding_count) {
-        fill_finding(overlay, &picture->findings[app->evidence]);
+        fill_finding(app, overlay, &picture->findings[app->evidence]);
         return;
     }
     const char *looked_at = picture->looked_at, *missing = picture->not_looked_at;
     overlay_add(overlay, ROLE_TEXT, "found", "nothing unusual", NULL);
-    overlay_add(overlay, ROLE_TEXT, "looked at", looked_at != NULL ? looked_at : "nothing yet", NULL);
-    overlay_add(overlay, ROLE_TEXT, "not at", missing != NULL ? missing : "(nothing left out)", NULL);
+    add_wrapped(app, overlay, "looked at", looked_at != NULL ? looked_at : "nothing yet", 11);
+    add_wrapped(app, overlay, "not at", missing != NULL ? missing : "(nothing left out)", 11);
 }
 
 void

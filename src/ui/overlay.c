@@ -177,7 +177,7 @@ draw_line(const struct overlay *overlay, struct canvas *canvas, size_t i, struct
 {
     const struct overlay_line *line = &overlay->lines[i];
     struct style style = {.fg = line->role, .attributes = line->heading ? CELL_BOLD : 0};
-    canvas_text(canvas, row.x, row.y, MIN(left, row.width), str_from(line->left), (struct style){.fg = ROLE_KEY});
+    canvas_text(canvas, row.x, row.y, MIN(MAX(left - 2, 0), row.width), str_from(line->left), (struct style){.fg = ROLE_KEY});
     int indent = line->heading ? 0 : left;
     canvas_text(canvas, row.x + indent, row.y, MAX(row.width - indent, 0), str_from(line->text), style);
     if (i == overlay->selected && !line->heading) {
@@ -190,7 +190,7 @@ draw_line(const struct overlay *overlay, struct canvas *canvas, size_t i, struct
 void
 overlay_draw(struct overlay *overlay, struct canvas *canvas, struct rect area)
 {
-    int left = left_width(overlay, area.width * 2 / 7);
+    int left = left_width(overlay, area.width * 2 / 5);
     int width = MIN(MAX(left + text_width(overlay) + 4, 24), area.width);
     int height = MIN(MAX((int)overlay->count, 1) + 2, area.height);
     struct rect box = {area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height};

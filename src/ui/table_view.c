@@ -13,6 +13,9 @@
 
 #define DEPTH_MAX 200
 #define TEXT_WIDTH_MIN 8 /* of a name that makes room for numbers */
+#define SHARE_STEPS 5 /* colours of shares: more are more bytes and tell no more */
+#define HOLD_NS (5 * NS_PER_S)
+#define HOLD_SHARE 0.0105 /* a clock tick of 10 ms in a second; a larger fall moves a row at once */
 #define LAST_WIDTH_MIN 8 /* of the column that takes what is left */
 
 void
@@ -78,6 +81,30 @@ adopt(struct table_view *view, const struct table_def *def)
 
 /* ---- making the rows ---- */
 
+static bool
+is_share(const struct column *column)
+{
+    return column->type == COLUMN_REAL && strcmp(column->unit, "1") == 0;
+}
+
+/* By the table's rank columns, largest first, then by key: rows that do the same stay where they are. */
+static int
+compare_tied(const struct table_view *view, const union cell *a, const union cell *b)
+{
+    for (size_t i = 0; i < view->def->column_count; i++) {
+        const struct column *column = &view->def->columns[i];
+        if ((column->flags & COLUMN_RANK) == 0 || is_share(column) || (int)i == view->sort) {
+            continue;
+        }
+        int order = cell_compare(column->type, a[i], b[i]);
+        if (order != 0) {
+            return -order;
+        }
+    }
+    int key = key_column(view->def);
+    return cell_compare(view->def->columns[key].type, a[key], b[key]);
+}
+
 static int
 compare(const void *a, const void *b, void *context)
 {
@@ -85,13 +112,62 @@ compare(const void *a, const void *b, void *context)
     const struct table_view_row *row_a = a, *row_b = b;
     const union cell *cells_a = table_row(view->table, row_a->row), *cells_b = table_row(view->table, row_b->row);
     enum column_type type = view->def->columns[view->sort].type;
-    int order = cell_compare(type, cells_a[view->sort], cells_b[view->sort]);
+    int order = is_share(&view->def->columns[view->sort])
+                    ? (row_a->share > row_b->share) - (row_a->share < row_b->share)
+                    : cell_compare(type, cells_a[view->sort], cells_b[view->sort]);
     if (order != 0) {
         bool known = cell_known(type, cells_a[view->sort]) && cell_known(type, cells_b[view->sort]);
         return known && view->ascending ? order : -order;
     }
-    int key = key_column(view->def);
-    return cell_compare(view->def->columns[key].type, cells_a[key], cells_b[key]);
+    return compare_tied(view, cells_a, cells_b);
+}
+
+static struct table_view_held *
+find_held(struct table_view *view, uint64_t key)
+{
+    for (size_t i = 0; i < view->held_count; i++) {
+        if (view->held[i].key == key) {
+            return &view->held[i];
+        }
+    }
+    return NULL;
+}
+
+/* What a row is sorted by: its share as it is shown, to a tenth of a per cent, and for a few seconds the larger one it
+ * had before. A process that works for one tick in three would change places with its neighbours every second, which
+ * nobody can read and which costs most of what an idle screen sends. */
+static float
+hold(struct table_view *view, uint64_t key, double share, int64_t now_ns)
+{
+    if (isnan(share)) {
+        return -1;
+    }
+    double shown = round(share * 1000) / 1000;
+    struct table_view_held *held = find_held(view, key);
+    if (held != NULL && held->value > shown && held->value - shown <= HOLD_SHARE && now_ns < held->until_ns) {
+        return (float)held->value;
+    }
+    if (held == NULL && shown > 0 && view->held_count < TABLE_VIEW_HELD) {
+        held = &view->held[view->held_count++];
+    }
+    if (held != NULL) {
+        *held = (struct table_view_held){key, shown, now_ns + HOLD_NS};
+    }
+    return (float)shown;
+}
+
+/* Forgets what is over, and everything when time went back or the order is another. */
+static void
+let_go(struct table_view *view, int64_t now_ns)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < view->held_count && view->held_sort == view->sort; i++) {
+        if (view->held[i].until_ns > now_ns && view->held[i].until_ns <= now_ns + HOLD_NS) {
+            view->held[kept++] = view->held[i];
+        }
+    }
+    view->held_count = kept;
+    view->held_sort = view->sort;
 }
 
 static bool
@@ -246,6 +322,13 @@ table_view_update(struct table_view *view, const struct table *table, const stru
             view->rows[view->count++] = (struct table_view_row){.row = (uint32_t)i};
         }
     }
+    if (is_share(&view->def->columns[view->sort])) {
+        let_go(view, picture->mono_ns);
+        for (size_t i = 0; i < view->count; i++) {
+            const union cell *cells = table_row(table, view->rows[i].row);
+            view->rows[i].share = hold(view, row_key(view, i), cells[view->sort].real, picture->mono_ns);
+        }
+    }
     if (view->count > 1) {
         qsort_r(view->rows, view->count, sizeof(*view->rows), compare, view);
     }
@@ -271,7 +354,7 @@ table_view_format(const struct column *column, union cell cell, bool full, bool 
         if (strcmp(column->unit, "s") == 0 && value >= 1) {
             unit_format_age(value, dst, size);
         } else if (!full && strcmp(column->unit, "1") == 0) {
-            snprintf(dst, size, value < 10 ? "%.1f %%" : "%.0f %%", value * 100);
+            snprintf(dst, size, value < 0.9995 ? "%.1f %%" : "%.0f %%", value * 100);
         } else if (full) {
             unit_format(value, column->unit, ascii, dst, size);
         } else {
@@ -395,11 +478,10 @@ cell_style(const struct column *column, union cell cell, bool exited)
         return (struct style){.fg = ROLE_DIM};
     }
     if (column->type == COLUMN_REAL && strcmp(column->unit, "1") == 0) {
-        int step = (int)(CLAMP(cell.real, 0.0, 1.0) * (RAMP_STEPS - 1));
+        int step = (int)(CLAMP(cell.real, 0.0, 1.0) * (SHARE_STEPS - 1)) * (RAMP_STEPS - 1) / (SHARE_STEPS - 1);
         return (struct style){.fg = (uint8_t)(ROLE_RAMP_LOAD + step)};
     }
-    bool loud = column->type == COLUMN_REAL && strcmp(column->unit, "s") != 0;
-    return (struct style){.fg = loud ? ROLE_VALUE : ROLE_TEXT};
+    return (struct style){.fg = ROLE_TEXT};
 }
 
 static bool

@@ -17,9 +17,12 @@
 #define TABLE_VIEW_COLUMNS 64
 #define TABLE_VIEW_TEXT 256
 
+#define TABLE_VIEW_HELD 64
+
 struct table_view_row {
     uint32_t row;   /* in the table */
     uint16_t depth; /* in the tree */
+    float share;    /* what a share is sorted by: see hold() */
     bool folded;    /* has children that are not shown */
 };
 
@@ -33,6 +36,14 @@ struct table_view {
     bool narrow;                 /* only these, the sorted one and the one that takes what is left */
     const char *parent;          /* name of the column with the parent's key, for trees; NULL: no trees */
     const char *indented;        /* name of the column that shows the tree */
+
+    struct table_view_held {
+        uint64_t key;
+        double value;
+        int64_t until_ns;
+    } held[TABLE_VIEW_HELD]; /* shares that fell a little a moment ago: their rows do not move yet */
+    size_t held_count;
+    int held_sort;
 
     int sort;
     bool ascending;

@@ -92,12 +92,30 @@ test_unit_parse__never_looks_past_the_end(void **state)
     assert_false(unit_parse((struct str){"50ms", 2}, "s", &value, why, sizeof(why)));
 }
 
+static void
+test_unit_format__shares_have_the_decimals_that_tell_something(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } rows[] = {
+        {0, "0 %"},          {0.00004, "<0.01 %"}, {0.0004, "0.04 %"}, {0.001, "0.1 %"}, {0.070001, "7.0 %"},
+        {0.07, "7.0 %"},     {0.4213, "42.1 %"},   {0.9996, "100 %"},  {1, "100 %"},     {8.534, "853 %"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char text[32];
+        assert_string_equal(unit_format(rows[i].value, "1", false, text, sizeof(text)), rows[i].text);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unit_parse__reads_each_family),
         cmocka_unit_test(test_unit_parse__says_why_and_leaves_the_result),
+        cmocka_unit_test(test_unit_format__shares_have_the_decimals_that_tell_something),
         cmocka_unit_test(test_unit_parse__never_looks_past_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

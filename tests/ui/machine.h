@@ -36,6 +36,10 @@ static const struct metric machine_metrics[] = {
      .warning = 0.8, .critical = 0.95, .text = "Share of time with I/O in flight."},
     {.name = "system.network.io", .unit = "By/s", .labels = "interface direction", .text = "Bytes over interfaces."},
     {.name = "system.network.rtt", .unit = "s", .labels = "", .better = BETTER_LOWER, .text = "TCP round-trip time."},
+    {.name = "system.filesystem.info", .unit = "1", .labels = "mountpoint type", .fold = FOLD_MAX,
+     .text = "What a filesystem is."},
+    {.name = "system.filesystem.usage", .unit = "By", .labels = "mountpoint state", .fold = FOLD_SUM,
+     .text = "Bytes of a filesystem."},
     {.name = "system.filesystem.utilization", .unit = "1", .labels = "mountpoint", .better = BETTER_LOWER,
      .fold = FOLD_MAX, .warning = 0.85, .critical = 0.95, .text = "Share of the filesystem in use."},
     {.name = "system.pressure.some.utilization", .unit = "1", .labels = "resource", .better = BETTER_LOWER, .fold = FOLD_MAX,
@@ -86,6 +90,13 @@ machine_init(struct fake *fake, int cores)
     fake_series(fake, "system.cpu.context_switches", "", fake_counter, 12500, 0);
     fake_series(fake, "system.filesystem.utilization", "mountpoint=/", fake_ramp, 0.5, 0.6);
     fake_series(fake, "system.filesystem.utilization", "mountpoint=/var/lib/postgresql", fake_constant, 0.96, 0);
+    /* Memory: one that holds next to nothing and is not shown, and a full one, which is. */
+    fake_series(fake, "system.filesystem.utilization", "mountpoint=/dev/shm", fake_constant, 0.01, 0);
+    fake_series(fake, "system.filesystem.usage", "mountpoint=/dev/shm,state=used", fake_constant, 1 << 20, 0);
+    fake_series(fake, "system.filesystem.info", "mountpoint=/dev/shm,type=tmpfs", fake_constant, 1, 0);
+    fake_series(fake, "system.filesystem.utilization", "mountpoint=/run", fake_constant, 0.97, 0);
+    fake_series(fake, "system.filesystem.usage", "mountpoint=/run,state=used", fake_constant, 1 << 20, 0);
+    fake_series(fake, "system.filesystem.info", "mountpoint=/run,type=tmpfs", fake_constant, 1, 0);
 }
 
 #endif

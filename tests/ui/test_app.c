@@ -220,6 +220,31 @@ test_plain__says_what_changed(void **state)
     free(now);
 }
 
+/* The charts show what there is until the span is reached, and the header says both. */
+static void
+test_app__span_grows_with_the_history(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t history_s;
+        const char *said;
+    } rows[] = {{0, "span 1 min of 10 min "},  {60, "span 1 min of 10 min "}, {61, "span 2 min of 10 min "},
+                {299, "span 5 min of 10 min "}, {301, "span 10 min "},        {9000, "span 10 min "}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct screen *screen = calloc(1, sizeof(*screen));
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        screen_open(screen, &(struct app_options){.view = 3});
+        struct picture *picture = screen->fake.picture;
+        picture->tracks[0].head->mono_ns[0] = picture->mono_ns - rows[i].history_s * NS_PER_S;
+        canvas_resize(&screen->canvas, 120, 40);
+        assert_non_null(strstr(shown(screen, &out), rows[i].said));
+        screen_close(screen);
+        buf_done(&out);
+        free(screen);
+    }
+}
+
 int
 main(void)
 {
@@ -227,6 +252,7 @@ main(void)
         cmocka_unit_test(test_app__golden),
         cmocka_unit_test(test_app__golden_styles_and_ascii),
         cmocka_unit_test(test_app__any_size_and_key),
+        cmocka_unit_test(test_app__span_grows_with_the_history),
         cmocka_unit_test(test_app__readonly_has_no_signals),
         cmocka_unit_test(test_app__filter_from_the_start),
         cmocka_unit_test(test_plain__says_what_changed),

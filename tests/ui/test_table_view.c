@@ -224,11 +224,66 @@ test_table_view__formats(void **state)
     }
 }
 
+static struct table_view_row *
+row_of(const struct shown *shown, int64_t pid)
+{
+    for (size_t i = 0; i < shown->view.count; i++) {
+        if (table_row(shown->table, shown->view.rows[i].row)[FAKE_PID].integer == pid) {
+            return &shown->view.rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* A tick more or less does not move a row for some seconds; more does at once. */
+static void
+test_table_view__small_changes_move_no_rows(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(3);
+    union cell *first = shown->table->cells, *second = first + shown->view.def->column_count;
+    first[FAKE_CPU].real = 0.02;
+    second[FAKE_CPU].real = 0.015;
+    next_picture(shown);
+    int64_t pid = first[FAKE_PID].integer, other = second[FAKE_PID].integer;
+    assert_true(row_of(shown, pid) < row_of(shown, other));
+    first[FAKE_CPU].real = 0.01;
+    shown->fake.picture->mono_ns += NS_PER_S;
+    next_picture(shown);
+    assert_true(row_of(shown, pid) < row_of(shown, other)); /* held */
+    shown->fake.picture->mono_ns += 6 * NS_PER_S;
+    next_picture(shown);
+    assert_true(row_of(shown, pid) > row_of(shown, other)); /* for so long it means something */
+    second[FAKE_CPU].real = 0;
+    shown->fake.picture->mono_ns += NS_PER_S;
+    next_picture(shown);
+    assert_true(row_of(shown, pid) < row_of(shown, other)); /* more than a tick */
+    shown_free(shown);
+}
+
+static void
+test_table_view__equal_rows_by_the_other_ranks(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(3);
+    union cell *first = shown->table->cells, *second = first + shown->view.def->column_count;
+    first[FAKE_CPU].real = 0.0001;
+    second[FAKE_CPU].real = 0;
+    first[FAKE_MEM].real = 1e6;
+    second[FAKE_MEM].real = 2e6;
+    shown->fake.picture->mono_ns += 6 * NS_PER_S; /* nothing is held any more */
+    next_picture(shown);
+    assert_true(row_of(shown, second[FAKE_PID].integer) < row_of(shown, first[FAKE_PID].integer));
+    shown_free(shown);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_view__sorts_with_unknown_last),
+        cmocka_unit_test(test_table_view__small_changes_move_no_rows),
+        cmocka_unit_test(test_table_view__equal_rows_by_the_other_ranks),
         cmocka_unit_test(test_table_view__selection_is_a_row_not_a_place),
         cmocka_unit_test(test_table_view__window_goes_along_only_when_followed),
         cmocka_unit_test(test_table_view__tree_keeps_children_below_parents),

@@ -107,7 +107,7 @@ findings_has_data(void *state, const struct panel_context *context)
     return picture->finding_count > 0 || (picture->looked_at != NULL && picture->looked_at[0] != '\0');
 }
 
-#define FINDING_ROWS 3 /* each: the sentence, advice and culprit, a blank */
+#define FINDING_ROWS 4 /* each: the sentence, two of culprit and advice, a blank */
 
 static void
 draw_finding(const struct finding *finding, struct canvas *canvas, struct rect area, bool selected)
@@ -127,10 +127,13 @@ draw_finding(const struct finding *finding, struct canvas *canvas, struct rect a
     }
     if (area.height > 1) {
         const char *culprit = finding->culprit, *advice = finding->advice;
-        canvas_printf(canvas, area.x + MIN(x, area.width / 4), area.y + 1, area.width - MIN(x, area.width / 4),
-                      (struct style){.fg = ROLE_DIM}, "%s%s%s%s", culprit != NULL ? "culprit " : "",
-                      culprit != NULL ? culprit : "", culprit != NULL && advice != NULL ? " · " : "",
-                      advice != NULL ? advice : "");
+        char next[2 * SENTENCE_BYTES];
+        int indent = MIN(x, area.width / 4);
+        snprintf(next, sizeof(next), "%s%s%s%s", culprit != NULL ? "culprit " : "",
+                 culprit != NULL ? culprit : "", culprit != NULL && advice != NULL ? " · " : "",
+                 advice != NULL ? advice : "");
+        wrap_draw(canvas, (struct rect){area.x + indent, area.y + 1, area.width - indent - 1, area.height - 1},
+                  str_from(next), (struct style){.fg = ROLE_DIM});
     }
 }
 
@@ -151,7 +154,7 @@ findings_draw(void *state, const struct panel_context *context, struct canvas *c
     for (size_t i = 0; i < rows && findings->first + i < picture->finding_count; i++) {
         int y = (int)i * FINDING_ROWS;
         draw_finding(&picture->findings[findings->first + i], canvas,
-                     (struct rect){area.x, area.y + y, area.width, MIN(2, area.height - y)},
+                     (struct rect){area.x, area.y + y, area.width, MIN(FINDING_ROWS - 1, area.height - y)},
                      focused && findings->first + i == findings->selected);
     }
 }

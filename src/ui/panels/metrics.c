@@ -22,7 +22,7 @@
 #define SOURCE_WIDTH 12
 #define SPARK_WIDTH 20
 #define NAME_WIDTH 52
-#define NAME_WIDTH_MIN 24
+#define NAME_WIDTH_MIN 40
 #define SENTENCE_WIDTH_MIN 30
 
 struct entry {
@@ -139,9 +139,20 @@ add_derived(struct metrics *metrics, const struct metric *metric, const struct p
 }
 
 static int
+is_own(const struct metric *metric)
+{
+    return strncmp(metric->name, "flametop.", 9) == 0;
+}
+
+static int
 compare_entries(const void *a, const void *b)
 {
     const struct entry *left = a, *right = b;
+    /* What it says of itself comes last. */
+    int own = is_own(left->metric) - is_own(right->metric);
+    if (own != 0) {
+        return own;
+    }
     int order = strcmp(left->metric->name, right->metric->name);
     return order != 0 ? order : strverscmp(left->labels, right->labels);
 }

@@ -520,6 +520,10 @@ static int
 draw_state(const struct process_panel *panel, struct canvas *canvas, struct rect area, const struct table *table)
 {
     const struct table_view *view = &panel->view;
+    bool everything = view->count == MAX(table->total, table->count);
+    if (everything && !view->tree && !view->follow && view->search[0] == '\0') {
+        return 0;
+    }
     char text[512];
     snprintf(text, sizeof(text), " %zu of %zu%s%s%s%s%s%s", view->count, MAX(table->total, table->count),
              view->filter_text[0] != '\0' ? "  filter: " : "", view->filter_text, view->tree ? "  tree" : "",
@@ -538,7 +542,7 @@ process_draw(void *state, const struct panel_context *context, struct canvas *ca
     }
     bool boxed = area.width < canvas->width && area.height >= 4;
     panel->view.keep = panel->open;
-    panel->view.narrow = area.width < NARROW;
+    panel->view.narrow = boxed || area.width < NARROW;
     panel->view.order = panel->view.narrow ? order_small : order;
     if (boxed) {
         draw_box(panel, table, canvas, area, focused);

@@ -19,7 +19,7 @@
 #define SPARK_WIDTH_MIN 12
 #define PROBE_EVERY 16 /* pictures between looks at columns that never had a value */
 #define PROBE_ROWS 8
-#define SPARK_WIDTH_MAX 48
+#define SPARK_WIDTH_MAX 96
 #define HEIGHT_EDGES 3 /* box and head line */
 #define LABEL_BYTES 96
 #define REACHES_WIDTH 9
@@ -41,6 +41,8 @@ struct row {
     uint64_t picture_number;
     int64_t picture_ns;
     bool has_data; /* of a fixed row; stays once true */
+    bool hidden;   /* quiet, or gone with its device */
+    struct query *quiet[3]; /* is, share, amount */
 };
 
 struct section {
@@ -109,6 +111,9 @@ row_close(struct row *row)
     for (size_t i = 0; i < SECTION_COLUMNS_MAX; i++) {
         query_free(row->cells[i].query);
     }
+    for (size_t i = 0; i < ARRAY_SIZE(row->quiet); i++) {
+        query_free(row->quiet[i]);
+    }
 }
 
 static void
@@ -159,6 +164,21 @@ cell_open(struct cell_text *cell, const struct section_column *column, const cha
     }
 }
 
+static struct query *
+open_with(struct catalog *catalog, const char *metric, const char *labels, const char *more)
+{
+    char why[160], with[2 * LABEL_BYTES];
+    return query_new(catalog, metric, join_labels(labels, more, with), why, sizeof(why));
+}
+
+static void
+quiet_open(struct row *row, const struct section_quiet *quiet, struct catalog *catalog)
+{
+    row->quiet[0] = open_with(catalog, quiet->is, row->labels, quiet->labels);
+    row->quiet[1] = open_with(catalog, quiet->share, row->labels, NULL);
+    row->quiet[2] = open_with(catalog, quiet->amount, row->labels, quiet->amount_labels);
+}
+
 static void
 row_open(struct row *row, const struct section_def *def, struct catalog *catalog, const char *value)
 {
@@ -168,6 +188,9 @@ row_open(struct row *row, const struct section_def *def, struct catalog *catalog
     reading_open(&row->reading, catalog, def->metric, join_labels(row->labels, def->labels, with), NULL);
     for (size_t i = 0; i < SECTION_COLUMNS_MAX && def->columns[i].metric != NULL; i++) {
         cell_open(&row->cells[i], &def->columns[i], row->labels, catalog);
+    }
+    if (def->quiet != NULL) {
+        quiet_open(row, def->quiet, catalog);
     }
 }
 
@@ -218,7 +241,17 @@ find_fixed_rows(struct section *section, struct catalog *catalog)
     }
 }
 
-/* Rows worth drawing: all of a label, the fixed ones that ever had a value, those of the table. */
+static bool
+is_quiet(const struct row *row, const struct section_quiet *quiet, const struct picture *picture)
+{
+    double values[ARRAY_SIZE(row->quiet)];
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        values[i] = row->quiet[i] != NULL ? query_now(row->quiet[i], picture) : (double)NAN;
+    }
+    return !isnan(values[0]) && values[1] < quiet->share_from && values[2] < quiet->amount_from;
+}
+
+/* Rows worth drawing: of a label those that are not quiet, the fixed ones that ever had a value, those of the table. */
 static size_t
 section_refresh(struct section *section, struct catalog *catalog, const struct panel_context *context)
 {
@@ -241,7 +274,10 @@ section_refresh(struct section *section, struct catalog *catalog, const struct p
         if (row->fixed != NULL && !row->has_data && reading_is_open(&row->reading)) {
             row->has_data = !isnan(query_now(row->reading.chart.query, context->picture));
         }
-        count += row->fixed == NULL || row->has_data;
+        if (section->def->quiet != NULL) {
+            row->hidden = is_quiet(row, section->def->quiet, context->picture);
+        }
+        count += row->fixed == NULL ? !row->hidden : row->has_data;
     }
     return count;
 }
@@ -322,7 +358,8 @@ grid_of(const struct section *section, int width)
     const struct section_def *def = section->def;
     struct grid grid = {.label = (int)utf8_text_width(str_from(def->label_title != NULL ? def->label_title : ""))};
     for (size_t i = 0; i < section->count; i++) {
-        grid.label = MAX(grid.label, (int)utf8_text_width(str_from(section->rows[i].title)));
+        const struct row *row = &section->rows[i];
+        grid.label = row->hidden ? grid.label : MAX(grid.label, (int)utf8_text_width(str_from(row->title)));
     }
     grid.label = MIN(grid.label, MAX(width / 3, 4));
     int room = width - grid.label - 2 - SPARK_WIDTH_MIN;
@@ -418,7 +455,7 @@ draw_rows(struct sections *sections, struct section *section, const struct panel
     }
     for (size_t i = 0; i < section->count && y < bottom; i++) {
         struct row *row = &section->rows[i];
-        if (row->fixed != NULL && !row->has_data) {
+        if (row->hidden || (row->fixed != NULL && !row->has_data)) {
             continue;
         }
         row_update(section, row, context, grid.spark);

@@ -23,6 +23,16 @@ struct section_row {
     enum reading_scale scale;
 };
 
+/* Rows that are not worth a line: those for which the metric `is` is known with these labels too, while both their
+ * share and their amount are small. */
+struct section_quiet {
+    const char *is, *labels;
+    const char *share;
+    double share_from;
+    const char *amount, *amount_labels;
+    double amount_from;
+};
+
 struct section_def {
     const char *title;
     const char *metric, *label; /* rows by the values of this label of this metric; it is the sparkline's too */
@@ -31,6 +41,7 @@ struct section_def {
     enum reading_scale scale;
     const char *reaches; /* title of a last column: time until the metric is 1; NULL: none */
     struct section_column columns[SECTION_COLUMNS_MAX];
+    const struct section_quiet *quiet; /* NULL: all rows are shown */
     const struct section_row *rows; /* fixed rows instead */
     size_t row_count;
     const char *table;              /* a table of the picture instead */

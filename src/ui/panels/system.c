@@ -3,6 +3,17 @@
 
 #include <stdlib.h>
 
+/* /dev, /dev/shm, /run and their like are mounted everywhere and hold next to nothing; a full one matters as any. */
+static const struct section_quiet quiet_filesystems = {
+    .is = "system.filesystem.info",
+    .labels = "type=tmpfs|devtmpfs|ramfs|rootfs",
+    .share = "system.filesystem.utilization",
+    .share_from = 0.05,
+    .amount = "system.filesystem.usage",
+    .amount_labels = "state=used",
+    .amount_from = 64 << 20,
+};
+
 #define CORES \
     {.title = "Cores", .metric = "system.cpu.utilization", .label = "cpu", .label_title = "CORE", \
      .scale = READING_SHARE, \
@@ -22,7 +33,8 @@
      .label_title = "MOUNTED ON", .scale = READING_SHARE, .reaches = "FULL IN", \
      .columns = {{"USE", "system.filesystem.utilization", NULL, 7}, \
                  {"USED", "system.filesystem.usage", "state=used", 9}, \
-                 {"INODES", "system.filesystem.inodes.utilization", NULL, 7}}}
+                 {"INODES", "system.filesystem.inodes.utilization", NULL, 7}}, \
+     .quiet = &quiet_filesystems}
 
 #define INTERFACES \
     {.title = "Interfaces", .metric = "system.network.io", .label = "interface", .label_title = "INTERFACE", \
@@ -108,7 +120,16 @@ static const struct section_def defs[] = {
     {.title = "Cgroups", .table = "cgroups"},
 };
 
-static const struct section_def side_defs[] = {DISKS, FILESYSTEMS, INTERFACES, PRESSURE, SENSORS};
+static const struct section_def side_defs[] = {
+    DISKS,
+    FILESYSTEMS,
+    INTERFACES,
+    PRESSURE,
+    SENSORS,
+    {.title = "Load", .rows = load_rows, .row_count = ARRAY_SIZE(load_rows)},
+    {.title = "Memory", .rows = memory_rows, .row_count = ARRAY_SIZE(memory_rows)},
+    {.title = "TCP and sockets", .rows = tcp_rows, .row_count = ARRAY_SIZE(tcp_rows)},
+};
 
 struct sections *
 system_side_sections(struct catalog *catalog)

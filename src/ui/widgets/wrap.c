@@ -3,9 +3,8 @@
 
 #include "flametop/base/utf8.h"
 
-/* Bytes of the text that go on one row of `width` cells. */
-static size_t
-row_bytes(struct str text, int width)
+size_t
+wrap_row_bytes(struct str text, int width)
 {
     struct str rest = text;
     size_t end = 0, blank = 0;
@@ -29,7 +28,7 @@ wrap_draw(struct canvas *canvas, struct rect area, struct str text, struct style
 {
     int row = 0;
     for (; row < area.height && area.width > 0 && text.n > 0; row++) {
-        size_t n = row_bytes(text, area.width);
+        size_t n = wrap_row_bytes(text, area.width);
         struct str line = {text.p, row == area.height - 1 ? text.n : n};
         canvas_text(canvas, area.x, area.y + row, area.width, line, style);
         text.p += n;
