@@ -7,6 +7,7 @@
 
 #include "flametop/base/macros.h"
 
+#define YEAR_MAX 2200 /* nanoseconds in 64 bits reach to 2262 */
 #define DURATION_S_MAX 1e8 /* three years: more is a slip of the finger */
 
 static const struct {
@@ -84,7 +85,31 @@ take_colon(struct str *rest)
     return is;
 }
 
-/* A time of day is the last one that has passed. */
+/* "2026-11-21 " in front, also with a T between. */
+static bool
+take_date(struct str *rest, struct tm *day)
+{
+    struct str text = *rest;
+    uint64_t parts[3];
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        bool is_number = text.n > 0 && *text.p >= '0' && *text.p <= '9' && str_u64(&text, &parts[i]);
+        if (!is_number || text.n == 0 || (i < 2 ? *text.p != '-' : *text.p != ' ' && *text.p != 'T')) {
+            return false;
+        }
+        text.p++;
+        text.n--;
+    }
+    if (parts[0] < 1970 || parts[0] > YEAR_MAX || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > 31) {
+        return false;
+    }
+    day->tm_year = (int)parts[0] - 1900;
+    day->tm_mon = (int)parts[1] - 1;
+    day->tm_mday = (int)parts[2];
+    *rest = str_trim(text);
+    return true;
+}
+
+/* A time of day without a date is the last one that has passed. */
 bool
 moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns)
 {
@@ -101,13 +126,18 @@ moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns)
     struct tm day;
     localtime_r(&now_s, &day);
     day.tm_sec = 0;
+    bool dated = take_date(&rest, &day);
     if (!take_clock(&rest, 24, &day.tm_hour) || !take_colon(&rest) || !take_clock(&rest, 60, &day.tm_min) ||
         (take_colon(&rest) && !take_clock(&rest, 60, &day.tm_sec)) || rest.n > 0) {
         return false;
     }
+    int month_day = day.tm_mday;
     day.tm_isdst = -1;
     time_t then_s = mktime(&day);
-    if (then_s > now_s) {
+    if (dated && day.tm_mday != month_day) {
+        return false; /* the 31st of a month that has 30 days */
+    }
+    if (!dated && then_s > now_s) {
         day.tm_mday--;
         day.tm_isdst = -1;
         then_s = mktime(&day);
@@ -165,6 +195,9 @@ moment_go(struct app *app, int64_t wall_ns)
     int64_t mono_ns = app->live->mono_ns - (app->live->wall_ns - wall_ns);
     for (int i = 0; i < 2; i++) {
         mono_ns += wall_ns - picture_wall(app->live, mono_ns);
+    }
+    if (mono_ns > app->live->mono_ns) {
+        app_say(app, "that is still to come: this is the newest moment");
     }
     show(app, mono_ns);
 }
