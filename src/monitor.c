@@ -103,6 +103,7 @@ make_app(const struct cli *cli, struct buf *filter)
                                   .environment =
                                       machine_target(cli) == TARGET_LOCAL ? environment : NULL,
                                   .environment_context = (void *)cli};
+    options.cards = config_list(cli->config, "cards", &options.card_count);
     struct app *app = app_new(&options);
     if (app != NULL) {
         bind_keys(cli, app);

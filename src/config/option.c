@@ -47,6 +47,10 @@ const struct option option_table[] = {
      .choices = "overview system processes findings metrics", .group = "Screen", .text = "View that is open at first."},
     {.name = "span", .flag = "span", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10m",
      .low = 60, .high = 604800, .unit = "s", .group = "Screen", .text = "Time that all charts show."},
+    {.name = "cards", .flag = "cards", .argument = "METRIC,...", .type = OPTION_LIST, .fallback = "",
+     .group = "Screen",
+     .text = "Metrics that are cards of the overview beside the usual ones, at most 8: system.cpu.run_queue, "
+             "system.disk.io{device=sda}."},
     {.name = "theme", .flag = "theme", .argument = "NAME", .type = OPTION_TEXT, .fallback = "dark",
      .group = "Screen", .text = "Theme: the name or the path of a .theme file."},
     {.name = "colours", .flag = "colours", .argument = "DEPTH", .type = OPTION_CHOICE, .fallback = "auto",

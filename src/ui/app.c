@@ -49,6 +49,9 @@ app_new(const struct app_options *options)
     app->span = options->span_ns > 0 ? span_nearest(options->span_ns) : SPAN_DEFAULT;
     app->view = view_find(options->view) != NULL && options->view > 0 ? options->view : 1;
     app->view_before = 1;
+    for (size_t i = 0; i < options->card_count; i++) {
+        pins_add_text(&app->pins, str_from(options->cards[i]));
+    }
     keymap_init(&app->keymap);
     overlay_init(&app->overlay);
     if (options->keymap != NULL) {
@@ -129,6 +132,7 @@ app_context(struct app *app)
         .compact = app->compact,
         .paused = app->held != NULL,
         .readonly = app->options.readonly,
+        .pins = &app->pins,
         .app = app,
     };
 }
@@ -316,6 +320,21 @@ open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lastin
 {
     app->menu_target = NULL;
     overlay_open(&app->overlay, app, title, fill, lasting);
+}
+
+void
+panel_pin(const struct panel_context *context, const char *metric, const char *labels, bool wanted)
+{
+    static const char *const said[2][4] = {
+        {[PIN_DONE] = "it is no card of the overview any more", [PIN_UNCHANGED] = "it is not pinned"},
+        {[PIN_DONE] = "it is a card of the overview now (view 1)", [PIN_UNCHANGED] = "it is pinned already",
+         [PIN_FULL] = "no more than 8 cards can be pinned; - takes one off",
+         [PIN_TOO_LONG] = "its name and labels are too long for a card"},
+    };
+    struct app *app = context->app;
+    enum pin_result result = wanted ? pins_add(&app->pins, str_from(metric), str_from(labels))
+                                    : pins_remove(&app->pins, metric, labels);
+    app_say(app, "%s: %s", metric, said[wanted][result]);
 }
 
 void
@@ -838,9 +857,9 @@ app_do_time_go(struct app *app, const char *argument)
     int64_t wall_ns;
     const struct picture *shown = app_shown(app);
     if (argument[0] == '\0') {
-        app_ask_prompt(app, "go to (13:58, -5m)", "", "time.go", NULL);
+        app_ask_prompt(app, "go to (13:58, -5m, 2026-11-21 13:58)", "", "time.go", NULL);
     } else if (shown == NULL || !moment_parse(argument, shown->wall_ns, &wall_ns)) {
-        app_say(app, "time “%s”: 13:58, 13:58:30 or -5m is asked for", argument);
+        app_say(app, "time “%s”: 13:58, 13:58:30, -5m or 2026-11-21 13:58 is asked for", argument);
     } else {
         moment_go(app, wall_ns);
     }

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "key.h"
 #include "overlay.h"
+#include "pin.h"
 #include "prompt.h"
 #include "view.h"
 
@@ -36,6 +37,7 @@ struct app {
     struct app_options options;
     char filter[PROMPT_BYTES];
     struct keymap keymap;
+    struct pins pins;
 
     struct picture *live; /* the newest; NULL before the first */
     struct picture *held; /* shown instead while paused; NULL: live */
@@ -103,7 +105,8 @@ void environment_fill(struct app *app, struct overlay *overlay);
 void evidence_fill(struct app *app, struct overlay *overlay);
 
 /* moment.c */
-bool moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns); /* 13:58, 13:58:30, -5m */
+/* 13:58, 13:58:30, -5m, 2026-11-21 13:58 */
+bool moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns);
 bool duration_parse(const char *text, int64_t *ret_ns);                         /* 500ms, 2s, -1m, 6h, 7d, 4m31s */
 void moment_hold(struct app *app, struct picture *picture);                     /* takes the reference; NULL: live */
 void moment_skip(struct app *app, int64_t by_ns);

@@ -8,6 +8,7 @@
 #include "../../src/ui/panels/chart.h"
 #include "../../src/ui/panels/cores.h"
 #include "../../src/ui/panels/system.h"
+#include "../../src/ui/pin.h"
 #include "golden.h"
 #include "machine.h"
 
@@ -22,6 +23,17 @@ panel_open_chart(const struct panel_context *context, const char *metric, const 
     (void)context;
     strlcpy(asked_metric, metric, sizeof(asked_metric));
     strlcpy(asked_labels, labels, sizeof(asked_labels));
+}
+
+void
+panel_pin(const struct panel_context *context, const char *metric, const char *labels, bool wanted)
+{
+    struct pins *pins = context->app;
+    if (wanted) {
+        pins_add(pins, str_from(metric), str_from(labels));
+    } else {
+        pins_remove(pins, metric, labels);
+    }
 }
 
 void
@@ -236,6 +248,44 @@ test_cards__open_what_is_selected(void **state)
     stage_done(&stage);
 }
 
+static void
+test_cards__pinned_ones_follow_those_of_every_machine(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct pins pins = {0};
+    stage_init(&stage, &panel_cards, 4, 120, 40, GLYPHS_BRAILLE);
+    stage.context.pins = &pins;
+    stage.context.app = &pins;
+    stage_draw(&stage, 12, true);
+    stage.panel->command(stage.state, &stage.context, "unpin", ""); /* CPU is no pinned one */
+    assert_int_equal(pins.changes, 0);
+    pins_add_text(&pins, STR("system.disk.io{device=sda,direction=write}"));
+    pins_add_text(&pins, STR("no.such.metric"));
+    stage_draw(&stage, 12, true);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    canvas_dump(&stage.canvas, &out);
+    const char *network = strstr(out.data, "Network"), *pinned = strstr(out.data, "disk.io sda write");
+    const char *load = strstr(out.data, "Load");
+    assert_true(network != NULL && pinned != NULL && load != NULL);
+    assert_true(network < pinned && pinned < load);
+    assert_null(strstr(out.data, "no.such"));
+    stage.panel->command(stage.state, &stage.context, "move.first", "");
+    stage.panel->command(stage.state, &stage.context, "move.down", "");
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_metric, "system.disk.io");
+    assert_string_equal(asked_labels, "device=sda,direction=write");
+    stage.panel->command(stage.state, &stage.context, "unpin", "");
+    assert_false(pins_have(&pins, "system.disk.io", "device=sda,direction=write"));
+    stage_draw(&stage, 12, true);
+    buf_clear(&out);
+    canvas_dump(&stage.canvas, &out);
+    assert_null(strstr(out.data, "disk.io sda"));
+    buf_done(&out);
+    stage_done(&stage);
+}
+
 int
 main(void)
 {
@@ -247,6 +297,7 @@ main(void)
         cmocka_unit_test(test_metrics__filter_search_and_open),
         cmocka_unit_test(test_chart__looks_as_it_did),
         cmocka_unit_test(test_cards__open_what_is_selected),
+        cmocka_unit_test(test_cards__pinned_ones_follow_those_of_every_machine),
         cmocka_unit_test(test_reading__tops_are_round_in_their_unit),
         cmocka_unit_test(test_panels__stay_inside_at_any_size),
     };

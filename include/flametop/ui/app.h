@@ -31,6 +31,9 @@ struct app_options {
     int (*save)(void *context, const struct picture *picture, const char *path, char *why, size_t why_size);
     void *save_context;
 
+    const char *const *cards; /* metrics that are cards of the overview from the start: system.disk.io{device=sda} */
+    size_t card_count;
+
     /* Adds the environment of a process of this machine to `lines`, one variable a line (sources/environ.h). 0 or a
      * negative errno. NULL: what is shown is not of this machine's present. */
     int (*environment)(void *context, int64_t pid, struct buf *lines);

@@ -22,6 +22,7 @@ struct panel_context {
     bool compact;        /* below 100 columns or 30 rows */
     bool paused;
     bool readonly;
+    const struct pins *pins; /* of metrics as cards (src/ui/pin.h); NULL: none */
     void *app;           /* for panel_ask and its like below; opaque to panels */
 };
 
@@ -85,6 +86,9 @@ void panel_copy(const struct panel_context *context, struct str text);
 /* Opens the full-screen chart of a metric with these labels ("" for all), or a view by its number. */
 void panel_open_chart(const struct panel_context *context, const char *metric, const char *labels);
 void panel_open_view(const struct panel_context *context, int number);
+
+/* Makes a metric a card of the overview, or takes it off again; says what came of it. */
+void panel_pin(const struct panel_context *context, const char *metric, const char *labels, bool wanted);
 
 /* Opens the environment of a process of the present, read now; says why where that cannot be. */
 void panel_open_environment(const struct panel_context *context, int64_t pid, const char *name);

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../pin.h"
 #include "../widgets/card.h"
 #include "flametop/ui/term.h"
 #include "reading.h"
 
 #define CARDS_MAX 16
+#define CARDS_SHOWN_MAX (CARDS_MAX + PINS_MAX)
 #define FACTS_MAX 3
 #define PENDING_PICTURES 3 /* so long may a card that every machine has wait for its first value */
 #define CARD_HEIGHT 6
@@ -173,12 +175,23 @@ struct card_state {
     char value[READING_TEXT], scale[2 * READING_TEXT], fact[2 * READING_TEXT];
 };
 
+/* A card that somebody pinned. */
+struct pinned {
+    struct pin pin;
+    struct card_def def; /* points into pin and title */
+    char title[READING_TEXT];
+};
+
+/* Cards are numbered: those of the table, then the pinned ones. */
 struct cards {
     struct catalog *catalog;
-    struct card_state states[CARDS_MAX];
+    struct card_state states[CARDS_MAX + PINS_MAX];
+    struct pinned pinned[PINS_MAX];
+    size_t pinned_count;
+    unsigned pin_changes; /* as of the pins these are of */
     size_t track_count; /* of the picture the queries were opened for */
-    int shown[CARDS_MAX], shown_count;
-    struct rect areas[CARDS_MAX]; /* of the shown ones, as last drawn */
+    int shown[CARDS_SHOWN_MAX], shown_count;
+    struct rect areas[CARDS_SHOWN_MAX]; /* of the shown ones, as last drawn */
     int selected;                 /* among the shown */
 };
 
@@ -192,9 +205,9 @@ open_formula(struct catalog *catalog, const char *formula)
 }
 
 static void
-state_open(struct card_state *state, const struct card_def *def, struct catalog *catalog)
+state_open(struct card_state *state, const struct card_def *def, const char *labels, struct catalog *catalog)
 {
-    reading_open(&state->reading, catalog, def->metric, NULL, def->unit);
+    reading_open(&state->reading, catalog, def->metric, labels, def->unit);
     if (def->level != NULL) {
         reading_open(&state->level, catalog, def->level, NULL, NULL);
     }
@@ -237,7 +250,7 @@ cards_open(struct catalog *catalog)
 static void
 close_states(struct cards *cards)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(defs); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cards->states); i++) {
         state_close(&cards->states[i]);
     }
 }
@@ -252,17 +265,50 @@ cards_close(void *state)
     }
 }
 
-/* A new source may bring metrics that were unknown when the queries were made. */
+static const struct card_def *
+def_of(const struct cards *cards, int card)
+{
+    return card < (int)ARRAY_SIZE(defs) ? &defs[card] : &cards->pinned[card - (int)ARRAY_SIZE(defs)].def;
+}
+
+static const char *
+labels_of(const struct cards *cards, int card)
+{
+    return card < (int)ARRAY_SIZE(defs) ? "" : cards->pinned[card - (int)ARRAY_SIZE(defs)].pin.labels;
+}
+
+static void
+take_pin(struct cards *cards, struct pinned *pinned, const struct pin *pin)
+{
+    const struct metric *metric = catalog_metric(cards->catalog, pin->metric);
+    bool is_share = metric != NULL && strcmp(metric->unit, "1") == 0;
+    *pinned = (struct pinned){.pin = *pin};
+    pin_title(&pinned->pin, pinned->title, sizeof(pinned->title));
+    pinned->def = (struct card_def){
+        .title = pinned->title,
+        .metric = pinned->pin.metric,
+        .scale = is_share ? READING_SHARE : READING_NICE,
+        .role = ROLE_CHART_4,
+    };
+}
+
+/* A new source may bring metrics that were unknown when the queries were made; pins come and go. */
 static void
 follow_sources(struct cards *cards, const struct panel_context *context)
 {
-    if (cards->track_count == context->picture->track_count) {
+    unsigned pin_changes = context->pins != NULL ? context->pins->changes : 0;
+    if (cards->track_count == context->picture->track_count && cards->pin_changes == pin_changes) {
         return;
     }
     close_states(cards);
     cards->track_count = context->picture->track_count;
-    for (size_t i = 0; i < ARRAY_SIZE(defs); i++) {
-        state_open(&cards->states[i], &defs[i], cards->catalog);
+    cards->pin_changes = pin_changes;
+    cards->pinned_count = context->pins != NULL ? context->pins->count : 0;
+    for (size_t i = 0; i < cards->pinned_count; i++) {
+        take_pin(cards, &cards->pinned[i], &context->pins->rows[i]);
+    }
+    for (int i = 0; i < (int)(ARRAY_SIZE(defs) + cards->pinned_count); i++) {
+        state_open(&cards->states[i], def_of(cards, i), labels_of(cards, i), cards->catalog);
     }
 }
 
@@ -427,17 +473,29 @@ is_shown(struct card_state *state, const struct card_def *def, const struct pane
                                context->picture->number <= PENDING_PICTURES);
 }
 
-/* Finds the first `max` cards with data. */
 static void
-choose(struct cards *cards, const struct panel_context *context, int max)
+choose_from(struct cards *cards, const struct panel_context *context, size_t from, size_t to, int max)
 {
-    follow_sources(cards, context);
-    cards->shown_count = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(defs) && cards->shown_count < max; i++) {
-        if (is_shown(&cards->states[i], &defs[i], context)) {
+    for (size_t i = from; i < to && cards->shown_count < max; i++) {
+        if (is_shown(&cards->states[i], def_of(cards, (int)i), context)) {
             cards->shown[cards->shown_count++] = (int)i;
         }
     }
+}
+
+/* Finds the first `max` cards with data: what every machine has, what was pinned, the others. */
+static void
+choose(struct cards *cards, const struct panel_context *context, int max)
+{
+    size_t first = 0, own = ARRAY_SIZE(defs);
+    while (first < own && defs[first].everywhere) {
+        first++;
+    }
+    follow_sources(cards, context);
+    cards->shown_count = 0;
+    choose_from(cards, context, 0, first, max);
+    choose_from(cards, context, own, own + cards->pinned_count, max);
+    choose_from(cards, context, first, own, max);
     cards->selected = CLAMP(cards->selected, 0, MAX(cards->shown_count - 1, 0));
 }
 
@@ -463,7 +521,7 @@ cards_height(void *state, const struct panel_context *context, int width)
         return cards->shown_count;
     }
     int columns = columns_at(width);
-    choose(cards, context, MIN(CARD_ROWS * columns, CARDS_MAX));
+    choose(cards, context, MIN(CARD_ROWS * columns, CARDS_SHOWN_MAX));
     return CARD_HEIGHT * ((cards->shown_count + columns - 1) / columns);
 }
 
@@ -509,10 +567,10 @@ static void
 draw_lines(struct cards *cards, const struct panel_context *context, struct canvas *canvas, struct rect area,
            bool focused)
 {
-    choose(cards, context, MIN(area.height, CARDS_MAX));
+    choose(cards, context, MIN(area.height, CARDS_SHOWN_MAX));
     for (int i = 0; i < cards->shown_count; i++) {
         struct card_state *state = &cards->states[cards->shown[i]];
-        const struct card_def *def = &defs[cards->shown[i]];
+        const struct card_def *def = def_of(cards, cards->shown[i]);
         state_update(state, def, context, card_line_chart(area.width));
         struct card card = card_of(state, def);
         card.focused = focused && i == cards->selected;
@@ -530,12 +588,12 @@ cards_draw(void *state, const struct panel_context *context, struct canvas *canv
     if (context->compact || rows_max == 0) {
         draw_lines(cards, context, canvas, area, focused);
     } else {
-        choose(cards, context, MIN(rows_max * columns, CARDS_MAX));
+        choose(cards, context, MIN(rows_max * columns, CARDS_SHOWN_MAX));
         int rows = MAX((cards->shown_count + columns - 1) / columns, 1);
         arrange(cards, area, rows);
         for (int i = 0; i < cards->shown_count; i++) {
             struct card_state *one = &cards->states[cards->shown[i]];
-            const struct card_def *def = &defs[cards->shown[i]];
+            const struct card_def *def = def_of(cards, cards->shown[i]);
             state_update(one, def, context, card_chart(cards->areas[i]).width);
             struct card card = card_of(one, def);
             card.focused = focused && i == cards->selected;
@@ -589,8 +647,18 @@ cards_command(void *state, const struct panel_context *context, const char *name
         return REACTION_HANDLED;
     }
     if (strcmp(name, "open") == 0 && cards->shown_count > 0) {
-        const struct card_def *def = &defs[cards->shown[cards->selected]];
-        panel_open_chart(context, def->opens != NULL ? def->opens : def->metric, "");
+        int card = cards->shown[cards->selected];
+        const struct card_def *def = def_of(cards, card);
+        panel_open_chart(context, def->opens != NULL ? def->opens : def->metric, labels_of(cards, card));
+        return REACTION_HANDLED;
+    }
+    if (strcmp(name, "unpin") == 0 && cards->shown_count > 0) {
+        int card = cards->shown[cards->selected];
+        if (card >= (int)ARRAY_SIZE(defs)) {
+            panel_pin(context, def_of(cards, card)->metric, labels_of(cards, card), false);
+        } else {
+            panel_say(context, "only cards that were pinned in Metrics (view 9) can be taken off");
+        }
         return REACTION_HANDLED;
     }
     return REACTION_NONE;

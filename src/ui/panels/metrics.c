@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../pin.h"
 #include "../widgets/card.h"
 #include "flametop/base/utf8.h"
 #include "flametop/ui/term.h"
@@ -395,6 +396,9 @@ metrics_draw(void *state, const struct panel_context *context, struct canvas *ca
         const struct entry *entry = &metrics->entries[metrics->shown[metrics->top + i]];
         int y = metrics->rows.y + (int)i;
         draw_entry(metrics, context, canvas, &grid, entry, x, y);
+        if (pins_have(context->pins, entry->metric->name, entry->labels)) {
+            canvas_put(canvas, metrics->rows.x, y, '+', (struct style){ROLE_KEY, 0, 0});
+        }
         if (focused && metrics->top + i == metrics->selected) {
             canvas_restyle(canvas, (struct rect){metrics->rows.x, y, metrics->rows.width, 1},
                            (struct style){ROLE_SELECT_FG, ROLE_SELECT_BG, 0});
@@ -477,6 +481,8 @@ metrics_command(void *state, const struct panel_context *context, const char *na
     const struct entry *entry = selected_entry(metrics);
     if (strcmp(name, "open") == 0 && entry != NULL) {
         panel_open_chart(context, entry->metric->name, entry->labels);
+    } else if ((strcmp(name, "pin") == 0 || strcmp(name, "unpin") == 0) && entry != NULL) {
+        panel_pin(context, entry->metric->name, entry->labels, strcmp(name, "pin") == 0);
     } else if (strcmp(name, "filter.set") == 0) {
         filter_set(metrics, argument);
     } else if (strcmp(name, "search.set") == 0) {
