@@ -114,7 +114,6 @@ static const struct key_default defaults[] = {
     {"processes", "F9", "process.signal"},
     {"processes", "F7", "process.nice -1"},
     {"processes", "F8", "process.nice 1"},
-    {"cards", "-", "unpin"},
     {"metrics", "+", "pin"},
     {"metrics", "-", "unpin"},
     {"chart", "+", "zoom.in"},
