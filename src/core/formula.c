@@ -10,6 +10,9 @@
 
 #define DEPTH_MAX 16
 
+/* A sum of n terms is a tree n deep, and trees are walked recursively. */
+#define FACTORS_MAX 1024
+
 static bool
 value_matches(const struct matcher *matcher, struct str value)
 {
@@ -125,6 +128,7 @@ struct parser {
     const char *whole;
     const struct matchers *matchers; /* of the query: go down to the names */
     int depth;
+    unsigned *factors; /* of the whole query, with all formulas it names */
     char *why;
     size_t why_size;
 };
@@ -231,7 +235,8 @@ parse_name(struct parser *parser)
         const char *name;
         enum node_type type;
     } functions[] = {{"min", NODE_MIN}, {"max", NODE_MAX}, {"or", NODE_OR}};
-    struct str name = take_name(parser);
+    skip_blanks(parser);
+    struct str start = parser->rest, name = take_name(parser);
     if (name.n == 0) {
         return fail(parser, "a number or a metric is missing");
     }
@@ -241,13 +246,15 @@ parse_name(struct parser *parser)
                 return parse_call(parser, functions[i].type);
             }
         }
-        return fail(parser, "only min, max and or are functions");
+        parser->rest = start;
+        return fail(parser, "only min, max and or are functions: another name stands");
     }
     char text[128];
     const struct metric *metric =
         catalog_metric(parser->catalog, str_copy(name, text, sizeof(text)));
     if (metric == NULL || name.n >= sizeof(text)) {
-        return fail(parser, "an unknown metric ends");
+        parser->rest = start;
+        return fail(parser, "there is no metric of the name");
     }
     struct matchers matchers = {0};
     if (take(parser, '{') && !parse_matchers(parser, &matchers)) {
@@ -262,6 +269,9 @@ parse_factor(struct parser *parser)
 {
     if (++parser->depth > DEPTH_MAX * 4) {
         return fail(parser, "too deep");
+    }
+    if (++*parser->factors > FACTORS_MAX) {
+        return fail(parser, "too long");
     }
     struct node *node;
     double number;
@@ -343,6 +353,7 @@ formula_node(struct parser *outer, const char *formula, const struct matchers *m
                             .whole = formula,
                             .matchers = matchers,
                             .depth = outer->depth + 1,
+                            .factors = outer->factors,
                             .why = outer->why,
                             .why_size = outer->why_size};
     struct node *node = parse_sum(&parser);
@@ -435,8 +446,12 @@ formula_of_metric(struct catalog *catalog, const struct metric *metric, const ch
             return NULL;
         }
     }
-    struct parser parser = {
-        .catalog = catalog, .whole = metric->name, .why = why, .why_size = why_size};
+    unsigned factors = 0;
+    struct parser parser = {.catalog = catalog,
+                            .whole = metric->name,
+                            .factors = &factors,
+                            .why = why,
+                            .why_size = why_size};
     return metric_node(&parser, metric, &matchers);
 }
 
@@ -444,8 +459,13 @@ struct node *
 formula_parse(struct catalog *catalog, const char *formula, char *why, size_t why_size)
 {
     struct matchers none = {0};
-    struct parser parser = {
-        .catalog = catalog, .whole = formula, .matchers = &none, .why = why, .why_size = why_size};
+    unsigned factors = 0;
+    struct parser parser = {.catalog = catalog,
+                            .whole = formula,
+                            .matchers = &none,
+                            .factors = &factors,
+                            .why = why,
+                            .why_size = why_size};
     return formula_node(&parser, formula, &none);
 }
 
@@ -453,8 +473,12 @@ struct node *
 formula_of_group(struct catalog *catalog, const struct groups *groups, const char *labels)
 {
     char why[160] = "";
-    struct parser parser = {
-        .catalog = catalog, .whole = groups->metric->name, .why = why, .why_size = sizeof(why)};
+    unsigned factors = 0;
+    struct parser parser = {.catalog = catalog,
+                            .whole = groups->metric->name,
+                            .factors = &factors,
+                            .why = why,
+                            .why_size = sizeof(why)};
     struct matchers matchers = {0};
     struct str rest = str_from(labels), key, value;
     while (labels_next(&rest, &key, &value)) {
