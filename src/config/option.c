@@ -147,7 +147,7 @@ struct shown {
 static struct shown
 show(struct str text)
 {
-    struct shown shown;
+    struct shown shown = {""};
     utf8_clean(text, shown.text, sizeof(shown.text));
     return shown;
 }

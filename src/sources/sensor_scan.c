@@ -121,13 +121,19 @@ add_item(struct sensor_scan *scan, unsigned metric, const char *label, const cha
 {
     if (scan->count == scan->capacity) {
         size_t capacity = scan->capacity == 0 ? 64 : scan->capacity * 2;
-        struct item *items = reallocarray(scan->items, capacity, sizeof(*items));
-        scan->items = items != NULL ? items : scan->items;
-        struct sensor_reading *readings = reallocarray(scan->readings, capacity, sizeof(*readings));
-        scan->readings = readings != NULL ? readings : scan->readings;
-        if (items == NULL || readings == NULL || capacity > SENSOR_READINGS_MAX) {
+        if (capacity > SENSOR_READINGS_MAX) {
             return NULL;
         }
+        struct item *items = reallocarray(scan->items, capacity, sizeof(*items));
+        if (items == NULL) {
+            return NULL;
+        }
+        scan->items = items;
+        struct sensor_reading *readings = reallocarray(scan->readings, capacity, sizeof(*readings));
+        if (readings == NULL) {
+            return NULL;
+        }
+        scan->readings = readings;
         scan->capacity = capacity;
     }
     struct sensor_reading *reading = &scan->readings[scan->count];

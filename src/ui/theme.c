@@ -472,6 +472,7 @@ borrowed(const struct theme *dark, int role, bool light)
         return dark->colour[role];
     }
     if (role >= ROLE_FLAME_HUES) {
+        /* cppcheck-suppress arrayIndexOutOfBoundsCond ; the callers' end is ROLE_COUNT at most */
         return colour_with_lightness(dark->colour[role], 0.86);
     }
     if (role >= ROLE_RAMP_HEAT && role < ROLE_RAMP_HEAT + RAMP_STEPS) { /* the most is darkest there */

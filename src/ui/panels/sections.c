@@ -244,7 +244,7 @@ find_fixed_rows(struct section *section, struct catalog *catalog)
 static bool
 is_quiet(const struct row *row, const struct section_quiet *quiet, const struct picture *picture)
 {
-    double values[ARRAY_SIZE(row->quiet)];
+    double values[ARRAY_SIZE(row->quiet)] = {NAN};
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         values[i] = row->quiet[i] != NULL ? query_now(row->quiet[i], picture) : (double)NAN;
     }
