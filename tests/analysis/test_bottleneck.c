@@ -1,0 +1,463 @@
+/* The diagnosis over pictures made by hand: who fires, who stays silent, and how it holds over time. */
+#include "../check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "flametop/analysis/table.h"
+#include "flametop/base/macros.h"
+#include "flametop/engine/collector.h"
+
+/* Gauges by the names that the judges read. */
+enum { CPU, FORKS, RUN_QUEUE, PSI, MEMORY, KILLS, DISK, DISK_IO, FILESYSTEM, STEAL, VALUE_COUNT };
+static const struct metric metrics[] = {
+    [CPU] = {.name = "system.cpu.utilization", .unit = "1", .labels = "", .text = ""},
+    [FORKS] = {.name = "system.process.forks", .unit = "{process}/s", .labels = "", .text = ""},
+    [RUN_QUEUE] = {.name = "system.cpu.run_queue", .unit = "{thread}", .labels = "", .text = ""},
+    [PSI] = {.name = "system.pressure.some.utilization", .unit = "1", .labels = "resource", .text = ""},
+    [MEMORY] = {.name = "system.memory.utilization", .unit = "1", .labels = "", .text = ""},
+    [KILLS] = {.name = "system.memory.oom_kills", .unit = "{process}/s", .labels = "", .text = ""},
+    [DISK] = {.name = "system.disk.utilization", .unit = "1", .labels = "device", .text = ""},
+    [DISK_IO] = {.name = "system.disk.io", .unit = "By/s", .labels = "device", .text = ""},
+    [FILESYSTEM] = {.name = "system.filesystem.utilization", .unit = "1", .labels = "mountpoint", .text = ""},
+    [STEAL] = {.name = "system.cpu.steal.utilization", .unit = "1", .labels = "", .text = ""},
+    {.name = "system.pressure.avg10", .unit = "1", .labels = "resource kind", .text = ""},
+};
+static const char *const labels[VALUE_COUNT] = {
+    [PSI] = "resource=io", [DISK] = "device=sda", [DISK_IO] = "device=sda", [FILESYSTEM] = "mountpoint=/data"};
+
+enum { PID, NAME, CORE, CHILDREN, WRITE, HELD, THREADS, AGE, GROUP };
+static const struct column process_columns[] = {
+    [PID] = {"process.pid", "PID", "", "", COLUMN_INTEGER, COLUMN_KEY, 6},
+    [NAME] = {"process.name", "NAME", "", "", COLUMN_TEXT, 0, 10},
+    [CORE] = {"process.cpu.utilization", "CPU", "1", "", COLUMN_REAL, COLUMN_RANK, 6},
+    [CHILDREN] = {"process.children.cpu.utilization", "", "1", "", COLUMN_REAL, 0, 6},
+    [WRITE] = {"process.disk.write", "WRITE", "By/s", "", COLUMN_REAL, 0, 6},
+    [HELD] = {"process.memory.usage", "MEM", "By", "", COLUMN_REAL, 0, 6},
+    [THREADS] = {"process.threads", "THR", "", "", COLUMN_INTEGER, 0, 6},
+    [AGE] = {"process.age", "AGE", "s", "", COLUMN_REAL, 0, 6},
+    [GROUP] = {"process.cgroup", "GROUP", "", "", COLUMN_TEXT, 0, 6},
+};
+static const struct table_def processes = {"processes", "Processes", "", process_columns, ARRAY_SIZE(process_columns),
+                                           CORE, 4};
+static const struct column group_columns[] = {
+    {"cgroup.path", "PATH", "", "", COLUMN_TEXT, COLUMN_KEY, 6},
+    {"cgroup.name", "NAME", "", "", COLUMN_TEXT, 0, 6},
+    {"cgroup.memory.usage", "MEM", "By", "", COLUMN_REAL, COLUMN_RANK, 6},
+    {"cgroup.memory.limit", "LIMIT", "By", "", COLUMN_REAL, 0, 6},
+    {"cgroup.memory.oom_kills", "OOM", "", "", COLUMN_REAL, 0, 6},
+};
+static const struct table_def groups = {"cgroups", "Groups", "", group_columns, ARRAY_SIZE(group_columns), 2, 4};
+static const struct table_def *const tables[] = {&processes, &groups};
+
+struct person {
+    int64_t pid;
+    double core, children, write, held, age;
+};
+
+static struct world {
+    int64_t mono_ns;
+    double values[VALUE_COUNT]; /* NaN: not told */
+    struct person people[3];
+    size_t people_count;
+    bool denied; /* rights hide some of what they do */
+    bool group;
+    double group_use, group_kills;
+} world;
+
+static struct instant
+world_now(void *context)
+{
+    (void)context;
+    return (struct instant){world.mono_ns, world.mono_ns + INT64_C(1700000000) * NS_PER_S, world.mono_ns};
+}
+
+static int
+source_open(const struct source_setup *setup, void **ret_state, char *why, size_t size)
+{
+    (void)setup;
+    (void)why;
+    (void)size;
+    *ret_state = &world;
+    return 0;
+}
+
+static enum source_step
+source_poll(void *state, struct batch *batch)
+{
+    (void)state;
+    for (size_t i = 0; i < VALUE_COUNT; i++) {
+        if (!isnan(world.values[i])) {
+            batch_put(batch, &metrics[i], labels[i] != NULL ? labels[i] : "", world.values[i]);
+        }
+    }
+    struct table *table = batch_table(batch, &processes, 3);
+    table->total = world.people_count;
+    for (size_t i = 0; i < world.people_count; i++) {
+        const struct person *person = &world.people[i];
+        union cell *row = table_add(table, batch->arena);
+        row[PID].integer = person->pid;
+        row[NAME].text = arena_printf(batch->arena, "p%d", (int)person->pid);
+        row[CORE].real = person->core;
+        row[CHILDREN].real = person->children;
+        row[WRITE].real = person->write;
+        row[HELD].real = person->held;
+        row[THREADS].integer = 1;
+        row[AGE].real = person->age;
+        row[GROUP].text = "box";
+    }
+    if (world.group) {
+        union cell *row = table_add(batch_table(batch, &groups, 1), batch->arena);
+        row[0].text = "/box";
+        row[1].text = "box";
+        row[2].real = world.group_use;
+        row[3].real = 100e6;
+        row[4].real = world.group_kills;
+    }
+    batch->state = world.denied ? SOURCE_DEGRADED : SOURCE_OK;
+    return SOURCE_DONE;
+}
+
+static void
+source_close(void *state)
+{
+    (void)state;
+}
+
+static const struct source source = {.name = "processes",
+                                     .text = "",
+                                     .metrics = metrics,
+                                     .metric_count = ARRAY_SIZE(metrics),
+                                     .tables = tables,
+                                     .table_count = ARRAY_SIZE(tables),
+                                     .open = source_open,
+                                     .poll = source_poll,
+                                     .close = source_close};
+static const struct source *const sources[] = {&source};
+
+struct fixture {
+    struct catalog *catalog;
+    struct collector *collector;
+    struct picture *picture; /* the last */
+};
+
+static int
+set_up(void **state)
+{
+    static struct fixture f;
+    world = (struct world){.mono_ns = 1000 * NS_PER_S,
+                           .people_count = 2,
+                           .people = {{7, 0.02, 0, 0, 50e6, 100}, {8, 0.01, 0, 0, 20e6, 100}}};
+    for (size_t i = 0; i < VALUE_COUNT; i++) {
+        world.values[i] = 0;
+    }
+    world.values[CPU] = 0.05;
+    world.values[MEMORY] = 0.3;
+    world.values[FILESYSTEM] = 0.4;
+    f.catalog = catalog_new(1000);
+    struct collector_options options = {.catalog = f.catalog,
+                                        .roots = {"/nonexistent", "/nonexistent", "/nonexistent"},
+                                        .clock = {world_now, NULL},
+                                        .interval_ns = NS_PER_S,
+                                        .history_bytes = 1 << 20,
+                                        .sources = sources,
+                                        .source_count = 1,
+                                        .analyzers = analyzer_table,
+                                        .analyzer_count = analyzer_table_count};
+    f.collector = collector_new(&options);
+    f.picture = NULL;
+    *state = &f;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *f = *state;
+    picture_release(f->picture);
+    collector_free(f->collector);
+    catalog_free(f->catalog);
+    return 0;
+}
+
+static void
+pass(struct fixture *f, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        world.mono_ns += NS_PER_S;
+        picture_release(f->picture);
+        f->picture = collector_tick(f->collector);
+        assert_non_null(f->picture);
+    }
+}
+
+static const struct finding *
+finding(const struct fixture *f, const char *id)
+{
+    for (size_t i = 0; i < f->picture->finding_count; i++) {
+        if (strcmp(f->picture->findings[i].id, id) == 0) {
+            return &f->picture->findings[i];
+        }
+    }
+    return NULL;
+}
+
+static bool
+says(const struct fixture *f, const char *id, const char *words)
+{
+    const struct finding *found = finding(f, id);
+    if (found != NULL && strstr(found->sentence, words) == NULL) {
+        print_message("%s: %s\n", id, found->sentence);
+    }
+    return found != NULL && strstr(found->sentence, words) != NULL;
+}
+
+static void
+test_bottleneck__is_silent_on_an_idle_machine(void **state)
+{
+    struct fixture *f = *state;
+    pass(f, 30);
+    assert_int_equal(f->picture->finding_count, 0);
+    assert_non_null(strstr(f->picture->looked_at, "CPU"));
+    assert_non_null(strstr(f->picture->looked_at, "2 processes"));
+}
+
+/* Each judge: one value that is just not enough, one that is. */
+static void
+test_bottleneck__speaks_above_its_threshold_only(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        int value;
+        double quiet, loud;
+        const char *id, *words;
+    } rows[] = {
+        {CPU, 0.88, 0.97, "cpu.saturated", "CPU 97.0 % busy"},
+        {STEAL, 0.08, 0.25, "cpu.stolen", "hypervisor"},
+        {FORKS, 400, 2000, "process.fork_storm", "2.00 k"},
+        {MEMORY, 0.93, 0.98, "memory.short", "memory 98.0 % used"},
+        {FILESYSTEM, 0.94, 1, "filesystem.full:/data", "file system /data 100 % full"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        double before = world.values[rows[i].value];
+        world.values[rows[i].value] = rows[i].quiet;
+        pass(f, 25);
+        assert_null(finding(f, rows[i].id));
+        world.values[rows[i].value] = rows[i].loud;
+        pass(f, 25);
+        assert_true(says(f, rows[i].id, rows[i].words));
+        world.values[rows[i].value] = before;
+        pass(f, 25);
+        assert_int_equal(f->picture->finding_count, 0);
+    }
+}
+
+static void
+test_bottleneck__speaks_in_the_first_picture(void **state)
+{
+    struct fixture *f = *state;
+    world.values[CPU] = 1;
+    world.people[0].core = 0.9;
+    pass(f, 1);
+    assert_true(says(f, "cpu.saturated", "p7 (7) uses 90 %"));
+    assert_int_equal(finding(f, "cpu.saturated")->culprit_pid, 7);
+}
+
+static void
+test_bottleneck__waits_its_hold_time_later_on(void **state)
+{
+    struct fixture *f = *state;
+    pass(f, 10);
+    world.values[STEAL] = 0.9; /* its smoothed value passes the threshold at once */
+    pass(f, 5);
+    assert_null(finding(f, "cpu.stolen"));
+    pass(f, 1);
+    assert_non_null(finding(f, "cpu.stolen"));
+}
+
+static void
+test_bottleneck__stays_five_seconds_then_goes(void **state)
+{
+    struct fixture *f = *state;
+    world.values[FILESYSTEM] = 1;
+    pass(f, 10);
+    assert_non_null(finding(f, "filesystem.full:/data"));
+    world.values[FILESYSTEM] = 0.1;
+    pass(f, 4);
+    assert_non_null(finding(f, "filesystem.full:/data"));
+    pass(f, 2);
+    assert_null(finding(f, "filesystem.full:/data"));
+}
+
+static void
+test_bottleneck__keeps_its_sentence_five_seconds(void **state)
+{
+    struct fixture *f = *state;
+    world.values[CPU] = 1;
+    world.people[0].core = 0.9;
+    pass(f, 10);
+    char sentence[300];
+    int changes = 0, since = 100;
+    snprintf(sentence, sizeof(sentence), "%s", finding(f, "cpu.saturated")->sentence);
+    for (int i = 0; i < 20; i++) {
+        world.people[0].core = 0.5 + 0.02 * i;
+        pass(f, 1);
+        since++;
+        if (strcmp(finding(f, "cpu.saturated")->sentence, sentence) != 0) {
+            assert_true(since >= 5);
+            snprintf(sentence, sizeof(sentence), "%s", finding(f, "cpu.saturated")->sentence);
+            since = 0;
+            changes++;
+        }
+    }
+    assert_in_range(changes, 3, 4);
+}
+
+static void
+test_bottleneck__keeps_since_when(void **state)
+{
+    struct fixture *f = *state;
+    world.values[CPU] = 1;
+    pass(f, 1);
+    int64_t since = finding(f, "cpu.saturated")->since_wall_ns;
+    pass(f, 20);
+    assert_int_equal(finding(f, "cpu.saturated")->since_wall_ns, since);
+}
+
+static void
+test_bottleneck__names_who_writes(void **state)
+{
+    struct fixture *f = *state;
+    world.values[DISK] = 0.95;
+    world.values[PSI] = 0.6;
+    world.values[DISK_IO] = 300e6;
+    world.people[1].write = 290e6;
+    pass(f, 6);
+    assert_true(says(f, "disk.saturated:sda", "p8 (8) writes 290 MB/s"));
+}
+
+static void
+test_bottleneck__says_when_rights_hide_who_writes(void **state)
+{
+    struct fixture *f = *state;
+    world.values[DISK] = 0.95;
+    world.values[PSI] = 0.6;
+    world.values[DISK_IO] = 300e6;
+    world.people[0].write = 1e3;
+    world.people[1].write = NAN;
+    world.denied = true;
+    pass(f, 6);
+    assert_true(says(f, "disk.saturated:sda", "culprit unknown: needs root"));
+    assert_int_equal(finding(f, "disk.saturated:sda")->culprit_pid, 0);
+    assert_string_equal(finding(f, "disk.saturated:sda")->culprit, "unknown: needs root");
+}
+
+static void
+test_bottleneck__does_not_call_the_unread_hidden(void **state)
+{
+    struct fixture *f = *state;
+    world.values[DISK] = 0.95;
+    world.values[PSI] = 0.6;
+    world.values[DISK_IO] = 300e6;
+    world.people[1].write = NAN;
+    world.people[1].core = 0; /* idle: read only in turn */
+    pass(f, 6);
+    assert_non_null(finding(f, "disk.saturated:sda"));
+    assert_null(finding(f, "disk.saturated:sda")->culprit);
+}
+
+static void
+test_bottleneck__is_silent_when_a_busy_disk_holds_nobody_back(void **state)
+{
+    struct fixture *f = *state;
+    world.values[DISK] = 0.85;
+    world.values[PSI] = 0.05;
+    pass(f, 20);
+    assert_int_equal(f->picture->finding_count, 0);
+}
+
+static void
+test_bottleneck__names_one_thread_that_fills_a_core(void **state)
+{
+    struct fixture *f = *state;
+    world.values[CPU] = 0.3;
+    world.people[0].core = 0.99;
+    pass(f, 10);
+    assert_int_equal(f->picture->host.cores > 1, finding(f, "cpu.one_thread:7") != NULL);
+}
+
+static void
+test_bottleneck__does_not_believe_a_jump_of_dead_children(void **state)
+{
+    struct fixture *f = *state;
+    world.values[CPU] = 1;
+    world.people[0].core = 0.4;
+    world.people[1].children = 5000;
+    pass(f, 8);
+    assert_int_equal(finding(f, "cpu.saturated")->culprit_pid, 7);
+}
+
+static void
+test_bottleneck__lays_kills_at_their_group(void **state)
+{
+    struct fixture *f = *state;
+    world.group = true;
+    world.group_use = 50e6;
+    world.group_kills = 3; /* before we came */
+    pass(f, 5);
+    assert_int_equal(f->picture->finding_count, 0);
+    world.group_kills = 4;
+    world.values[KILLS] = 1;
+    pass(f, 1);
+    world.values[KILLS] = 0;
+    pass(f, 3);
+    assert_true(says(f, "memory.group_limit:box", "the kernel kills for it; p7 (7) holds"));
+    assert_null(finding(f, "memory.oom"));
+    pass(f, 20);
+    assert_int_equal(f->picture->finding_count, 0);
+}
+
+static void
+test_bottleneck__lays_other_kills_at_the_machine(void **state)
+{
+    struct fixture *f = *state;
+    pass(f, 5);
+    world.values[KILLS] = 1;
+    pass(f, 4);
+    assert_true(says(f, "memory.oom", "killed a process"));
+}
+
+static void
+test_bottleneck__says_once_what_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    pass(f, 2);
+    assert_non_null(strstr(f->picture->not_looked_at, "no PSI"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_bottleneck__##name, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(is_silent_on_an_idle_machine),
+        TEST(speaks_above_its_threshold_only),
+        TEST(speaks_in_the_first_picture),
+        TEST(waits_its_hold_time_later_on),
+        TEST(stays_five_seconds_then_goes),
+        TEST(keeps_its_sentence_five_seconds),
+        TEST(keeps_since_when),
+        TEST(names_who_writes),
+        TEST(says_when_rights_hide_who_writes),
+        TEST(does_not_call_the_unread_hidden),
+        TEST(is_silent_when_a_busy_disk_holds_nobody_back),
+        TEST(names_one_thread_that_fills_a_core),
+        TEST(does_not_believe_a_jump_of_dead_children),
+        TEST(lays_kills_at_their_group),
+        TEST(lays_other_kills_at_the_machine),
+        TEST(says_once_what_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
