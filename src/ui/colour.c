@@ -6,6 +6,11 @@
 #include "flametop/base/macros.h"
 #include "flametop/ui/theme.h"
 
+#define BLUE 4
+#define CYAN 6
+#define BRIGHT_BLUE 12
+#define BLUE_LIGHTNESS_MAX 0.6
+
 struct lab {
     double l, a, b;
 };
@@ -119,5 +124,7 @@ theme_nearest(uint32_t rgb, int colours)
             best = i;
         }
     }
-    return best;
+    /* Blue is the darkest of few colours: what is meant to be read on a dark background is not made of it. */
+    bool unreadable = colours <= 16 && best == BLUE && lab_of(rgb).l > BLUE_LIGHTNESS_MAX;
+    return !unreadable ? best : colours > 8 ? BRIGHT_BLUE : CYAN;
 }

@@ -709,11 +709,15 @@ theme_load(const char *name_or_path, struct theme *ret_theme, struct buf *errors
         theme_default(ret_theme);
         return true;
     }
+    if (strcmp(name_or_path, "light") == 0) {
+        parse_builtin(theme_light_text, ret_theme);
+        return true;
+    }
     if (strcmp(name_or_path, "mono") == 0) {
         theme_mono(ret_theme);
         return true;
     }
-    buf_printf(errors, "%s: no such theme: dark and mono are built in, others are NAME.theme files in "
+    buf_printf(errors, "%s: no such theme: dark, light and mono are built in, others are NAME.theme files in "
                "~/.config/flametop/themes or /usr/share/flametop/themes\n", name_or_path);
     return false;
 }
