@@ -443,8 +443,7 @@ read_tracks(struct reader *reader, const cJSON *sources, const cJSON *history)
             .state = state_of(member(item, "state")),
             .why = text_of(reader, member(item, "why"), ""),
             .mono_ns = picture->mono_ns,
-            .duration_ns =
-                (int64_t)(CLAMP(real_or_zero(member(item, "duration_s")), 0.0, 1e6) * 1e9),
+            .duration_ns = llround(CLAMP(real_or_zero(member(item, "duration_s")), 0.0, 1e6) * 1e9),
             .samples = (uint64_t)CLAMP(real_or_zero(member(item, "samples")), 0.0, 9e15),
             .errors = (uint64_t)CLAMP(real_or_zero(member(item, "errors")), 0.0, 9e15),
             .rejected = (uint64_t)CLAMP(real_or_zero(member(item, "rejected")), 0.0, 9e15),
