@@ -33,9 +33,12 @@ def breaches(path, text):
     lines = text.splitlines()
     if len(lines) > 1000:
         yield 1, f"{len(lines)} lines: is it two nouns?"
+    width = 120
     for number, line in enumerate(lines, 1):
-        if len(line) > 120:
-            yield number, "a line of more than 120 characters"
+        if "clang-format o" in line:  # off: a table of one row a line, which may be wider; on: as everywhere
+            width = 220 if "clang-format off" in line else 120
+        if len(line) > width:
+            yield number, f"a line of more than {width} characters"
         if UNFINISHED.search(line):
             yield number, "unfinished: " + line.strip()
         if folder is None:
