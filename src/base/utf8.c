@@ -135,6 +135,9 @@ utf8_width(uint32_t c)
     if (c < 0x300) {
         return c == 0xAD ? 0 : 1;
     }
+    if ((c >= 0x2500 && c < 0x25FD) || (c >= 0x2800 && c < 0x2900)) {
+        return 1; /* boxes, blocks and braille: what charts are drawn with */
+    }
     if (in_ranges(zero_width, ARRAY_SIZE(zero_width), c)) {
         return 0;
     }

@@ -143,9 +143,14 @@ sources_fill(struct app *app, struct overlay *overlay)
         unit_format((double)track->samples, "{sample}", ascii, samples, sizeof(samples));
         count_text(track->errors, "errors", errors);
         count_text(track->dropped + track->rejected, "dropped", dropped);
-        snprintf(text, sizeof(text), "%-9s %s a poll %s samples%s%s  %s", states[track->state].name,
-                 pad(&overlay->arena, cost, 8), pad(&overlay->arena, samples, 7), errors, dropped,
-                 track->why != NULL && track->why[0] != '\0' ? track->why : track->text);
+        bool well = track->why == NULL || track->why[0] == '\0';
+        int n = snprintf(text, sizeof(text), "%-9s ", states[track->state].name);
+        if (well) {
+            snprintf(text + n, sizeof(text) - (size_t)n, "%s a poll %s samples%s%s  %s", pad(&overlay->arena, cost, 8),
+                     pad(&overlay->arena, samples, 7), errors, dropped, track->text);
+        } else { /* the reason comes before what it costs */
+            snprintf(text + n, sizeof(text) - (size_t)n, "%s%s%s", track->why, errors, dropped);
+        }
         overlay_add(overlay, states[track->state].role, track->name, text, NULL);
     }
 }
@@ -219,7 +224,15 @@ fill_finding(const struct app *app, struct overlay *overlay, const struct findin
         left = MAX(left, (int)utf8_text_width(str_from(finding->evidence[i].label)) + 2);
         value = MAX(value, (int)utf8_text_width(str_from(finding->evidence[i].value)));
     }
-    overlay_heading(overlay, finding->sentence);
+    for (struct str rest = str_from(finding->sentence); rest.n > 0;) {
+        char line[512];
+        size_t n = wrap_row_bytes(rest, app->width > 0 ? MAX(app->width - 4, 20) : 76);
+        overlay_heading(overlay, str_copy((struct str){rest.p, n}, line, sizeof(line)));
+        rest = (struct str){rest.p + n, rest.n - n};
+        while (rest.n > 0 && *rest.p == ' ') {
+            rest = (struct str){rest.p + 1, rest.n - 1};
+        }
+    }
     snprintf(text, sizeof(text), "%d of 100, %s", finding->impact, level_name(finding->level));
     overlay_add(overlay, level_role(finding->level), "impact", text, NULL);
     overlay_add(overlay, ROLE_TEXT, "culprit", finding->culprit != NULL ? finding->culprit : "nobody to blame", NULL);
@@ -236,7 +249,7 @@ fill_finding(const struct app *app, struct overlay *overlay, const struct findin
         overlay_add(overlay, ROLE_TEXT, evidence->label, text, command[0] != '\0' ? command : NULL);
     }
     if (finding->advice != NULL) {
-        add_wrapped(app, overlay, "next", finding->advice, MIN(left, app->width * 2 / 5));
+        add_wrapped(app, overlay, "next", finding->advice, left);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "flametop/base/utf8.h"
 
 #define ARENA_BYTES_MAX ((size_t)1 << 20)
+#define LEFT_MIN 26 /* cells that labels get before they are cut */
 
 void
 overlay_init(struct overlay *overlay)
@@ -190,7 +191,7 @@ draw_line(const struct overlay *overlay, struct canvas *canvas, size_t i, struct
 void
 overlay_draw(struct overlay *overlay, struct canvas *canvas, struct rect area)
 {
-    int left = left_width(overlay, area.width * 2 / 5);
+    int left = left_width(overlay, MAX(area.width * 2 / 7, MIN(LEFT_MIN, area.width / 2)));
     int width = MIN(MAX(left + text_width(overlay) + 4, 24), area.width);
     int height = MIN(MAX((int)overlay->count, 1) + 2, area.height);
     struct rect box = {area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height};
