@@ -211,6 +211,21 @@ call(struct app *app, struct box *box, const char *name, const char *argument)
     return reaction;
 }
 
+/* Search and filter go to the panel that has them, even when another of the view is focused. */
+static enum reaction
+call_any(struct app *app, struct box *first, const char *name, const char *argument)
+{
+    enum reaction reaction = call(app, first, name, argument);
+    bool seeks = strncmp(name, "search.", 7) == 0 || strncmp(name, "filter.", 7) == 0;
+    struct opened *opened = app_opened(app);
+    for (size_t i = 0; i < opened->count && seeks && reaction == REACTION_NONE; i++) {
+        if (opened->boxes[i].area.width > 0 && &opened->boxes[i] != first) {
+            reaction = call(app, &opened->boxes[i], name, argument);
+        }
+    }
+    return reaction;
+}
+
 /* A command of a line that no question stands before any more. */
 static void
 run_on(struct app *app, struct box *target, const char *name, const char *argument)
@@ -218,8 +233,8 @@ run_on(struct app *app, struct box *target, const char *name, const char *argume
     const struct command *command = command_find(name, strlen(name));
     if (target == NULL && command != NULL && command->run != NULL) {
         command->run(app, argument);
-    } else if (target != NULL) {
-        call(app, target, name, argument);
+    } else if (target != NULL && call_any(app, target, name, argument) == REACTION_NONE) {
+        app_say(app, "%s: nothing for it to work on here", name);
     }
 }
 
@@ -401,7 +416,7 @@ app_command(struct app *app, const char *line)
     }
     if (command->run != NULL) {
         command->run(app, argument);
-    } else if (call(app, app_focus(app), command->name, argument) == REACTION_NONE) {
+    } else if (call_any(app, app_focus(app), command->name, argument) == REACTION_NONE) {
         app_say(app, "%s: nothing for it to work on here", command->name);
     }
 }
@@ -659,8 +674,11 @@ app_do_evidence(struct app *app, const char *argument)
 void
 app_do_help(struct app *app, const char *argument)
 {
-    (void)argument;
     open_overlay(app, "Help: / search, Enter run, Esc close", help_fill, true);
+    if (argument[0] != '\0') {
+        strlcpy(app->overlay.search, argument, sizeof(app->overlay.search));
+        overlay_refresh(&app->overlay, app);
+    }
 }
 
 void
@@ -843,8 +861,8 @@ app_do_theme(struct app *app, const char *argument)
     struct buf errors;
     buf_init(&errors, 4096);
     if (!theme_load(argument, &theme, &errors)) {
-        app_say(app, "theme “%s”: %.*s", argument, (int)MIN(strcspn(errors.n > 0 ? errors.data : "", "\n"), 120),
-                errors.n > 0 ? errors.data : "cannot be read");
+        app_say(app, "theme %.*s", (int)MIN(strcspn(errors.n > 0 ? errors.data : "", "\n"), 120),
+                errors.n > 0 ? errors.data : argument);
     } else if (app->term != NULL) {
         term_set_theme(app->term, &theme);
     }

@@ -16,7 +16,7 @@ const struct command command_table[] = {
     {"filter.set", "[TEXT]", "Shows matching rows only: beam cpu>5 user=www rss>1G !sleep /regex/.", "filter", false,
      NULL},
     {"follow", "", "Keeps the selected row in view wherever it moves.", NULL, false, NULL},
-    {"help", "", "Shows keys and commands; Enter runs the selected one.", NULL, false, app_do_help},
+    {"help", "[TEXT]", "Shows keys and commands, or those with a text; Enter runs the selected one.", NULL, false, app_do_help},
     {"interval", "TIME", "Sets how often is measured, 100ms to 60s: interval 2s.", "interval", false,
      app_do_interval},
     {"keymap", "NAME", "Adds the keys of htop, vim or atop.", "keymap", false, app_do_keymap},

@@ -1,5 +1,5 @@
 /* The filter language. Bounded: terms, lengths, and expressions without what makes them take exponential time or
- * memory (counted repeats and back references). */
+ * memory (counted repeats, repeats of repeats and back references). */
 #include "filter.h"
 
 #include <regex.h>
@@ -14,6 +14,7 @@
 #define VALUES_MAX 64
 #define TEXT_MAX 256
 #define REGEX_MAX 128
+#define DOUBLINGS_MAX 3 /* the C library doubles what stands before a plus: (((a+)+)+)+ grows by powers of two */
 #define SUBJECT_MAX 2048 /* of a text, bytes that an expression sees */
 
 enum operator { OPERATOR_EQUAL, OPERATOR_CONTAINS, OPERATOR_LESS, OPERATOR_LESS_EQUAL, OPERATOR_GREATER,
@@ -129,13 +130,36 @@ say(char *why, size_t why_size, const char *what, struct str text)
 }
 
 static bool
+is_repeat(char c)
+{
+    return c == '*' || c == '+' || c == '?';
+}
+
+/* Whether an odd number of backslashes stands before position i. */
+static bool
+is_escaped(struct str text, size_t i)
+{
+    size_t n = 0;
+    while (n < i && text.p[i - 1 - n] == '\\') {
+        n++;
+    }
+    return n % 2 == 1;
+}
+
+static bool
 parse_regex(struct term *term, struct str text, char *why, size_t why_size)
 {
     char pattern[REGEX_MAX + 1];
     if (text.n == 0 || text.n > REGEX_MAX) {
         return say(why, why_size, "an expression has 1 to 128 characters", text);
     }
+    unsigned doublings = 0;
     for (size_t i = 0; i < text.n; i++) {
+        bool again = i > 0 && is_repeat(text.p[i]) && is_repeat(text.p[i - 1]) && !is_escaped(text, i - 1);
+        doublings += text.p[i] == '+' && i > 0 && text.p[i - 1] == ')';
+        if (again || doublings > DOUBLINGS_MAX) {
+            return say(why, why_size, "repeats of repeats are not understood", text);
+        }
         bool reference = text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] >= '0' && text.p[i + 1] <= '9';
         if (text.p[i] == '{' || reference) {
             return say(why, why_size, "counted repeats and back references are not understood", text);

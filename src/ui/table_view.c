@@ -801,6 +801,8 @@ table_view_command(struct table_view *view, const struct panel_context *context,
         sort_by(view, view->sort);
     } else if (strcmp(name, "sort.set") == 0) {
         set_sort(view, context, argument);
+    } else if (strcmp(name, "filter.set") == 0 && str_ends(str_from(argument), "=")) {
+        panel_prompt(context, "filter", argument, name); /* "user=": which one is asked for */
     } else if (strcmp(name, "filter.set") == 0) {
         set_filter(view, context, argument);
     } else if (strcmp(name, "search.set") == 0) {

@@ -61,7 +61,7 @@ test_filter__refuses(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "nosuch>5", "cpu>", "cpu>five", "cpu>5x", "/(/", "/a{2}/", "/(a)\\1/", "/", "//", "\"\"",
+        "nosuch>5", "cpu>", "cpu>five", "cpu>5x", "/(/", "/a{2}/", "/(a)\\1/", "/a++/", "/a*+?/", "/((((a)+)+)+)+/", "/", "//", "\"\"",
         "a b c d e f g h i j k l m n o p q",
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

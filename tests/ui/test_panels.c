@@ -26,6 +26,13 @@ panel_open_chart(const struct panel_context *context, const char *metric, const 
 }
 
 void
+panel_copy(const struct panel_context *context, struct str text)
+{
+    (void)context;
+    str_copy(text, asked_metric, sizeof(asked_metric));
+}
+
+void
 panel_pin(const struct panel_context *context, const char *metric, const char *labels, bool wanted)
 {
     struct pins *pins = context->app;

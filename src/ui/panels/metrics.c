@@ -474,6 +474,18 @@ filter_set(struct metrics *metrics, const char *argument)
     filter(metrics, &keep);
 }
 
+/* "system.disk.io{device=sda} 1.2 MB/s" */
+static void
+copy(struct metrics *metrics, const struct panel_context *context, const struct entry *entry)
+{
+    char value[READING_TEXT], text[2 * TEXT_BYTES];
+    reading_text(slot_reading(metrics, entry), true, value);
+    bool labelled = entry->labels[0] != '\0';
+    snprintf(text, sizeof(text), "%s%s%s%s %s", entry->metric->name, labelled ? "{" : "", entry->labels,
+             labelled ? "}" : "", value);
+    panel_copy(context, str_from(text));
+}
+
 static enum reaction
 metrics_command(void *state, const struct panel_context *context, const char *name, const char *argument)
 {
@@ -483,6 +495,8 @@ metrics_command(void *state, const struct panel_context *context, const char *na
         panel_open_chart(context, entry->metric->name, entry->labels);
     } else if ((strcmp(name, "pin") == 0 || strcmp(name, "unpin") == 0) && entry != NULL) {
         panel_pin(context, entry->metric->name, entry->labels, strcmp(name, "pin") == 0);
+    } else if (strcmp(name, "copy") == 0 && entry != NULL) {
+        copy(metrics, context, entry);
     } else if (strcmp(name, "filter.set") == 0) {
         filter_set(metrics, argument);
     } else if (strcmp(name, "search.set") == 0) {
