@@ -15,9 +15,6 @@ static void
 blame_memory(const struct bench *bench, struct judgement *judgement, const char *cgroup)
 {
     judgement->culprit = culprit_in(bench, "process.memory.usage", cgroup);
-    if (judgement->culprit.pid == 0 && cgroup != NULL) {
-        judgement->culprit = culprit_in(bench, "process.memory.usage", NULL);
-    }
     if (judgement->culprit.pid != 0) {
         char amount[32];
         snprintf(judgement->does, sizeof(judgement->does), "holds %s",

@@ -157,7 +157,9 @@ def make_group(s):
 
 def start_in_group(s, group, *command):
     """The shell moves itself into the group and becomes the command: same process id."""
-    return s.start("sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh", *command)
+    child = s.start("sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh", *command)
+    time.sleep(0.3)  # a process's group is read now and then only: let it be there first
+    return child
 
 
 def memory_limit(s):
