@@ -19,6 +19,8 @@
 #define STAYS_NS (5 * NS_PER_S)
 #define WORDS_NS (5 * NS_PER_S)
 #define SMOOTHING_S 2.0
+#define AT_START_NS (3 * NS_PER_S / 2)
+#define GRAVE 45
 #define SPIKE_NS (10 * NS_PER_S)
 
 /* A judgement over time. */
@@ -118,9 +120,10 @@ note(struct diagnosis *d, const struct picture *picture, const struct judgement 
     }
     tracked->last_ns = now;
     tracked->impact += (judgement->impact - tracked->impact) * 0.3;
-    /* The kernel's averages and the first pictures speak for some seconds before us: no need to
-     * wait again. */
-    bool at_start = d->started_ns == tracked->first_ns;
+    /* The kernel's averages speak for the seconds before us, and the second picture is the first with rates: what is
+     * grave by then is said at once, a snapshot has no later. */
+    bool at_start = d->started_ns == tracked->first_ns ||
+                    (tracked->first_ns - d->started_ns <= AT_START_NS && judgement->impact >= GRAVE);
     bool now_shown = at_start || now - tracked->first_ns >= judgement->hold_ns;
     bool reword = now - tracked->worded_ns >= WORDS_NS || (now_shown && !tracked->shown) ||
                   (tracked->judgement.culprit.pid == 0 && judgement->culprit.pid != 0);
