@@ -150,7 +150,7 @@ str_hex(struct str *rest, uint64_t *ret_value)
         if (c >= '0' && c <= '9') {
             digit = (uint64_t)(c - '0');
         } else if (lower >= 'a' && lower <= 'f') {
-            digit = (uint64_t)(lower - 'a' + 10);
+            digit = (uint64_t)(lower - 'a') + 10;
         } else {
             break;
         }

@@ -2,6 +2,7 @@
  * known takes no value, because whether it has one is not known either. */
 #include "flametop/config/command_line.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -161,6 +162,7 @@ on_general(struct cursor *cursor, const struct general_flag *general, const char
         line->config_file = value;
         break;
     case GENERAL_SET: {
+        assert(value != NULL); /* its row says it takes one */
         const char *equals = strchr(value, '=');
         if (equals == NULL || equals == value) {
             complain(cursor, where, "write --set NAME=VALUE");

@@ -2,6 +2,7 @@
  * ones. */
 #include "flametop/core/chart.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ bucket_clear(struct bucket *bucket)
 static struct bucket *
 bucket_at(const struct chart *chart, size_t i)
 {
+    assert(chart->buckets != NULL && chart->count > 0);
     return &chart->buckets[(chart->first + i) % chart->count];
 }
 

@@ -9,6 +9,7 @@
  * so nothing is allocated but the output. */
 #include "flametop/core/codec.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <math.h>
 #include <string.h>
@@ -318,6 +319,7 @@ static uint64_t
 mean_of_steps(const uint64_t *steps, size_t n)
 {
     uint64_t sum = 0;
+    assert(n > 0);
     for (size_t i = 0; i < n; i++) {
         sum += steps[i];
     }

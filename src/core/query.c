@@ -5,6 +5,7 @@
  * and asking for a span decodes just the columns it names. */
 #include "flametop/core/query.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,6 +401,7 @@ union_ids(const struct coverage *coverage, struct leaf *leaf, uint32_t **ret_ids
                 }
                 ids = grown;
             }
+            assert(ids != NULL);
             memmove(&ids[at + 1], &ids[at], (count - at) * sizeof(*ids));
             ids[at] = list[i].id;
             count++;
