@@ -15,6 +15,7 @@
 #include "flametop/base/log.h"
 #include "flametop/config/alias.h"
 #include "flametop/config/paths.h"
+#include "flametop/core/query.h"
 #include "flametop/engine/collector.h"
 #include "flametop/sources/table.h"
 #include "flametop/ui/app.h"
@@ -141,6 +142,15 @@ check_theme(const char *name, char *why, size_t why_size)
     return right;
 }
 
+/* "system.swap.io" or "system.disk.io{device=sda}". */
+static bool
+check_metric(const struct checker *checker, const char *value, char *why, size_t why_size)
+{
+    struct query *query = query_new_formula(checker->catalog, value, why, why_size);
+    query_free(query);
+    return query != NULL;
+}
+
 static bool
 check(void *context, const char *name, const char *value, char *why, size_t why_size)
 {
@@ -149,6 +159,9 @@ check(void *context, const char *name, const char *value, char *why, size_t why_
     }
     if (strcmp(name, "theme") == 0) {
         return check_theme(value, why, why_size);
+    }
+    if (strcmp(name, "cards") == 0) {
+        return check_metric(context, value, why, why_size);
     }
     if (strcmp(name, "snapshot.format") == 0) {
         return snapshot_check_format(value, why, why_size);
