@@ -72,7 +72,7 @@ block_add(struct arena *arena, size_t bytes)
 void *
 arena_alloc(struct arena *arena, size_t bytes)
 {
-    if (bytes > arena->bytes_max) {
+    if (bytes > arena->bytes_max || bytes > SIZE_MAX / 2) {
         arena->full = true;
         return NULL;
     }

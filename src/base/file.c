@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -111,15 +112,50 @@ write_all(int fd, const char *data, size_t n)
     return 0;
 }
 
+/* Devices and pipes (/dev/stdout, a FIFO) are written to: renaming over them would replace them. */
+static bool
+is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+static int
+write_special(const char *path, const void *data, size_t n)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return -errno;
+    }
+    int error = write_all(fd, data, n);
+    close(fd);
+    return error;
+}
+
+/* What a process of the same number left when it was killed (in a container they are few) is out of the way. */
+static int
+open_temporary(const char *path, unsigned mode)
+{
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    int fd = open(path, flags, (mode_t)mode);
+    if (fd < 0 && errno == EEXIST && unlink(path) == 0) {
+        fd = open(path, flags, (mode_t)mode);
+    }
+    return fd;
+}
+
 int
 file_write_atomic(const char *path, const void *data, size_t n, unsigned mode)
 {
+    if (is_special(path)) {
+        return write_special(path, data, n);
+    }
     char temporary[PATH_MAX];
     int length = snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid());
     if (length < 0 || (size_t)length >= sizeof(temporary)) {
         return -ENAMETOOLONG;
     }
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+    int fd = open_temporary(temporary, mode);
     if (fd < 0) {
         return -errno;
     }

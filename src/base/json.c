@@ -2,6 +2,7 @@
 #include "flametop/base/json.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,8 +139,9 @@ json_text(struct json *json, const char *text)
 char *
 json_double_text(double value, char dst[32])
 {
-    /* Up to 15 digits always survive, 17 always suffice: the first that reads back is the shortest. */
-    for (int digits = 15; digits <= 17; digits++) {
+    /* Up to 15 digits always survive (below DBL_MIN fewer do), 17 always suffice: the first that reads back is the
+     * shortest. */
+    for (int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG; digits <= 17; digits++) {
         snprintf(dst, 32, "%.*g", digits, value);
         if (strtod(dst, NULL) == value) {
             break;

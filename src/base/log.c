@@ -1,6 +1,7 @@
 /* The log. A mutex guards the ring: lines are rare, and a line is one write. */
 #include "flametop/base/log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "flametop/base/clock.h"
+#include "flametop/base/utf8.h"
 
 static struct {
     pthread_mutex_t lock;
@@ -64,19 +66,24 @@ emit(enum log_level level, const char *message)
     char when[40], line[LOG_LINE_BYTES];
     clock_rfc3339(clock_now(&clock_system).wall_ns, when, sizeof(when));
     int n = snprintf(line, sizeof(line), "time=%s level=%s msg=\"", when, level_names[level]);
-    for (const char *p = message; *p != 0 && n < LOG_LINE_BYTES - 4; p++) {
-        unsigned char c = (unsigned char)*p;
+    /* A message may hold names of others: cleaned, and cut between characters with room for its end. */
+    char clean[LOG_LINE_BYTES];
+    utf8_clean(str_from(message), clean, sizeof(clean));
+    struct str rest = str_from(clean);
+    uint32_t c;
+    while ((c = utf8_next(&rest)) != 0 && n < LOG_LINE_BYTES - 8) {
         if (c == '"' || c == '\\') {
             line[n++] = '\\';
         }
-        line[n++] = c < 32 || c == 127 ? ' ' : (char)c;
+        n += (int)utf8_put(c, line + n);
     }
     line[n++] = '"';
     line[n] = 0;
     memcpy(the_log.lines[the_log.count++ % LOG_LINES_KEPT], line, (size_t)n + 1);
     if (the_log.fd >= 0) {
         line[n++] = '\n';
-        if (write(the_log.fd, line, (size_t)n) < 0) {
+        /* A line that cannot be written now is in the ring; a descriptor that is gone is given up. */
+        if (write(the_log.fd, line, (size_t)n) < 0 && errno != EINTR && errno != EAGAIN && errno != ENOSPC) {
             the_log.fd = -1;
         }
     }

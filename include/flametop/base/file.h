@@ -19,7 +19,7 @@ ssize_t file_read_at(int dir_fd, const char *path, char *dst, size_t size);
 ssize_t file_load(const char *path, size_t bytes_max, char **ret_data);
 
 /* Writes next to `path` and renames over it, so that a reader sees the old or the new and a failure
- * leaves the old. Answers 0 or a negative errno. */
+ * leaves the old; what is no regular file (a device, a FIFO) is written to. Answers 0 or a negative errno. */
 int file_write_atomic(const char *path, const void *data, size_t n, unsigned mode);
 
 #endif
