@@ -16,7 +16,9 @@ digits(double value, char *dst, size_t size)
     if (value == trunc(value) && size_of < 1000) {
         decimals = 0;
     }
-    snprintf(dst, size, "%.*f", decimals, value == 0 ? 0.0 : value);
+    /* Beyond all suffixes digits would run on. */
+    bool endless = size_of >= 1e6;
+    snprintf(dst, size, endless ? "%.*g" : "%.*f", endless ? 3 : decimals, value == 0 ? 0.0 : value);
     for (char *p = dst; *p != 0; p++) {
         *p = *p == ',' ? '.' : *p;
     }
@@ -32,7 +34,8 @@ percent(double value, char *dst, size_t size)
         snprintf(dst, size, "%s", value > 0 ? "<0.01" : "-0");
         return;
     }
-    snprintf(dst, size, "%.*f", decimals, value == 0 ? 0.0 : value);
+    bool endless = size_of >= 1e9;
+    snprintf(dst, size, endless ? "%.*g" : "%.*f", endless ? 3 : decimals, value == 0 ? 0.0 : value);
     for (char *p = dst; *p != 0; p++) {
         *p = *p == ',' ? '.' : *p;
     }
