@@ -94,7 +94,8 @@ print_early(const struct cli *cli, struct buf *out)
             return -1;
         }
         if (!command_line_completion(cli->line.arguments[0], out)) {
-            cli_complain("completion: %s is none of: %s", cli->line.arguments[0], cli->line.command->words);
+            cli_complain("completion: %s is none of: %s", cli->line.arguments[0],
+                         cli->line.command->words);
             return EXIT_USAGE;
         }
         return cli_print(out);
@@ -104,15 +105,16 @@ print_early(const struct cli *cli, struct buf *out)
     return -1;
 }
 
-/* What configuration cannot know: formats, themes, and keys with their commands, which a screen that is never shown
- * tries out. */
+/* What configuration cannot know: formats, themes, and keys with their commands, which a screen
+ * that is never shown tries out. */
 struct checker {
     struct catalog *catalog;
     struct app *app; /* made at the first key */
 };
 
 static bool
-check_key(struct checker *checker, const char *context, const char *pair, char *why, size_t why_size)
+check_key(struct checker *checker, const char *context, const char *pair, char *why,
+          size_t why_size)
 {
     struct str rest = str_from(pair), key;
     char name[32];
@@ -124,7 +126,8 @@ check_key(struct checker *checker, const char *context, const char *pair, char *
         return false;
     }
     str_copy(key, name, sizeof(name));
-    return app_bind(checker->app, strcmp(context, "everywhere") == 0 ? "" : context, name, rest.p, why, why_size);
+    return app_bind(checker->app, strcmp(context, "everywhere") == 0 ? "" : context, name, rest.p,
+                    why, why_size);
 }
 
 static bool
@@ -198,7 +201,8 @@ check_config(const struct cli *cli, char *const *environment, const struct buf *
         return EXIT_DONE;
     }
     paths_user(environment, "config.yml", path, sizeof(path));
-    printf("nothing wrong in " PATHS_CONFIG_SYSTEM "%s%s and the environment (files that are not there hold the "
+    printf("nothing wrong in " PATHS_CONFIG_SYSTEM
+           "%s%s and the environment (files that are not there hold the "
            "defaults)\n",
            path[0] != 0 ? ", " : "", path);
     return EXIT_DONE;
@@ -239,7 +243,8 @@ int
 cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment)
 {
     struct buf out, errors;
-    log_open(-1, LOG_LEVEL_WARNING); /* what is complained about is on stderr already; the log keeps it for :log */
+    log_open(-1, LOG_LEVEL_WARNING); /* what is complained about is on stderr already; the log keeps
+                                        it for :log */
     cli->catalog = catalog_new(SERIES_MAX);
     if (cli->catalog == NULL) {
         *cli = (struct cli){0};

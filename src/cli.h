@@ -1,5 +1,5 @@
-/* What happens before a command runs, and the commands that only print: help, version, configuration, completion,
- * reference tables. */
+/* What happens before a command runs, and the commands that only print: help, version,
+ * configuration, completion, reference tables. */
 #ifndef FLAMETOP_CLI_H
 #define FLAMETOP_CLI_H
 
@@ -11,8 +11,8 @@ struct cli {
     struct command_line line;
 };
 
-/* Reads arguments and configuration and opens the log. Answers the exit code of what is done already, or -1 when
- * cli->line.command is to run. Mistakes are on stderr by then. */
+/* Reads arguments and configuration and opens the log. Answers the exit code of what is done
+ * already, or -1 when cli->line.command is to run. Mistakes are on stderr by then. */
 int cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment);
 void cli_end(struct cli *cli);
 

@@ -1,5 +1,5 @@
-/* The program's tables, printed as mdoc lists. Sentences stand on lines of their own, where only a leading dot, a
- * leading apostrophe and the backslash have a meaning. */
+/* The program's tables, printed as mdoc lists. Sentences stand on lines of their own, where only a
+ * leading dot, a leading apostrophe and the backslash have a meaning. */
 #include "docs.h"
 
 #include <math.h>
@@ -62,9 +62,11 @@ flag_item(struct buf *out, char letter, const char *flag, const char *argument)
 {
     buf_puts(out, ".It ");
     if (letter != 0) {
-        buf_printf(out, "Fl %c%s%s , ", letter, argument != NULL ? " Ar " : "", argument != NULL ? argument : "");
+        buf_printf(out, "Fl %c%s%s , ", letter, argument != NULL ? " Ar " : "",
+                   argument != NULL ? argument : "");
     }
-    buf_printf(out, "Fl -%s%s%s\n", flag, argument != NULL ? " Ar " : "", argument != NULL ? argument : "");
+    buf_printf(out, "Fl -%s%s%s\n", flag, argument != NULL ? " Ar " : "",
+               argument != NULL ? argument : "");
 }
 
 static void
@@ -74,7 +76,8 @@ choices(struct buf *out, const struct option *option)
     for (size_t i = 0; option->choices != NULL && option_choice(option, i, &word); i++) {
         struct str next;
         bool last = !option_choice(option, i + 1, &next);
-        buf_printf(out, "%s.Cm %.*s%s", i == 0 ? "One of\n" : "", (int)word.n, word.p, last ? " .\n" : " ,\n");
+        buf_printf(out, "%s.Cm %.*s%s", i == 0 ? "One of\n" : "", (int)word.n, word.p,
+                   last ? " .\n" : " ,\n");
     }
 }
 
@@ -120,15 +123,17 @@ print_subcommands(struct catalog *catalog, struct buf *out)
         const struct subcommand *row = &subcommand_table[i];
         /* "[TARGET]" without its brackets, which Op draws. */
         bool optional = row->arguments[0] == '[';
-        struct str argument = {row->arguments + optional, strlen(row->arguments) - 2 * (size_t)optional};
-        buf_printf(out, ".It Nm%s%s %sAr %.*s\n", row->name[0] != 0 ? " Cm " : "", row->name, optional ? "Op " : "",
-                   (int)argument.n, argument.p);
+        struct str argument = {row->arguments + optional,
+                               strlen(row->arguments) - 2 * (size_t)optional};
+        buf_printf(out, ".It Nm%s%s %sAr %.*s\n", row->name[0] != 0 ? " Cm " : "", row->name,
+                   optional ? "Op " : "", (int)argument.n, argument.p);
         sentences(out, row->text);
     }
     list_end(out);
 }
 
-/* One argument of a macro line, where punctuation would otherwise be taken for what follows the argument. */
+/* One argument of a macro line, where punctuation would otherwise be taken for what follows the
+ * argument. */
 static void
 macro_word(struct buf *out, struct str word)
 {
@@ -176,8 +181,8 @@ print_keys(struct catalog *catalog, struct buf *out)
         struct str of = field(&row), key = field(&row), command = field(&row), text = field(&row);
         if (context.p == NULL || of.n != context.n || memcmp(of.p, context.p, of.n) != 0) {
             buf_puts(out, context.p != NULL ? ".El\n" : "");
-            buf_printf(out, ".Ss Keys: %.*s\n.Bl -tag -width PgDnxx -compact\n", of.n > 0 ? (int)of.n : 10,
-                       of.n > 0 ? of.p : "everywhere");
+            buf_printf(out, ".Ss Keys: %.*s\n.Bl -tag -width PgDnxx -compact\n",
+                       of.n > 0 ? (int)of.n : 10, of.n > 0 ? of.p : "everywhere");
             context = of;
         }
         buf_puts(out, ".It Ic ");
@@ -220,10 +225,10 @@ static const char *
 type_text(const struct option *option)
 {
     static const char *const texts[] = {
-        [OPTION_BOOL] = "True or false",          [OPTION_INTEGER] = "A whole number",
-        [OPTION_REAL] = "A number",               [OPTION_DURATION] = "A time",
-        [OPTION_SIZE] = "A size",                 [OPTION_TEXT] = "A text",
-        [OPTION_CHOICE] = "A word",               [OPTION_LIST] = "A list",
+        [OPTION_BOOL] = "True or false", [OPTION_INTEGER] = "A whole number",
+        [OPTION_REAL] = "A number",      [OPTION_DURATION] = "A time",
+        [OPTION_SIZE] = "A size",        [OPTION_TEXT] = "A text",
+        [OPTION_CHOICE] = "A word",      [OPTION_LIST] = "A list",
     };
     return texts[option->type];
 }
@@ -293,7 +298,8 @@ print_options(struct catalog *catalog, struct buf *out)
             sentences(out, section->text);
         }
         for (size_t j = 0; j < section->field_count; j++) {
-            snprintf(name, sizeof(name), "%s.%s.%s", section->name, section->argument, section->fields[j].name);
+            snprintf(name, sizeof(name), "%s.%s.%s", section->name, section->argument,
+                     section->fields[j].name);
             option_item(out, name, &section->fields[j]);
         }
     }
@@ -317,7 +323,8 @@ levels(struct buf *out, struct catalog *catalog, const struct metric *metric)
     if (!catalog_thresholds(catalog, metric, &warning, &critical)) {
         return;
     }
-    buf_printf(out, "; warning at %s, critical at %s", unit_format(warning, metric->unit, false, text[0], 48),
+    buf_printf(out, "; warning at %s, critical at %s",
+               unit_format(warning, metric->unit, false, text[0], 48),
                unit_format(critical, metric->unit, false, text[1], 48));
 }
 
@@ -376,7 +383,8 @@ print_metrics(struct catalog *catalog, struct buf *out)
         sentences(out, source->text);
         metric_list(out, catalog, source->metrics, source->metric_count);
     }
-    buf_puts(out, ".Ss flametop\nThe monitor itself: what it costs and what it had to leave out.\n");
+    buf_puts(out,
+             ".Ss flametop\nThe monitor itself: what it costs and what it had to leave out.\n");
     list_begin(out);
     const struct metric *metric;
     for (size_t i = 0; (metric = catalog_metric_at(catalog, i)) != NULL; i++) {
@@ -398,7 +406,8 @@ table_item(struct buf *out, const struct table_def *table)
         buf_printf(out, ".It Ic %s\n", column->name);
         buf_printf(out, "%s%s%s%s.\n", column->title[0] != 0 ? column->title : column->name,
                    column->unit[0] != 0 ? " in " : "", column->unit,
-                   (column->flags & COLUMN_COSTLY) != 0 ? ", read only for rows that are looked at" : "");
+                   (column->flags & COLUMN_COSTLY) != 0 ? ", read only for rows that are looked at"
+                                                        : "");
         sentences(out, column->text);
     }
     list_end(out);
@@ -433,9 +442,14 @@ static const struct {
     const char *topic;
     void (*print)(struct catalog *catalog, struct buf *out);
 } topics[] = {
-    {"aliases", print_aliases}, {"commands", print_commands}, {"flags", print_flags},
-    {"keys", print_keys},       {"metrics", print_metrics},   {"options", print_options},
-    {"subcommands", print_subcommands}, {"tables", print_tables},
+    {"aliases", print_aliases},
+    {"commands", print_commands},
+    {"flags", print_flags},
+    {"keys", print_keys},
+    {"metrics", print_metrics},
+    {"options", print_options},
+    {"subcommands", print_subcommands},
+    {"tables", print_tables},
 };
 
 const char *

@@ -91,18 +91,17 @@ static struct app *
 make_app(const struct cli *cli, struct buf *filter)
 {
     static const char *const keymaps[] = {NULL, "atop", "htop", "vim"};
-    struct app_options options = {.catalog = cli->catalog,
-                                  .span_ns = config_integer(cli->config, "span"),
-                                  .view = first_view(cli),
-                                  .readonly = config_bool(cli->config, "readonly"),
-                                  .filter = preset_filter(cli, filter),
-                                  .keymap =
-                                      keymaps[CLAMP(config_integer(cli->config, "keymap"), 0, 3)],
-                                  .save = save,
-                                  .save_context = (void *)cli,
-                                  .environment =
-                                      machine_target(cli) == TARGET_LOCAL ? environment : NULL,
-                                  .environment_context = (void *)cli};
+    struct app_options options = {
+        .catalog = cli->catalog,
+        .span_ns = config_integer(cli->config, "span"),
+        .view = first_view(cli),
+        .readonly = config_bool(cli->config, "readonly"),
+        .filter = preset_filter(cli, filter),
+        .keymap = keymaps[CLAMP(config_integer(cli->config, "keymap"), 0, 3)],
+        .save = save,
+        .save_context = (void *)cli,
+        .environment = machine_target(cli) == TARGET_LOCAL ? environment : NULL,
+        .environment_context = (void *)cli};
     options.cards = config_list(cli->config, "cards", &options.card_count);
     struct app *app = app_new(&options);
     if (app != NULL) {

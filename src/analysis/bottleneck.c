@@ -50,8 +50,9 @@ diagnosis_open(struct catalog *catalog)
         char why[160];
         d->readings[i] = NAN;
         const struct reading_row *row = &reading_rows[i];
-        d->queries[i] = row->formula != NULL ? query_new_formula(catalog, row->formula, why, sizeof(why))
-                                             : query_new(catalog, row->metric, row->labels, why, sizeof(why));
+        d->queries[i] = row->formula != NULL
+                            ? query_new_formula(catalog, row->formula, why, sizeof(why))
+                            : query_new(catalog, row->metric, row->labels, why, sizeof(why));
     }
     return d;
 }
@@ -120,10 +121,11 @@ note(struct diagnosis *d, const struct picture *picture, const struct judgement 
     }
     tracked->last_ns = now;
     tracked->impact += (judgement->impact - tracked->impact) * 0.3;
-    /* The kernel's averages speak for the seconds before us, and the second picture is the first with rates: what is
-     * grave by then is said at once, a snapshot has no later. */
-    bool at_start = d->started_ns == tracked->first_ns ||
-                    (tracked->first_ns - d->started_ns <= AT_START_NS && judgement->impact >= GRAVE);
+    /* The kernel's averages speak for the seconds before us, and the second picture is the first
+     * with rates: what is grave by then is said at once, a snapshot has no later. */
+    bool at_start =
+        d->started_ns == tracked->first_ns ||
+        (tracked->first_ns - d->started_ns <= AT_START_NS && judgement->impact >= GRAVE);
     bool now_shown = at_start || now - tracked->first_ns >= judgement->hold_ns;
     bool reword = now - tracked->worded_ns >= WORDS_NS || (now_shown && !tracked->shown) ||
                   (tracked->judgement.culprit.pid == 0 && judgement->culprit.pid != 0);

@@ -9,11 +9,11 @@
 #include "flametop/core/table.h"
 #include "flametop/core/unit.h"
 
-/* What happened since the last reading; the kernel's mean of 10 s stands in for it in the first picture. */
-#define PRESSURE(kind, resource)                                                                                       \
-    "or(system.pressure." kind ".utilization{resource=" resource "}, "                                                 \
+/* What happened since the last reading; the kernel's mean of 10 s stands in for it in the first
+ * picture. */
+#define PRESSURE(kind, resource)                                                                   \
+    "or(system.pressure." kind ".utilization{resource=" resource "}, "                             \
     "system.pressure.avg10{kind=" kind ",resource=" resource "})"
-
 
 const struct reading_row reading_rows[READ_COUNT] = {
     [READ_CPU] = {"system.cpu.utilization", NULL, false},

@@ -59,7 +59,7 @@ enum reading {
 
 struct reading_row {
     const char *metric, *labels;
-    bool spike; /* what happened within the last seconds counts, not the mean: OOM kills */
+    bool spike;          /* what happened within the last seconds counts, not the mean: OOM kills */
     const char *formula; /* instead of a metric */
 };
 
@@ -107,7 +107,7 @@ struct bench {
     const struct picture *picture;
     const double *readings; /* [enum reading], smoothed; NaN unknown */
     const struct table *processes, *cgroups;
-    double cores; /* what the machine or its limit has */
+    double cores;               /* what the machine or its limit has */
     struct group_kills *groups; /* [GROUPS_MAX] */
     struct judgement *list;
     size_t count;
@@ -126,8 +126,8 @@ double reading_of(const struct bench *bench, enum reading which);
 /* The process with the most of a real column; the amount is per second where the column is. */
 struct culprit culprit_by(const struct bench *bench, const char *column);
 
-/* The same among amounts up to `most`: a counter of dead children jumps by the whole life of a child when it ends, more
- * than anybody can have used since the last picture. */
+/* The same among amounts up to `most`: a counter of dead children jumps by the whole life of a
+ * child when it ends, more than anybody can have used since the last picture. */
 struct culprit culprit_below(const struct bench *bench, const char *column, double most);
 
 /* The same among the processes of one control group (process.cgroup); all when there is none. */

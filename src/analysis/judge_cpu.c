@@ -14,16 +14,17 @@
 #define FORKS_STORM 500.0
 #define PLAUSIBLE 1.15 /* ticks of 10 ms; children cannot have used more than all did */
 
-/* Who uses the CPU itself, or whose children do: a build's compilers are gone before they are looked at. Nobody is
- * blamed for less than a tenth of a core. */
+/* Who uses the CPU itself, or whose children do: a build's compilers are gone before they are
+ * looked at. Nobody is blamed for less than a tenth of a core. */
 static void
 blame_cpu(const struct bench *bench, struct judgement *judgement)
 {
     double all = reading_of(bench, READ_CPU) * bench->cores;
     struct culprit own = culprit_by(bench, "process.cpu.utilization");
-    struct culprit parent = culprit_below(bench, "process.children.cpu.utilization", all * PLAUSIBLE);
-    /* A child's whole life counts at its end; what is seen working now comes first when it explains half of what is
-     * used. */
+    struct culprit parent =
+        culprit_below(bench, "process.children.cpu.utilization", all * PLAUSIBLE);
+    /* A child's whole life counts at its end; what is seen working now comes first when it explains
+     * half of what is used. */
     bool children = isnan(own.amount) || (parent.amount > own.amount && own.amount < all / 2);
     judgement->culprit = children ? parent : own;
     if (!(judgement->culprit.amount >= 0.1)) {
@@ -32,7 +33,8 @@ blame_cpu(const struct bench *bench, struct judgement *judgement)
     if (judgement->culprit.pid != 0) {
         char amount[32];
         unit_format(fmin(judgement->culprit.amount, all), "1", false, amount, sizeof(amount));
-        snprintf(judgement->does, sizeof(judgement->does), children ? "'s children use %s" : "uses %s", amount);
+        snprintf(judgement->does, sizeof(judgement->does),
+                 children ? "'s children use %s" : "uses %s", amount);
     }
 }
 

@@ -10,7 +10,8 @@
 #include "judge.h"
 
 #define DEVICES_MAX 256
-/* Who syncs after each block computes while the disk rests: a disk may hold everybody back at half its time. */
+/* Who syncs after each block computes while the disk rests: a disk may hold everybody back at half
+ * its time. */
 #define BUSY 0.4
 #define VERY_BUSY 0.6
 #define GROWTH_POINTS 32
@@ -73,9 +74,9 @@ judge_device(struct bench *bench, const char *device)
     if (!hurts) {
         return;
     }
-    struct judgement *j =
-        judge_say(bench, "disk.saturated", device,
-                  25 + 45 * (isnan(psi) ? 0.3 : psi) + 30 * fmax(busy - VERY_BUSY, 0) / (1 - VERY_BUSY));
+    struct judgement *j = judge_say(bench, "disk.saturated", device,
+                                    25 + 45 * (isnan(psi) ? 0.3 : psi) +
+                                        30 * fmax(busy - VERY_BUSY, 0) / (1 - VERY_BUSY));
     if (j == NULL) {
         return;
     }
@@ -140,12 +141,13 @@ growth_of(const struct bench *bench, const char *mountpoint)
     labels_add(labels, sizeof(labels), "mountpoint", str_from(mountpoint));
     size_t n = strlen(labels);
     snprintf(labels + n, sizeof(labels) - n, ",state=used");
-    struct query *query = query_new(bench->picture->catalog, "system.filesystem.usage", labels, why, sizeof(why));
+    struct query *query =
+        query_new(bench->picture->catalog, "system.filesystem.usage", labels, why, sizeof(why));
     struct point points[GROWTH_POINTS];
     int64_t now = bench->picture->mono_ns;
-    size_t count = query != NULL
-                       ? query_points(query, bench->picture, now - GROWTH_NS, now, points, GROWTH_POINTS)
-                       : 0;
+    size_t count = query != NULL ? query_points(query, bench->picture, now - GROWTH_NS, now, points,
+                                                GROWTH_POINTS)
+                                 : 0;
     query_free(query);
     if (count < 2 || points[count - 1].mono_ns <= points[0].mono_ns) {
         return NAN;

@@ -78,13 +78,16 @@ say_group(struct bench *bench, const struct group *group)
     char used[32], most[32];
     unit_format(group->use, "By", false, used, sizeof(used));
     unit_format(group->limit, "By", false, most, sizeof(most));
-    j->hold_ns = group->kills ? 0 : NS_PER_S; /* groups are read every 5 s: what they say stood for a while */
+    j->hold_ns = group->kills
+                     ? 0
+                     : NS_PER_S; /* groups are read every 5 s: what they say stood for a while */
     if (group->kills) {
         snprintf(j->what, sizeof(j->what),
-                 "group %.48s ran out of its memory (%s of %s), the kernel kills for it", group->name, used, most);
+                 "group %.48s ran out of its memory (%s of %s), the kernel kills for it",
+                 group->name, used, most);
     } else {
-        snprintf(j->what, sizeof(j->what), "memory of group %.48s is at its limit: %s of %s", group->name, used,
-                 most);
+        snprintf(j->what, sizeof(j->what), "memory of group %.48s is at its limit: %s of %s",
+                 group->name, used, most);
     }
     snprintf(j->brief, sizeof(j->brief), "%.30s at its memory limit", group->name);
     j->advice = "Raise the group's limit (memory.max), or find out what grows in it.";
@@ -105,18 +108,21 @@ judge_groups(struct bench *bench)
     if (table == NULL) {
         return false;
     }
-    int name = table_column(table->def, "cgroup.name"), path = table_column(table->def, "cgroup.path"),
+    int name = table_column(table->def, "cgroup.name"),
+        path = table_column(table->def, "cgroup.path"),
         use = table_column(table->def, "cgroup.memory.usage"),
         limit = table_column(table->def, "cgroup.memory.limit"),
         kills = table_column(table->def, "cgroup.memory.oom_kills");
     if (name < 0 || path < 0 || use < 0 || limit < 0) {
         return false;
     }
-    double psi = reading_of(bench, READ_PSI_MEMORY), stalls = reading_of(bench, READ_RECLAIM_STALLS);
+    double psi = reading_of(bench, READ_PSI_MEMORY),
+           stalls = reading_of(bench, READ_RECLAIM_STALLS);
     for (size_t i = 0; i < table->count; i++) {
         const union cell *row = table_row(table, i);
         double share = row[use].real / row[limit].real;
-        if (!(share >= 0) || row[name].text == NULL || row[name].text[0] == 0 || row[path].text == NULL) {
+        if (!(share >= 0) || row[name].text == NULL || row[name].text[0] == 0 ||
+            row[path].text == NULL) {
             continue;
         }
         int64_t killed_ns = kills >= 0 ? last_kill(bench, row[path].text, row[kills].real) : 0;
@@ -158,8 +164,10 @@ judge_pressure(struct bench *bench, bool in_group)
     if (!short_of && !swaps && used < ROOMY) {
         char room[32], how[64];
         unit_format(1 - used, "1", false, room, sizeof(room));
-        snprintf(how, sizeof(how), waits ? "wait for memory %s of the time" : "must reclaim memory themselves", wait);
-        snprintf(j->what, sizeof(j->what), "tasks %s while %s of it is free: a group is at its limit", how, room);
+        snprintf(how, sizeof(how),
+                 waits ? "wait for memory %s of the time" : "must reclaim memory themselves", wait);
+        snprintf(j->what, sizeof(j->what),
+                 "tasks %s while %s of it is free: a group is at its limit", how, room);
         snprintf(j->brief, sizeof(j->brief), "a group is at its memory limit");
         j->advice = "See the control groups in System (2): who is near a limit.";
         prove_memory(bench, j);

@@ -132,7 +132,8 @@ write_special(const char *path, const void *data, size_t n)
     return error;
 }
 
-/* What a process of the same number left when it was killed (in a container they are few) is out of the way. */
+/* What a process of the same number left when it was killed (in a container they are few) is out of
+ * the way. */
 static int
 open_temporary(const char *path, unsigned mode)
 {

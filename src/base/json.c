@@ -139,8 +139,8 @@ json_text(struct json *json, const char *text)
 char *
 json_double_text(double value, char dst[32])
 {
-    /* Up to 15 digits always survive (below DBL_MIN fewer do), 17 always suffice: the first that reads back is the
-     * shortest. */
+    /* Up to 15 digits always survive (below DBL_MIN fewer do), 17 always suffice: the first that
+     * reads back is the shortest. */
     for (int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG; digits <= 17; digits++) {
         snprintf(dst, 32, "%.*g", digits, value);
         if (strtod(dst, NULL) == value) {
@@ -179,7 +179,8 @@ void
 json_uint(struct json *json, uint64_t value)
 {
     before_value(json);
-    buf_printf(json->out, value <= UINT64_C(1) << 53 ? "%llu" : "\"%llu\"", (unsigned long long)value);
+    buf_printf(json->out, value <= UINT64_C(1) << 53 ? "%llu" : "\"%llu\"",
+               (unsigned long long)value);
 }
 
 void

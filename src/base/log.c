@@ -66,7 +66,8 @@ emit(enum log_level level, const char *message)
     char when[40], line[LOG_LINE_BYTES];
     clock_rfc3339(clock_now(&clock_system).wall_ns, when, sizeof(when));
     int n = snprintf(line, sizeof(line), "time=%s level=%s msg=\"", when, level_names[level]);
-    /* A message may hold names of others: cleaned, and cut between characters with room for its end. */
+    /* A message may hold names of others: cleaned, and cut between characters with room for its
+     * end. */
     char clean[LOG_LINE_BYTES];
     utf8_clean(str_from(message), clean, sizeof(clean));
     struct str rest = str_from(clean);
@@ -82,8 +83,10 @@ emit(enum log_level level, const char *message)
     memcpy(the_log.lines[the_log.count++ % LOG_LINES_KEPT], line, (size_t)n + 1);
     if (the_log.fd >= 0) {
         line[n++] = '\n';
-        /* A line that cannot be written now is in the ring; a descriptor that is gone is given up. */
-        if (write(the_log.fd, line, (size_t)n) < 0 && errno != EINTR && errno != EAGAIN && errno != ENOSPC) {
+        /* A line that cannot be written now is in the ring; a descriptor that is gone is given up.
+         */
+        if (write(the_log.fd, line, (size_t)n) < 0 && errno != EINTR && errno != EAGAIN &&
+            errno != ENOSPC) {
             the_log.fd = -1;
         }
     }

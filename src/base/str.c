@@ -167,8 +167,8 @@ str_hex(struct str *rest, uint64_t *ret_value)
 bool
 str_double(struct str *rest, double *ret_value)
 {
-    /* At most 19 significant digits enter an integer; the rest only move the exponent. Values with up
-     * to 15 digits and |exponent| <= 22 are exact, which covers what /proc and /sys print. */
+    /* At most 19 significant digits enter an integer; the rest only move the exponent. Values with
+     * up to 15 digits and |exponent| <= 22 are exact, which covers what /proc and /sys print. */
     struct str s = skip_blanks(*rest);
     size_t i = 0;
     bool negative = s.n > 0 && s.p[0] == '-';

@@ -1,5 +1,5 @@
-/* Arguments into a command, targets and settings. Every mistake is reported, not only the first; a flag that is not
- * known takes no value, because whether it has one is not known either. */
+/* Arguments into a command, targets and settings. Every mistake is reported, not only the first; a
+ * flag that is not known takes no value, because whether it has one is not known either. */
 #include "flametop/config/command_line.h"
 
 #include <assert.h>
@@ -13,24 +13,35 @@
 
 const struct subcommand subcommand_table[] = {
     {COMMAND_MONITOR, "", "[TARGET]", 0, 1,
-     "Open the monitor on TARGET: local (this machine, the default) or the FILE of a snapshot.", NULL, true},
+     "Open the monitor on TARGET: local (this machine, the default) or the FILE of a snapshot.",
+     NULL, true},
     {COMMAND_SNAPSHOT, "snapshot", "[TARGET]", 0, 1,
      "Look for a moment and write what was seen to a file or to standard output.", NULL, false},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,
      "Report everything that is wrong in FILE, or in the files that would be read.", NULL, true},
-    {COMMAND_COMPLETION, "completion", "SHELL", 1, 1, "Print the completion script of bash, zsh or fish.",
-     "bash zsh fish", false},
+    {COMMAND_COMPLETION, "completion", "SHELL", 1, 1,
+     "Print the completion script of bash, zsh or fish.", "bash zsh fish", false},
 };
 const size_t subcommand_table_count = ARRAY_SIZE(subcommand_table);
 
-enum general { GENERAL_HELP, GENERAL_VERSION, GENERAL_CONFIG, GENERAL_SET, GENERAL_PRINT_CONFIG, GENERAL_PRINT_DOCS };
+enum general {
+    GENERAL_HELP,
+    GENERAL_VERSION,
+    GENERAL_CONFIG,
+    GENERAL_SET,
+    GENERAL_PRINT_CONFIG,
+    GENERAL_PRINT_DOCS
+};
 
 const struct general_flag general_flag_table[] = {
     [GENERAL_HELP] = {"help", 'h', NULL, "Show the help of the command and exit."},
-    [GENERAL_VERSION] = {"version", 'V', NULL, "Show the version, what this build can do, and exit."},
-    [GENERAL_CONFIG] = {"config", 0, "FILE", "Read this configuration instead of those of system and user."},
+    [GENERAL_VERSION] = {"version", 'V', NULL,
+                         "Show the version, what this build can do, and exit."},
+    [GENERAL_CONFIG] = {"config", 0, "FILE",
+                        "Read this configuration instead of those of system and user."},
     [GENERAL_SET] = {"set", 0, "NAME=VALUE", "Set any setting of the configuration."},
-    [GENERAL_PRINT_CONFIG] = {"print-config", 0, NULL, "Print all settings, with where each came from, and exit."},
+    [GENERAL_PRINT_CONFIG] = {"print-config", 0, NULL,
+                              "Print all settings, with where each came from, and exit."},
     [GENERAL_PRINT_DOCS] = {"print-docs", 0, "TOPIC", NULL},
 };
 const size_t general_flag_table_count = ARRAY_SIZE(general_flag_table);
@@ -60,7 +71,8 @@ subcommand_takes(const struct subcommand *command, const struct option *option)
     if (option->command != NULL && strcmp(option->command, command->name) != 0) {
         return false;
     }
-    static const char *const drawn[] = {"glyphs", "span", "theme"}; /* a snapshot may be drawn, too */
+    static const char *const drawn[] = {"glyphs", "span",
+                                        "theme"}; /* a snapshot may be drawn, too */
     bool takes = command->screen || strcmp(option->group, "Screen") != 0;
     for (size_t i = 0; i < ARRAY_SIZE(drawn) && command->id == COMMAND_SNAPSHOT; i++) {
         takes |= strcmp(option->name, drawn[i]) == 0;
@@ -71,7 +83,8 @@ subcommand_takes(const struct subcommand *command, const struct option *option)
 static bool
 names_flag(const struct option *option, struct str name, char letter)
 {
-    return letter != 0 ? option->letter == letter : option->flag != NULL && str_is(name, option->flag);
+    return letter != 0 ? option->letter == letter
+                       : option->flag != NULL && str_is(name, option->flag);
 }
 
 static const struct option *
@@ -104,7 +117,8 @@ add_setting(struct cursor *cursor, const char *option, const char *value, struct
     const struct option *row = option_find(option);
     for (size_t i = 0; row != NULL && row->type == OPTION_LIST && i < line->setting_count; i++) {
         if (strcmp(line->settings[i].option, option) == 0) { /* -p 1 -p 2 is -p 1,2 */
-            line->settings[i].value = arena_printf(&line->arena, "%s,%s", line->settings[i].value, value);
+            line->settings[i].value =
+                arena_printf(&line->arena, "%s,%s", line->settings[i].value, value);
             return;
         }
     }
@@ -133,7 +147,8 @@ take_value(struct cursor *cursor, const char *joined, struct str where, const ch
 }
 
 static void
-on_general(struct cursor *cursor, const struct general_flag *general, const char *joined, struct str where)
+on_general(struct cursor *cursor, const struct general_flag *general, const char *joined,
+           struct str where)
 {
     struct command_line *line = cursor->line;
     const char *value = NULL;
@@ -141,7 +156,8 @@ on_general(struct cursor *cursor, const struct general_flag *general, const char
         complain(cursor, where, "takes no value");
         return;
     }
-    if (general->argument != NULL && (value = take_value(cursor, joined, where, general->argument)) == NULL) {
+    if (general->argument != NULL &&
+        (value = take_value(cursor, joined, where, general->argument)) == NULL) {
         return;
     }
     switch ((enum general)(general - general_flag_table)) {
@@ -168,23 +184,28 @@ on_general(struct cursor *cursor, const struct general_flag *general, const char
             complain(cursor, where, "write --set NAME=VALUE");
             return;
         }
-        add_setting(cursor, arena_text(&line->arena, value, (size_t)(equals - value)), equals + 1, where);
+        add_setting(cursor, arena_text(&line->arena, value, (size_t)(equals - value)), equals + 1,
+                    where);
         break;
     }
     }
 }
 
-/* Three top-like programs and years of habit: `-d 2` and `-d 0.5` are seconds. --interval asks for the unit. */
+/* Three top-like programs and years of habit: `-d 2` and `-d 0.5` are seconds. --interval asks for
+ * the unit. */
 static const char *
 with_seconds(struct cursor *cursor, const char *value)
 {
     struct str rest = str_from(value);
     double number;
-    return str_double(&rest, &number) && rest.n == 0 ? arena_printf(&cursor->line->arena, "%ss", value) : value;
+    return str_double(&rest, &number) && rest.n == 0
+               ? arena_printf(&cursor->line->arena, "%ss", value)
+               : value;
 }
 
 static void
-on_option(struct cursor *cursor, const struct option *option, const char *joined, struct str where, bool by_letter)
+on_option(struct cursor *cursor, const struct option *option, const char *joined, struct str where,
+          bool by_letter)
 {
     const char *value;
     if (option->type == OPTION_BOOL) {
@@ -279,7 +300,8 @@ static void
 on_argument(struct cursor *cursor, const char *argument)
 {
     struct command_line *line = cursor->line;
-    if (line->command->id == COMMAND_MONITOR && line->argument_count == 0 && !cursor->only_arguments) {
+    if (line->command->id == COMMAND_MONITOR && line->argument_count == 0 &&
+        !cursor->only_arguments) {
         for (size_t i = 1; i < subcommand_table_count; i++) {
             if (strcmp(subcommand_table[i].name, argument) == 0) {
                 line->command = &subcommand_table[i];
@@ -303,7 +325,8 @@ check_command(struct cursor *cursor)
         const struct option *option = option_find(line->settings[i].option);
         bool by_flag = strcmp(line->settings[i].where, "--set") != 0;
         if (option != NULL && by_flag && !subcommand_takes(line->command, option)) {
-            snprintf(why, sizeof(why), "is a flag of %s", option->command != NULL ? option->command : "the monitor");
+            snprintf(why, sizeof(why), "is a flag of %s",
+                     option->command != NULL ? option->command : "the monitor");
             complain(cursor, str_from(line->settings[i].where), why);
         }
     }
@@ -313,8 +336,8 @@ check_command(struct cursor *cursor)
     }
     if (line->argument_count < line->command->arguments_min) {
         const char *words = line->command->words;
-        snprintf(why, sizeof(why), "needs %s%s%s", line->command->arguments, words != NULL ? ", one of: " : "",
-                 words != NULL ? words : "");
+        snprintf(why, sizeof(why), "needs %s%s%s", line->command->arguments,
+                 words != NULL ? ", one of: " : "", words != NULL ? words : "");
         complain(cursor, str_from(line->command->name), why);
     }
 }
@@ -324,7 +347,8 @@ command_line_init(struct command_line *line, int argc, char *const *argv, struct
 {
     *line = (struct command_line){.command = &subcommand_table[0]};
     arena_init(&line->arena, (size_t)16 << 20);
-    struct cursor cursor = {.line = line, .argv = argv, .argc = argc, .at = 1, .errors = errors, .ok = true};
+    struct cursor cursor = {
+        .line = line, .argv = argv, .argc = argc, .at = 1, .errors = errors, .ok = true};
     cursor.arguments = arena_news(&line->arena, const char *, (size_t)MAX(argc, 1));
     line->arguments = cursor.arguments;
     if (cursor.arguments == NULL) {
@@ -364,8 +388,8 @@ read_files(struct config *config, char *const *environment, struct buf *warnings
 }
 
 bool
-command_line_configure(const struct command_line *line, struct config *config, char *const *environment,
-                       struct buf *warnings, struct buf *errors)
+command_line_configure(const struct command_line *line, struct config *config,
+                       char *const *environment, struct buf *warnings, struct buf *errors)
 {
     size_t errors_before = errors->n;
     const char *file = line->config_file;

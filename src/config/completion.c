@@ -1,5 +1,5 @@
-/* Completion scripts for three shells, from the tables of commands and flags. All texts are our own and contain no
- * single quotes, which a test checks: that is all the quoting there is. */
+/* Completion scripts for three shells, from the tables of commands and flags. All texts are our own
+ * and contain no single quotes, which a test checks: that is all the quoting there is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +20,8 @@ flag_at(size_t index, struct flag *ret_flag)
     for (size_t i = 0; i < general_flag_table_count; i++) {
         const struct general_flag *row = &general_flag_table[i];
         if (row->text != NULL && index-- == 0) {
-            *ret_flag = (struct flag){row->flag, row->letter, row->argument, NULL, row->text, false};
+            *ret_flag =
+                (struct flag){row->flag, row->letter, row->argument, NULL, row->text, false};
             return true;
         }
     }
@@ -28,8 +29,9 @@ flag_at(size_t index, struct flag *ret_flag)
         const struct option *row = &option_table[i];
         if (row->flag != NULL && index-- == 0) {
             bool is_bool = row->type == OPTION_BOOL;
-            *ret_flag = (struct flag){row->flag, row->letter, is_bool ? NULL : row->argument, row->choices,
-                                      row->text, is_bool && strcmp(row->fallback, "true") == 0};
+            *ret_flag = (struct flag){
+                row->flag,    row->letter, is_bool ? NULL : row->argument,
+                row->choices, row->text,   is_bool && strcmp(row->fallback, "true") == 0};
             return true;
         }
     }
@@ -39,7 +41,8 @@ flag_at(size_t index, struct flag *ret_flag)
 static bool
 takes_file(const struct flag *flag)
 {
-    return flag->argument != NULL && (strcmp(flag->argument, "FILE") == 0 || strcmp(flag->argument, "DIR") == 0);
+    return flag->argument != NULL &&
+           (strcmp(flag->argument, "FILE") == 0 || strcmp(flag->argument, "DIR") == 0);
 }
 
 /* "-d|--interval" */
@@ -63,7 +66,8 @@ bash_values(struct buf *out, const struct flag *flag)
     if (flag->choices != NULL) {
         buf_printf(out, ") COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n", flag->choices);
     } else if (takes_file(flag)) {
-        buf_printf(out, ") COMPREPLY=($(compgen -%c -- \"$cur\")); return;;\n", flag->argument[0] == 'D' ? 'd' : 'f');
+        buf_printf(out, ") COMPREPLY=($(compgen -%c -- \"$cur\")); return;;\n",
+                   flag->argument[0] == 'D' ? 'd' : 'f');
     } else {
         buf_puts(out, ") COMPREPLY=(); return;;\n");
     }
@@ -82,8 +86,8 @@ bash_script(struct buf *out)
     }
     for (size_t i = 1; i < subcommand_table_count; i++) {
         if (subcommand_table[i].words != NULL) {
-            buf_printf(out, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n", subcommand_table[i].name,
-                       subcommand_table[i].words);
+            buf_printf(out, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n",
+                       subcommand_table[i].name, subcommand_table[i].words);
         }
     }
     buf_puts(out, "  esac\n  if [[ $cur == -* ]]; then\n    COMPREPLY=($(compgen -W '");
@@ -130,7 +134,8 @@ zsh_flag(struct buf *out, const struct flag *flag, char letter)
     if (letter != 0) {
         buf_printf(out, "    '*-%c[", letter);
     } else {
-        buf_printf(out, "    '*--%s%s%s[", flag->negative ? "no-" : "", flag->name, flag->argument != NULL ? "=" : "");
+        buf_printf(out, "    '*--%s%s%s[", flag->negative ? "no-" : "", flag->name,
+                   flag->argument != NULL ? "=" : "");
     }
     zsh_text(out, flag->text);
     buf_putc(out, ']');
@@ -144,8 +149,9 @@ static void
 zsh_script(struct buf *out)
 {
     struct flag flag;
-    buf_puts(out, "#compdef flametop\n# zsh completion of flametop; made by: flametop completion zsh\n"
-                  "_flametop_first() {\n  local -a commands\n  commands=(\n");
+    buf_puts(out,
+             "#compdef flametop\n# zsh completion of flametop; made by: flametop completion zsh\n"
+             "_flametop_first() {\n  local -a commands\n  commands=(\n");
     for (size_t i = 1; i < subcommand_table_count; i++) {
         buf_printf(out, "    '%s:", subcommand_table[i].name);
         zsh_text(out, subcommand_table[i].text);
@@ -155,7 +161,8 @@ zsh_script(struct buf *out)
                   "_flametop_second() {\n  case $words[2] in\n");
     for (size_t i = 1; i < subcommand_table_count; i++) {
         if (subcommand_table[i].words != NULL) {
-            buf_printf(out, "    %s) _values argument %s;;\n", subcommand_table[i].name, subcommand_table[i].words);
+            buf_printf(out, "    %s) _values argument %s;;\n", subcommand_table[i].name,
+                       subcommand_table[i].words);
         }
     }
     buf_puts(out, "    *) _files;;\n  esac\n}\n_flametop() {\n  _arguments \\\n");
@@ -165,7 +172,8 @@ zsh_script(struct buf *out)
         }
         zsh_flag(out, &flag, 0);
     }
-    buf_puts(out, "    '1:target:_flametop_first' \\\n    '2:target:_flametop_second'\n}\n_flametop \"$@\"\n");
+    buf_puts(out, "    '1:target:_flametop_first' \\\n    "
+                  "'2:target:_flametop_second'\n}\n_flametop \"$@\"\n");
 }
 
 static void
@@ -191,10 +199,11 @@ fish_script(struct buf *out)
     buf_puts(out, "# fish completion of flametop; made by: flametop completion fish\n");
     for (size_t i = 1; i < subcommand_table_count; i++) {
         const struct subcommand *command = &subcommand_table[i];
-        buf_printf(out, "complete -c flametop -n __fish_use_subcommand -a %s -d '%s'\n", command->name, command->text);
+        buf_printf(out, "complete -c flametop -n __fish_use_subcommand -a %s -d '%s'\n",
+                   command->name, command->text);
         if (command->words != NULL) {
-            buf_printf(out, "complete -c flametop -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", command->name,
-                       command->words);
+            buf_printf(out, "complete -c flametop -n '__fish_seen_subcommand_from %s' -f -a '%s'\n",
+                       command->name, command->words);
         }
     }
     for (size_t i = 0; flag_at(i, &flag); i++) {

@@ -1,7 +1,8 @@
-/* The layered store. Each layer is read into the same values, later over earlier; a value knows where it came from.
+/* The layered store. Each layer is read into the same values, later over earlier; a value knows
+ * where it came from.
  *
- * Invariant: every option has a value at all times, and it is one that its row allows; what a file, a variable or a
- * flag says wrongly is reported and changes nothing. */
+ * Invariant: every option has a value at all times, and it is one that its row allows; what a file,
+ * a variable or a flag says wrongly is reported and changes nothing. */
 #include "config_parts.h"
 
 #include <assert.h>
@@ -25,8 +26,8 @@ config_report(const struct site *site, const char *why)
     *site->ok = false;
     utf8_clean(str_from(site->key != NULL ? site->key : ""), key, sizeof(key));
     if (site->file != NULL) {
-        buf_printf(site->errors, "%s:%zu:%zu: %s%s%s\n", site->file, site->place.line, site->place.column, key,
-                   key[0] != 0 ? ": " : "", why);
+        buf_printf(site->errors, "%s:%zu:%zu: %s%s%s\n", site->file, site->place.line,
+                   site->place.column, key, key[0] != 0 ? ": " : "", why);
     } else {
         buf_printf(site->errors, "%s: %s\n", site->where, why);
     }
@@ -43,7 +44,8 @@ origin_text(struct config *config, const struct site *site)
 
 /* Stores a value that fits. Refuses the second one of a key in the same file. */
 static void
-store(struct config *config, struct setting *setting, const struct option_value *value, const struct site *site)
+store(struct config *config, struct setting *setting, const struct option_value *value,
+      const struct site *site)
 {
     char why[CONFIG_WHY_BYTES];
     if (site->file != NULL && setting->reading == config->reading) {
@@ -51,18 +53,20 @@ store(struct config *config, struct setting *setting, const struct option_value 
         config_report(site, why);
         return;
     }
-    *setting = (struct setting){*value, origin_text(config, site), site->file != NULL ? config->reading : 0,
-                                site->place.line};
+    *setting = (struct setting){*value, origin_text(config, site),
+                                site->file != NULL ? config->reading : 0, site->place.line};
     if (config->arena.full) {
         config_report(site, "too many settings");
     }
 }
 
 static bool
-passes_check(const struct config *config, const char *name, const char *value, const struct site *site)
+passes_check(const struct config *config, const char *name, const char *value,
+             const struct site *site)
 {
     char why[CONFIG_WHY_BYTES] = "is not known";
-    if (config->check.check == NULL || config->check.check(config->check.context, name, value, why, sizeof(why))) {
+    if (config->check.check == NULL ||
+        config->check.check(config->check.context, name, value, why, sizeof(why))) {
         return true;
     }
     config_report(site, why);
@@ -70,8 +74,8 @@ passes_check(const struct config *config, const char *name, const char *value, c
 }
 
 static bool
-value_passes_check(const struct config *config, const struct option *option, const struct option_value *value,
-                   const struct site *site)
+value_passes_check(const struct config *config, const struct option *option,
+                   const struct option_value *value, const struct site *site)
 {
     if (option->type == OPTION_TEXT) {
         return passes_check(config, option->name, value->text, site);
@@ -84,18 +88,19 @@ value_passes_check(const struct config *config, const struct option *option, con
 }
 
 static bool
-parse_written(struct config *config, const struct option *option, const char *unit, const struct written *written,
-              const struct site *site, struct option_value *ret_value)
+parse_written(struct config *config, const struct option *option, const char *unit,
+              const struct written *written, const struct site *site,
+              struct option_value *ret_value)
 {
     char why[CONFIG_WHY_BYTES];
     if (written->is_list && option->type != OPTION_LIST) {
         config_report(site, "takes one value, not a list");
         return false;
     }
-    bool right = written->is_list
-                     ? option_parse_items(option, written->items, written->count, &config->arena, ret_value, why,
-                                          sizeof(why))
-                     : option_parse(option, unit, written->text, &config->arena, ret_value, why, sizeof(why));
+    bool right = written->is_list ? option_parse_items(option, written->items, written->count,
+                                                       &config->arena, ret_value, why, sizeof(why))
+                                  : option_parse(option, unit, written->text, &config->arena,
+                                                 ret_value, why, sizeof(why));
     if (!right) {
         config_report(site, why);
     }
@@ -104,7 +109,7 @@ parse_written(struct config *config, const struct option *option, const char *un
 
 void
 config_set_option(struct config *config, const struct option *option, const struct written *written,
-           const struct site *site)
+                  const struct site *site)
 {
     struct option_value value;
     if (parse_written(config, option, NULL, written, site, &value) &&
@@ -233,7 +238,8 @@ find_entry(const struct config *config, const struct entry *like)
 {
     struct entry *entry = config->entries;
     for (; entry != NULL; entry = entry->next) {
-        if (entry->section == like->section && entry->field == like->field && entry->metric == like->metric &&
+        if (entry->section == like->section && entry->field == like->field &&
+            entry->metric == like->metric &&
             (like->field != NULL || (strcmp(entry->key.context, like->key.context) == 0 &&
                                      strcmp(entry->key.key, like->key.key) == 0))) {
             return entry;
@@ -243,7 +249,8 @@ find_entry(const struct config *config, const struct entry *like)
 }
 
 static void
-store_entry(struct config *config, struct entry *like, const struct option_value *value, const struct site *site)
+store_entry(struct config *config, struct entry *like, const struct option_value *value,
+            const struct site *site)
 {
     struct entry *entry = find_entry(config, like);
     if (entry == NULL) {
@@ -257,21 +264,25 @@ store_entry(struct config *config, struct entry *like, const struct option_value
     entry->key.command = like->field == NULL ? entry->setting.value.text : NULL;
 }
 
-/* The unit a threshold of this metric is written in: counters are looked at as their rate a second. */
+/* The unit a threshold of this metric is written in: counters are looked at as their rate a second.
+ */
 static const char *
 threshold_unit(struct config *config, const struct metric *metric)
 {
     if (metric->kind != METRIC_COUNTER) {
         return metric->unit;
     }
-    return strcmp(metric->unit, "s") == 0 ? "1" : arena_printf(&config->arena, "%s/s", metric->unit);
+    return strcmp(metric->unit, "s") == 0 ? "1"
+                                          : arena_printf(&config->arena, "%s/s", metric->unit);
 }
 
 void
-config_set_metric_field(struct config *config, const struct option_section *section, const char *metric_name,
-                 const char *field_name, const struct written *written, const struct site *site)
+config_set_metric_field(struct config *config, const struct option_section *section,
+                        const char *metric_name, const char *field_name,
+                        const struct written *written, const struct site *site)
 {
-    struct entry like = {.section = section, .metric = catalog_metric(config->catalog, metric_name)};
+    struct entry like = {.section = section,
+                         .metric = catalog_metric(config->catalog, metric_name)};
     if (like.metric == NULL) {
         config_unknown_metric(config, metric_name, site);
         return;
@@ -291,14 +302,16 @@ config_set_metric_field(struct config *config, const struct option_section *sect
     bool is_interval = strcmp(like.field->name, "interval") == 0;
     if (is_interval && like.metric->formula != NULL) {
         char why[CONFIG_WHY_BYTES];
-        snprintf(why, sizeof(why), "is derived and never kept itself; set the interval of what it is made of: %s",
+        snprintf(why, sizeof(why),
+                 "is derived and never kept itself; set the interval of what it is made of: %s",
                  like.metric->formula);
         config_report(site, why);
         return;
     }
     like.unit = like.field->unit != NULL ? like.field->unit : threshold_unit(config, like.metric);
     struct option_value value = {.real = NAN};
-    bool none = like.field->type == OPTION_REAL && !written->is_list && str_is(str_trim(written->text), "none");
+    bool none = like.field->type == OPTION_REAL && !written->is_list &&
+                str_is(str_trim(written->text), "none");
     if (none || parse_written(config, like.field, like.unit, written, site, &value)) {
         if (value.item_count > METRIC_PERCENTILES_MAX) {
             config_report(site, "has more than 8 percentiles");
@@ -309,8 +322,8 @@ config_set_metric_field(struct config *config, const struct option_section *sect
 }
 
 static void
-set_key(struct config *config, const struct option_section *section, const char *rest, const struct written *written,
-        const struct site *site)
+set_key(struct config *config, const struct option_section *section, const char *rest,
+        const struct written *written, const struct site *site)
 {
     const char *dot = strchr(rest, '.');
     if (dot == NULL || dot == rest || dot[1] == 0) {
@@ -335,7 +348,7 @@ set_key(struct config *config, const struct option_section *section, const char 
 /* `path` lies below the section: thresholds.system.cpu.utilization.warning. */
 void
 config_set_entry(struct config *config, const struct option_section *section, const char *path,
-          const struct written *written, const struct site *site)
+                 const struct written *written, const struct site *site)
 {
     size_t n = strlen(section->name);
     const char *rest = path[n] == '.' ? path + n + 1 : "";
@@ -399,9 +412,11 @@ bool
 config_read_environment(struct config *config, char *const *environment, struct buf *errors)
 {
     bool ok = true;
-    /* no-color.org: any value but an empty one counts, and the user's own files and flags go before it. */
+    /* no-color.org: any value but an empty one counts, and the user's own files and flags go before
+     * it. */
     const char *no_colour = paths_variable(environment, "NO_COLOR");
-    if (no_colour != NULL && no_colour[0] != 0 && strcmp(config_origin(config, "colours"), "default") == 0) {
+    if (no_colour != NULL && no_colour[0] != 0 &&
+        strcmp(config_origin(config, "colours"), "default") == 0) {
         ok = config_set(config, "colours", "mono", "NO_COLOR", errors);
     }
     for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
@@ -415,7 +430,8 @@ config_read_environment(struct config *config, char *const *environment, struct 
 }
 
 bool
-config_set(struct config *config, const char *name, const char *value, const char *where, struct buf *errors)
+config_set(struct config *config, const char *name, const char *value, const char *where,
+           struct buf *errors)
 {
     bool ok = true;
     struct site site = {.where = where, .key = name, .errors = errors, .ok = &ok};
@@ -460,7 +476,9 @@ config_new(struct catalog *catalog)
     buf_init(&errors, 4096);
     bool ok = true;
     for (size_t i = 0; i < option_table_count; i++) {
-        ok = config_set(config, option_table[i].name, option_table[i].fallback, "default", &errors) && ok;
+        ok = config_set(config, option_table[i].name, option_table[i].fallback, "default",
+                        &errors) &&
+             ok;
     }
     assert(ok); /* a default in the table breaks its own row */
     buf_done(&errors);

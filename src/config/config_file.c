@@ -1,5 +1,6 @@
-/* A file into the store: a walk over its tree, whose depth and size yaml.c bounds. Every key is met once, by its whole
- * path, so that `history.bytes` and `history: {bytes: …}` are the same setting. */
+/* A file into the store: a walk over its tree, whose depth and size yaml.c bounds. Every key is met
+ * once, by its whole path, so that `history.bytes` and `history: {bytes: …}` are the same setting.
+ */
 #include "config_parts.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ struct file {
 static struct site
 site_of(struct file *file, const char *key, struct yaml_place place)
 {
-    return (struct site){.file = file->name, .key = key, .place = place, .errors = file->errors, .ok = &file->ok};
+    return (struct site){
+        .file = file->name, .key = key, .place = place, .errors = file->errors, .ok = &file->ok};
 }
 
 static void
@@ -38,7 +40,8 @@ on_yaml_error(void *context, struct yaml_place place, const char *why)
 
 /* The items of a sequence of texts. */
 static bool
-read_items(struct file *file, const struct yaml_node *node, const char *path, struct written *ret_written)
+read_items(struct file *file, const struct yaml_node *node, const char *path,
+           struct written *ret_written)
 {
     size_t count = 0;
     for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
@@ -63,8 +66,8 @@ read_items(struct file *file, const struct yaml_node *node, const char *path, st
 
 /* What a leaf says; false when it says nothing, which is reported. */
 static bool
-read_leaf(struct file *file, const struct yaml_node *node, const char *path, const struct site *site,
-          struct written *ret_written)
+read_leaf(struct file *file, const struct yaml_node *node, const char *path,
+          const struct site *site, struct written *ret_written)
 {
     if (node->kind == YAML_SEQUENCE) {
         return read_items(file, node, path, ret_written);
@@ -83,10 +86,11 @@ read_leaf(struct file *file, const struct yaml_node *node, const char *path, con
 
 static void read_mapping(struct file *file, const struct yaml_node *node, const char *path);
 
-/* {metric: NAME, warning: 80, critical: 95, unit: "%"}: the unit belongs to bare numbers. A description is for people
- * who read the file. */
+/* {metric: NAME, warning: 80, critical: 95, unit: "%"}: the unit belongs to bare numbers. A
+ * description is for people who read the file. */
 static void
-read_threshold_item(struct file *file, const struct option_section *section, const struct yaml_node *item)
+read_threshold_item(struct file *file, const struct option_section *section,
+                    const struct yaml_node *item)
 {
     const struct yaml_node *metric = NULL, *unit = NULL;
     for (const struct yaml_node *child = item->first; child != NULL; child = child->next) {
@@ -98,7 +102,8 @@ read_threshold_item(struct file *file, const struct option_section *section, con
         config_report(&site, "an item of the list needs a key metric");
         return;
     }
-    char name[CONFIG_PATH_BYTES], path[3 * CONFIG_PATH_BYTES], field[CONFIG_PATH_BYTES], text[CONFIG_PATH_BYTES];
+    char name[CONFIG_PATH_BYTES], path[3 * CONFIG_PATH_BYTES], field[CONFIG_PATH_BYTES],
+        text[CONFIG_PATH_BYTES];
     str_copy(metric->text, name, sizeof(name));
     for (const struct yaml_node *child = item->first; child != NULL; child = child->next) {
         if (child == metric || child == unit || str_is(child->key, "description")) {
@@ -113,9 +118,10 @@ read_threshold_item(struct file *file, const struct option_section *section, con
         }
         struct str rest = written.text;
         double number;
-        if (unit != NULL && !written.is_list && str_double(&rest, &number) && str_trim(rest).n == 0) {
-            snprintf(text, sizeof(text), "%.*s%.*s", (int)MIN(written.text.n, (size_t)64), written.text.p,
-                     (int)MIN(unit->text.n, (size_t)32), unit->text.p);
+        if (unit != NULL && !written.is_list && str_double(&rest, &number) &&
+            str_trim(rest).n == 0) {
+            snprintf(text, sizeof(text), "%.*s%.*s", (int)MIN(written.text.n, (size_t)64),
+                     written.text.p, (int)MIN(unit->text.n, (size_t)32), unit->text.p);
             written.text = str_from(text);
         }
         config_set_metric_field(file->config, section, name, field, &written, &site);
@@ -123,9 +129,11 @@ read_threshold_item(struct file *file, const struct option_section *section, con
 }
 
 static void
-read_section(struct file *file, const struct option_section *section, const struct yaml_node *node, const char *path)
+read_section(struct file *file, const struct option_section *section, const struct yaml_node *node,
+             const char *path)
 {
-    struct site site = site_of(file, path, node->kind == YAML_MAPPING ? node->key_place : node->place);
+    struct site site =
+        site_of(file, path, node->kind == YAML_MAPPING ? node->key_place : node->place);
     size_t n = strlen(section->name);
     bool is_root = path[n] == 0;
     const char *rest = is_root ? "" : path + n + 1;
@@ -187,7 +195,8 @@ read_mapping(struct file *file, const struct yaml_node *node, const char *path)
         struct site site = site_of(file, child_path, child->key_place);
         uint64_t hash = hash_bytes(child->key.p, child->key.n);
         const struct yaml_node *twin = map_get(&seen, hash);
-        if (n < 0 || (size_t)n >= sizeof(child_path) || memchr(child->key.p, 0, child->key.n) != NULL) {
+        if (n < 0 || (size_t)n >= sizeof(child_path) ||
+            memchr(child->key.p, 0, child->key.n) != NULL) {
             config_report(&site, "no such setting");
         } else if (twin != NULL) {
             char why[CONFIG_WHY_BYTES];
@@ -205,7 +214,8 @@ static const struct entry *
 field_of(const struct config *config, const struct metric *metric, const char *field)
 {
     for (const struct entry *entry = config->entries; entry != NULL; entry = entry->next) {
-        if (entry->metric == metric && entry->field != NULL && strcmp(entry->field->name, field) == 0) {
+        if (entry->metric == metric && entry->field != NULL &&
+            strcmp(entry->field->name, field) == 0) {
             return entry;
         }
     }
@@ -231,7 +241,8 @@ check_order(struct file *file)
             char key[CONFIG_PATH_BYTES];
             snprintf(key, sizeof(key), "thresholds.%s.critical", entry->metric->name);
             struct site site = site_of(file, key, (struct yaml_place){entry->setting.line, 1});
-            config_report(&site, higher_is_better ? "must not be above the warning" : "must not be below the warning");
+            config_report(&site, higher_is_better ? "must not be above the warning"
+                                                  : "must not be below the warning");
         }
     }
 }

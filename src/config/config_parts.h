@@ -1,5 +1,5 @@
-/* What the parts of the layered store share: config.c holds and sets the values, config_file.c walks a file,
- * config_print.c prints them. */
+/* What the parts of the layered store share: config.c holds and sets the values, config_file.c
+ * walks a file, config_print.c prints them. */
 #ifndef FLAMETOP_CONFIG_CONFIG_PARTS_H
 #define FLAMETOP_CONFIG_CONFIG_PARTS_H
 
@@ -31,7 +31,7 @@ struct setting {
 struct entry {
     struct entry *next;
     const struct option_section *section;
-    const struct option *field; /* NULL in keys */
+    const struct option *field;  /* NULL in keys */
     const struct metric *metric; /* NULL in keys */
     const char *unit;
     struct config_key key;
@@ -62,17 +62,19 @@ void config_report(const struct site *site, const char *why);
 void config_unknown_setting(const char *path, const struct site *site);
 void config_unknown_metric(const struct config *config, const char *name, const struct site *site);
 
-/* What a dotted path is: a section or below one (NULL: neither); above options or aliases ("history"); above metrics. */
+/* What a dotted path is: a section or below one (NULL: neither); above options or aliases
+ * ("history"); above metrics. */
 const struct option_section *config_section_of(const char *path);
 bool config_is_group(const char *path);
 bool config_is_metric_prefix(const struct config *config, const char *name);
 
 /* Each sets what fits and reports what does not. `path` lies below the section. */
-void config_set_option(struct config *config, const struct option *option, const struct written *written,
-                       const struct site *site);
+void config_set_option(struct config *config, const struct option *option,
+                       const struct written *written, const struct site *site);
 void config_set_entry(struct config *config, const struct option_section *section, const char *path,
                       const struct written *written, const struct site *site);
-void config_set_metric_field(struct config *config, const struct option_section *section, const char *metric_name,
-                             const char *field_name, const struct written *written, const struct site *site);
+void config_set_metric_field(struct config *config, const struct option_section *section,
+                             const char *metric_name, const char *field_name,
+                             const struct written *written, const struct site *site);
 
 #endif

@@ -7,7 +7,8 @@
 #include "wrap.h"
 
 static void
-print_option(const struct config *config, const struct option *option, const char *indent, struct buf *out)
+print_option(const struct config *config, const struct option *option, const char *indent,
+             struct buf *out)
 {
     const struct setting *setting = &config->settings[option - option_table];
     const char *dot = strrchr(option->name, '.');
@@ -27,7 +28,8 @@ print_quoted(const char *text, struct buf *out)
     option_print(&row, NULL, &(struct option_value){.text = text}, out);
 }
 
-/* Entries are kept in the order they were set; a metric's come together under its name at the first of them. */
+/* Entries are kept in the order they were set; a metric's come together under its name at the first
+ * of them. */
 static void
 print_metric_entries(const struct entry *first, struct buf *out)
 {
@@ -48,7 +50,8 @@ print_key_entries(const struct entry *first, struct buf *out)
     print_quoted(first->key.context, out);
     buf_puts(out, ":\n");
     for (const struct entry *entry = first; entry != NULL; entry = entry->next) {
-        if (entry->section == first->section && strcmp(entry->key.context, first->key.context) == 0) {
+        if (entry->section == first->section &&
+            strcmp(entry->key.context, first->key.context) == 0) {
             buf_puts(out, "    ");
             print_quoted(entry->key.key, out);
             buf_puts(out, ": ");

@@ -27,12 +27,13 @@ entry(struct buf *out, const char *left, const char *text)
 }
 
 static void
-flag_entry(struct buf *out, char letter, const char *flag, const char *argument, bool negative, const char *text)
+flag_entry(struct buf *out, char letter, const char *flag, const char *argument, bool negative,
+           const char *text)
 {
     char left[64];
-    snprintf(left, sizeof(left), "%c%c%s--%s%s%s%s", letter != 0 ? '-' : ' ', letter != 0 ? letter : ' ',
-             letter != 0 ? ", " : "  ", negative ? "no-" : "", flag, argument != NULL ? " " : "",
-             argument != NULL ? argument : "");
+    snprintf(left, sizeof(left), "%c%c%s--%s%s%s%s", letter != 0 ? '-' : ' ',
+             letter != 0 ? letter : ' ', letter != 0 ? ", " : "  ", negative ? "no-" : "", flag,
+             argument != NULL ? " " : "", argument != NULL ? argument : "");
     entry(out, left, text);
 }
 
@@ -41,7 +42,8 @@ option_entry(struct buf *out, const struct option *option)
 {
     char text[512];
     bool shows_default = option->type != OPTION_BOOL && option->fallback[0] != 0;
-    snprintf(text, sizeof(text), "%s%s%s%s%s%s", option->text, option->choices != NULL ? " One of: " : "",
+    snprintf(text, sizeof(text), "%s%s%s%s%s%s", option->text,
+             option->choices != NULL ? " One of: " : "",
              option->choices != NULL ? option->choices : "", shows_default ? " (" : "",
              shows_default ? option->fallback : "", shows_default ? ")" : "");
     bool negative = option->type == OPTION_BOOL && strcmp(option->fallback, "true") == 0;
@@ -51,8 +53,8 @@ option_entry(struct buf *out, const struct option *option)
 static void
 usage(struct buf *out, const struct subcommand *command)
 {
-    buf_printf(out, "Usage: flametop %s%s[FLAG...] %s\n\n", command->name, command->name[0] != 0 ? " " : "",
-               command->arguments);
+    buf_printf(out, "Usage: flametop %s%s[FLAG...] %s\n\n", command->name,
+               command->name[0] != 0 ? " " : "", command->arguments);
     wrap_text(out, command->text, 0, "", WIDTH);
     buf_putc(out, '\n');
 }
@@ -63,7 +65,8 @@ command_list(struct buf *out)
     buf_puts(out, "\nCommands (flametop COMMAND --help):\n");
     for (size_t i = 1; i < subcommand_table_count; i++) {
         char left[64];
-        snprintf(left, sizeof(left), "%s %s", subcommand_table[i].name, subcommand_table[i].arguments);
+        snprintf(left, sizeof(left), "%s %s", subcommand_table[i].name,
+                 subcommand_table[i].arguments);
         entry(out, left, subcommand_table[i].text);
     }
 }
@@ -79,7 +82,8 @@ command_line_help(const struct subcommand *command, struct buf *out)
     for (size_t i = 0; i < general_flag_table_count; i++) {
         const struct general_flag *general = &general_flag_table[i];
         if (general->text != NULL) {
-            flag_entry(out, general->letter, general->flag, general->argument, false, general->text);
+            flag_entry(out, general->letter, general->flag, general->argument, false,
+                       general->text);
         }
     }
     const char *group = "";

@@ -1,7 +1,8 @@
 /* The option table, and values typed by its rows.
  *
- * Nothing is typed by how it looks: `no`, `on` or `1e3` in the file is what its row says it is. Rows that share the
- * part before the last dot stand together, and each group is printed in this order. */
+ * Nothing is typed by how it looks: `no`, `on` or `1e3` in the file is what its row says it is.
+ * Rows that share the part before the last dot stand together, and each group is printed in this
+ * order. */
 #include "flametop/config/option.h"
 
 #include <math.h>
@@ -161,8 +162,8 @@ has_bounds(const struct option *option)
 static void
 bound_text(const struct option *option, const char *unit, double bound, struct buf *out)
 {
-    struct option_value value = {.real = bound,
-                                 .integer = (int64_t)(option->type == OPTION_DURATION ? bound * 1e9 : bound)};
+    struct option_value value = {
+        .real = bound, .integer = (int64_t)(option->type == OPTION_DURATION ? bound * 1e9 : bound)};
     if (option->type == OPTION_LIST) {
         buf_printf(out, "%.0f", bound);
     } else {
@@ -207,8 +208,8 @@ parse_bool(struct str text, struct option_value *ret_value, char *why, size_t wh
 }
 
 static bool
-parse_integer(const struct option *option, struct str text, struct option_value *ret_value, char *why,
-              size_t why_size)
+parse_integer(const struct option *option, struct str text, struct option_value *ret_value,
+              char *why, size_t why_size)
 {
     struct str rest = text;
     int64_t integer;
@@ -269,8 +270,8 @@ has_nul(struct str text, char *why, size_t why_size)
 }
 
 bool
-option_parse_items(const struct option *option, const struct str *items, size_t count, struct arena *arena,
-                   struct option_value *ret_value, char *why, size_t why_size)
+option_parse_items(const struct option *option, const struct str *items, size_t count,
+                   struct arena *arena, struct option_value *ret_value, char *why, size_t why_size)
 {
     const char **texts = arena_news(arena, const char *, MAX(count, (size_t)1));
     if (texts == NULL || count > LIST_ITEMS_MAX) {
@@ -376,10 +377,20 @@ print_whole(int64_t value, bool duration, struct buf *out)
     static const struct {
         int64_t divisor;
         const char *suffix;
-    } times[] = {{86400 * NS_PER_S, "d"}, {3600 * NS_PER_S, "h"}, {60 * NS_PER_S, "m"}, {NS_PER_S, "s"},
-                 {NS_PER_MS, "ms"},       {NS_PER_US, "us"},      {1, "ns"}},
-sizes[] = {{INT64_C(1) << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"},
-                 {1, "B"},                  {1, "B"}};
+    } times[] = {{86400 * NS_PER_S, "d"},
+                 {3600 * NS_PER_S, "h"},
+                 {60 * NS_PER_S, "m"},
+                 {NS_PER_S, "s"},
+                 {NS_PER_MS, "ms"},
+                 {NS_PER_US, "us"},
+                 {1, "ns"}},
+      sizes[] = {{INT64_C(1) << 40, "TiB"},
+                 {1 << 30, "GiB"},
+                 {1 << 20, "MiB"},
+                 {1 << 10, "KiB"},
+                 {1, "B"},
+                 {1, "B"},
+                 {1, "B"}};
     for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
         int64_t divisor = duration ? times[i].divisor : sizes[i].divisor;
         if (value % divisor == 0 && (value != 0 || divisor == (duration ? NS_PER_S : 1))) {
@@ -397,7 +408,8 @@ print_real(double value, const char *unit, struct buf *out)
     if (isnan(value)) {
         buf_puts(out, "none");
     } else if (strcmp(unit, "1") == 0 && value > 1) {
-        /* Above 1 a bare share is refused. Percent carries every double only where it divides evenly back. */
+        /* Above 1 a bare share is refused. Percent carries every double only where it divides
+         * evenly back. */
         buf_printf(out, "%s%%", json_double_text(value * 100, text));
     } else {
         buf_printf(out, "%s%s", json_double_text(value, text), strcmp(unit, "s") == 0 ? "s" : "");
@@ -416,7 +428,11 @@ option_print(const struct option *option, const char *unit, const struct option_
         buf_printf(out, "%lld", (long long)value->integer);
         break;
     case OPTION_REAL:
-        print_real(value->real, unit != NULL ? unit : option->unit != NULL ? option->unit : "", out);
+        print_real(value->real,
+                   unit != NULL           ? unit
+                   : option->unit != NULL ? option->unit
+                                          : "",
+                   out);
         break;
     case OPTION_DURATION:
     case OPTION_SIZE:

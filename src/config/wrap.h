@@ -6,8 +6,8 @@
 
 #include "flametop/base/buf.h"
 
-/* Appends the words of `text`. The cursor stands at column `at`; further lines begin with `indent` (of ASCII), and no
- * line passes `width` unless one word alone does. Ends without LF. */
+/* Appends the words of `text`. The cursor stands at column `at`; further lines begin with `indent`
+ * (of ASCII), and no line passes `width` unless one word alone does. Ends without LF. */
 void wrap_text(struct buf *out, const char *text, size_t at, const char *indent, size_t width);
 
 #endif

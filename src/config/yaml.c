@@ -1,5 +1,5 @@
-/* libyaml's events into a tree. The walk keeps its own stack of at most YAML_DEPTH_MAX open nodes, and whatever it
- * refuses is skipped with everything inside it, so one mistake is one error. */
+/* libyaml's events into a tree. The walk keeps its own stack of at most YAML_DEPTH_MAX open nodes,
+ * and whatever it refuses is skipped with everything inside it, so one mistake is one error. */
 #include "yaml_tree.h"
 
 #include <stdio.h>
@@ -39,20 +39,23 @@ refuse(struct reader *reader, struct yaml_place place, const char *why)
 static bool
 wants_key(const struct reader *reader)
 {
-    return reader->depth > 0 && reader->open[reader->depth - 1]->kind == YAML_MAPPING && !reader->has_key;
+    return reader->depth > 0 && reader->open[reader->depth - 1]->kind == YAML_MAPPING &&
+           !reader->has_key;
 }
 
 static struct yaml_node *
 add_node(struct reader *reader, enum yaml_kind kind, struct yaml_place place)
 {
-    struct yaml_node *node = reader->nodes < YAML_NODES_MAX ? arena_new(reader->arena, struct yaml_node) : NULL;
+    struct yaml_node *node =
+        reader->nodes < YAML_NODES_MAX ? arena_new(reader->arena, struct yaml_node) : NULL;
     if (node == NULL) {
         refuse(reader, place, "the file is too large from here on");
         reader->stop = true;
         return NULL;
     }
     reader->nodes++;
-    *node = (struct yaml_node){.kind = kind, .place = place, .key = reader->key, .key_place = reader->key_place};
+    *node = (struct yaml_node){
+        .kind = kind, .place = place, .key = reader->key, .key_place = reader->key_place};
     reader->has_key = false;
     if (reader->depth == 0) {
         reader->root = node;
@@ -80,8 +83,9 @@ on_scalar(struct reader *reader, const yaml_event_t *event)
 {
     struct yaml_place place = place_of(event->start_mark);
     if (event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL) {
-        refuse(reader, place, event->data.scalar.anchor != NULL ? "anchors (&) are not accepted"
-                                                                : "tags (!) are not accepted");
+        refuse(reader, place,
+               event->data.scalar.anchor != NULL ? "anchors (&) are not accepted"
+                                                 : "tags (!) are not accepted");
         reader->stop = wants_key(reader);
         drop_value(reader);
         return;
@@ -112,9 +116,11 @@ on_start(struct reader *reader, enum yaml_kind kind, const yaml_event_t *event)
     struct yaml_place place = place_of(event->start_mark);
     bool mapping = kind == YAML_MAPPING;
     const char *why = NULL;
-    if (mapping ? event->data.mapping_start.anchor != NULL : event->data.sequence_start.anchor != NULL) {
+    if (mapping ? event->data.mapping_start.anchor != NULL
+                : event->data.sequence_start.anchor != NULL) {
         why = "anchors (&) are not accepted";
-    } else if (mapping ? event->data.mapping_start.tag != NULL : event->data.sequence_start.tag != NULL) {
+    } else if (mapping ? event->data.mapping_start.tag != NULL
+                       : event->data.sequence_start.tag != NULL) {
         why = "tags (!) are not accepted";
     } else if (wants_key(reader)) {
         why = "a key must be plain text";
@@ -123,8 +129,8 @@ on_start(struct reader *reader, enum yaml_kind kind, const yaml_event_t *event)
     }
     if (why != NULL) {
         refuse(reader, place, why);
-        /* A refused key leaves its value without a name, so nothing after it can be trusted; and libyaml takes
-         * time with the square of the depth. */
+        /* A refused key leaves its value without a name, so nothing after it can be trusted; and
+         * libyaml takes time with the square of the depth. */
         reader->stop = wants_key(reader) || reader->depth == YAML_DEPTH_MAX;
         reader->skip_depth = 1;
         drop_value(reader);

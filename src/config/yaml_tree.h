@@ -1,8 +1,8 @@
 /* YAML as far as a configuration needs it: mappings, sequences and scalars that all are text.
  *
- * Refused, each with its place: anchors and aliases (a small file could otherwise unfold into gigabytes), tags, more
- * than one document, keys that are no plain text, nesting deeper than 16, more than 20,000 nodes. After a refused node
- * or a syntax error the nodes read so far stand. */
+ * Refused, each with its place: anchors and aliases (a small file could otherwise unfold into
+ * gigabytes), tags, more than one document, keys that are no plain text, nesting deeper than 16,
+ * more than 20,000 nodes. After a refused node or a syntax error the nodes read so far stand. */
 #ifndef FLAMETOP_CONFIG_YAML_TREE_H
 #define FLAMETOP_CONFIG_YAML_TREE_H
 
@@ -25,8 +25,8 @@ struct yaml_node {
     enum yaml_kind kind;
     struct str key; /* in a mapping */
     struct yaml_place key_place, place;
-    struct str text; /* YAML_TEXT */
-    bool quoted;     /* otherwise an empty text is a missing value */
+    struct str text;                       /* YAML_TEXT */
+    bool quoted;                           /* otherwise an empty text is a missing value */
     struct yaml_node *first, *last, *next; /* children; sibling */
 };
 

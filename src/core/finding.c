@@ -6,18 +6,31 @@
 #include "flametop/base/macros.h"
 #include "flametop/core/table.h"
 
-enum { ROW_ID, ROW_SENTENCE, ROW_SHORT, ROW_CULPRIT, ROW_ADVICE, ROW_PID, ROW_SINCE, ROW_IMPACT, ROW_LEVEL };
+enum {
+    ROW_ID,
+    ROW_SENTENCE,
+    ROW_SHORT,
+    ROW_CULPRIT,
+    ROW_ADVICE,
+    ROW_PID,
+    ROW_SINCE,
+    ROW_IMPACT,
+    ROW_LEVEL
+};
 
 static const struct column columns[] = {
     [ROW_ID] = {"finding.id", "ID", "", "What is found, stable over time.", COLUMN_TEXT,
                 COLUMN_KEY | COLUMN_KEEP, 24},
-    [ROW_SENTENCE] = {"finding.sentence", "FINDING", "", "The sentence.", COLUMN_TEXT, COLUMN_KEEP, 0},
+    [ROW_SENTENCE] = {"finding.sentence", "FINDING", "", "The sentence.", COLUMN_TEXT, COLUMN_KEEP,
+                      0},
     [ROW_SHORT] = {"finding.short", "SHORT", "", "The sentence for narrow screens.", COLUMN_TEXT,
                    COLUMN_KEEP | COLUMN_HIDDEN, 0},
-    [ROW_CULPRIT] = {"finding.culprit", "CULPRIT", "", "Who causes it.", COLUMN_TEXT, COLUMN_KEEP, 20},
+    [ROW_CULPRIT] = {"finding.culprit", "CULPRIT", "", "Who causes it.", COLUMN_TEXT, COLUMN_KEEP,
+                     20},
     [ROW_ADVICE] = {"finding.advice", "ADVICE", "", "What to do or look at next.", COLUMN_TEXT,
                     COLUMN_KEEP | COLUMN_HIDDEN, 0},
-    [ROW_PID] = {"finding.pid", "PID", "", "The culprit's process.", COLUMN_INTEGER, COLUMN_KEEP, 8},
+    [ROW_PID] = {"finding.pid", "PID", "", "The culprit's process.", COLUMN_INTEGER, COLUMN_KEEP,
+                 8},
     [ROW_SINCE] = {"finding.since", "SINCE", "s", "Since when, seconds since 1970.", COLUMN_REAL,
                    COLUMN_KEEP, 9},
     [ROW_IMPACT] = {"finding.impact", "IMPACT", "", "How much it hurts, 0 to 100.", COLUMN_INTEGER,

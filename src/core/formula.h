@@ -33,8 +33,8 @@ struct match {
 struct leaf {
     const struct metric *metric;
     const struct matchers *matchers; /* owned; only as long as its count */
-    /* One for each source and some to spare: a look-up asks the layouts of all sources, and with fewer each
-     * would push out the next. */
+    /* One for each source and some to spare: a look-up asks the layouts of all sources, and with
+     * fewer each would push out the next. */
     struct {
         uint64_t serial;
         size_t count;

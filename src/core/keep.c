@@ -574,7 +574,8 @@ static bool
 block_column(const struct kept *kept, size_t part, size_t column, double values[CHUNK_TICKS])
 {
     if (part == kept->part_count) {
-        memcpy(values, kept->head->values + column * CHUNK_TICKS, kept->head_ticks * sizeof(*values));
+        memcpy(values, kept->head->values + column * CHUNK_TICKS,
+               kept->head_ticks * sizeof(*values));
         return true;
     }
     return chunk_column(kept->parts[part].chunk, column, values);
@@ -582,8 +583,8 @@ block_column(const struct kept *kept, size_t part, size_t column, double values[
 
 /* Which slot has the key at each tick; false when none ever has. */
 static bool
-find_slots(const struct kept *kept, size_t part, size_t ticks, size_t width, size_t key_index, double key,
-           uint8_t slots[CHUNK_TICKS])
+find_slots(const struct kept *kept, size_t part, size_t ticks, size_t width, size_t key_index,
+           double key, uint8_t slots[CHUNK_TICKS])
 {
     bool any = false;
     double keys[CHUNK_TICKS];
@@ -610,7 +611,8 @@ gather(const struct kept *kept, size_t part, size_t ticks, size_t width, size_t 
     size_t loaded = SLOTS_MAX;
     for (size_t tick = 0; tick < ticks; tick++) {
         if (slots[tick] != SLOTS_MAX && slots[tick] != loaded) {
-            loaded = block_column(kept, part, slots[tick] * width + index, values) ? slots[tick] : SLOTS_MAX;
+            loaded = block_column(kept, part, slots[tick] * width + index, values) ? slots[tick]
+                                                                                   : SLOTS_MAX;
         }
         bool known = slots[tick] != SLOTS_MAX && slots[tick] == loaded;
         ret_values[tick] = known ? values[tick] : (double)NAN;
@@ -620,7 +622,8 @@ gather(const struct kept *kept, size_t part, size_t ticks, size_t width, size_t 
 #define ROW_COLUMNS_MAX 8
 
 static void
-take_block(const struct kept *kept, size_t part, size_t width, size_t key_index, struct window *window)
+take_block(const struct kept *kept, size_t part, size_t width, size_t key_index,
+           struct window *window)
 {
     int64_t times[CHUNK_TICKS];
     uint8_t slots[CHUNK_TICKS];
@@ -640,7 +643,8 @@ take_block(const struct kept *kept, size_t part, size_t width, size_t key_index,
         gather(kept, part, ticks, width, window->indices[i], slots, values[i]);
     }
     for (size_t tick = ticks; tick-- > 0 && window->left > 0;) {
-        if (slots[tick] == SLOTS_MAX || times[tick] > window->to_ns || times[tick] <= window->from_ns) {
+        if (slots[tick] == SLOTS_MAX || times[tick] > window->to_ns ||
+            times[tick] <= window->from_ns) {
             continue;
         }
         window->left--;
@@ -652,23 +656,27 @@ take_block(const struct kept *kept, size_t part, size_t width, size_t key_index,
 }
 
 size_t
-kept_row_values(const struct kept *kept, int64_t key, const size_t *columns, size_t column_count, int64_t from_ns,
-                int64_t to_ns, int64_t *ret_mono_ns, double *ret_values, size_t max)
+kept_row_values(const struct kept *kept, int64_t key, const size_t *columns, size_t column_count,
+                int64_t from_ns, int64_t to_ns, int64_t *ret_mono_ns, double *ret_values,
+                size_t max)
 {
     const struct table_def *def = kept->def;
-    size_t indices[ROW_COLUMNS_MAX], key_column = kept_key_column(def), width = kept_index(def, def->column_count);
+    size_t indices[ROW_COLUMNS_MAX], key_column = kept_key_column(def),
+                                     width = kept_index(def, def->column_count);
     if (key_column == def->column_count || column_count > ROW_COLUMNS_MAX) {
         return 0;
     }
     for (size_t i = 0; i < column_count; i++) {
         indices[i] = kept_index(def, columns[i]);
     }
-    struct window window = {(double)key, indices, column_count, from_ns, to_ns, ret_mono_ns, ret_values, max};
+    struct window window = {(double)key, indices,     column_count, from_ns,
+                            to_ns,       ret_mono_ns, ret_values,   max};
     for (size_t part = kept->part_count + 1; part-- > 0 && window.left > 0;) {
         take_block(kept, part, width, kept_index(def, key_column), &window);
     }
     size_t count = max - window.left;
     memmove(ret_mono_ns, ret_mono_ns + window.left, count * sizeof(*ret_mono_ns));
-    memmove(ret_values, ret_values + window.left * column_count, count * column_count * sizeof(*ret_values));
+    memmove(ret_values, ret_values + window.left * column_count,
+            count * column_count * sizeof(*ret_values));
     return count;
 }

@@ -1,5 +1,5 @@
-/* The catalog: interned metrics and series. One mutex; the hot paths keep pointers and columns and do not
- * come here. */
+/* The catalog: interned metrics and series. One mutex; the hot paths keep pointers and columns and
+ * do not come here. */
 #include "flametop/core/metric.h"
 
 #include <pthread.h>
@@ -156,7 +156,8 @@ const struct metric *
 catalog_metric_at(struct catalog *catalog, size_t index)
 {
     pthread_mutex_lock(&catalog->lock);
-    const struct metric *metric = index < catalog->metric_count ? catalog->metrics[index].metric : NULL;
+    const struct metric *metric =
+        index < catalog->metric_count ? catalog->metrics[index].metric : NULL;
     pthread_mutex_unlock(&catalog->lock);
     return metric;
 }
@@ -259,11 +260,13 @@ catalog_settings(struct catalog *catalog, const struct metric *metric)
 }
 
 void
-catalog_set_settings(struct catalog *catalog, const struct metric *metric, const struct metric_settings *settings)
+catalog_set_settings(struct catalog *catalog, const struct metric *metric,
+                     const struct metric_settings *settings)
 {
     pthread_mutex_lock(&catalog->lock);
     struct entry *entry = entry_of(catalog, metric->name);
-    struct metric_settings *copy = entry != NULL ? arena_new(&catalog->arena, struct metric_settings) : NULL;
+    struct metric_settings *copy =
+        entry != NULL ? arena_new(&catalog->arena, struct metric_settings) : NULL;
     if (copy != NULL) {
         *copy = *settings;
         entry->settings = copy;

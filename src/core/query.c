@@ -489,7 +489,8 @@ align(struct vector *v, const struct vector *onto)
     if (v->scalar || onto->scalar) {
         return;
     }
-    if (v->n == onto->n && (v->n == 0 || memcmp(v->times, onto->times, v->n * sizeof(*v->times)) == 0)) {
+    if (v->n == onto->n &&
+        (v->n == 0 || memcmp(v->times, onto->times, v->n * sizeof(*v->times)) == 0)) {
         return;
     }
     struct vector held = {.n = onto->n,

@@ -1,4 +1,5 @@
-/* Names of a stream: metrics and series go to the catalog, tables get a definition, texts a number. */
+/* Names of a stream: metrics and series go to the catalog, tables get a definition, texts a number.
+ */
 #include "record_names.h"
 
 #include <math.h>
@@ -92,7 +93,8 @@ read_series(struct names *names, struct wire *wire, struct arena *scratch)
         return false;
     }
     const struct metric *metric = names->metrics[id];
-    const struct series *series = metric != NULL ? catalog_series(names->catalog, metric, labels) : NULL;
+    const struct series *series =
+        metric != NULL ? catalog_series(names->catalog, metric, labels) : NULL;
     uint64_t key = (uint64_t)(uintptr_t)series;
     if (series != NULL && (map_get(&names->named, key) != NULL ||
                            !map_put(&names->named, key, (void *)(uintptr_t)series))) {
@@ -180,7 +182,8 @@ choose_def(const struct names *names, const struct table_def *own)
 static bool
 read_table_def(struct names *names, struct wire *wire)
 {
-    struct table_def *own = names->table_count < TABLE_IDS_MAX ? read_def(wire, &names->lasting) : NULL;
+    struct table_def *own =
+        names->table_count < TABLE_IDS_MAX ? read_def(wire, &names->lasting) : NULL;
     uint8_t *types = own != NULL ? arena_alloc(&names->lasting, own->column_count) : NULL;
     int *map = types != NULL ? arena_news(&names->lasting, int, own->column_count) : NULL;
     if (map == NULL) {
@@ -254,9 +257,9 @@ names_series(struct names *names, struct wire *wire, size_t n, uint64_t round,
 {
     wire_integers(wire, scratch, n);
     for (size_t i = 0; i < n && !wire->bad; i++) {
-        struct stream_series *series =
-            scratch[i] >= 0 && (uint64_t)scratch[i] < names->series_count ? &names->series[scratch[i]]
-                                                                        : NULL;
+        struct stream_series *series = scratch[i] >= 0 && (uint64_t)scratch[i] < names->series_count
+                                           ? &names->series[scratch[i]]
+                                           : NULL;
         if (series == NULL || (round != 0 && series->seen == round)) {
             wire->bad = true;
             break;
@@ -282,8 +285,8 @@ read_text_cell(const struct names *names, struct wire *wire, struct arena *arena
 }
 
 static void
-read_cells(const struct names *names, struct wire *wire, enum column_type type, union cell *ret_cells,
-           size_t n, struct arena *arena)
+read_cells(const struct names *names, struct wire *wire, enum column_type type,
+           union cell *ret_cells, size_t n, struct arena *arena)
 {
     switch (type) {
     case COLUMN_REAL:

@@ -1,6 +1,7 @@
 /* What a stream's names records have defined so far, for its reader.
  *
- * Invariant: every id below a count can be used; each kind has a maximum, and so has the memory of the texts. */
+ * Invariant: every id below a count can be used; each kind has a maximum, and so has the memory of
+ * the texts. */
 #ifndef FLAMETOP_CORE_RECORD_NAMES_H
 #define FLAMETOP_CORE_RECORD_NAMES_H
 
@@ -11,13 +12,15 @@
 #include "flametop/base/hash.h"
 #include "record_wire.h"
 
-/* A series of the stream; NULL when the catalog refused it or it has an id already (cleaned, texts may be alike). `seen` is the last record that named it. */
+/* A series of the stream; NULL when the catalog refused it or it has an id already (cleaned, texts
+ * may be alike). `seen` is the last record that named it. */
 struct stream_series {
     const struct series *series;
     uint64_t seen;
 };
 
-/* A table of the stream: the types its columns have there, and which columns of `def` they are (-1: none). */
+/* A table of the stream: the types its columns have there, and which columns of `def` they are (-1:
+ * none). */
 struct stream_table {
     const struct table_def *def;
     size_t column_count;
@@ -45,11 +48,13 @@ struct names {
 void names_init(struct names *names, struct catalog *catalog);
 void names_done(struct names *names);
 
-/* Takes in the payload of a names record; false, and one reason, when it is damaged or passes a maximum. */
-bool names_read(struct names *names, struct wire payload, struct arena *scratch, const char **ret_reason);
+/* Takes in the payload of a names record; false, and one reason, when it is damaged or passes a
+ * maximum. */
+bool names_read(struct names *names, struct wire payload, struct arena *scratch,
+                const char **ret_reason);
 
-/* The next n ids of series as series; those that the catalog refused are NULL. False when an id is unknown or comes
- * twice in the record number `round` (0: it may). */
+/* The next n ids of series as series; those that the catalog refused are NULL. False when an id is
+ * unknown or comes twice in the record number `round` (0: it may). */
 bool names_series(struct names *names, struct wire *wire, size_t n, uint64_t round,
                   const struct series **ret_series, int64_t *scratch);
 

@@ -1,8 +1,9 @@
 /* Reading the record stream.
  *
- * Invariant: `held` is the beginning of the item (the magic, or one record) at byte `position` of the stream, and never
- * longer than that item; a length that is announced costs nothing until its bytes have come. A record is acted
- * on when it is there whole and its checksum is right; its contents are checked all the same. */
+ * Invariant: `held` is the beginning of the item (the magic, or one record) at byte `position` of
+ * the stream, and never longer than that item; a length that is announced costs nothing until its
+ * bytes have come. A record is acted on when it is there whole and its checksum is right; its
+ * contents are checked all the same. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -21,7 +22,8 @@
 #define HEADER_BYTES_MAX 15
 
 /* Chunks need a series for each column: this one stands for those that the catalog refused. */
-static const struct metric refused_metric = {.name = "refused", .unit = "", .labels = "", .text = ""};
+static const struct metric refused_metric = {
+    .name = "refused", .unit = "", .labels = "", .text = ""};
 static const struct series refused_series = {&refused_metric, "", 0};
 
 struct record_reader {
@@ -71,7 +73,8 @@ record_reader_free(struct record_reader *reader)
 }
 
 void
-record_reader_tables(struct record_reader *reader, const struct table_def *const *tables, size_t count)
+record_reader_tables(struct record_reader *reader, const struct table_def *const *tables,
+                     size_t count)
 {
     reader->names.preferred = tables;
     reader->names.preferred_count = count;
@@ -99,7 +102,8 @@ fail(struct record_reader *reader, int error, const char *what)
 {
     if (reader->error == 0) {
         reader->error = error;
-        snprintf(reader->why, sizeof(reader->why), "%s (at byte %" PRIu64 ")", what, reader->position);
+        snprintf(reader->why, sizeof(reader->why), "%s (at byte %" PRIu64 ")", what,
+                 reader->position);
     }
 }
 
@@ -156,7 +160,8 @@ on_hello(struct record_reader *reader, struct wire wire)
     struct record_hello hello = {.protocol = wire_varint(&wire)};
     hello.protocol_min = wire_varint(&wire);
     if (!wire.bad && hello.protocol_min > RECORD_PROTOCOL) {
-        fail(reader, -EPROTONOSUPPORT, "the stream needs a newer flametop: its protocol is too new");
+        fail(reader, -EPROTONOSUPPORT,
+             "the stream needs a newer flametop: its protocol is too new");
         return;
     }
     hello.at = read_instant(&wire);
@@ -253,9 +258,11 @@ on_batch(struct record_reader *reader, struct wire wire)
     batch->rejected = wire_varint(&wire);
     batch->dropped = wire_varint(&wire);
     batch->errors = wire_varint(&wire);
-    if (wire.bad || !read_samples(reader, &wire) || !read_tables(reader, &wire) || reader->arena.full) {
+    if (wire.bad || !read_samples(reader, &wire) || !read_tables(reader, &wire) ||
+        reader->arena.full) {
         damaged(reader, RECORD_BATCH,
-                reader->arena.full ? "it takes more memory than a batch may" : "its contents are wrong");
+                reader->arena.full ? "it takes more memory than a batch may"
+                                   : "its contents are wrong");
     } else if (reader->events.batch != NULL) {
         reader->events.batch(reader->events.context, source, batch);
     }
@@ -301,7 +308,8 @@ times_are_sound(const struct chunk *chunk)
 static struct chunk *
 read_chunk(struct record_reader *reader, struct wire *wire)
 {
-    /* Each column has a byte at least. The same series may stand for several: see refused_series. */
+    /* Each column has a byte at least. The same series may stand for several: see refused_series.
+     */
     size_t count = wire_count(wire, MIN(wire_left(wire), SERIES_IDS_MAX));
     int64_t *ids = arena_news(&reader->arena, int64_t, count);
     const struct series **series = arena_news(&reader->arena, const struct series *, count);
@@ -372,15 +380,16 @@ on_record(struct record_reader *reader, unsigned type, struct wire payload)
 static bool
 read_header(const struct record_reader *reader, uint64_t *ret_length, size_t *ret_crc_at)
 {
-    struct wire wire = {(const uint8_t *)reader->held.data, (const uint8_t *)reader->held.data + reader->held.n,
-                        false};
+    struct wire wire = {(const uint8_t *)reader->held.data,
+                        (const uint8_t *)reader->held.data + reader->held.n, false};
     wire_u8(&wire);
     *ret_length = wire_varint(&wire);
     *ret_crc_at = wire.bad ? 0 : (size_t)(wire.p - (const uint8_t *)reader->held.data);
     return !wire.bad;
 }
 
-/* How many bytes must be held before the next step: more than there are unless the item is whole. */
+/* How many bytes must be held before the next step: more than there are unless the item is whole.
+ */
 static size_t
 wanted(struct record_reader *reader)
 {
@@ -412,7 +421,8 @@ on_magic(struct record_reader *reader)
     if (memcmp(p, RECORD_MAGIC, RECORD_MAGIC_BYTES - 1) != 0) {
         fail(reader, -EBADMSG, "this is no flametop recording: it begins with something else");
     } else if (p[RECORD_MAGIC_BYTES - 1] != RECORD_MAGIC[RECORD_MAGIC_BYTES - 1]) {
-        fail(reader, -EPROTONOSUPPORT, "the recording has a version that this flametop does not read");
+        fail(reader, -EPROTONOSUPPORT,
+             "the recording has a version that this flametop does not read");
     }
     reader->begun = true;
 }
@@ -431,7 +441,8 @@ on_item(struct record_reader *reader)
     }
     const uint8_t *bytes = (const uint8_t *)reader->held.data;
     const uint8_t *p = bytes + crc_at, *payload = p + 4;
-    uint32_t told = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t told =
+        (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
     if (hash_crc32c(hash_crc32c(0, bytes, 1), payload, (size_t)length) != told) {
         damaged(reader, bytes[0], "its checksum is wrong");
         return;

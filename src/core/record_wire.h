@@ -1,24 +1,21 @@
 /* What the two sides of the record stream agree on besides core/record.h: the payloads.
  *
- *   hello   varint protocol · varint minimum · i64 mono, wall, boot, interval · texts name, system, kernel,
- *           virtualization · varint cores · f64 core limit, memory limit, uptime
- *   names   entries: u8 kind · varint length · for a
- *             metric   texts name, unit, labels, text · u8 kind, better, fold, bits · f64 warning, critical
- *             series   varint metric id · text labels
- *             table    texts name, title, text · varint sort column, kept rows, columns · for each column texts
- *                      name, title, unit, text · u8 type · varint flags, width
- *             text     the bytes of a text that cells refer to
- *             forget   nothing: the texts so far are forgotten, ids of texts start at 0 again
- *           The entries of each kind are numbered from 0 in the order they come.
- *   batch   text source · i64 mono, wall, boot · u8 state · text why · varint rejected, dropped, errors ·
- *           varint columns · their series ids · their values · varint tables · each table behind its length
- *   table   varint table id · varint total, rows · each column behind its length: u8 which cells are known
- *           (0 all, 1 none, 2 a bitmap of the rows follows), then those: reals and integers as codec columns,
- *           texts as varints (0: the text follows; n: text n - 1 of the names)
- *   chunk   text source · varint columns · their series ids · the chunk behind its length
- *   end     nothing
- * Lists of ids and values are blocks of 1,024, each a column of core/codec.h behind its length. What a payload or an
- * entry holds beyond this is skipped: later versions may add to the end of each. */
+ *   hello   varint protocol · varint minimum · i64 mono, wall, boot, interval · texts name, system,
+ * kernel, virtualization · varint cores · f64 core limit, memory limit, uptime names   entries: u8
+ * kind · varint length · for a metric   texts name, unit, labels, text · u8 kind, better, fold,
+ * bits · f64 warning, critical series   varint metric id · text labels table    texts name, title,
+ * text · varint sort column, kept rows, columns · for each column texts name, title, unit, text ·
+ * u8 type · varint flags, width text     the bytes of a text that cells refer to forget   nothing:
+ * the texts so far are forgotten, ids of texts start at 0 again The entries of each kind are
+ * numbered from 0 in the order they come. batch   text source · i64 mono, wall, boot · u8 state ·
+ * text why · varint rejected, dropped, errors · varint columns · their series ids · their values ·
+ * varint tables · each table behind its length table   varint table id · varint total, rows · each
+ * column behind its length: u8 which cells are known (0 all, 1 none, 2 a bitmap of the rows
+ * follows), then those: reals and integers as codec columns, texts as varints (0: the text follows;
+ * n: text n - 1 of the names) chunk   text source · varint columns · their series ids · the chunk
+ * behind its length end     nothing Lists of ids and values are blocks of 1,024, each a column of
+ * core/codec.h behind its length. What a payload or an entry holds beyond this is skipped: later
+ * versions may add to the end of each. */
 #ifndef FLAMETOP_CORE_RECORD_WIRE_H
 #define FLAMETOP_CORE_RECORD_WIRE_H
 
@@ -45,8 +42,8 @@ enum cells_known { CELLS_ALL, CELLS_NONE, CELLS_SOME };
 #define TEXT_IDS_MAX 16384
 #define TEXT_BYTES_MAX ((size_t)2 << 20)
 
-/* A table's bytes are at least a 64th of its rows (the writer fills up with zeros), so that few bytes cannot make a
- * reader clear much memory. */
+/* A table's bytes are at least a 64th of its rows (the writer fills up with zeros), so that few
+ * bytes cannot make a reader clear much memory. */
 #define ROWS_PER_BYTE 64
 
 #endif

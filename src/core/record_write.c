@@ -1,8 +1,9 @@
 /* Writing the record stream.
  *
- * Invariant: what is in `out` is whole records, and a record names only what records before it defined. So
- * names are collected while a payload is made and go out before it; and once one record did not fit, none
- * after it is written. A payload that is too large by itself is left out alone. */
+ * Invariant: what is in `out` is whole records, and a record names only what records before it
+ * defined. So names are collected while a payload is made and go out before it; and once one record
+ * did not fit, none after it is written. A payload that is too large by itself is left out alone.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,8 @@ emit(struct record_writer *writer, enum record_type type, struct buf *payload)
         uint32_t crc = hash_crc32c(0, &byte, 1);
         buf_putc(writer->out, (char)byte);
         buf_put_varint(writer->out, payload->n);
-        buf_put_u32(writer->out, payload->n > 0 ? hash_crc32c(crc, payload->data, payload->n) : crc);
+        buf_put_u32(writer->out,
+                    payload->n > 0 ? hash_crc32c(crc, payload->data, payload->n) : crc);
         buf_add(writer->out, payload->data, payload->n);
     }
     buf_clear(payload);
@@ -308,8 +310,7 @@ put_samples(struct record_writer *writer, const struct batch *batch)
         return;
     }
     for (size_t i = 0; i < batch->column_count; i++) {
-        if (!isnan(batch->values[i]) &&
-            series_id(writer, batch->columns[i], &ids[n])) {
+        if (!isnan(batch->values[i]) && series_id(writer, batch->columns[i], &ids[n])) {
             values[n++] = batch->values[i];
         }
     }

@@ -111,7 +111,8 @@ table_copy(struct arena *arena, const struct table *table)
     for (size_t i = 0; i < table->count * columns; i++) {
         bool text = table->def->columns[i % columns].type == COLUMN_TEXT;
         if (text && copy->cells[i].text != NULL) {
-            copy->cells[i].text = arena_text(arena, copy->cells[i].text, strlen(copy->cells[i].text));
+            copy->cells[i].text =
+                arena_text(arena, copy->cells[i].text, strlen(copy->cells[i].text));
         }
     }
     return copy;

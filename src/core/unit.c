@@ -24,7 +24,8 @@ digits(double value, char *dst, size_t size)
     }
 }
 
-/* One decimal is what a glance can use; a second one only for what would look like nothing at all. */
+/* One decimal is what a glance can use; a second one only for what would look like nothing at all.
+ */
 static void
 percent(double value, char *dst, size_t size)
 {

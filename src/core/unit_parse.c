@@ -1,5 +1,6 @@
-/* Numbers as people write them: a number, then one suffix of the unit's family. A family is a list of suffixes
- * with what they multiply by; a suffix that only one reader would understand is not in it. */
+/* Numbers as people write them: a number, then one suffix of the unit's family. A family is a list
+ * of suffixes with what they multiply by; a suffix that only one reader would understand is not in
+ * it. */
 #include "flametop/core/unit.h"
 
 #include <math.h>
@@ -15,8 +16,8 @@ struct suffix {
 };
 
 enum family_flags {
-    FAMILY_NO_CASE = 1,  /* suffixes in any case */
-    FAMILY_POSITIVE = 2, /* less than zero makes no sense */
+    FAMILY_NO_CASE = 1,    /* suffixes in any case */
+    FAMILY_POSITIVE = 2,   /* less than zero makes no sense */
     FAMILY_PER_SECOND = 4, /* "/s" may follow, as the unit has it too */
 };
 
@@ -30,8 +31,8 @@ struct family {
 static const struct suffix share_suffixes[] = {{"", 1}, {"%", 0.01}};
 
 static const struct suffix time_suffixes[] = {
-    {"ns", 1e-9},   {"us", 1e-6}, {"µs", 1e-6}, {"μs", 1e-6}, {"ms", 1e-3}, {"s", 1},
-    {"m", 60},      {"min", 60},  {"h", 3600},  {"d", 86400}, {"w", 604800},
+    {"ns", 1e-9}, {"us", 1e-6}, {"µs", 1e-6}, {"μs", 1e-6}, {"ms", 1e-3},  {"s", 1},
+    {"m", 60},    {"min", 60},  {"h", 3600},  {"d", 86400}, {"w", 604800},
 };
 
 static const struct suffix size_suffixes[] = {
@@ -59,11 +60,14 @@ static const struct suffix frequency_suffixes[] = {
     {"", 1}, {"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9},
 };
 
-static const struct suffix temperature_suffixes[] = {{"", 1}, {"C", 1}, {"Cel", 1}, {"°C", 1}, {"℃", 1}};
+static const struct suffix temperature_suffixes[] = {
+    {"", 1}, {"C", 1}, {"Cel", 1}, {"°C", 1}, {"℃", 1}};
 
-static const struct suffix plain_suffixes[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}};
+static const struct suffix plain_suffixes[] = {
+    {"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}};
 
-static const struct family family_share = {share_suffixes, ARRAY_SIZE(share_suffixes), "80% or 0.8", 0};
+static const struct family family_share = {share_suffixes, ARRAY_SIZE(share_suffixes), "80% or 0.8",
+                                           0};
 static const struct family family_time = {time_suffixes, ARRAY_SIZE(time_suffixes), "5s or 500ms",
                                           FAMILY_POSITIVE};
 static const struct family family_size = {size_suffixes, ARRAY_SIZE(size_suffixes), "512MiB or 3GB",
@@ -72,9 +76,10 @@ static const struct family family_flow = {size_suffixes, ARRAY_SIZE(size_suffixe
                                           FAMILY_POSITIVE | FAMILY_NO_CASE | FAMILY_PER_SECOND};
 static const struct family family_frequency = {frequency_suffixes, ARRAY_SIZE(frequency_suffixes),
                                                "2.4GHz", FAMILY_POSITIVE | FAMILY_NO_CASE};
-static const struct family family_temperature = {temperature_suffixes, ARRAY_SIZE(temperature_suffixes),
-                                                 "85C", 0};
-static const struct family family_plain = {plain_suffixes, ARRAY_SIZE(plain_suffixes), "42 or 12k", 0};
+static const struct family family_temperature = {temperature_suffixes,
+                                                 ARRAY_SIZE(temperature_suffixes), "85C", 0};
+static const struct family family_plain = {plain_suffixes, ARRAY_SIZE(plain_suffixes), "42 or 12k",
+                                           0};
 static const struct family family_rate = {plain_suffixes, ARRAY_SIZE(plain_suffixes), "42 or 12k/s",
                                           FAMILY_PER_SECOND};
 
@@ -85,8 +90,8 @@ family_of(const char *unit)
         const char *unit;
         const struct family *family;
     } families[] = {
-        {"1", &family_share},     {"s", &family_time},       {"By", &family_size},
-        {"By/s", &family_flow},   {"Hz", &family_frequency}, {"Cel", &family_temperature},
+        {"1", &family_share},   {"s", &family_time},       {"By", &family_size},
+        {"By/s", &family_flow}, {"Hz", &family_frequency}, {"Cel", &family_temperature},
     };
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
         if (strcmp(unit, families[i].unit) == 0) {
@@ -125,7 +130,8 @@ find_suffix(const struct family *family, struct str text, double *ret_factor)
 
 /* A bare number whose two readings a user could both have meant. */
 static bool
-two_readings(const struct family *family, double number, struct str typed, char *why, size_t why_size)
+two_readings(const struct family *family, double number, struct str typed, char *why,
+             size_t why_size)
 {
     char text[48];
     if (family == &family_time && number != 0) {
@@ -133,7 +139,8 @@ two_readings(const struct family *family, double number, struct str typed, char 
         return true;
     }
     if (family == &family_share && number > 1) {
-        snprintf(why, why_size, "%s: did you mean %s%% or %.6g%%?", shown(typed, text), text, number * 100);
+        snprintf(why, why_size, "%s: did you mean %s%% or %.6g%%?", shown(typed, text), text,
+                 number * 100);
         return true;
     }
     return false;
@@ -148,7 +155,8 @@ unit_parse(struct str text, const char *unit, double *ret_value, char *why, size
     struct str rest = text;
     double number, factor = 1;
     if (!str_double(&rest, &number) || !isfinite(number)) {
-        snprintf(why, why_size, "'%s' is not a number (write %s)", shown(text, typed), family->examples);
+        snprintf(why, why_size, "'%s' is not a number (write %s)", shown(text, typed),
+                 family->examples);
         return false;
     }
     struct str digits = {text.p, text.n - rest.n};
@@ -160,7 +168,8 @@ unit_parse(struct str text, const char *unit, double *ret_value, char *why, size
         return false;
     }
     if (!find_suffix(family, rest, &factor) && !(rest.n == 0 && number == 0)) {
-        snprintf(why, why_size, "'%s' has no unit that fits (write %s)", shown(text, typed), family->examples);
+        snprintf(why, why_size, "'%s' has no unit that fits (write %s)", shown(text, typed),
+                 family->examples);
         return false;
     }
     if ((family->flags & FAMILY_POSITIVE) != 0 && number < 0) {

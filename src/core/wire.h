@@ -1,7 +1,8 @@
 /* The pieces that records are made of: integers, doubles, texts, lists of ids; little-endian.
  *
- * Invariant of the reading side: it never looks past `end`. The first piece that is not there or is wrong sets
- * `bad`, and from then on every piece reads as 0 or "", so a reader checks once, where it matters. */
+ * Invariant of the reading side: it never looks past `end`. The first piece that is not there or is
+ * wrong sets `bad`, and from then on every piece reads as 0 or "", so a reader checks once, where
+ * it matters. */
 #ifndef FLAMETOP_CORE_WIRE_H
 #define FLAMETOP_CORE_WIRE_H
 
@@ -12,7 +13,8 @@
 #include "flametop/base/arena.h"
 #include "flametop/base/buf.h"
 
-/* A text on the wire is at most this long; longer ones are cut when written and refused when read. */
+/* A text on the wire is at most this long; longer ones are cut when written and refused when read.
+ */
 #define WIRE_TEXT_MAX 4096
 
 /* Lists are cut into blocks of this many. */

@@ -87,7 +87,8 @@ optional_query(struct catalog *catalog, const char *metric)
 }
 
 void
-collector_describe(struct catalog *catalog, const struct source *const *sources, size_t source_count)
+collector_describe(struct catalog *catalog, const struct source *const *sources,
+                   size_t source_count)
 {
     for (size_t i = 0; i < source_count; i++) {
         catalog_add(catalog, sources[i]->metrics, sources[i]->metric_count);

@@ -181,8 +181,8 @@ keep_tables(struct store *store, const struct batch *batch)
     }
 }
 
-/* The reading of a column, or a gap while one of a metric with an interval of its own is not due. Ticks come a little
- * early or late: half of the shortest interval is forgiven. */
+/* The reading of a column, or a gap while one of a metric with an interval of its own is not due.
+ * Ticks come a little early or late: half of the shortest interval is forgiven. */
 static double
 due_value(struct store *store, const struct batch *batch, size_t column)
 {
@@ -208,7 +208,8 @@ store_add(struct store *store, const struct batch *batch)
     size_t tick = store->head_ticks;
     for (size_t i = 0; i < batch->column_count; i++) {
         if (store->column_of[i] >= 0) {
-            head->values[(size_t)store->column_of[i] * CHUNK_TICKS + tick] = due_value(store, batch, i);
+            head->values[(size_t)store->column_of[i] * CHUNK_TICKS + tick] =
+                due_value(store, batch, i);
         }
     }
     head->mono_ns[tick] = batch->at.mono_ns;

@@ -20,8 +20,8 @@ struct store {
 
     /* Batch columns and layout columns: a column without values over a whole head leaves the
      * layout. */
-    int *column_of;      /* [batch column]: layout column or -1 */
-    uint64_t *last_tick; /* [batch column]: tick of the last value */
+    int *column_of;       /* [batch column]: layout column or -1 */
+    uint64_t *last_tick;  /* [batch column]: tick of the last value */
     int64_t *interval_ns; /* [batch column]: a reading is kept this often only; 0: each */
     int64_t *kept_ns;     /* [batch column]: when the last one was, where interval_ns is not 0 */
     size_t column_count;

@@ -1,9 +1,10 @@
 /* Control groups: a table of them, and the limits of the monitor's own.
  *
- * The table's groups are walked while the table is in view, otherwise every IDLE_STRIDE-th tick, in slices,
- * breadth first, at most GROUPS_MAX of them and DEPTH_MAX deep; between walks the last rows stand. The own limits
- * are the tightest on the way from the monitor's group up to the root, and what is measured against a limit
- * is read from the group that has it: the limit holds for all below it. */
+ * The table's groups are walked while the table is in view, otherwise every IDLE_STRIDE-th tick, in
+ * slices, breadth first, at most GROUPS_MAX of them and DEPTH_MAX deep; between walks the last rows
+ * stand. The own limits are the tightest on the way from the monitor's group up to the root, and
+ * what is measured against a limit is read from the group that has it: the limit holds for all
+ * below it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -110,43 +111,47 @@ static const struct metric metrics[METRIC_COUNT] = {
                                 .warning = 0.8,
                                 .critical = 0.95,
                                 .text = "CPU use as a share of the control group's limit."},
-    [METRIC_THROTTLED_TIME] = {.name = "container.cpu.throttled.time",
-                               .unit = "s",
-                               .labels = "",
-                               .kind = METRIC_COUNTER,
-                               .better = BETTER_LOWER,
-                               .text = "Time the control group was held back by its CPU limit, all cores "
-                                       "added."},
-    [METRIC_PERIODS] = {.name = "container.cpu.periods",
-                        .unit = "{period}",
-                        .labels = "",
-                        .kind = METRIC_COUNTER,
-                        .text = "Scheduling periods of the CPU limit in which the group wanted to run."},
+    [METRIC_THROTTLED_TIME] =
+        {.name = "container.cpu.throttled.time",
+         .unit = "s",
+         .labels = "",
+         .kind = METRIC_COUNTER,
+         .better = BETTER_LOWER,
+         .text = "Time the control group was held back by its CPU limit, all cores "
+                 "added."},
+    [METRIC_PERIODS] =
+        {.name = "container.cpu.periods",
+         .unit = "{period}",
+         .labels = "",
+         .kind = METRIC_COUNTER,
+         .text = "Scheduling periods of the CPU limit in which the group wanted to run."},
     [METRIC_THROTTLED_PERIODS] = {.name = "container.cpu.throttled.periods",
                                   .unit = "{period}",
                                   .labels = "",
                                   .kind = METRIC_COUNTER,
                                   .better = BETTER_LOWER,
                                   .text = "Scheduling periods in which the CPU limit was used up."},
-    [METRIC_THROTTLED] = {.name = "container.cpu.throttled",
-                          .unit = "1",
-                          .labels = "",
-                          .formula = "container.cpu.throttled.periods / container.cpu.periods",
-                          .better = BETTER_LOWER,
-                          .fold = FOLD_FORMULA,
-                          .warning = 0.1,
-                          .critical = 0.5,
-                          .text = "Share of the scheduling periods in which the CPU limit was used up."},
+    [METRIC_THROTTLED] =
+        {.name = "container.cpu.throttled",
+         .unit = "1",
+         .labels = "",
+         .formula = "container.cpu.throttled.periods / container.cpu.periods",
+         .better = BETTER_LOWER,
+         .fold = FOLD_FORMULA,
+         .warning = 0.1,
+         .critical = 0.5,
+         .text = "Share of the scheduling periods in which the CPU limit was used up."},
     [METRIC_MEMORY_LIMIT] = {.name = "container.memory.limit",
                              .unit = "By",
                              .labels = "",
                              .text = "Memory this control group may use; absent without a limit."},
-    [METRIC_MEMORY_USAGE] = {.name = "container.memory.usage",
-                             .unit = "By",
-                             .labels = "",
-                             .better = BETTER_LOWER,
-                             .text = "Memory used by the control group that has the memory limit, without file "
-                                     "cache that was not used of late."},
+    [METRIC_MEMORY_USAGE] =
+        {.name = "container.memory.usage",
+         .unit = "By",
+         .labels = "",
+         .better = BETTER_LOWER,
+         .text = "Memory used by the control group that has the memory limit, without file "
+                 "cache that was not used of late."},
     [METRIC_MEMORY_UTILIZATION] = {.name = "container.memory.utilization",
                                    .unit = "1",
                                    .labels = "",
@@ -156,19 +161,21 @@ static const struct metric metrics[METRIC_COUNT] = {
                                    .warning = 0.8,
                                    .critical = 0.95,
                                    .text = "Memory use as a share of the control group's limit."},
-    [METRIC_OOM_KILLS] = {.name = "container.memory.oom_kills",
-                          .unit = "{process}",
-                          .labels = "",
-                          .kind = METRIC_COUNTER,
-                          .better = BETTER_LOWER,
-                          .text = "Processes ended because the control group reached its memory limit."},
-    [METRIC_PRESSURE_TIME] = {.name = "container.pressure.time",
-                              .unit = "s",
-                              .labels = "resource kind",
-                              .kind = METRIC_COUNTER,
-                              .better = BETTER_LOWER,
-                              .text = "Time in which some or all (full) tasks of this control group waited for "
-                                      "cpu, memory or io."},
+    [METRIC_OOM_KILLS] =
+        {.name = "container.memory.oom_kills",
+         .unit = "{process}",
+         .labels = "",
+         .kind = METRIC_COUNTER,
+         .better = BETTER_LOWER,
+         .text = "Processes ended because the control group reached its memory limit."},
+    [METRIC_PRESSURE_TIME] =
+        {.name = "container.pressure.time",
+         .unit = "s",
+         .labels = "resource kind",
+         .kind = METRIC_COUNTER,
+         .better = BETTER_LOWER,
+         .text = "Time in which some or all (full) tasks of this control group waited for "
+                 "cpu, memory or io."},
     [METRIC_PRESSURE] = {.name = "container.pressure.utilization",
                          .unit = "1",
                          .labels = "resource kind",
@@ -212,7 +219,8 @@ struct cgroups {
     double host_memory;
     size_t host_cores;
     double cpu_limit, memory_limit; /* INFINITY: none */
-    char cpu_path[CGROUP_PATH_BYTES], memory_path[CGROUP_PATH_BYTES], unified_path[CGROUP_PATH_BYTES];
+    char cpu_path[CGROUP_PATH_BYTES], memory_path[CGROUP_PATH_BYTES],
+        unified_path[CGROUP_PATH_BYTES];
 };
 
 static bool
@@ -221,7 +229,9 @@ is_late(const struct cgroups *cgroups)
     return clock_now(cgroups->setup.clock).mono_ns - cgroups->slice_ns >= SLICE_NS;
 }
 
-/* Groups ------------------------------------------------------------------------------------------------- */
+/* Groups
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static struct group *
 find_group(const struct cgroups *cgroups, const char *path, uint64_t *ret_key)
@@ -288,7 +298,8 @@ visit(struct cgroups *cgroups, const char *path, unsigned depth)
 }
 
 static void
-visit_children(struct cgroups *cgroups, const struct hierarchy *hierarchy, const struct group *group)
+visit_children(struct cgroups *cgroups, const struct hierarchy *hierarchy,
+               const struct group *group)
 {
     char name[CGROUP_PATH_BYTES + 2], child[CGROUP_PATH_BYTES];
     snprintf(name, sizeof(name), ".%s", group->path);
@@ -319,7 +330,8 @@ static bool
 is_walked(const struct cgroups *cgroups, const struct hierarchy *hierarchy)
 {
     const struct cgroup_files *files = &cgroups->files;
-    static const enum cgroup_controller telling[] = {CGROUP_MEMORY, CGROUP_CPU, CGROUP_CPUACCT, CGROUP_PIDS};
+    static const enum cgroup_controller telling[] = {CGROUP_MEMORY, CGROUP_CPU, CGROUP_CPUACCT,
+                                                     CGROUP_PIDS};
     for (size_t i = 0; i < ARRAY_SIZE(telling); i++) {
         if (files->by[telling[i]] == hierarchy) {
             return true;
@@ -337,7 +349,8 @@ drop_unseen(struct cgroups *cgroups)
         struct group *group;
         uint64_t gone[64];
         size_t count = 0;
-        while (count < ARRAY_SIZE(gone) && (group = map_next(&cgroups->by_path, &at, &key)) != NULL) {
+        while (count < ARRAY_SIZE(gone) &&
+               (group = map_next(&cgroups->by_path, &at, &key)) != NULL) {
             if (group->walk != cgroups->walk) {
                 gone[count++] = key;
             }
@@ -386,7 +399,8 @@ list_groups(struct cgroups *cgroups)
     return true;
 }
 
-/* The kernel's pressure totals may step back by a little when cores come and go: then nothing happened. */
+/* The kernel's pressure totals may step back by a little when cores come and go: then nothing
+ * happened. */
 static double
 rate(double before, double after, int64_t dt_ns)
 {
@@ -410,7 +424,8 @@ read_group(struct cgroups *cgroups, struct group *group, int64_t now_ns)
     if (group->from_ns != 0) {
         group->cpu = rate(from->cpu_s, now->cpu_s, dt_ns);
         double periods = now->periods - from->periods;
-        group->throttled = periods > 0    ? (now->throttled_periods - from->throttled_periods) / periods
+        group->throttled = periods > 0
+                               ? (now->throttled_periods - from->throttled_periods) / periods
                            : periods == 0 ? 0
                                           : NAN;
         for (unsigned i = 0; i < PRESSURE_COUNT; i++) {
@@ -478,7 +493,8 @@ deliver_table(const struct cgroups *cgroups, struct batch *batch)
     }
 }
 
-/* The own limits ----------------------------------------------------------------------------------------- */
+/* The own limits
+ * ----------------------------------------------------------------------------------------- */
 
 /* Cuts the last component off; false at the root. */
 static bool
@@ -555,7 +571,8 @@ find_limits(struct cgroups *cgroups)
     }
     str_copy(STR("/"), cgroups->unified_path, sizeof(cgroups->unified_path));
     if (files->unified != NULL) {
-        cgroup_own_path(files->unified, paths, cgroups->unified_path, sizeof(cgroups->unified_path));
+        cgroup_own_path(files->unified, paths, cgroups->unified_path,
+                        sizeof(cgroups->unified_path));
     }
 }
 
@@ -621,7 +638,8 @@ deliver_own(struct cgroups *cgroups, struct batch *batch)
     }
 }
 
-/* The source --------------------------------------------------------------------------------------------- */
+/* The source
+ * --------------------------------------------------------------------------------------------- */
 
 static void
 judge(const struct cgroups *cgroups, struct batch *batch)
@@ -633,7 +651,8 @@ judge(const struct cgroups *cgroups, struct batch *batch)
                    : by[CGROUP_MEMORY] != NULL ? "cpu"
                                                : "cpu and the memory");
     } else if (cgroups->more) {
-        batch_fail(batch, SOURCE_DEGRADED, "more than %d control groups: the others are not read", GROUPS_MAX);
+        batch_fail(batch, SOURCE_DEGRADED, "more than %d control groups: the others are not read",
+                   GROUPS_MAX);
     }
 }
 
@@ -679,8 +698,9 @@ read_host(struct cgroups *cgroups)
     uint64_t kib;
     snprintf(path, sizeof(path), "%s/meminfo", cgroups->setup.roots->proc);
     ssize_t n = file_read_at(AT_FDCWD, path, text, sizeof(text));
-    cgroups->host_memory =
-        n > 0 && cgroup_key((struct str){text, (size_t)n}, "MemTotal:", &kib) ? (double)kib * 1024 : INFINITY;
+    cgroups->host_memory = n > 0 && cgroup_key((struct str){text, (size_t)n}, "MemTotal:", &kib)
+                               ? (double)kib * 1024
+                               : INFINITY;
     snprintf(path, sizeof(path), "%s/devices/system/cpu/online", cgroups->setup.roots->sys);
     n = file_read_at(AT_FDCWD, path, text, sizeof(text));
     cgroups->host_cores = n > 0 ? cgroup_cpu_count((struct str){text, (size_t)n}) : 0;

@@ -17,7 +17,8 @@
 #define FILE_BYTES 8192 /* memory.stat is the longest, about 1.5 KiB */
 
 static bool
-add_hierarchy(struct cgroup_files *files, const char *point, const char *root, bool v2, unsigned controllers)
+add_hierarchy(struct cgroup_files *files, const char *point, const char *root, bool v2,
+              unsigned controllers)
 {
     if (files->count == ARRAY_SIZE(files->hierarchies)) {
         return false;
@@ -34,7 +35,8 @@ add_hierarchy(struct cgroup_files *files, const char *point, const char *root, b
         ssize_t n = file_read_at(fd, "cgroup.controllers", text, sizeof(text));
         hierarchy->controllers = n > 0 ? cgroup_controllers((struct str){text, (size_t)n}, ' ') : 0;
         /* v2 counts CPU time in every group, whether the controller is on or not. */
-        hierarchy->controllers |= hierarchy->controllers & 1u << CGROUP_CPU ? 1u << CGROUP_CPUACCT : 0;
+        hierarchy->controllers |=
+            hierarchy->controllers & 1u << CGROUP_CPU ? 1u << CGROUP_CPUACCT : 0;
     }
     return true;
 }
@@ -120,7 +122,8 @@ find_by_folders(struct cgroup_files *files, const struct roots *roots)
     unsigned have = 0;
     for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
         snprintf(path, sizeof(path), "%s/%s", roots->cgroup, usual[i].folder);
-        if ((have & usual[i].controllers) == 0 && add_hierarchy(files, path, "/", false, usual[i].controllers)) {
+        if ((have & usual[i].controllers) == 0 &&
+            add_hierarchy(files, path, "/", false, usual[i].controllers)) {
             have |= usual[i].controllers;
         }
     }
@@ -171,7 +174,8 @@ cgroup_usage_init(struct cgroup_usage *usage)
 
 /* Reads PATH/FILE of a hierarchy; an empty text when it is not there. */
 static struct str
-read_text(const struct hierarchy *hierarchy, const char *path, const char *file, char text[FILE_BYTES])
+read_text(const struct hierarchy *hierarchy, const char *path, const char *file,
+          char text[FILE_BYTES])
 {
     char name[CGROUP_PATH_BYTES + 64];
     if (hierarchy == NULL) {
@@ -228,13 +232,14 @@ cgroup_read_memory(const struct cgroup_files *files, const char *path, struct cg
     const struct hierarchy *memory = files->by[CGROUP_MEMORY];
     bool v2 = memory != NULL && memory->v2;
     double used = read_value(memory, path, v2 ? "memory.current" : "memory.usage_in_bytes");
-    double idle = key_of(read_text(memory, path, "memory.stat", text), v2 ? "inactive_file" : "total_inactive_file", 1);
+    double idle = key_of(read_text(memory, path, "memory.stat", text),
+                         v2 ? "inactive_file" : "total_inactive_file", 1);
     usage->memory = isnan(idle) ? used : fmax(used - idle, 0);
     if (isnan(used)) {
         usage->memory = NAN;
     }
-    usage->oom_kills =
-        key_of(read_text(memory, path, v2 ? "memory.events" : "memory.oom_control", text), "oom_kill", 1);
+    usage->oom_kills = key_of(
+        read_text(memory, path, v2 ? "memory.events" : "memory.oom_control", text), "oom_kill", 1);
 }
 
 void
@@ -249,12 +254,13 @@ cgroup_read_limits(const struct cgroup_files *files, const char *path, struct cg
         double period = read_value(cpu, path, "cpu.cfs_period_us");
         usage->cpu_limit = period > 0 ? read_value(cpu, path, "cpu.cfs_quota_us") / period : NAN;
     }
-    usage->memory_limit =
-        read_value(memory, path, memory != NULL && memory->v2 ? "memory.max" : "memory.limit_in_bytes");
+    usage->memory_limit = read_value(
+        memory, path, memory != NULL && memory->v2 ? "memory.max" : "memory.limit_in_bytes");
 }
 
 void
-cgroup_read_processes(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage)
+cgroup_read_processes(const struct cgroup_files *files, const char *path,
+                      struct cgroup_usage *usage)
 {
     usage->processes = read_value(files->by[CGROUP_PIDS], path, "pids.current");
 }
@@ -262,7 +268,8 @@ cgroup_read_processes(const struct cgroup_files *files, const char *path, struct
 void
 cgroup_read_pressure(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage)
 {
-    static const char *const names[PRESSURE_COUNT] = {"cpu.pressure", "memory.pressure", "io.pressure"};
+    static const char *const names[PRESSURE_COUNT] = {"cpu.pressure", "memory.pressure",
+                                                      "io.pressure"};
     for (unsigned i = 0; i < PRESSURE_COUNT; i++) {
         char text[FILE_BYTES];
         uint64_t us;
@@ -278,7 +285,8 @@ cgroup_read_cpuset(const struct cgroup_files *files, const char *path)
     char text[FILE_BYTES];
     const struct hierarchy *cpuset = files->by[CGROUP_CPUSET];
     bool v2 = cpuset != NULL && cpuset->v2;
-    struct str list = read_text(cpuset, path, v2 ? "cpuset.cpus.effective" : "cpuset.effective_cpus", text);
+    struct str list =
+        read_text(cpuset, path, v2 ? "cpuset.cpus.effective" : "cpuset.effective_cpus", text);
     if (list.n == 0 && !v2) {
         list = read_text(cpuset, path, "cpuset.cpus", text);
     }
@@ -290,8 +298,8 @@ cgroup_own_path(const struct hierarchy *hierarchy, struct str text, char *dst, s
 {
     struct str path = STR("/"), root = str_from(hierarchy->root);
     cgroup_path_of(text, hierarchy->v2 ? 0 : hierarchy->controllers, &path);
-    /* Seen from inside a container without a cgroup namespace, the mount shows the container's group as its
-     * root, and the process' path is still the host's. */
+    /* Seen from inside a container without a cgroup namespace, the mount shows the container's
+     * group as its root, and the process' path is still the host's. */
     if (root.n > 1 && path.n >= root.n && memcmp(path.p, root.p, root.n) == 0 &&
         (path.n == root.n || path.p[root.n] == '/')) {
         path = (struct str){path.p + root.n, path.n - root.n};

@@ -1,7 +1,7 @@
 /* Reading the files of one control group, whichever version it is of.
  *
- * A group is named by its path inside the mounts ("/" is what the mount shows as its root). In v1 each
- * controller has its own tree; a group is what has the same path in all of them. */
+ * A group is named by its path inside the mounts ("/" is what the mount shows as its root). In v1
+ * each controller has its own tree; a group is what has the same path in all of them. */
 #ifndef FLAMETOP_SOURCES_CGROUP_FILES_H
 #define FLAMETOP_SOURCES_CGROUP_FILES_H
 
@@ -26,17 +26,19 @@ struct cgroup_files {
     struct hierarchy hierarchies[HIERARCHIES_MAX + 1];
     size_t count;
     const struct hierarchy *by[CGROUP_CONTROLLER_COUNT]; /* NULL: absent */
-    const struct hierarchy *unified;                     /* v2, also when it has no controllers; for pressure */
+    const struct hierarchy *unified; /* v2, also when it has no controllers; for pressure */
 };
 
 /* Finds the mounts; -ENOENT with a sentence when there is none. */
-int cgroup_files_open(struct cgroup_files *files, const struct roots *roots, char *why, size_t why_size);
+int cgroup_files_open(struct cgroup_files *files, const struct roots *roots, char *why,
+                      size_t why_size);
 void cgroup_files_close(struct cgroup_files *files);
 
 enum { PRESSURE_CPU, PRESSURE_MEMORY, PRESSURE_IO, PRESSURE_COUNT };
 
-/* What a group uses and may use. NaN: cannot be read; limits are INFINITY when there is none. Memory is what
- * docker and kubelet show: usage without the file cache that has not been used of late. */
+/* What a group uses and may use. NaN: cannot be read; limits are INFINITY when there is none.
+ * Memory is what docker and kubelet show: usage without the file cache that has not been used of
+ * late. */
 struct cgroup_usage {
     double cpu_s, periods, throttled_periods, throttled_s;
     double cpu_limit;
@@ -45,11 +47,16 @@ struct cgroup_usage {
     double some_s[PRESSURE_COUNT], full_s[PRESSURE_COUNT];
 };
 
-void cgroup_read_cpu(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage);
-void cgroup_read_memory(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage);
-void cgroup_read_limits(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage);
-void cgroup_read_processes(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage);
-void cgroup_read_pressure(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage);
+void cgroup_read_cpu(const struct cgroup_files *files, const char *path,
+                     struct cgroup_usage *usage);
+void cgroup_read_memory(const struct cgroup_files *files, const char *path,
+                        struct cgroup_usage *usage);
+void cgroup_read_limits(const struct cgroup_files *files, const char *path,
+                        struct cgroup_usage *usage);
+void cgroup_read_processes(const struct cgroup_files *files, const char *path,
+                           struct cgroup_usage *usage);
+void cgroup_read_pressure(const struct cgroup_files *files, const char *path,
+                          struct cgroup_usage *usage);
 
 /* Cores in the group's cpuset; 0 when that cannot be read. */
 size_t cgroup_read_cpuset(const struct cgroup_files *files, const char *path);

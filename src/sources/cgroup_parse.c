@@ -34,7 +34,8 @@ cgroup_mount_parse(struct str line, struct cgroup_mount *ret_mount)
     struct str id, parent, device, options, word, type, source, super;
     struct cgroup_mount mount = {0};
     if (!str_word(&line, &id) || !str_word(&line, &parent) || !str_word(&line, &device) ||
-        !str_word(&line, &mount.root) || !str_word(&line, &mount.point) || !str_word(&line, &options)) {
+        !str_word(&line, &mount.root) || !str_word(&line, &mount.point) ||
+        !str_word(&line, &options)) {
         return false;
     }
     do {
@@ -67,7 +68,8 @@ cgroup_unescape(struct str s, char *dst, size_t size)
     for (size_t i = 0; i < s.n && n + 1 < size; i++) {
         if (s.p[i] == '\\' && i + 3 < s.n && is_octal(s.p[i + 1]) && is_octal(s.p[i + 2]) &&
             is_octal(s.p[i + 3])) {
-            dst[n++] = (char)((s.p[i + 1] - '0') * 64 + (s.p[i + 2] - '0') * 8 + (s.p[i + 3] - '0'));
+            dst[n++] =
+                (char)((s.p[i + 1] - '0') * 64 + (s.p[i + 2] - '0') * 8 + (s.p[i + 3] - '0'));
             i += 3;
         } else {
             dst[n++] = s.p[i];
@@ -85,7 +87,8 @@ cgroup_path_of(struct str text, unsigned controllers, struct str *ret_path)
     struct str line;
     while (str_line(&text, &line)) {
         struct str id, list;
-        if (!str_until(&line, ':', &id) || !str_until(&line, ':', &list) || line.n == 0 || line.p[0] != '/') {
+        if (!str_until(&line, ':', &id) || !str_until(&line, ':', &list) || line.n == 0 ||
+            line.p[0] != '/') {
             continue;
         }
         bool match = controllers == 0 ? str_is(id, "0") && list.n == 0
@@ -120,8 +123,8 @@ cgroup_cpu_max_parse(struct str text, double *ret_cores)
     struct str quota_word;
     uint64_t period;
     double quota;
-    if (!str_word(&text, &quota_word) || !cgroup_value_parse(quota_word, &quota) || !str_u64(&text, &period) ||
-        period == 0) {
+    if (!str_word(&text, &quota_word) || !cgroup_value_parse(quota_word, &quota) ||
+        !str_u64(&text, &period) || period == 0) {
         return false;
     }
     *ret_cores = quota / (double)period;

@@ -1,7 +1,7 @@
 /* Parsers for control groups: where they are mounted and what their files say.
  *
- * Formats: proc(5) mountinfo, cgroups(7), Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/. Pure
- * functions; false leaves the result untouched. */
+ * Formats: proc(5) mountinfo, cgroups(7), Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
+ * Pure functions; false leaves the result untouched. */
 #ifndef FLAMETOP_SOURCES_CGROUP_PARSE_H
 #define FLAMETOP_SOURCES_CGROUP_PARSE_H
 
@@ -11,8 +11,14 @@
 
 #include "flametop/base/str.h"
 
-enum cgroup_controller { CGROUP_CPU, CGROUP_CPUACCT, CGROUP_CPUSET, CGROUP_MEMORY, CGROUP_PIDS,
-                         CGROUP_CONTROLLER_COUNT };
+enum cgroup_controller {
+    CGROUP_CPU,
+    CGROUP_CPUACCT,
+    CGROUP_CPUSET,
+    CGROUP_MEMORY,
+    CGROUP_PIDS,
+    CGROUP_CONTROLLER_COUNT
+};
 
 /* A bit for each controller in a list such as "cpu,cpuacct" or "cpuset cpu io memory". */
 unsigned cgroup_controllers(struct str list, char separator);
@@ -30,7 +36,8 @@ bool cgroup_mount_parse(struct str line, struct cgroup_mount *ret_mount);
 /* Undoes \040 and its like. Answers dst. */
 char *cgroup_unescape(struct str s, char *dst, size_t size);
 
-/* The path of a v1 controller (0 < controller bit), or of v2 (controllers == 0), in /proc/PID/cgroup. */
+/* The path of a v1 controller (0 < controller bit), or of v2 (controllers == 0), in
+ * /proc/PID/cgroup. */
 bool cgroup_path_of(struct str text, unsigned controllers, struct str *ret_path);
 
 /* One number; "max", -1 and v1's "no limit" (above 2^62) are INFINITY. */

@@ -1,7 +1,7 @@
 /* Kept files.
  *
- * Invariant: fd >= 0 exactly while the file is open; the buffer grows to what the file needed and is never
- * given back before kept_close, so that a poll allocates nothing. */
+ * Invariant: fd >= 0 exactly while the file is open; the buffer grows to what the file needed and
+ * is never given back before kept_close, so that a poll allocates nothing. */
 #include "kept.h"
 
 #include <dirent.h>
@@ -129,7 +129,8 @@ kept_once(char *dst, size_t size, const char *format, ...)
     va_start(args, format);
     int length = vsnprintf(path, sizeof(path), format, args);
     va_end(args);
-    ssize_t n = length > 0 && (size_t)length < sizeof(path) ? file_read_at(AT_FDCWD, path, dst, size) : -1;
+    ssize_t n =
+        length > 0 && (size_t)length < sizeof(path) ? file_read_at(AT_FDCWD, path, dst, size) : -1;
     return str_trim((struct str){dst, n > 0 ? (size_t)n : 0});
 }
 

@@ -1,10 +1,11 @@
 /* CPU time by state, load and scheduling: /proc/stat, /proc/loadavg, /proc/uptime.
  *
- * There is no series for the machine as a whole: it is the sum over the cores. Time spent in guests is inside
- * user and nice in the file and stays there; it is told apart as a metric of its own, so that the states sum
- * to the time that passed.
+ * There is no series for the machine as a whole: it is the sum over the cores. Time spent in guests
+ * is inside user and nice in the file and stays there; it is told apart as a metric of its own, so
+ * that the states sum to the time that passed.
  *
- * Invariant: core->known exactly when its columns are registered; a core that is offline has no reading. */
+ * Invariant: core->known exactly when its columns are registered; a core that is offline has no
+ * reading. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -49,13 +50,15 @@ static const struct metric metrics[] = {
                   .unit = "s",
                   .labels = "cpu state",
                   .kind = METRIC_COUNTER,
-                  .text = "CPU time of each core by state: user, nice, system, idle, iowait, irq, softirq, steal; "
+                  .text = "CPU time of each core by state: user, nice, system, idle, iowait, irq, "
+                          "softirq, steal; "
                           "running guests counts as user."},
     [CPU_GUEST] = {.name = "system.cpu.guest.time",
                    .unit = "s",
                    .labels = "cpu",
                    .kind = METRIC_COUNTER,
-                   .text = "The part of user and nice time that was spent running virtual machines."},
+                   .text =
+                       "The part of user and nice time that was spent running virtual machines."},
     [CPU_UTILIZATION] = {.name = "system.cpu.utilization",
                          .unit = "1",
                          .labels = "cpu",
@@ -64,7 +67,8 @@ static const struct metric metrics[] = {
                          .fold = FOLD_FORMULA,
                          .warning = 0.8,
                          .critical = 0.95,
-                         .text = "Share of CPU time spent on anything but idling and waiting for I/O."},
+                         .text =
+                             "Share of CPU time spent on anything but idling and waiting for I/O."},
     [CPU_USER] = {.name = "system.cpu.user.utilization",
                   .unit = "1",
                   .labels = "cpu",
@@ -79,21 +83,25 @@ static const struct metric metrics[] = {
                     .better = BETTER_LOWER,
                     .fold = FOLD_FORMULA,
                     .text = "Share of CPU time spent in the kernel on behalf of programs."},
-    [CPU_IOWAIT] = {.name = "system.cpu.iowait.utilization",
-                    .unit = "1",
-                    .labels = "cpu",
-                    .formula = SHARE("iowait"),
-                    .better = BETTER_LOWER,
-                    .fold = FOLD_FORMULA,
-                    .text = "Share of time a core idled while a task that last ran on it waited for I/O; a hint "
-                            "only, pressure says more."},
-    [CPU_INTERRUPT] = {.name = "system.cpu.interrupt.utilization",
-                       .unit = "1",
-                       .labels = "cpu",
-                       .formula = SHARE("irq|softirq"),
-                       .better = BETTER_LOWER,
-                       .fold = FOLD_FORMULA,
-                       .text = "Share of CPU time spent serving interrupts and soft interrupts (network, timers)."},
+    [CPU_IOWAIT] =
+        {.name = "system.cpu.iowait.utilization",
+         .unit = "1",
+         .labels = "cpu",
+         .formula = SHARE("iowait"),
+         .better = BETTER_LOWER,
+         .fold = FOLD_FORMULA,
+         .text =
+             "Share of time a core idled while a task that last ran on it waited for I/O; a hint "
+             "only, pressure says more."},
+    [CPU_INTERRUPT] =
+        {.name = "system.cpu.interrupt.utilization",
+         .unit = "1",
+         .labels = "cpu",
+         .formula = SHARE("irq|softirq"),
+         .better = BETTER_LOWER,
+         .fold = FOLD_FORMULA,
+         .text =
+             "Share of CPU time spent serving interrupts and soft interrupts (network, timers)."},
     [CPU_STEAL] = {.name = "system.cpu.steal.utilization",
                    .unit = "1",
                    .labels = "cpu",
@@ -102,47 +110,56 @@ static const struct metric metrics[] = {
                    .fold = FOLD_FORMULA,
                    .warning = 0.05,
                    .critical = 0.2,
-                   .text = "Share of CPU time the hypervisor gave to somebody else while this machine wanted it."},
+                   .text = "Share of CPU time the hypervisor gave to somebody else while this "
+                           "machine wanted it."},
     [CPU_COUNT] = {.name = "system.cpu.logical.count",
                    .unit = "{cpu}",
                    .labels = "",
                    .text = "Logical cores that are online."},
-    [CPU_LOAD_1M] = {.name = "system.cpu.load_average.1m",
-                     .unit = "{thread}",
-                     .labels = "",
-                     .better = BETTER_LOWER,
-                     .text = "Tasks that ran, wanted to run or slept uninterruptibly, averaged over 1 minute."},
-    [CPU_LOAD_5M] = {.name = "system.cpu.load_average.5m",
-                     .unit = "{thread}",
-                     .labels = "",
-                     .better = BETTER_LOWER,
-                     .text = "Tasks that ran, wanted to run or slept uninterruptibly, averaged over 5 minutes."},
-    [CPU_LOAD_15M] = {.name = "system.cpu.load_average.15m",
-                      .unit = "{thread}",
-                      .labels = "",
-                      .better = BETTER_LOWER,
-                      .text = "Tasks that ran, wanted to run or slept uninterruptibly, averaged over 15 minutes."},
-    [CPU_LOAD_PER_CORE] = {.name = "system.cpu.load_average.per_core",
-                           .unit = "{thread}",
-                           .labels = "",
-                           .formula = "system.cpu.load_average.1m / system.cpu.logical.count",
-                           .better = BETTER_LOWER,
-                           .fold = FOLD_FORMULA,
-                           .warning = 1,
-                           .critical = 5,
-                           .text = "Load average of 1 minute for each online core; above 1 tasks wait."},
-    [CPU_RUN_QUEUE] = {.name = "system.cpu.run_queue",
-                       .unit = "{thread}",
-                       .labels = "",
-                       .better = BETTER_LOWER,
-                       .text = "Tasks that run or wait for a core at this moment, this monitor included."},
-    [CPU_RUN_QUEUE_PER_CORE] = {.name = "system.cpu.run_queue.per_core",
-                                .unit = "{thread}",
-                                .labels = "",
-                                .formula = "system.cpu.run_queue / system.cpu.logical.count",
-                                .better = BETTER_LOWER,
-                                .fold = FOLD_FORMULA,
-                                .text = "Tasks that run or wait for each online core; above 1 tasks wait."},
+    [CPU_LOAD_1M] =
+        {.name = "system.cpu.load_average.1m",
+         .unit = "{thread}",
+         .labels = "",
+         .better = BETTER_LOWER,
+         .text = "Tasks that ran, wanted to run or slept uninterruptibly, averaged over 1 minute."},
+    [CPU_LOAD_5M] =
+        {.name = "system.cpu.load_average.5m",
+         .unit = "{thread}",
+         .labels = "",
+         .better = BETTER_LOWER,
+         .text =
+             "Tasks that ran, wanted to run or slept uninterruptibly, averaged over 5 minutes."},
+    [CPU_LOAD_15M] =
+        {.name = "system.cpu.load_average.15m",
+         .unit = "{thread}",
+         .labels = "",
+         .better = BETTER_LOWER,
+         .text =
+             "Tasks that ran, wanted to run or slept uninterruptibly, averaged over 15 minutes."},
+    [CPU_LOAD_PER_CORE] =
+        {.name = "system.cpu.load_average.per_core",
+         .unit = "{thread}",
+         .labels = "",
+         .formula = "system.cpu.load_average.1m / system.cpu.logical.count",
+         .better = BETTER_LOWER,
+         .fold = FOLD_FORMULA,
+         .warning = 1,
+         .critical = 5,
+         .text = "Load average of 1 minute for each online core; above 1 tasks wait."},
+    [CPU_RUN_QUEUE] =
+        {.name = "system.cpu.run_queue",
+         .unit = "{thread}",
+         .labels = "",
+         .better = BETTER_LOWER,
+         .text = "Tasks that run or wait for a core at this moment, this monitor included."},
+    [CPU_RUN_QUEUE_PER_CORE] =
+        {.name = "system.cpu.run_queue.per_core",
+         .unit = "{thread}",
+         .labels = "",
+         .formula = "system.cpu.run_queue / system.cpu.logical.count",
+         .better = BETTER_LOWER,
+         .fold = FOLD_FORMULA,
+         .text = "Tasks that run or wait for each online core; above 1 tasks wait."},
     [CPU_BLOCKED] = {.name = "system.cpu.blocked",
                      .unit = "{thread}",
                      .labels = "",
@@ -158,11 +175,12 @@ static const struct metric metrics[] = {
                         .labels = "",
                         .kind = METRIC_COUNTER,
                         .text = "Hardware interrupts served, over all cores."},
-    [CPU_SOFTIRQS] = {.name = "system.cpu.softirqs",
-                      .unit = "{interrupt}",
-                      .labels = "type",
-                      .kind = METRIC_COUNTER,
-                      .text = "Soft interrupts served by type (timer, net_rx, block, rcu …), over all cores."},
+    [CPU_SOFTIRQS] =
+        {.name = "system.cpu.softirqs",
+         .unit = "{interrupt}",
+         .labels = "type",
+         .kind = METRIC_COUNTER,
+         .text = "Soft interrupts served by type (timer, net_rx, block, rcu …), over all cores."},
     [CPU_FORKS] = {.name = "system.process.forks",
                    .unit = "{process}",
                    .labels = "",
@@ -181,12 +199,12 @@ static const struct metric metrics[] = {
 
 static const char *const state_names[STAT_STATES] = {"user",   "nice", "system",  "idle",
                                                      "iowait", "irq",  "softirq", "steal"};
-static const char *const softirq_names[STAT_SOFTIRQS] = {"hi",       "timer",   "net_tx", "net_rx",  "block",
-                                                         "irq_poll", "tasklet", "sched",  "hrtimer", "rcu"};
+static const char *const softirq_names[STAT_SOFTIRQS] = {
+    "hi", "timer", "net_tx", "net_rx", "block", "irq_poll", "tasklet", "sched", "hrtimer", "rcu"};
 
-/* A counter of /proc/stat that runs back by less than this was read while the kernel corrected it: iowait
- * and idle of a tickless core do that (proc.rst: "may decrease in certain conditions"). More is a core
- * that came back from being offline. */
+/* A counter of /proc/stat that runs back by less than this was read while the kernel corrected it:
+ * iowait and idle of a tickless core do that (proc.rst: "may decrease in certain conditions"). More
+ * is a core that came back from being offline. */
 #define FALL_SECONDS_MAX 60.0
 
 struct core {
@@ -355,7 +373,8 @@ cpu_poll(void *state, struct batch *batch)
     if (kept_read(&cpu->stat, &text)) {
         put_stat(cpu, text, batch);
     } else {
-        batch_fail(batch, SOURCE_DEGRADED, "%s cannot be read: CPU time is unknown", cpu->stat.path);
+        batch_fail(batch, SOURCE_DEGRADED, "%s cannot be read: CPU time is unknown",
+                   cpu->stat.path);
     }
     if (kept_read(&cpu->loadavg, &text)) {
         put_load(cpu, text, batch);

@@ -32,7 +32,8 @@ int
 environ_read(const char *proc, int64_t pid, struct buf *lines)
 {
     char path[PATH_MAX];
-    if (pid <= 0 || (size_t)snprintf(path, sizeof(path), "%s/%lld/environ", proc, (long long)pid) >= sizeof(path)) {
+    if (pid <= 0 || (size_t)snprintf(path, sizeof(path), "%s/%lld/environ", proc, (long long)pid) >=
+                        sizeof(path)) {
         return -EINVAL;
     }
     char *text = malloc(ENVIRON_BYTES + 1);

@@ -1,8 +1,10 @@
-/* Memory, swap, paging and reclaim: /proc/meminfo, /proc/vmstat, NUMA nodes, zram devices and ZFS' cache.
+/* Memory, swap, paging and reclaim: /proc/meminfo, /proc/vmstat, NUMA nodes, zram devices and ZFS'
+ * cache.
  *
- * Every stored number is one row of a table: a key of a file, and the metric and labels it belongs to. A key
- * that the running kernel does not print gets no series. Used memory is total minus available (the
- * kernel's own estimate of what can be had without swapping), everywhere and only by formula. */
+ * Every stored number is one row of a table: a key of a file, and the metric and labels it belongs
+ * to. A key that the running kernel does not print gets no series. Used memory is total minus
+ * available (the kernel's own estimate of what can be had without swapping), everywhere and only by
+ * formula. */
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -79,77 +81,101 @@ enum {
     ARC_HIT_RATIO,
 };
 
-#define GAUGE(metric_name, sentence) \
-    {.name = (metric_name), .unit = "By", .labels = "", .text = (sentence)}
-#define COUNT(metric_name, metric_unit, metric_labels, sentence) \
-    {.name = (metric_name), .unit = (metric_unit), .labels = (metric_labels), .kind = METRIC_COUNTER, \
-     .better = BETTER_LOWER, .text = (sentence)}
-#define SHARE(metric_name, metric_formula, low, high, sentence) \
-    {.name = (metric_name), .unit = "1", .labels = "", .formula = (metric_formula), .better = BETTER_LOWER, \
-     .fold = FOLD_FORMULA, .warning = (low), .critical = (high), .text = (sentence)}
+#define GAUGE(metric_name, sentence)                                                               \
+    {                                                                                              \
+        .name = (metric_name), .unit = "By", .labels = "", .text = (sentence)                      \
+    }
+#define COUNT(metric_name, metric_unit, metric_labels, sentence)                                   \
+    {                                                                                              \
+        .name = (metric_name), .unit = (metric_unit), .labels = (metric_labels),                   \
+        .kind = METRIC_COUNTER, .better = BETTER_LOWER, .text = (sentence)                         \
+    }
+#define SHARE(metric_name, metric_formula, low, high, sentence)                                    \
+    {                                                                                              \
+        .name = (metric_name), .unit = "1", .labels = "", .formula = (metric_formula),             \
+        .better = BETTER_LOWER, .fold = FOLD_FORMULA, .warning = (low), .critical = (high),        \
+        .text = (sentence)                                                                         \
+    }
 
 static const struct metric metrics[] = {
     [MEMORY_LIMIT] = GAUGE("system.memory.limit", "Memory the kernel manages (MemTotal)."),
-    [MEMORY_AVAILABLE] = {.name = "system.memory.available",
-                          .unit = "By",
-                          .labels = "",
-                          .better = BETTER_HIGHER,
-                          .text = "Memory that programs can get without swapping, as the kernel estimates it."},
-    [MEMORY_USAGE] = {.name = "system.memory.usage",
-                      .unit = "By",
-                      .labels = "",
-                      .formula = "system.memory.limit - system.memory.available",
-                      .better = BETTER_LOWER,
-                      .fold = FOLD_FORMULA,
-                      .text = "Used memory: total minus available, so cache that can be dropped counts as free."},
-    [MEMORY_UTILIZATION] = SHARE("system.memory.utilization",
-                                 "1 - system.memory.available / system.memory.limit", 0.8, 0.95,
-                                 "Share of memory in use: (total minus available) / total."),
-    [MEMORY_FREE] = GAUGE("system.memory.free", "Memory nobody uses for anything, not even as cache."),
+    [MEMORY_AVAILABLE] =
+        {.name = "system.memory.available",
+         .unit = "By",
+         .labels = "",
+         .better = BETTER_HIGHER,
+         .text = "Memory that programs can get without swapping, as the kernel estimates it."},
+    [MEMORY_USAGE] =
+        {.name = "system.memory.usage",
+         .unit = "By",
+         .labels = "",
+         .formula = "system.memory.limit - system.memory.available",
+         .better = BETTER_LOWER,
+         .fold = FOLD_FORMULA,
+         .text =
+             "Used memory: total minus available, so cache that can be dropped counts as free."},
+    [MEMORY_UTILIZATION] =
+        SHARE("system.memory.utilization", "1 - system.memory.available / system.memory.limit", 0.8,
+              0.95, "Share of memory in use: (total minus available) / total."),
+    [MEMORY_FREE] =
+        GAUGE("system.memory.free", "Memory nobody uses for anything, not even as cache."),
     [MEMORY_BUFFERS] = GAUGE("system.memory.buffers", "Cache of block devices' own blocks."),
-    [MEMORY_CACHED] = GAUGE("system.memory.cached", "Cache of file contents, shared memory and tmpfs included."),
-    [MEMORY_CACHE] = {.name = "system.memory.cache",
-                      .unit = "By",
-                      .labels = "",
-                      .formula = "system.memory.buffers + system.memory.cached + "
-                                 "or(system.memory.slab{state=reclaimable}, 0) - or(system.memory.shared, 0)",
-                      .fold = FOLD_FORMULA,
-                      .text = "Buffers, file cache and reclaimable slab without shared memory: what can be dropped."},
-    [MEMORY_SHARED] = GAUGE("system.memory.shared", "Shared memory and tmpfs; it can only be swapped, not dropped."),
-    [MEMORY_SLAB] = {.name = "system.memory.slab",
-                     .unit = "By",
-                     .labels = "state",
-                     .text = "The kernel's own structures: reclaimable (inodes, names of files) or not."},
+    [MEMORY_CACHED] =
+        GAUGE("system.memory.cached", "Cache of file contents, shared memory and tmpfs included."),
+    [MEMORY_CACHE] =
+        {.name = "system.memory.cache",
+         .unit = "By",
+         .labels = "",
+         .formula = "system.memory.buffers + system.memory.cached + "
+                    "or(system.memory.slab{state=reclaimable}, 0) - or(system.memory.shared, 0)",
+         .fold = FOLD_FORMULA,
+         .text = "Buffers, file cache and reclaimable slab without shared memory: what can be "
+                 "dropped."},
+    [MEMORY_SHARED] = GAUGE("system.memory.shared",
+                            "Shared memory and tmpfs; it can only be swapped, not dropped."),
+    [MEMORY_SLAB] =
+        {.name = "system.memory.slab",
+         .unit = "By",
+         .labels = "state",
+         .text = "The kernel's own structures: reclaimable (inodes, names of files) or not."},
     [MEMORY_ANONYMOUS] = GAUGE("system.memory.anonymous", "Heaps and stacks of programs."),
-    [MEMORY_MAPPED] = GAUGE("system.memory.mapped", "File contents mapped into programs, libraries for example."),
-    [MEMORY_LRU] = {.name = "system.memory.lru",
-                    .unit = "By",
-                    .labels = "list",
-                    .text = "Memory by how recently it was used: active and inactive, anonymous and file."},
+    [MEMORY_MAPPED] =
+        GAUGE("system.memory.mapped", "File contents mapped into programs, libraries for example."),
+    [MEMORY_LRU] =
+        {.name = "system.memory.lru",
+         .unit = "By",
+         .labels = "list",
+         .text = "Memory by how recently it was used: active and inactive, anonymous and file."},
     [MEMORY_MLOCKED] = GAUGE("system.memory.mlocked", "Memory that programs pinned with mlock."),
-    [MEMORY_DIRTY] = GAUGE("system.memory.dirty", "Changed file contents that wait to be written to disk."),
+    [MEMORY_DIRTY] =
+        GAUGE("system.memory.dirty", "Changed file contents that wait to be written to disk."),
     [MEMORY_WRITEBACK] = GAUGE("system.memory.writeback", "File contents on their way to disk."),
-    [MEMORY_PAGE_TABLES] = GAUGE("system.memory.page_tables", "Page tables: maps from addresses to memory."),
+    [MEMORY_PAGE_TABLES] =
+        GAUGE("system.memory.page_tables", "Page tables: maps from addresses to memory."),
     [MEMORY_KERNEL_STACK] = GAUGE("system.memory.kernel_stack", "Kernel stacks of all threads."),
     [MEMORY_PERCPU] = GAUGE("system.memory.percpu", "Kernel data that exists once for each core."),
-    [MEMORY_VMALLOC] = GAUGE("system.memory.vmalloc", "Kernel memory that is contiguous in addresses only."),
-    [MEMORY_CORRUPTED] = {.name = "system.memory.corrupted",
-                          .unit = "By",
-                          .labels = "",
-                          .better = BETTER_LOWER,
-                          .warning = 1,
-                          .critical = 1 << 20,
-                          .text = "Memory the kernel took out of use because the hardware reported it broken."},
-    [MEMORY_COMMITTED] = GAUGE("system.memory.committed", "Memory promised to programs, used by them or not."),
+    [MEMORY_VMALLOC] =
+        GAUGE("system.memory.vmalloc", "Kernel memory that is contiguous in addresses only."),
+    [MEMORY_CORRUPTED] =
+        {.name = "system.memory.corrupted",
+         .unit = "By",
+         .labels = "",
+         .better = BETTER_LOWER,
+         .warning = 1,
+         .critical = 1 << 20,
+         .text = "Memory the kernel took out of use because the hardware reported it broken."},
+    [MEMORY_COMMITTED] =
+        GAUGE("system.memory.committed", "Memory promised to programs, used by them or not."),
     [MEMORY_COMMIT_LIMIT] = GAUGE("system.memory.commit_limit",
                                   "Most that is promised when overcommitting is forbidden "
                                   "(vm.overcommit_memory=2)."),
     [MEMORY_HUGE_TRANSPARENT] = GAUGE("system.memory.hugepages.transparent",
                                       "Heaps that the kernel keeps in huge pages by itself."),
-    [MEMORY_HUGE_TOTAL] = {.name = "system.memory.hugepages.total",
-                           .unit = "{page}",
-                           .labels = "",
-                           .text = "Huge pages of the default size set aside; nothing else can use them."},
+    [MEMORY_HUGE_TOTAL] =
+        {.name = "system.memory.hugepages.total",
+         .unit = "{page}",
+         .labels = "",
+         .text = "Huge pages of the default size set aside; nothing else can use them."},
     [MEMORY_HUGE_FREE] = {.name = "system.memory.hugepages.free",
                           .unit = "{page}",
                           .labels = "",
@@ -158,16 +184,19 @@ static const struct metric metrics[] = {
                               .unit = "{page}",
                               .labels = "",
                               .text = "Free huge pages already promised to a program."},
-    [MEMORY_HUGE_SURPLUS] = {.name = "system.memory.hugepages.surplus",
-                             .unit = "{page}",
-                             .labels = "",
-                             .text = "Huge pages above the number set aside (nr_overcommit_hugepages)."},
-    [MEMORY_HUGE_SIZE] = GAUGE("system.memory.hugepages.size", "Bytes of one huge page of the default size."),
+    [MEMORY_HUGE_SURPLUS] =
+        {.name = "system.memory.hugepages.surplus",
+         .unit = "{page}",
+         .labels = "",
+         .text = "Huge pages above the number set aside (nr_overcommit_hugepages)."},
+    [MEMORY_HUGE_SIZE] =
+        GAUGE("system.memory.hugepages.size", "Bytes of one huge page of the default size."),
     [MEMORY_HUGE_USAGE] = {.name = "system.memory.hugepages.usage",
                            .unit = "By",
                            .labels = "",
-                           .formula = "(system.memory.hugepages.total - system.memory.hugepages.free) * "
-                                      "system.memory.hugepages.size",
+                           .formula =
+                               "(system.memory.hugepages.total - system.memory.hugepages.free) * "
+                               "system.memory.hugepages.size",
                            .fold = FOLD_FORMULA,
                            .text = "Memory allocated in huge pages of the default size."},
     [SWAP_LIMIT] = GAUGE("system.swap.limit", "Size of all swap areas; 0 where there are none."),
@@ -176,7 +205,8 @@ static const struct metric metrics[] = {
                    .labels = "",
                    .better = BETTER_HIGHER,
                    .text = "Swap that is not used."},
-    [SWAP_CACHED] = GAUGE("system.swap.cached", "Memory that is in swap as well, and can be dropped at once."),
+    [SWAP_CACHED] =
+        GAUGE("system.swap.cached", "Memory that is in swap as well, and can be dropped at once."),
     [SWAP_USAGE] = {.name = "system.swap.usage",
                     .unit = "By",
                     .labels = "",
@@ -184,11 +214,13 @@ static const struct metric metrics[] = {
                     .better = BETTER_LOWER,
                     .fold = FOLD_FORMULA,
                     .text = "Swap in use; harmless in itself, see system.swap.io for what moves."},
-    [SWAP_UTILIZATION] = SHARE("system.swap.utilization", "1 - system.swap.free / system.swap.limit", 0.6, 0.9,
-                               "Share of swap in use; unknown where there is no swap."),
+    [SWAP_UTILIZATION] =
+        SHARE("system.swap.utilization", "1 - system.swap.free / system.swap.limit", 0.6, 0.9,
+              "Share of swap in use; unknown where there is no swap."),
     [SWAP_IO] = COUNT("system.swap.io", "By", "direction",
                       "Memory read back from swap (in) and written to it (out)."),
-    [ZSWAP_STORED] = GAUGE("system.swap.zswap.stored", "Size before compression of what zswap holds in memory."),
+    [ZSWAP_STORED] =
+        GAUGE("system.swap.zswap.stored", "Size before compression of what zswap holds in memory."),
     [ZSWAP_COMPRESSED] = GAUGE("system.swap.zswap.memory", "Memory that zswap takes for it."),
     [ZRAM_STORED] = {.name = "system.swap.zram.stored",
                      .unit = "By",
@@ -202,36 +234,43 @@ static const struct metric metrics[] = {
                      .unit = "By",
                      .labels = "device",
                      .text = "Memory the zram device takes, fragmentation included."},
-    [PAGING_IO] = COUNT("system.paging.io", "By", "direction",
-                        "What block devices read into memory (in) and wrote from it (out), swap included."),
-    [PAGING_FAULTS] = COUNT("system.paging.faults", "{fault}", "type",
-                            "Page faults: minor ones were served from memory, major ones waited for a disk."),
-    [RECLAIM_SCANNED] = COUNT("system.memory.reclaim.scanned", "{page}", "by",
-                              "Pages looked at to free memory: by kswapd in the background, or directly by a "
-                              "program that had to wait for it."),
-    [RECLAIM_RECLAIMED] = COUNT("system.memory.reclaim.reclaimed", "{page}", "by",
-                                "Pages freed by kswapd in the background, or directly by a program."),
-    [RECLAIM_EFFICIENCY] = {.name = "system.memory.reclaim.efficiency",
-                            .unit = "1",
-                            .labels = "by",
-                            .formula = "system.memory.reclaim.reclaimed / system.memory.reclaim.scanned",
-                            .better = BETTER_HIGHER,
-                            .fold = FOLD_FORMULA,
-                            .text = "Freed pages for each page looked at; low means memory is in real use."},
+    [PAGING_IO] =
+        COUNT("system.paging.io", "By", "direction",
+              "What block devices read into memory (in) and wrote from it (out), swap included."),
+    [PAGING_FAULTS] =
+        COUNT("system.paging.faults", "{fault}", "type",
+              "Page faults: minor ones were served from memory, major ones waited for a disk."),
+    [RECLAIM_SCANNED] =
+        COUNT("system.memory.reclaim.scanned", "{page}", "by",
+              "Pages looked at to free memory: by kswapd in the background, or directly by a "
+              "program that had to wait for it."),
+    [RECLAIM_RECLAIMED] =
+        COUNT("system.memory.reclaim.reclaimed", "{page}", "by",
+              "Pages freed by kswapd in the background, or directly by a program."),
+    [RECLAIM_EFFICIENCY] =
+        {.name = "system.memory.reclaim.efficiency",
+         .unit = "1",
+         .labels = "by",
+         .formula = "system.memory.reclaim.reclaimed / system.memory.reclaim.scanned",
+         .better = BETTER_HIGHER,
+         .fold = FOLD_FORMULA,
+         .text = "Freed pages for each page looked at; low means memory is in real use."},
     [RECLAIM_STALLS] = COUNT("system.memory.reclaim.stalls", "{stall}", "",
                              "Allocations that had to free memory themselves before they got any."),
     [COMPACTION_STALLS] = COUNT("system.memory.compaction.stalls", "{stall}", "",
                                 "Allocations that waited until memory was made contiguous."),
-    [MEMORY_REFAULTS] = COUNT("system.memory.refaults", "{page}", "type",
-                              "Pages read again soon after they were dropped (file) or swapped (anon): the "
-                              "working set does not fit."),
+    [MEMORY_REFAULTS] =
+        COUNT("system.memory.refaults", "{page}", "type",
+              "Pages read again soon after they were dropped (file) or swapped (anon): the "
+              "working set does not fit."),
     [OOM_KILLS] = COUNT("system.memory.oom_kills", "{process}", "",
                         "Processes the kernel killed because memory ran out, of cgroups as well."),
-    [NUMA_ALLOCATIONS] = {.name = "system.memory.numa.allocations",
-                          .unit = "{page}",
-                          .labels = "type",
-                          .kind = METRIC_COUNTER,
-                          .text = "Pages by where they were allocated: hit (the node wanted), miss, local, other."},
+    [NUMA_ALLOCATIONS] =
+        {.name = "system.memory.numa.allocations",
+         .unit = "{page}",
+         .labels = "type",
+         .kind = METRIC_COUNTER,
+         .text = "Pages by where they were allocated: hit (the node wanted), miss, local, other."},
     [NODE_LIMIT] = {.name = "system.memory.node.limit",
                     .unit = "By",
                     .labels = "node",
@@ -246,9 +285,11 @@ static const struct metric metrics[] = {
                           .labels = "node",
                           .formula = "1 - system.memory.node.free / system.memory.node.limit",
                           .fold = FOLD_FORMULA,
-                          .text = "Share of each NUMA node's memory that is taken, cache included."},
-    [ARC_SIZE] = GAUGE("system.zfs.arc.size", "Memory that ZFS' cache (ARC) takes; it is not in system.memory.cached "
-                                              "and counts as used, though all above the minimum can be dropped."),
+                          .text =
+                              "Share of each NUMA node's memory that is taken, cache included."},
+    [ARC_SIZE] = GAUGE("system.zfs.arc.size",
+                       "Memory that ZFS' cache (ARC) takes; it is not in system.memory.cached "
+                       "and counts as used, though all above the minimum can be dropped."),
     [ARC_TARGET] = GAUGE("system.zfs.arc.target", "Size ZFS' cache is steering for."),
     [ARC_MINIMUM] = GAUGE("system.zfs.arc.minimum", "Size below which ZFS' cache does not shrink."),
     [ARC_MAXIMUM] = GAUGE("system.zfs.arc.maximum", "Size above which ZFS' cache does not grow."),
@@ -257,11 +298,13 @@ static const struct metric metrics[] = {
                   .labels = "",
                   .kind = METRIC_COUNTER,
                   .text = "Reads that ZFS' cache answered."},
-    [ARC_MISSES] = COUNT("system.zfs.arc.misses", "{access}", "", "Reads that ZFS' cache could not answer."),
+    [ARC_MISSES] =
+        COUNT("system.zfs.arc.misses", "{access}", "", "Reads that ZFS' cache could not answer."),
     [ARC_HIT_RATIO] = {.name = "system.zfs.arc.hit_ratio",
                        .unit = "1",
                        .labels = "",
-                       .formula = "system.zfs.arc.hits / (system.zfs.arc.hits + system.zfs.arc.misses)",
+                       .formula =
+                           "system.zfs.arc.hits / (system.zfs.arc.hits + system.zfs.arc.misses)",
                        .better = BETTER_HIGHER,
                        .fold = FOLD_FORMULA,
                        .text = "Share of reads that ZFS' cache answered."},
@@ -348,11 +391,16 @@ static const struct row vmstat_rows[] = {
     {"compact_stall", COMPACTION_STALLS, "", 0},
 };
 
-enum { VMSTAT_FAULT, VMSTAT_MAJOR_FAULT, VMSTAT_STALL_FIRST, VMSTAT_STALL_LAST = VMSTAT_STALL_FIRST + 5 };
+enum {
+    VMSTAT_FAULT,
+    VMSTAT_MAJOR_FAULT,
+    VMSTAT_STALL_FIRST,
+    VMSTAT_STALL_LAST = VMSTAT_STALL_FIRST + 5
+};
 
 static const struct row arc_rows[] = {
-    {"hits", ARC_HITS, "", 0},        {"misses", ARC_MISSES, "", 0},     {"c", ARC_TARGET, "", 0},
-    {"c_min", ARC_MINIMUM, "", 0},    {"c_max", ARC_MAXIMUM, "", 0},     {"size", ARC_SIZE, "", 0},
+    {"hits", ARC_HITS, "", 0},     {"misses", ARC_MISSES, "", 0}, {"c", ARC_TARGET, "", 0},
+    {"c_min", ARC_MINIMUM, "", 0}, {"c_max", ARC_MAXIMUM, "", 0}, {"size", ARC_SIZE, "", 0},
 };
 
 #define ROWS_MAX 48
@@ -389,7 +437,7 @@ struct zram {
 struct memory {
     struct sheet meminfo, vmstat, arc;
     struct keyed_plan node_plan; /* one for all: their files are alike */
-    struct node *nodes; /* none when there is only one */
+    struct node *nodes;          /* none when there is only one */
     size_t node_count;
     struct zram zrams[ZRAM_MAX];
     size_t zram_count;
@@ -398,7 +446,8 @@ struct memory {
 };
 
 static void
-sheet_open(struct sheet *sheet, const char *root, const char *path, const struct row *rows, size_t count)
+sheet_open(struct sheet *sheet, const char *root, const char *path, const struct row *rows,
+           size_t count)
 {
     kept_open(&sheet->file, root, path);
     sheet->rows = rows;
@@ -583,7 +632,8 @@ memory_poll(void *state, struct batch *batch)
         }
     }
     if (isnan(memory->meminfo.values[0])) {
-        batch_fail(batch, SOURCE_DEGRADED, "%s does not say how much memory there is", memory->meminfo.file.path);
+        batch_fail(batch, SOURCE_DEGRADED, "%s does not say how much memory there is",
+                   memory->meminfo.file.path);
     }
     put_vmstat_sums(memory, batch);
     for (size_t i = 0; i < memory->node_count; i++) {

@@ -48,7 +48,8 @@ core_fields(struct str s, struct stat_core *core)
     }
     core->cpu = (unsigned)cpu;
     size_t count = 0;
-    while (count < STAT_FIELDS && s.n > 0 && is_blank(s.p[0]) && parse_count(&s, &core->ticks[count])) {
+    while (count < STAT_FIELDS && s.n > 0 && is_blank(s.p[0]) &&
+           parse_count(&s, &core->ticks[count])) {
         count++;
     }
     if (count <= STAT_IDLE || (count < STAT_FIELDS && str_trim(s).n > 0)) {
@@ -94,8 +95,8 @@ parse_softirqs(struct str s, double values[STAT_SOFTIRQS])
 void
 parse_stat_rest(struct str rest, struct stat_text *ret_text)
 {
-    struct stat_text text = {.interrupts = NAN, .context_switches = NAN, .forks = NAN, .running = NAN,
-                             .blocked = NAN};
+    struct stat_text text = {
+        .interrupts = NAN, .context_switches = NAN, .forks = NAN, .running = NAN, .blocked = NAN};
     for (size_t i = 0; i < STAT_SOFTIRQS; i++) {
         text.softirqs[i] = NAN;
     }
@@ -153,8 +154,8 @@ parse_loadavg(struct str text, struct loadavg *ret_loadavg)
             return false;
         }
     }
-    if (!str_until(&line, '/', &part) || !parse_count(&part, &got.runnable) || part.n > 0
-        || !parse_count(&line, &got.threads)) {
+    if (!str_until(&line, '/', &part) || !parse_count(&part, &got.runnable) || part.n > 0 ||
+        !parse_count(&line, &got.threads)) {
         return false;
     }
     *ret_loadavg = got;
@@ -185,8 +186,8 @@ static bool
 pressure_fields(struct str line, struct pressure_line *ret_line)
 {
     double avg10, avg60, avg300, total_us;
-    if (!keyed_decimal(&line, "avg10=", &avg10) || !keyed_decimal(&line, "avg60=", &avg60)
-        || !keyed_decimal(&line, "avg300=", &avg300) || !keyed_decimal(&line, "total=", &total_us)) {
+    if (!keyed_decimal(&line, "avg10=", &avg10) || !keyed_decimal(&line, "avg60=", &avg60) ||
+        !keyed_decimal(&line, "avg300=", &avg300) || !keyed_decimal(&line, "total=", &total_us)) {
         return false;
     }
     *ret_line = (struct pressure_line){avg10 / 100, avg60 / 100, avg300 / 100, total_us / 1e6};
@@ -327,7 +328,8 @@ parse_keyed(struct str text, struct keyed_shape shape, const char *const *keys, 
 }
 
 void
-parse_cpuinfo_frequencies(struct str text, void (*take)(void *context, unsigned cpu, double hz), void *context)
+parse_cpuinfo_frequencies(struct str text, void (*take)(void *context, unsigned cpu, double hz),
+                          void *context)
 {
     struct str line, key;
     uint64_t cpu = STAT_CPU_MAX;
@@ -338,8 +340,9 @@ parse_cpuinfo_frequencies(struct str text, void (*take)(void *context, unsigned 
         }
         key = str_trim(key);
         if (str_is(key, "processor")) {
-            cpu = parse_single(line, &number) && number >= 0 && number < STAT_CPU_MAX ? (uint64_t)number
-                                                                                      : STAT_CPU_MAX;
+            cpu = parse_single(line, &number) && number >= 0 && number < STAT_CPU_MAX
+                      ? (uint64_t)number
+                      : STAT_CPU_MAX;
         } else if (cpu < STAT_CPU_MAX && str_is(key, "cpu MHz") && parse_decimal(&line, &number)) {
             take(context, (unsigned)cpu, number * 1e6);
         }
@@ -351,8 +354,8 @@ parse_zram(struct str text, double *ret_stored, double *ret_compressed, double *
 {
     struct str line;
     double stored, compressed, memory;
-    if (!kept_line(&text, &line) || !parse_count(&line, &stored) || !parse_count(&line, &compressed)
-        || !parse_count(&line, &memory)) {
+    if (!kept_line(&text, &line) || !parse_count(&line, &stored) ||
+        !parse_count(&line, &compressed) || !parse_count(&line, &memory)) {
         return false;
     }
     *ret_stored = stored;

@@ -1,8 +1,8 @@
 /* Parsers for the kernel's system-wide files. Pure: text in, numbers out, no I/O, bounded.
  *
- * What they all hold to: only whole lines count (a reader may meet a file half written, and the cut number
- * before the end would be wrong), a number must be followed by a blank or the line's end and fit 64
- * bits, and what is missing or wrong is NaN (or absent), never 0. */
+ * What they all hold to: only whole lines count (a reader may meet a file half written, and the cut
+ * number before the end would be wrong), a number must be followed by a blank or the line's end and
+ * fit 64 bits, and what is missing or wrong is NaN (or absent), never 0. */
 #ifndef FLAMETOP_SOURCES_PROC_PARSE_H
 #define FLAMETOP_SOURCES_PROC_PARSE_H
 
@@ -44,12 +44,13 @@ struct stat_core {
 
 struct stat_text {
     double interrupts, context_switches, forks, running, blocked;
-    double softirqs[STAT_SOFTIRQS]; /* in the kernel's order: HI TIMER NET_TX NET_RX BLOCK IRQ_POLL … */
+    double softirqs[STAT_SOFTIRQS]; /* in the kernel's order: HI TIMER NET_TX NET_RX BLOCK IRQ_POLL
+                                       … */
 };
 
-/* Takes the next core line off the front: the cores stand before everything else. False at the first
- * line that is none; `rest` then starts with that line. The line of the sum is skipped, lines "cpuN" that
- * make no sense are counted in `refused`. */
+/* Takes the next core line off the front: the cores stand before everything else. False at the
+ * first line that is none; `rest` then starts with that line. The line of the sum is skipped, lines
+ * "cpuN" that make no sense are counted in `refused`. */
 bool parse_stat_core(struct str *rest, struct stat_core *ret_core, size_t *refused);
 
 /* What follows the cores; the long list of interrupts behind their sum is not looked at. */
@@ -81,9 +82,9 @@ bool parse_pressure(struct str text, struct pressure_text *ret_text);
 
 /* Files of "key value" lines: /proc/meminfo, /proc/vmstat, a node's meminfo, ZFS' arcstats.
  *
- * The kernel prints its keys in an order that only changes with its modules, so the plan remembers which
- * line held which key; each further reading compares one key a line instead of searching. A line that does
- * not hold what the plan says makes a new plan. */
+ * The kernel prints its keys in an order that only changes with its modules, so the plan remembers
+ * which line held which key; each further reading compares one key a line instead of searching. A
+ * line that does not hold what the plan says makes a new plan. */
 #define KEYED_LINES_MAX 1024
 
 struct keyed_shape {
@@ -96,14 +97,14 @@ struct keyed_plan {
     size_t lines;                         /* 0: no plan yet */
 };
 
-/* Sets values[i] for keys[i], NaN when it is not there; "kB" is multiplied out to bytes. Of a key that is
- * there twice the first counts. `plan` starts zeroed and belongs to this set of keys. */
+/* Sets values[i] for keys[i], NaN when it is not there; "kB" is multiplied out to bytes. Of a key
+ * that is there twice the first counts. `plan` starts zeroed and belongs to this set of keys. */
 void parse_keyed(struct str text, struct keyed_shape shape, const char *const *keys, size_t count,
                  struct keyed_plan *plan, double *ret_values);
 
 /* Calls back with each "cpu MHz" of /proc/cpuinfo, in Hz. */
-void parse_cpuinfo_frequencies(struct str text, void (*take)(void *context, unsigned cpu, double hz),
-                               void *context);
+void parse_cpuinfo_frequencies(struct str text,
+                               void (*take)(void *context, unsigned cpu, double hz), void *context);
 
 /* /sys/block/zramN/mm_stat: bytes stored, compressed, and in use. */
 bool parse_zram(struct str text, double *ret_stored, double *ret_compressed, double *ret_memory);

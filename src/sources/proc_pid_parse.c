@@ -10,14 +10,16 @@
 #define CONTAINER_ID_DIGITS 32 /* Docker and its like use 64, some runtimes 32 */
 #define CONTAINER_ID_SHOWN 12
 
-/* Takes the field in front, which must end with a blank: a number that ends where the text ends may be torn. */
+/* Takes the field in front, which must end with a blank: a number that ends where the text ends may
+ * be torn. */
 static bool
 take_field(struct str *rest, struct str *ret_field)
 {
     return str_word(rest, ret_field) && rest->n > 0;
 }
 
-/* Fields 4-24 as numbers, index 0 is field 4. Saturates; a minus sign is kept by two's complement. */
+/* Fields 4-24 as numbers, index 0 is field 4. Saturates; a minus sign is kept by two's complement.
+ */
 #define STAT_FIRST 4
 #define STAT_LAST 24
 #define FIELD(number) fields[(number)-STAT_FIRST]
@@ -53,7 +55,8 @@ pid_stat_parse(struct str text, struct pid_stat *ret_stat)
     struct str rest = text;
     struct pid_stat stat = {0};
     const char *close = text.n > 0 ? memrchr(text.p, ')', text.n) : NULL;
-    if (close == NULL || !str_i64(&rest, &stat.pid) || rest.n < 2 || rest.p[0] != ' ' || rest.p[1] != '(') {
+    if (close == NULL || !str_i64(&rest, &stat.pid) || rest.n < 2 || rest.p[0] != ' ' ||
+        rest.p[1] != '(') {
         return false;
     }
     /* The name may hold anything, also ") R 1 (": only the last parenthesis ends it. */
@@ -88,7 +91,8 @@ pid_stat_parse(struct str text, struct pid_stat *ret_stat)
     return true;
 }
 
-/* "key: value" lines: the value of each wanted key, found[i] set where it was whole (ended by LF). */
+/* "key: value" lines: the value of each wanted key, found[i] set where it was whole (ended by LF).
+ */
 struct wanted {
     const char *key;
     uint64_t value;
@@ -144,11 +148,13 @@ pid_io_parse(struct str text, struct pid_io *ret_io)
 bool
 pid_status_parse(struct str text, struct pid_status *ret_status)
 {
-    /* Uid: real, effective, saved, file system. The name in the first line is escaped by the kernel. */
+    /* Uid: real, effective, saved, file system. The name in the first line is escaped by the
+     * kernel. */
     struct wanted wanted[] = {{.key = "Uid", .index = 1},
                               {.key = "voluntary_ctxt_switches"},
                               {.key = "nonvoluntary_ctxt_switches"}};
-    if (text.n == 0 || !find_all(text, wanted, ARRAY_SIZE(wanted)) || wanted[0].value > UINT32_MAX) {
+    if (text.n == 0 || !find_all(text, wanted, ARRAY_SIZE(wanted)) ||
+        wanted[0].value > UINT32_MAX) {
         return false;
     }
     *ret_status = (struct pid_status){.effective_uid = (uint32_t)wanted[0].value,

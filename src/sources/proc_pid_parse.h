@@ -1,7 +1,8 @@
-/* Parsers for the files of one process: /proc/PID/{stat,status,io,cgroup,cmdline,limits,wchan} (proc(5)).
+/* Parsers for the files of one process: /proc/PID/{stat,status,io,cgroup,cmdline,limits,wchan}
+ * (proc(5)).
  *
- * Pure functions on bytes that the process itself may have chosen. They answer false, and leave the result
- * untouched, when the text is not whole: a process can vanish in the middle of a reading. */
+ * Pure functions on bytes that the process itself may have chosen. They answer false, and leave the
+ * result untouched, when the text is not whole: a process can vanish in the middle of a reading. */
 #ifndef FLAMETOP_SOURCES_PROC_PID_PARSE_H
 #define FLAMETOP_SOURCES_PROC_PID_PARSE_H
 
@@ -43,17 +44,17 @@ struct pid_status {
 
 bool pid_status_parse(struct str text, struct pid_status *ret_status);
 
-/* The path that says most in /proc/PID/cgroup: of cgroup v2 when it is not the root, else of the first v1
- * hierarchy that is not at its root, else "/". False when no line is whole. */
+/* The path that says most in /proc/PID/cgroup: of cgroup v2 when it is not the root, else of the
+ * first v1 hierarchy that is not at its root, else "/". False when no line is whole. */
 bool pid_cgroup_parse(struct str text, struct str *ret_path);
 
-/* A short name for a cgroup path: the first 12 digits of the deepest container id (32 hexadecimal digits or
- * more), else the last component with systemd's \xNN escapes undone, "/" for the root. Cleaned. Answers the
- * bytes written. */
+/* A short name for a cgroup path: the first 12 digits of the deepest container id (32 hexadecimal
+ * digits or more), else the last component with systemd's \xNN escapes undone, "/" for the root.
+ * Cleaned. Answers the bytes written. */
 size_t cgroup_short_name(struct str path, char *dst, size_t size);
 
-/* /proc/PID/cmdline on one line: the arguments joined by blanks and cleaned. Empty for kernel threads and
- * zombies. Answers the bytes written. */
+/* /proc/PID/cmdline on one line: the arguments joined by blanks and cleaned. Empty for kernel
+ * threads and zombies. Answers the bytes written. */
 size_t pid_cmdline_text(struct str text, char *dst, size_t size);
 
 /* The soft limit of open files in /proc/PID/limits; INT64_MAX when there is none. */

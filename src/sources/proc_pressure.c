@@ -1,8 +1,9 @@
 /* Pressure stall information of the machine: /proc/pressure (Documentation/accounting/psi.rst).
  *
- * The kernel has it since 4.20 when built with CONFIG_PSI and not booted with psi=0; some distributions want
- * psi=1. Where it is missing the source is left out and says so. irq exists since 6.1 and knows "full" only;
- * "full" of the cpu means nothing for a whole machine and reads 0. */
+ * The kernel has it since 4.20 when built with CONFIG_PSI and not booted with psi=0; some
+ * distributions want psi=1. Where it is missing the source is left out and says so. irq exists
+ * since 6.1 and knows "full" only; "full" of the cpu means nothing for a whole machine and reads 0.
+ */
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -17,42 +18,47 @@
 enum { PRESSURE_SOME, PRESSURE_FULL, PRESSURE_SOME_SHARE, PRESSURE_FULL_SHARE, PRESSURE_AVG10 };
 
 static const struct metric metrics[] = {
-    [PRESSURE_SOME] = {.name = "system.pressure.some",
-                       .unit = "s",
-                       .labels = "resource",
-                       .kind = METRIC_COUNTER,
-                       .better = BETTER_LOWER,
-                       .fold = FOLD_MAX,
-                       .text = "Time during which at least one task waited for the resource (cpu, memory, io)."},
-    [PRESSURE_FULL] = {.name = "system.pressure.full",
-                       .unit = "s",
-                       .labels = "resource",
-                       .kind = METRIC_COUNTER,
-                       .better = BETTER_LOWER,
-                       .fold = FOLD_MAX,
-                       .text = "Time during which all tasks that were not idle waited for the resource at once."},
-    [PRESSURE_SOME_SHARE] = {.name = "system.pressure.some.utilization",
-                             .unit = "1",
-                             .labels = "resource",
-                             .formula = "system.pressure.some",
-                             .better = BETTER_LOWER,
-                             .fold = FOLD_MAX,
-                             .text = "Share of time during which at least one task waited for the resource."},
-    [PRESSURE_FULL_SHARE] = {.name = "system.pressure.full.utilization",
-                             .unit = "1",
-                             .labels = "resource",
-                             .formula = "system.pressure.full",
-                             .better = BETTER_LOWER,
-                             .fold = FOLD_MAX,
-                             .warning = 0.1,
-                             .critical = 0.6, /* where systemd-oomd starts to kill */
-                             .text = "Share of time during which all tasks that were not idle waited at once."},
-    [PRESSURE_AVG10] = {.name = "system.pressure.avg10",
-                        .unit = "1",
-                        .labels = "resource kind",
-                        .better = BETTER_LOWER,
-                        .fold = FOLD_MAX,
-                        .text = "The kernel's own average of the pressure over 10 seconds, some and full."},
+    [PRESSURE_SOME] =
+        {.name = "system.pressure.some",
+         .unit = "s",
+         .labels = "resource",
+         .kind = METRIC_COUNTER,
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .text = "Time during which at least one task waited for the resource (cpu, memory, io)."},
+    [PRESSURE_FULL] =
+        {.name = "system.pressure.full",
+         .unit = "s",
+         .labels = "resource",
+         .kind = METRIC_COUNTER,
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .text = "Time during which all tasks that were not idle waited for the resource at once."},
+    [PRESSURE_SOME_SHARE] =
+        {.name = "system.pressure.some.utilization",
+         .unit = "1",
+         .labels = "resource",
+         .formula = "system.pressure.some",
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .text = "Share of time during which at least one task waited for the resource."},
+    [PRESSURE_FULL_SHARE] =
+        {.name = "system.pressure.full.utilization",
+         .unit = "1",
+         .labels = "resource",
+         .formula = "system.pressure.full",
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .warning = 0.1,
+         .critical = 0.6, /* where systemd-oomd starts to kill */
+         .text = "Share of time during which all tasks that were not idle waited at once."},
+    [PRESSURE_AVG10] =
+        {.name = "system.pressure.avg10",
+         .unit = "1",
+         .labels = "resource kind",
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .text = "The kernel's own average of the pressure over 10 seconds, some and full."},
 };
 
 static const char *const resources[] = {"cpu", "memory", "io", "irq"};
@@ -90,10 +96,13 @@ pressure_open(const struct source_setup *setup, void **ret_state, char *why, siz
         kept_open(&pressure->files[i], setup->roots->proc, path);
         /* Older kernels have the files with psi=0 as well, and refuse to read them. */
         bool there = kept_read(&pressure->files[i], &text);
-        error = there || error == 0 ? 0 : pressure->files[i].error == ENOENT ? error : -pressure->files[i].error;
+        error = there || error == 0                  ? 0
+                : pressure->files[i].error == ENOENT ? error
+                                                     : -pressure->files[i].error;
     }
     if (error != 0) {
-        snprintf(why, why_size, "no pressure stall information: the kernel is older than 4.20 or needs psi=1");
+        snprintf(why, why_size,
+                 "no pressure stall information: the kernel is older than 4.20 or needs psi=1");
         pressure_close(pressure);
         return error;
     }
@@ -137,7 +146,8 @@ put_resource(struct pressure *pressure, size_t i, struct batch *batch)
         batch->rejected++;
         return false;
     }
-    const double values[4] = {read.some.total_s, read.full.total_s, read.some.avg10, read.full.avg10};
+    const double values[4] = {read.some.total_s, read.full.total_s, read.some.avg10,
+                              read.full.avg10};
     for (size_t j = 0; j < 4; j++) {
         put_value(pressure, i, j, values[j], batch);
     }

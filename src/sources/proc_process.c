@@ -1,13 +1,14 @@
 /* The process table, from /proc/PID.
  *
- * A tick lists /proc once and reads one file a process, `stat`, through descriptors kept for at most
- * FDS_KEPT_MAX of them. Cold ones are read every COLD_STRIDE-th tick only, and their rates are over their own
- * time between readings: kernel threads, and above MANY processes all, that sleep and used no CPU for
- * COLD_TICKS ticks (LAZY_TICKS when they used next to none in their whole life). Then the costly files of a
- * few. All of it in slices of SLICE_NS.
+ * A tick lists /proc once and reads one file a process, `stat`, through descriptors kept for at
+ * most FDS_KEPT_MAX of them. Cold ones are read every COLD_STRIDE-th tick only, and their rates are
+ * over their own time between readings: kernel threads, and above MANY processes all, that sleep
+ * and used no CPU for COLD_TICKS ticks (LAZY_TICKS when they used next to none in their whole
+ * life). Then the costly files of a few. All of it in slices of SLICE_NS.
  *
- * Invariants: by_pid holds the living, one record a pid; a record whose start time changed is another process
- * and starts anew; `list` is valid from the end of SCAN_LIST until the next SCAN_START. */
+ * Invariants: by_pid holds the living, one record a pid; a record whose start time changed is
+ * another process and starts anew; `list` is valid from the end of SCAN_LIST until the next
+ * SCAN_START. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,8 @@
 #define MANY 1000
 #define COLD_TICKS 10
 #define COLD_STRIDE 4
-#define LAZY_TICKS 2    /* so that all have two readings, and a parent is read once more after its child */
+#define LAZY_TICKS                                                                                 \
+    2 /* so that all have two readings, and a parent is read once more after its child */
 #define LAZY_SHARE 1000 /* lazy: less than 1/1000 of a core since its start */
 #define YOUNG_NS (5 * NS_PER_S)
 #define COMMAND_YOUNG_NS (2 * NS_PER_S)   /* between readings of a young one's command line */
@@ -57,11 +59,12 @@ rates_step(struct rates *rates, const uint64_t *counters, size_t count, int64_t 
     }
     for (size_t i = 0; i < count; i++) {
         if (rates->from_ns != 0) {
-            /* The kernel scales utime and stime, so a sum may step back by a tick: no reset, as it is the
-             * same process. */
-            rates->per_second[i] = counters[i] < rates->from[i] ? 0
-                                                                : rate_of((double)rates->from[i],
-                                                                          (double)counters[i], dt_ns, 0);
+            /* The kernel scales utime and stime, so a sum may step back by a tick: no reset, as it
+             * is the same process. */
+            rates->per_second[i] =
+                counters[i] < rates->from[i]
+                    ? 0
+                    : rate_of((double)rates->from[i], (double)counters[i], dt_ns, 0);
         }
         rates->from[i] = counters[i];
     }
@@ -183,7 +186,8 @@ start(struct scan *scan, const struct batch *batch)
     if (scan->tick == 1) {
         scan->first_boot_ns = batch->at.boot_ns;
     }
-    scan->boot_ticks = (uint64_t)((double)MAX(batch->at.boot_ns, 0) / 1e9 * (double)scan->ticks_per_second);
+    scan->boot_ticks =
+        (uint64_t)((double)MAX(batch->at.boot_ns, 0) / 1e9 * (double)scan->ticks_per_second);
     lseek(scan->proc_fd, 0, SEEK_SET);
     scan->phase = SCAN_LIST;
 }
@@ -256,7 +260,8 @@ list(struct scan *scan, struct batch *batch)
             continue;
         }
         if (n < 0) {
-            batch_fail(batch, SOURCE_FAILED, "cannot list %s: %s", scan->setup.roots->proc, strerror(errno));
+            batch_fail(batch, SOURCE_FAILED, "cannot list %s: %s", scan->setup.roots->proc,
+                       strerror(errno));
         }
         if (n <= 0) {
             end_list(scan);
@@ -285,7 +290,8 @@ is_asleep(char state)
 static bool
 is_cold(const struct scan *scan, const struct process *process)
 {
-    if (!process->known || !is_asleep(process->stat.state) || (scan->count <= MANY && !process->stat.kernel)) {
+    if (!process->known || !is_asleep(process->stat.state) ||
+        (scan->count <= MANY && !process->stat.kernel)) {
         return false;
     }
     const struct pid_stat *stat = &process->stat;
@@ -332,11 +338,13 @@ read_stat(struct scan *scan, struct process *process, char *text, size_t size)
 static int64_t
 age_ns(const struct scan *scan, const struct process *process)
 {
-    int64_t born_ns = (int64_t)((double)process->stat.start_ticks / (double)scan->ticks_per_second * 1e9);
+    int64_t born_ns =
+        (int64_t)((double)process->stat.start_ticks / (double)scan->ticks_per_second * 1e9);
     return clock_now(scan->setup.clock).boot_ns - born_ns;
 }
 
-/* Effective user: the owner of the directory. (Its files belong to root when the process is not dumpable.) */
+/* Effective user: the owner of the directory. (Its files belong to root when the process is not
+ * dumpable.) */
 static void
 read_owner(struct scan *scan, struct process *process)
 {
@@ -363,15 +371,16 @@ read_command(struct scan *scan, struct process *process)
     }
 }
 
-/* What seldom changes: at first sight, when the name changed (exec), and a few times while it is young or
- * looked at (setproctitle). */
+/* What seldom changes: at first sight, when the name changed (exec), and a few times while it is
+ * young or looked at (setproctitle). */
 static void
 read_identity(struct scan *scan, struct process *process, bool renamed, int64_t now_ns)
 {
     bool first = process->command_ns == 0;
-    bool again = !process->stat.kernel && !first && now_ns - process->command_ns >= COMMAND_YOUNG_NS &&
-                 (age_ns(scan, process) < YOUNG_NS ||
-                  (process->looked_tick == scan->tick && now_ns - process->command_ns >= COMMAND_LOOKED_NS));
+    bool again =
+        !process->stat.kernel && !first && now_ns - process->command_ns >= COMMAND_YOUNG_NS &&
+        (age_ns(scan, process) < YOUNG_NS ||
+         (process->looked_tick == scan->tick && now_ns - process->command_ns >= COMMAND_LOOKED_NS));
     if (!first && !renamed && !again) {
         return;
     }
@@ -393,8 +402,8 @@ start_rates(const struct scan *scan, struct process *process, int64_t now_ns)
     }
 }
 
-/* A new child makes its parent worth reading every tick: a shell that forks short processes shows in what
- * its children used. */
+/* A new child makes its parent worth reading every tick: a shell that forks short processes shows
+ * in what its children used. */
 static void
 wake_parent(struct scan *scan, int64_t parent_pid)
 {
@@ -489,10 +498,12 @@ static void
 judge(const struct scan *scan, struct batch *batch)
 {
     if (scan->denied > 0) {
-        batch_fail(batch, SOURCE_DEGRADED, "%zu processes of other users cannot be read (hidepid, or rights)",
+        batch_fail(batch, SOURCE_DEGRADED,
+                   "%zu processes of other users cannot be read (hidepid, or rights)",
                    scan->denied);
     } else if (!scan->saw_init) {
-        batch_fail(batch, SOURCE_DEGRADED, "only own processes are visible (%s hides those of others)",
+        batch_fail(batch, SOURCE_DEGRADED,
+                   "only own processes are visible (%s hides those of others)",
                    scan->setup.roots->proc);
     }
     size_t refused = 0;
@@ -500,7 +511,8 @@ judge(const struct scan *scan, struct batch *batch)
         refused += scan->list[i]->rights;
     }
     if (refused > 0) {
-        batch_fail(batch, SOURCE_DEGRADED, "what %zu processes of other users read and write needs root", refused);
+        batch_fail(batch, SOURCE_DEGRADED,
+                   "what %zu processes of other users read and write needs root", refused);
     }
     if (scan->not_kept > 0) {
         batch_fail(batch, SOURCE_DEGRADED, "%llu processes beyond %d are counted, not read",

@@ -1,7 +1,7 @@
 /* The process table inside: the record kept of each process, and the parts that fill it.
  *
- * proc_process.c lists and reads, proc_process_costly.c reads what costs more than one file a process,
- * proc_process_rows.c makes the table, proc_users.c names the owners. */
+ * proc_process.c lists and reads, proc_process_costly.c reads what costs more than one file a
+ * process, proc_process_rows.c makes the table, proc_users.c names the owners. */
 #ifndef FLAMETOP_SOURCES_PROC_PROCESS_H
 #define FLAMETOP_SOURCES_PROC_PROCESS_H
 
@@ -16,7 +16,7 @@
 #include "flametop/core/source.h"
 #include "proc_pid_parse.h"
 
-#define PROCESSES_MAX 65536 /* more are counted, not read */
+#define PROCESSES_MAX 65536    /* more are counted, not read */
 #define PROCESS_NAME_BYTES 256 /* cleaned; kernel workers have up to 63 raw */
 #define PROCESS_COMMAND_BYTES 1024
 
@@ -64,7 +64,8 @@ struct rates {
 
 void rates_init(struct rates *rates);
 
-/* Takes in a reading; rates change once RATE_WINDOW_NS have passed since the one they are counted from. */
+/* Takes in a reading; rates change once RATE_WINDOW_NS have passed since the one they are counted
+ * from. */
 void rates_step(struct rates *rates, const uint64_t *counters, size_t count, int64_t now_ns);
 
 /* What costs a file of its own. */
@@ -77,8 +78,9 @@ enum cost {
     COST_FILES = 32,
     COST_LIMITS = 64,
 };
-#define COST_ALL                                                                                            \
-    (COST_IO | COST_STATUS | COST_CGROUP | COST_WAIT_CHANNEL | COST_OOM_SCORE | COST_FILES | COST_LIMITS)
+#define COST_ALL                                                                                   \
+    (COST_IO | COST_STATUS | COST_CGROUP | COST_WAIT_CHANNEL | COST_OOM_SCORE | COST_FILES |       \
+     COST_LIMITS)
 
 enum { RATE_CPU, RATE_CHILDREN, RATE_MAJOR, RATE_MINOR }; /* of process.rates */
 enum { RATE_READ, RATE_WRITE };                           /* of process.io */
@@ -101,10 +103,11 @@ struct process {
     bool uid_known;
     uint32_t uid;
 
-    unsigned denied;   /* cost bits that answered with an error */
+    unsigned denied; /* cost bits that answered with an error */
     uint64_t denied_tick;
     bool rights; /* an answer was refused for want of rights */
-    int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns, files_ns, limits_ns; /* when read; 0: never */
+    int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns, files_ns,
+        limits_ns; /* when read; 0: never */
     struct rates io, switches;
     bool io_active; /* the last readings differed */
     char *cgroup;   /* short name, owned */

@@ -1,9 +1,9 @@
-/* What costs more than one file a process: I/O, switches, control group, wait channel, OOM score, open files,
- * threads.
+/* What costs more than one file a process: I/O, switches, control group, wait channel, OOM score,
+ * open files, threads.
  *
- * Read for the rows on screen (the columns shown), for all when the table is sorted or filtered by them, and
- * for at most CANDIDATES_MAX others a tick: the busiest, those that read or write, and the rest in turn. A
- * file that was denied is tried again every DENIED_TICKS. */
+ * Read for the rows on screen (the columns shown), for all when the table is sorted or filtered by
+ * them, and for at most CANDIDATES_MAX others a tick: the busiest, those that read or write, and
+ * the rest in turn. A file that was denied is tried again every DENIED_TICKS. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +25,9 @@
 #define DENIED_TICKS 32
 #define CGROUP_AGE_NS (15 * NS_PER_S)
 #define FILES_MAX 16384 /* counted one by one in about 4 ms; of more it is not known how many */
-#define THREADS_CPU 0.6   /* of a core: from here on it is worth knowing whether one thread fills it */
-#define WATCH_SHARE 0.5   /* of the process's use: the busiest thread was found */
+#define THREADS_CPU                                                                                \
+    0.6 /* of a core: from here on it is worth knowing whether one thread fills it */
+#define WATCH_SHARE 0.5 /* of the process's use: the busiest thread was found */
 
 static unsigned
 cost_of_column(int column)
@@ -140,8 +141,8 @@ costly_start(struct scan *scan)
 }
 
 static ssize_t
-read_file(const struct scan *scan, struct process *process, enum cost cost, const char *name, char *text,
-          size_t size)
+read_file(const struct scan *scan, struct process *process, enum cost cost, const char *name,
+          char *text, size_t size)
 {
     char path[48];
     snprintf(path, sizeof(path), "%lld/%s", (long long)process->pid, name);
@@ -170,14 +171,15 @@ read_io(const struct scan *scan, struct process *process, int64_t now_ns)
     }
     struct rates *rates = &process->io;
     if (rates->from_ns != 0 && now_ns - rates->from_ns >= RATE_WINDOW_NS) {
-        process->io_active = io.read_bytes != rates->from[RATE_READ] ||
-                             io.write_bytes != rates->from[RATE_WRITE];
+        process->io_active =
+            io.read_bytes != rates->from[RATE_READ] || io.write_bytes != rates->from[RATE_WRITE];
     }
     if (process->io_active && process->io_ns != 0 &&
         now_ns - process->io_ns > 4 * MAX(scan->setup.interval_ns, NS_PER_S)) {
         rates_init(rates); /* looked at again after a while: an old mean is not its rate now */
     }
-    rates_step(rates, (uint64_t[]){[RATE_READ] = io.read_bytes, [RATE_WRITE] = io.write_bytes}, 2, now_ns);
+    rates_step(rates, (uint64_t[]){[RATE_READ] = io.read_bytes, [RATE_WRITE] = io.write_bytes}, 2,
+               now_ns);
     process->io_ns = now_ns;
     return true;
 }
@@ -232,7 +234,8 @@ read_wait_channel(const struct scan *scan, struct process *process, int64_t now_
         return true;
     }
     /* "0": running, or hidden from us. Both are "not known". */
-    struct str name = str_is((struct str){text, (size_t)n}, "0") ? STR("") : (struct str){text, (size_t)n};
+    struct str name =
+        str_is((struct str){text, (size_t)n}, "0") ? STR("") : (struct str){text, (size_t)n};
     utf8_clean(name, process->wait_channel, sizeof(process->wait_channel));
     process->wait_ns = now_ns;
     return true;
@@ -251,7 +254,8 @@ read_oom_score(const struct scan *scan, struct process *process, int64_t now_ns)
     return true;
 }
 
-/* Entries of an open directory but "." and ".."; CELL_UNKNOWN when there are more than FILES_MAX. */
+/* Entries of an open directory but "." and ".."; CELL_UNKNOWN when there are more than FILES_MAX.
+ */
 static int64_t
 count_entries(DIR *dir)
 {
@@ -302,7 +306,8 @@ read_limits(const struct scan *scan, struct process *process, int64_t now_ns)
 
 static const struct {
     enum cost cost;
-    bool (*read)(const struct scan *scan, struct process *process, int64_t now_ns); /* false: torn */
+    bool (*read)(const struct scan *scan, struct process *process,
+                 int64_t now_ns); /* false: torn */
 } readings[] = {
     {COST_IO, read_io},
     {COST_STATUS, read_status},
@@ -314,7 +319,8 @@ static const struct {
 };
 
 static unsigned
-cost_for(const struct scan *scan, const struct process *process, unsigned for_all, unsigned for_shown)
+cost_for(const struct scan *scan, const struct process *process, unsigned for_all,
+         unsigned for_shown)
 {
     unsigned cost = for_all;
     if (process->looked_tick == scan->tick) {
@@ -359,7 +365,9 @@ costly_step(struct scan *scan, struct batch *batch)
     return true;
 }
 
-/* Threads ------------------------------------------------------------------------------------------------ */
+/* Threads
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* The busiest processes with several threads, busiest first. */
 static size_t
@@ -368,7 +376,8 @@ find_busiest(const struct scan *scan, struct process *busiest[WATCHES_MAX + 1])
     size_t count = 0;
     for (size_t i = 0; i < scan->count; i++) {
         struct process *process = scan->list[i];
-        if (process->gone || process->stat.threads < 2 || !(process_cpu(scan, process) >= THREADS_CPU)) {
+        if (process->gone || process->stat.threads < 2 ||
+            !(process_cpu(scan, process) >= THREADS_CPU)) {
             continue;
         }
         size_t at = count;
@@ -418,7 +427,8 @@ thread_of(struct watch *watch, int64_t tid)
 
 /* Reads one thread; the busiest so far goes into the process. */
 static void
-read_thread(const struct scan *scan, struct process *process, int task_fd, struct watched_thread *thread)
+read_thread(const struct scan *scan, struct process *process, int task_fd,
+            struct watched_thread *thread)
 {
     char path[32], text[1024];
     struct pid_stat stat;
@@ -483,7 +493,8 @@ read_threads(struct scan *scan, struct process *process)
     }
     closedir(dir);
     drop_ended(scan, watch);
-    bool found = isnan(process->thread_cpu) || process->thread_cpu >= WATCH_SHARE * process_cpu(scan, process);
+    bool found = isnan(process->thread_cpu) ||
+                 process->thread_cpu >= WATCH_SHARE * process_cpu(scan, process);
     if (!found && process->stat.threads > WATCH_THREADS_MAX) {
         watch->skip = (watch->skip + WATCH_THREADS_MAX) % (size_t)process->stat.threads;
         watch->count = 0;

@@ -53,15 +53,16 @@ const struct table_def process_table_def = {
 };
 
 const struct metric process_metrics[PROCESS_METRIC_COUNT] = {
-    [PROCESS_METRIC_PROCESSES] = {.name = "system.process.count",
-                      .unit = "{process}",
-                      .labels = "state",
-                      .text = "Processes by state (running, sleeping, uninterruptible, idle, stopped, "
-                              "defunct)."},
+    [PROCESS_METRIC_PROCESSES] =
+        {.name = "system.process.count",
+         .unit = "{process}",
+         .labels = "state",
+         .text = "Processes by state (running, sleeping, uninterruptible, idle, stopped, "
+                 "defunct)."},
     [PROCESS_METRIC_THREADS] = {.name = "system.thread.count",
-                        .unit = "{thread}",
-                        .labels = "",
-                        .text = "Threads of all processes."},
+                                .unit = "{thread}",
+                                .labels = "",
+                                .text = "Threads of all processes."},
 };
 
 /* proc(5): the state field. Rows with the same label are counted together. */
@@ -122,7 +123,8 @@ fill_texts(const struct process *process, union cell *row, struct arena *arena)
 }
 
 static void
-fill_numbers(const struct scan *scan, const struct process *process, union cell *row, int64_t boot_ns)
+fill_numbers(const struct scan *scan, const struct process *process, union cell *row,
+             int64_t boot_ns)
 {
     const struct pid_stat *stat = &process->stat;
     double hz = (double)scan->ticks_per_second;
@@ -141,8 +143,8 @@ fill_numbers(const struct scan *scan, const struct process *process, union cell 
 }
 
 static void
-fill_costly(const struct scan *scan, const struct process *process, union cell *row, struct arena *arena,
-            int64_t now_ns)
+fill_costly(const struct scan *scan, const struct process *process, union cell *row,
+            struct arena *arena, int64_t now_ns)
 {
     if (fresh(scan, process->io_ns, now_ns)) {
         row[PROCESS_DISK_READ].real = process->io.per_second[RATE_READ];
@@ -236,7 +238,8 @@ rows_deliver(struct scan *scan, struct batch *batch)
     for (size_t i = 0; i < scan->count; i++) {
         rows += !scan->list[i]->gone;
     }
-    for (const struct process *process = scan->exited; process != NULL; process = process->next_exited) {
+    for (const struct process *process = scan->exited; process != NULL;
+         process = process->next_exited) {
         rows += process->known;
         fits = fits && (!process->known || add_row(scan, batch, table, process));
     }

@@ -1,12 +1,12 @@
 /* Temperatures, fans, voltages, power, frequencies and throttling.
  *
- * Reading a sensor can block for as long as a slow bus or a sleeping device likes, so one detached thread does
- * it, one round at a time. A poll asks for a round, waits a millisecond (enough on most machines), and takes
- * what is ready; what is late is taken next time. The thread is never joined: at close it is told to go, and
- * whoever of the two is last frees what they share.
+ * Reading a sensor can block for as long as a slow bus or a sleeping device likes, so one detached
+ * thread does it, one round at a time. A poll asks for a round, waits a millisecond (enough on most
+ * machines), and takes what is ready; what is late is taken next time. The thread is never joined:
+ * at close it is told to go, and whoever of the two is last frees what they share.
  *
- * Invariant: everything in struct sensors is guarded by its lock, but for `scan`, which is the thread's, and
- * the columns, which are the source's. */
+ * Invariant: everything in struct sensors is guarded by its lock, but for `scan`, which is the
+ * thread's, and the columns, which are the source's. */
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -24,12 +24,13 @@
 #include "sources.h"
 
 static const struct metric metrics[] = {
-    [SENSOR_TEMPERATURE] = {.name = "hw.temperature",
-                            .unit = "Cel",
-                            .labels = "sensor",
-                            .better = BETTER_LOWER,
-                            .fold = FOLD_MAX,
-                            .text = "Temperature of each sensor; see hw.temperature.utilization for what is hot."},
+    [SENSOR_TEMPERATURE] =
+        {.name = "hw.temperature",
+         .unit = "Cel",
+         .labels = "sensor",
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .text = "Temperature of each sensor; see hw.temperature.utilization for what is hot."},
     [SENSOR_TEMPERATURE_LIMIT] = {.name = "hw.temperature.limit",
                                   .unit = "Cel",
                                   .labels = "sensor",
@@ -72,16 +73,18 @@ static const struct metric metrics[] = {
                       .fold = FOLD_MAX,
                       .warning = 1,
                       .critical = 1,
-                      .text = "1 while a chip reports that a critical limit of this sensor is passed."},
-    [SENSOR_UNDERVOLTAGE] = {.name = "hw.undervoltage",
-                             .unit = "1",
-                             .labels = "",
-                             .better = BETTER_LOWER,
-                             .fold = FOLD_MAX,
-                             .warning = 1,
-                             .critical = 1,
-                             .text = "1 while a Raspberry Pi's supply is too weak; it slows down and may corrupt its "
-                                     "card."},
+                      .text =
+                          "1 while a chip reports that a critical limit of this sensor is passed."},
+    [SENSOR_UNDERVOLTAGE] =
+        {.name = "hw.undervoltage",
+         .unit = "1",
+         .labels = "",
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .warning = 1,
+         .critical = 1,
+         .text = "1 while a Raspberry Pi's supply is too weak; it slows down and may corrupt its "
+                 "card."},
     [SENSOR_CPU_TEMPERATURE] = {.name = "system.cpu.temperature",
                                 .unit = "Cel",
                                 .labels = "",
@@ -90,30 +93,33 @@ static const struct metric metrics[] = {
                                 .warning = 80,
                                 .critical = 95,
                                 .text = "Temperature of the hottest processor package."},
-    [SENSOR_FREQUENCY] = {.name = "system.cpu.frequency",
-                          .unit = "Hz",
-                          .labels = "cpu",
-                          .fold = FOLD_MEAN,
-                          .text = "Clock frequency of each core; on large machines some cores are read each time."},
+    [SENSOR_FREQUENCY] =
+        {.name = "system.cpu.frequency",
+         .unit = "Hz",
+         .labels = "cpu",
+         .fold = FOLD_MEAN,
+         .text = "Clock frequency of each core; on large machines some cores are read each time."},
     [SENSOR_FREQUENCY_LIMIT] = {.name = "system.cpu.frequency.limit",
                                 .unit = "Hz",
                                 .labels = "cpu",
                                 .fold = FOLD_MAX,
                                 .text = "Highest clock frequency the core can have."},
-    [SENSOR_THROTTLES] = {.name = "system.cpu.throttles",
-                          .unit = "{event}",
-                          .labels = "cpu",
-                          .kind = METRIC_COUNTER,
-                          .better = BETTER_LOWER,
-                          .fold = FOLD_MAX,
-                          .text = "Times a core was slowed down because it got too hot; siblings count together."},
-    [SENSOR_PACKAGE_THROTTLES] = {.name = "system.cpu.package.throttles",
-                                  .unit = "{event}",
-                                  .labels = "package",
-                                  .kind = METRIC_COUNTER,
-                                  .better = BETTER_LOWER,
-                                  .fold = FOLD_MAX,
-                                  .text = "Times a whole processor was slowed down because it got too hot."},
+    [SENSOR_THROTTLES] =
+        {.name = "system.cpu.throttles",
+         .unit = "{event}",
+         .labels = "cpu",
+         .kind = METRIC_COUNTER,
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .text = "Times a core was slowed down because it got too hot; siblings count together."},
+    [SENSOR_PACKAGE_THROTTLES] =
+        {.name = "system.cpu.package.throttles",
+         .unit = "{event}",
+         .labels = "package",
+         .kind = METRIC_COUNTER,
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .text = "Times a whole processor was slowed down because it got too hot."},
 };
 _Static_assert(ARRAY_SIZE(metrics) == SENSOR_METRICS, "a row for each");
 
@@ -231,10 +237,11 @@ static bool
 has_sensors(const struct roots *roots)
 {
     char text[8192];
-    if (kept_exists("%s/class/hwmon/hwmon0", roots->sys) || kept_exists("%s/class/hwmon/hwmon1", roots->sys)
-        || kept_exists("%s/class/thermal/thermal_zone0", roots->sys)
-        || kept_exists("%s/devices/system/cpu/cpu0/cpufreq", roots->sys)
-        || kept_exists("%s/devices/system/cpu/cpu0/thermal_throttle", roots->sys)) {
+    if (kept_exists("%s/class/hwmon/hwmon0", roots->sys) ||
+        kept_exists("%s/class/hwmon/hwmon1", roots->sys) ||
+        kept_exists("%s/class/thermal/thermal_zone0", roots->sys) ||
+        kept_exists("%s/devices/system/cpu/cpu0/cpufreq", roots->sys) ||
+        kept_exists("%s/devices/system/cpu/cpu0/thermal_throttle", roots->sys)) {
         return true;
     }
     struct str cpuinfo = kept_once(text, sizeof(text), "%s/cpuinfo", roots->proc);
@@ -271,7 +278,8 @@ static int
 sensor_open(const struct source_setup *setup, void **ret_state, char *why, size_t why_size)
 {
     if (!has_sensors(setup->roots)) {
-        snprintf(why, why_size, "no sensors: neither hwmon, thermal zones nor core frequencies are there");
+        snprintf(why, why_size,
+                 "no sensors: neither hwmon, thermal zones nor core frequencies are there");
         return -ENOENT;
     }
     struct sensors *sensors = sensors_new(setup->roots);
@@ -301,7 +309,8 @@ request_round(struct sensors *sensors)
     pthread_cond_signal(&sensors->work);
     int64_t until = now + WAIT_NS;
     struct timespec deadline = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
-    while (sensors->running && pthread_cond_timedwait(&sensors->done, &sensors->lock, &deadline) == 0) {
+    while (sensors->running &&
+           pthread_cond_timedwait(&sensors->done, &sensors->lock, &deadline) == 0) {
     }
 }
 
@@ -350,7 +359,8 @@ sensor_poll(void *state, struct batch *batch)
         put_readings(sensors, batch);
     }
     if (sensors->running && now - sensors->began_ns >= LATE_NS) {
-        batch_fail(batch, SOURCE_STALE, "reading %s takes longer than 10 s", sensor_scan_at(sensors->scan));
+        batch_fail(batch, SOURCE_STALE, "reading %s takes longer than 10 s",
+                   sensor_scan_at(sensors->scan));
     }
     pthread_mutex_unlock(&sensors->lock);
     return SOURCE_DONE;

@@ -22,7 +22,7 @@ struct user {
 
 struct users {
     const char *path;
-    struct map by_uid; /* uid + 1 */
+    struct map by_uid;        /* uid + 1 */
     int64_t changed_ns, size; /* of the file that was read */
     uint64_t checked_tick;
 };

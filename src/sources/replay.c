@@ -1,7 +1,8 @@
-/* Replay. The stream is read twice: once to learn which sources and tables there are, then tick by tick.
+/* Replay. The stream is read twice: once to learn which sources and tables there are, then tick by
+ * tick.
  *
- * Invariant: `waiting` are batches in the order of the stream, all copied; those of the current tick have been
- * handed to their sources, at most one to each. */
+ * Invariant: `waiting` are batches in the order of the stream, all copied; those of the current
+ * tick have been handed to their sources, at most one to each. */
 #include "flametop/sources/replay.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ struct replay_source {
     struct replay *replay;
     char name[NAME_BYTES];
     const struct table_def *tables[BATCH_TABLES_MAX];
-    struct map columns; /* series -> its batch column + 1 */
+    struct map columns;    /* series -> its batch column + 1 */
     struct moment *moment; /* of this tick; NULL: nothing */
 };
 
@@ -228,7 +229,8 @@ replay_next(struct replay *replay)
     while (fill(replay)) {
         const struct moment *next = replay->waiting;
         struct replay_source *source = &replay->sources[next->source];
-        if (source->moment != NULL || next->batch.at.mono_ns - first_ns >= replay->hello.interval_ns / 2) {
+        if (source->moment != NULL ||
+            next->batch.at.mono_ns - first_ns >= replay->hello.interval_ns / 2) {
             break;
         }
         source->moment = take_waiting(replay);
@@ -244,7 +246,8 @@ source_open(const struct source_setup *setup, void **ret_state, char *why, size_
 {
     (void)why;
     (void)why_size;
-    *ret_state = (void *)(uintptr_t)setup->source; /* it is inside a replay_source, which is not const */
+    *ret_state =
+        (void *)(uintptr_t)setup->source; /* it is inside a replay_source, which is not const */
     return 0;
 }
 
@@ -313,8 +316,8 @@ refuse(char *why, size_t why_size, const char *what)
 }
 
 struct replay *
-replay_new(struct catalog *catalog, const struct table_def *const *tables, size_t table_count, const void *bytes,
-           size_t n, char *why, size_t why_size)
+replay_new(struct catalog *catalog, const struct table_def *const *tables, size_t table_count,
+           const void *bytes, size_t n, char *why, size_t why_size)
 {
     struct replay *replay = calloc(1, sizeof(*replay));
     if (replay == NULL) {

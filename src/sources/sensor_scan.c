@@ -1,10 +1,12 @@
 /* Finding and reading sensors.
  *
- * hwmon (Documentation/hwmon/sysfs-interface.rst), thermal zones (driver-api/thermal/sysfs-api.rst), cpufreq
- * (admin-guide/pm/cpufreq.rst) and x86's throttle counters (ABI/testing/sysfs-devices-system-cpu).
+ * hwmon (Documentation/hwmon/sysfs-interface.rst), thermal zones
+ * (driver-api/thermal/sysfs-api.rst), cpufreq (admin-guide/pm/cpufreq.rst) and x86's throttle
+ * counters (ABI/testing/sysfs-devices-system-cpu).
  *
- * Invariant: readings[i] is what items[i] says; an item with a descriptor belongs to a chip and is read every
- * round, one with a cpu is read when its turn comes, one with neither keeps its value. */
+ * Invariant: readings[i] is what items[i] says; an item with a descriptor belongs to a chip and is
+ * read every round, one with a cpu is read when its turn comes, one with neither keeps its value.
+ */
 #include "sensor_scan.h"
 
 #include <dirent.h>
@@ -31,13 +33,13 @@
 #define CORE_READS_A_ROUND 32
 #define FREQUENCY_SLOW_NS (500 * NS_PER_US) /* for one core: /proc/cpuinfo is asked instead */
 #define FREQUENCY_SLOW_ROUNDS 30            /* until that is tried again */
-#define DRIVE_ROUNDS 30                     /* reading some drives' temperature keeps them from spinning down */
+#define DRIVE_ROUNDS 30 /* reading some drives' temperature keeps them from spinning down */
 #define CHIPS_MAX 256
 #define CHANNELS_MAX 64 /* of one kind in a chip */
 #define NAME_BYTES 64
 
 struct item {
-    int fd, fault_fd; /* -1: none */
+    int fd, fault_fd;         /* -1: none */
     double factor, low, high; /* what is outside is a disconnected sensor */
     int cpu;                  /* -1: none */
     unsigned period;          /* rounds */
@@ -142,8 +144,13 @@ add_item(struct sensor_scan *scan, unsigned metric, const char *label, const cha
         labels_add(reading->labels, sizeof(reading->labels), label, str_from(value));
     }
     struct item *item = &scan->items[scan->count++];
-    *item = (struct item){.fd = -1, .fault_fd = -1, .factor = 1, .low = -HUGE_VAL, .high = HUGE_VAL,
-                          .cpu = -1, .period = 1};
+    *item = (struct item){.fd = -1,
+                          .fault_fd = -1,
+                          .factor = 1,
+                          .low = -HUGE_VAL,
+                          .high = HUGE_VAL,
+                          .cpu = -1,
+                          .period = 1};
     return item;
 }
 
@@ -152,7 +159,9 @@ open_file(const char *folder, const char *file)
 {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof(path), "%s/%s", folder, file);
-    return n > 0 && (size_t)n < sizeof(path) ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+    return n > 0 && (size_t)n < sizeof(path)
+               ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+               : -1;
 }
 
 static bool
@@ -188,29 +197,31 @@ cpu_rank(const char *chip, const char *label)
         const char *chip, *label;
         unsigned rank;
     } rows[] = {
-        {"coretemp", "Package", 9}, {"k10temp", "Tdie", 9},   {"zenpower", "Tdie", 9}, {"k10temp", "Tctl", 8},
-        {"zenpower", "Tctl", 8},    {"cpu_thermal", "", 8},   {"cpu-thermal", "", 8},  {"x86_pkg_temp", "", 7},
-        {"coretemp", "Core", 6},    {"soc_thermal", "", 6},   {"soc-thermal", "", 6},  {"cpu", "", 5},
+        {"coretemp", "Package", 9}, {"k10temp", "Tdie", 9},  {"zenpower", "Tdie", 9},
+        {"k10temp", "Tctl", 8},     {"zenpower", "Tctl", 8}, {"cpu_thermal", "", 8},
+        {"cpu-thermal", "", 8},     {"x86_pkg_temp", "", 7}, {"coretemp", "Core", 6},
+        {"soc_thermal", "", 6},     {"soc-thermal", "", 6},  {"cpu", "", 5},
         {"acpitz", "", 1},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        if (strncmp(chip, rows[i].chip, strlen(rows[i].chip)) == 0
-            && strncmp(label, rows[i].label, strlen(rows[i].label)) == 0) {
+        if (strncmp(chip, rows[i].chip, strlen(rows[i].chip)) == 0 &&
+            strncmp(label, rows[i].label, strlen(rows[i].label)) == 0) {
             return rows[i].rank;
         }
     }
     return 0;
 }
 
-/* The kinds of channels of a chip: hwmon's prefix, the file with its value (or the second choice), what makes it
- * the metric's unit, and between which values it is believed. */
+/* The kinds of channels of a chip: hwmon's prefix, the file with its value (or the second choice),
+ * what makes it the metric's unit, and between which values it is believed. */
 static const struct channel_kind {
     const char *prefix, *file, *second_file;
     unsigned metric;
     double factor, low, high;
 } channel_kinds[] = {
     {"temp", "input", "input", SENSOR_TEMPERATURE, 1000, -100, 250},
-    {"fan", "input", "input", SENSOR_FAN, 1, 0, 60000}, /* thinkpad_acpi says 65535 while it measures */
+    {"fan", "input", "input", SENSOR_FAN, 1, 0,
+     60000}, /* thinkpad_acpi says 65535 while it measures */
     {"in", "input", "input", SENSOR_VOLTAGE, 1000, -1000, 1000},
     {"curr", "input", "input", SENSOR_CURRENT, 1000, -10000, 10000},
     {"power", "input", "average", SENSOR_POWER, 1e6, 0, 100000},
@@ -247,7 +258,8 @@ add_limit(struct sensor_scan *scan, const struct chip *chip, const char *channel
     }
 }
 
-/* "temp1_crit_alarm" and the like. The plain "_alarm" of many boards is on for unconnected inputs. */
+/* "temp1_crit_alarm" and the like. The plain "_alarm" of many boards is on for unconnected inputs.
+ */
 static void
 add_alarms(struct sensor_scan *scan, const struct chip *chip, const char *channel, const char *name)
 {
@@ -261,8 +273,9 @@ add_alarms(struct sensor_scan *scan, const struct chip *chip, const char *channe
         }
         bool raspberry = strcmp(chip->name, "rpi_volt") == 0;
         struct item *item = raspberry ? add_item(scan, SENSOR_UNDERVOLTAGE, NULL, NULL)
-                            : !is_taken(scan, SENSOR_ALARM, name) ? add_item(scan, SENSOR_ALARM, "sensor", name)
-                                                                  : NULL;
+                            : !is_taken(scan, SENSOR_ALARM, name)
+                                ? add_item(scan, SENSOR_ALARM, "sensor", name)
+                                : NULL;
         if (item == NULL) {
             close(fd);
             continue;
@@ -274,7 +287,8 @@ add_alarms(struct sensor_scan *scan, const struct chip *chip, const char *channe
 }
 
 static void
-add_channel(struct sensor_scan *scan, const struct chip *chip, const struct channel_kind *kind, unsigned number)
+add_channel(struct sensor_scan *scan, const struct chip *chip, const struct channel_kind *kind,
+            unsigned number)
 {
     char channel[16], file[40], label[NAME_BYTES], name[NAME_BYTES * 2];
     snprintf(channel, sizeof(channel), "%s%u", kind->prefix, number);
@@ -380,7 +394,8 @@ static bool
 is_asleep(const char *folder)
 {
     char text[32];
-    return str_is(kept_once(text, sizeof(text), "%s/device/power/runtime_status", folder), "suspended");
+    return str_is(kept_once(text, sizeof(text), "%s/device/power/runtime_status", folder),
+                  "suspended");
 }
 
 static size_t
@@ -393,9 +408,10 @@ find_chips(struct sensor_scan *scan, struct chip *chips)
     size_t found = kept_numbered(folder, "hwmon", numbers, CHIPS_MAX);
     for (size_t i = 0; i < found; i++) {
         struct chip *chip = &chips[count];
-        int n = snprintf(chip->folder, sizeof(chip->folder), "%s/class/hwmon/hwmon%u", scan->sys, numbers[i]);
-        if (n > 0 && (size_t)n < sizeof(chip->folder) && !is_asleep(chip->folder)
-            && read_name(chip->folder, "name", chip->name)) {
+        int n = snprintf(chip->folder, sizeof(chip->folder), "%s/class/hwmon/hwmon%u", scan->sys,
+                         numbers[i]);
+        if (n > 0 && (size_t)n < sizeof(chip->folder) && !is_asleep(chip->folder) &&
+            read_name(chip->folder, "name", chip->name)) {
             count++;
         }
     }
@@ -403,7 +419,8 @@ find_chips(struct sensor_scan *scan, struct chip *chips)
     return count;
 }
 
-/* Zones appear in hwmon too, under their type or as the driver's own chip; those are there already. */
+/* Zones appear in hwmon too, under their type or as the driver's own chip; those are there already.
+ */
 static bool
 is_chip(const char *type, const struct chip *chips, size_t count)
 {
@@ -413,8 +430,8 @@ is_chip(const char *type, const struct chip *chips, size_t count)
             a++;
             b++;
         }
-        if ((*a == 0 && (*b == 0 || *b == '@'))
-            || (strcmp(type, "x86_pkg_temp") == 0 && strncmp(chips[i].name, "coretemp", 8) == 0)) {
+        if ((*a == 0 && (*b == 0 || *b == '@')) ||
+            (strcmp(type, "x86_pkg_temp") == 0 && strncmp(chips[i].name, "coretemp", 8) == 0)) {
             return true;
         }
     }
@@ -465,7 +482,8 @@ core_has(const struct sensor_scan *scan, unsigned cpu, unsigned metric)
 }
 
 static void
-add_core_item(struct sensor_scan *scan, unsigned metric, unsigned cpu, const char *label, const char *value)
+add_core_item(struct sensor_scan *scan, unsigned metric, unsigned cpu, const char *label,
+              const char *value)
 {
     struct item *item = add_item(scan, metric, label, value);
     if (item != NULL) {
@@ -480,16 +498,17 @@ add_package(struct sensor_scan *scan, unsigned cpu)
 {
     char text[32], name[16], labels[SENSOR_LABELS_BYTES] = "";
     double package;
-    struct str found = kept_once(text, sizeof(text), "%s/devices/system/cpu/cpu%u/topology/physical_package_id",
-                                 scan->sys, cpu);
+    struct str found =
+        kept_once(text, sizeof(text), "%s/devices/system/cpu/cpu%u/topology/physical_package_id",
+                  scan->sys, cpu);
     if (!parse_single(found, &package) || package < 0 || package > 65535) {
         package = 0;
     }
     snprintf(name, sizeof(name), "%.0f", package);
     labels_add(labels, sizeof(labels), "package", str_from(name));
     for (size_t i = scan->core_first; i < scan->count; i++) {
-        if (scan->readings[i].metric == SENSOR_PACKAGE_THROTTLES
-            && strcmp(scan->readings[i].labels, labels) == 0) {
+        if (scan->readings[i].metric == SENSOR_PACKAGE_THROTTLES &&
+            strcmp(scan->readings[i].labels, labels) == 0) {
             return;
         }
     }
@@ -502,8 +521,8 @@ add_frequency_limit(struct sensor_scan *scan, unsigned cpu, const char *name)
     char folder[PATH_MAX];
     double khz;
     snprintf(folder, sizeof(folder), "%s/devices/system/cpu/cpu%u/cpufreq", scan->sys, cpu);
-    if (read_number(folder, "cpuinfo_max_freq", &khz) && khz > 0
-        && add_item(scan, SENSOR_FREQUENCY_LIMIT, "cpu", name) != NULL) {
+    if (read_number(folder, "cpuinfo_max_freq", &khz) && khz > 0 &&
+        add_item(scan, SENSOR_FREQUENCY_LIMIT, "cpu", name) != NULL) {
         scan->readings[scan->count - 1].value = khz * 1000;
     }
 }
@@ -537,8 +556,8 @@ find_cores(struct sensor_scan *scan)
     free(numbers);
 }
 
-/* Sensors that were there before keep their last value, so that a search makes no gaps. True when it found
- * exactly the same sensors. */
+/* Sensors that were there before keep their last value, so that a search makes no gaps. True when
+ * it found exactly the same sensors. */
 static bool
 carry_over(struct sensor_scan *scan, const struct sensor_reading *old, size_t old_count)
 {
@@ -609,8 +628,8 @@ read_chips(struct sensor_scan *scan)
             scan->readings[i].value = read_chip_item(item);
         }
         double value = scan->readings[i].value;
-        if (item->cpu_rank > 0 && !isnan(value)
-            && (item->cpu_rank > rank || (item->cpu_rank == rank && value > hottest))) {
+        if (item->cpu_rank > 0 && !isnan(value) &&
+            (item->cpu_rank > rank || (item->cpu_rank == rank && value > hottest))) {
             rank = item->cpu_rank;
             hottest = value;
         }
@@ -654,10 +673,11 @@ read_core(struct sensor_scan *scan, size_t i)
     const struct item *item = &scan->items[i];
     char text[32];
     double value;
-    struct str found = kept_once(text, sizeof(text), "%s/devices/system/cpu/cpu%d/%s", scan->sys, item->cpu,
-                                 core_files[scan->readings[i].metric]);
+    struct str found = kept_once(text, sizeof(text), "%s/devices/system/cpu/cpu%d/%s", scan->sys,
+                                 item->cpu, core_files[scan->readings[i].metric]);
     double factor = scan->readings[i].metric == SENSOR_FREQUENCY ? 1000 : 1; /* kHz */
-    scan->readings[i].value = parse_single(found, &value) && value >= item->low ? value * factor : NAN;
+    scan->readings[i].value =
+        parse_single(found, &value) && value >= item->low ? value * factor : NAN;
 }
 
 /* The next portion of the cores, in turns. */

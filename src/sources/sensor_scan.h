@@ -1,7 +1,7 @@
 /* Finding and reading the sensors below /sys, and the cores' frequencies.
  *
- * Everything here may block: drivers ask chips over slow buses, and a frequency can take 20 ms a core. It
- * runs on the sensor source's own thread (proc_sensor.c) and knows nothing of batches. */
+ * Everything here may block: drivers ask chips over slow buses, and a frequency can take 20 ms a
+ * core. It runs on the sensor source's own thread (proc_sensor.c) and knows nothing of batches. */
 #ifndef FLAMETOP_SOURCES_SENSOR_SCAN_H
 #define FLAMETOP_SOURCES_SENSOR_SCAN_H
 
@@ -42,8 +42,8 @@ struct sensor_scan;
 struct sensor_scan *sensor_scan_new(const char *proc, const char *sys);
 void sensor_scan_free(struct sensor_scan *scan);
 
-/* One round: all chips, and a portion of the cores. Finds the sensors in the first round and again every
- * 32 rounds; the generation changes then. */
+/* One round: all chips, and a portion of the cores. Finds the sensors in the first round and again
+ * every 32 rounds; the generation changes then. */
 void sensor_scan_round(struct sensor_scan *scan);
 
 const struct sensor_reading *sensor_scan_readings(const struct sensor_scan *scan, size_t *ret_count,

@@ -1,8 +1,8 @@
-/* The application: which view shows which picture, and who answers a command: the overlay that is open, the focused
- * panel, or the application itself.
+/* The application: which view shows which picture, and who answers a command: the overlay that is
+ * open, the focused panel, or the application itself.
  *
- * Invariant: nothing is drawn except by app_draw, and app_draw decides nothing: keys and pictures change the state,
- * the next drawing shows it. */
+ * Invariant: nothing is drawn except by app_draw, and app_draw decides nothing: keys and pictures
+ * change the state, the next drawing shows it. */
 #include "app_state.h"
 
 #include <assert.h>
@@ -21,8 +21,9 @@
 #define SPAN_DEFAULT 2
 
 const struct span span_table[] = {
-    {"1m", "1 min", MINUTE_NS},         {"5m", "5 min", 5 * MINUTE_NS},      {"10m", "10 min", 10 * MINUTE_NS},
-    {"1h", "1 h", 60 * MINUTE_NS},      {"6h", "6 h", 360 * MINUTE_NS},      {"24h", "24 h", 1440 * MINUTE_NS},
+    {"1m", "1 min", MINUTE_NS},          {"5m", "5 min", 5 * MINUTE_NS},
+    {"10m", "10 min", 10 * MINUTE_NS},   {"1h", "1 h", 60 * MINUTE_NS},
+    {"6h", "6 h", 360 * MINUTE_NS},      {"24h", "24 h", 1440 * MINUTE_NS},
     {"7d", "7 d", 7 * 1440 * MINUTE_NS},
 };
 const size_t span_count = ARRAY_SIZE(span_table);
@@ -80,7 +81,8 @@ app_free(struct app *app)
 }
 
 bool
-app_bind(struct app *app, const char *context, const char *key, const char *command, char *why, size_t why_size)
+app_bind(struct app *app, const char *context, const char *key, const char *command, char *why,
+         size_t why_size)
 {
     return key_bind(&app->keymap, context, key, command, why, why_size);
 }
@@ -104,9 +106,10 @@ app_set_picture(struct app *app, struct picture *picture)
     }
 }
 
-/* While there is less history than the span, the charts show the smallest of these that holds it: a chart that is
- * almost empty for minutes tells nothing. */
-static const int64_t growth_ns[] = {MINUTE_NS, 2 * MINUTE_NS, 5 * MINUTE_NS, 10 * MINUTE_NS, 30 * MINUTE_NS};
+/* While there is less history than the span, the charts show the smallest of these that holds it: a
+ * chart that is almost empty for minutes tells nothing. */
+static const int64_t growth_ns[] = {MINUTE_NS, 2 * MINUTE_NS, 5 * MINUTE_NS, 10 * MINUTE_NS,
+                                    30 * MINUTE_NS};
 
 int64_t
 app_span_ns(const struct app *app)
@@ -163,7 +166,8 @@ view_has_data(struct app *app, const struct view *view)
     const struct opened *opened = opened_of(app, view);
     for (size_t i = 0; i < opened->count && context.picture != NULL; i++) {
         const struct box *box = &opened->boxes[i];
-        if (box->state != NULL && (box->panel->has_data == NULL || box->panel->has_data(box->state, &context))) {
+        if (box->state != NULL &&
+            (box->panel->has_data == NULL || box->panel->has_data(box->state, &context))) {
             return true;
         }
     }
@@ -239,7 +243,8 @@ run_on(struct app *app, struct box *target, const char *name, const char *argume
 }
 
 void
-app_ask_prompt(struct app *app, const char *label, const char *prefill, const char *command, struct box *target)
+app_ask_prompt(struct app *app, const char *label, const char *prefill, const char *command,
+               struct box *target)
 {
     prompt_open(&app->prompt, label, prefill);
     app->prompt_open = true;
@@ -248,7 +253,8 @@ app_ask_prompt(struct app *app, const char *label, const char *prefill, const ch
 }
 
 void
-panel_ask(const struct panel_context *context, const char *question, const char *command, const char *argument)
+panel_ask(const struct panel_context *context, const char *question, const char *command,
+          const char *argument)
 {
     struct app *app = context->app;
     struct question *asked = &app->question;
@@ -259,7 +265,8 @@ panel_ask(const struct panel_context *context, const char *question, const char 
 }
 
 void
-panel_prompt(const struct panel_context *context, const char *label, const char *prefill, const char *command)
+panel_prompt(const struct panel_context *context, const char *label, const char *prefill,
+             const char *command)
 {
     struct app *app = context->app;
     app_ask_prompt(app, label, prefill, command, app->calling);
@@ -317,8 +324,8 @@ nothing_fill(struct app *app, struct overlay *overlay)
 }
 
 void
-panel_menu(const struct panel_context *context, const char *title, const struct menu_item *items, size_t count,
-           size_t selected, const char *command)
+panel_menu(const struct panel_context *context, const char *title, const struct menu_item *items,
+           size_t count, size_t selected, const char *command)
 {
     struct app *app = context->app;
     overlay_open(&app->overlay, app, title, nothing_fill, true);
@@ -341,8 +348,10 @@ void
 panel_pin(const struct panel_context *context, const char *metric, const char *labels, bool wanted)
 {
     static const char *const said[2][4] = {
-        {[PIN_DONE] = "it is no card of the overview any more", [PIN_UNCHANGED] = "it is not pinned"},
-        {[PIN_DONE] = "it is a card of the overview now (view 1)", [PIN_UNCHANGED] = "it is pinned already",
+        {[PIN_DONE] = "it is no card of the overview any more",
+         [PIN_UNCHANGED] = "it is not pinned"},
+        {[PIN_DONE] = "it is a card of the overview now (view 1)",
+         [PIN_UNCHANGED] = "it is pinned already",
          [PIN_FULL] = "no more than 8 cards can be pinned; - takes one off",
          [PIN_TOO_LONG] = "its name and labels are too long for a card"},
     };
@@ -359,7 +368,8 @@ panel_open_environment(const struct panel_context *context, int64_t pid, const c
     if (context->paused || context->picture->past) {
         app_say(app, "environments are of the present only: r goes back to it");
     } else if (app->options.environment == NULL) {
-        app_say(app, "this is another machine or a file: environments are read on the machine itself");
+        app_say(app,
+                "this is another machine or a file: environments are read on the machine itself");
     } else {
         char title[sizeof(app->overlay.title)];
         snprintf(title, sizeof(title), "Environment of %s (%lld)", name, (long long)pid);
@@ -464,7 +474,8 @@ overlay_line(struct app *app, const char *line)
     } else if (strcmp(line, "escape") == 0 && app->overlay.search[0] != '\0') {
         app->overlay.search[0] = '\0';
         overlay_refresh(&app->overlay, app);
-    } else if (strcmp(line, "close") == 0 || strcmp(line, "escape") == 0 || strcmp(line, "help") == 0) {
+    } else if (strcmp(line, "close") == 0 || strcmp(line, "escape") == 0 ||
+               strcmp(line, "help") == 0) {
         overlay_close(&app->overlay);
     } else {
         return false;
@@ -494,7 +505,8 @@ static void
 prompt_complete(struct app *app)
 {
     char line[PROMPT_BYTES];
-    if (strcmp(app->prompt_command, "command") == 0 && command_complete(app->prompt.text, line, sizeof(line))) {
+    if (strcmp(app->prompt_command, "command") == 0 &&
+        command_complete(app->prompt.text, line, sizeof(line))) {
         prompt_set(&app->prompt, line);
     }
 }
@@ -543,7 +555,9 @@ mouse_to_panel(struct app *app, const struct term_event *event)
     for (size_t i = 0; i < opened->count; i++) {
         struct box *box = &opened->boxes[i];
         if (box->area.width > 0 && in_rect(&box->area, event->x, event->y)) {
-            opened->focus = event->button == TERM_CLICK || event->button == TERM_DOUBLE_CLICK ? i : opened->focus;
+            opened->focus = event->button == TERM_CLICK || event->button == TERM_DOUBLE_CLICK
+                                ? i
+                                : opened->focus;
             if (box->panel->mouse != NULL && context.picture != NULL) {
                 app->calling = box;
                 box->panel->mouse(box->state, &context, event->x, event->y, (int)event->button);
@@ -705,7 +719,8 @@ app_do_interval(struct app *app, const char *argument)
         app_ask_prompt(app, "interval (100ms to 60s)", "", "interval", NULL);
     } else if (!duration_parse(argument, &interval_ns) || interval_ns < INTERVAL_NS_MIN ||
                interval_ns > INTERVAL_NS_MAX) {
-        app_say(app, "interval “%s”: a time from 100ms to 60s is asked for, such as 500ms or 2s", argument);
+        app_say(app, "interval “%s”: a time from 100ms to 60s is asked for, such as 500ms or 2s",
+                argument);
     } else if (app->engine != NULL) {
         struct message message = {.type = MESSAGE_INTERVAL, .interval_ns = interval_ns};
         engine_send(app->engine, &message);
@@ -783,7 +798,8 @@ snapshot_name(const struct picture *picture, char *dst, size_t size)
     char host[65], time_text[32];
     strlcpy(host, picture->host.name != NULL ? picture->host.name : "host", sizeof(host));
     for (char *c = host; *c != '\0'; c++) {
-        bool fine = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '.';
+        bool fine = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+                    (*c >= 'A' && *c <= 'Z') || *c == '.';
         *c = fine ? *c : '-';
     }
     time_t at = (time_t)(picture->wall_ns / NS_PER_S);
@@ -803,7 +819,8 @@ app_do_save(struct app *app, const char *argument)
     } else if (argument[0] == '\0') {
         snapshot_name(picture, name, sizeof(name));
         app_ask_prompt(app, "save as", name, "save", NULL);
-    } else if (app->options.save(app->options.save_context, picture, argument, why, sizeof(why)) == 0) {
+    } else if (app->options.save(app->options.save_context, picture, argument, why, sizeof(why)) ==
+               0) {
         app_say(app, "saved %s", argument);
     } else {
         app_say(app, "%s", why[0] != '\0' ? why : "it could not be saved");
@@ -900,7 +917,8 @@ app_do_time_step(struct app *app, const char *argument)
     struct str rest = str_from(argument);
     int64_t steps;
     const struct picture *shown = app_shown(app);
-    if (shown != NULL && str_i64(&rest, &steps) && rest.n == 0 && steps >= -100000 && steps <= 100000) {
+    if (shown != NULL && str_i64(&rest, &steps) && rest.n == 0 && steps >= -100000 &&
+        steps <= 100000) {
         moment_skip(app, steps * shown->interval_ns);
     }
 }
@@ -930,7 +948,8 @@ draw_remedy(const struct app *app, struct canvas *canvas, struct rect area)
     int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
     canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
     struct str rest = str_from(view->remedy);
-    wrap_draw(canvas, (struct rect){area.x + margin, y + 2, area.width - 2 * margin, 4}, rest, text);
+    wrap_draw(canvas, (struct rect){area.x + margin, y + 2, area.width - 2 * margin, 4}, rest,
+              text);
 }
 
 static void
@@ -988,7 +1007,8 @@ app_draw(struct app *app, struct canvas *canvas)
     app->width = width;
     app->height = height;
     if (picture == NULL) {
-        canvas_text(canvas, 0, 0, width, STR(" flametop  looking at the machine …"), (struct style){.fg = ROLE_TITLE});
+        canvas_text(canvas, 0, 0, width, STR(" flametop  looking at the machine …"),
+                    (struct style){.fg = ROLE_TITLE});
         return;
     }
     apply_filter(app);

@@ -1,5 +1,6 @@
-/* The inside of the application: shared by app.c (views, keys, commands), chrome.c (header, tabs, footer), help.c
- * (what overlays say), moment.c (which picture is shown) and run.c (terminal, engine, signals). */
+/* The inside of the application: shared by app.c (views, keys, commands), chrome.c (header, tabs,
+ * footer), help.c (what overlays say), moment.c (which picture is shown) and run.c (terminal,
+ * engine, signals). */
 #ifndef FLAMETOP_SRC_UI_APP_STATE_H
 #define FLAMETOP_SRC_UI_APP_STATE_H
 
@@ -17,8 +18,8 @@
 #define APP_HEIGHT_MIN 12
 #define SAY_NS (5 * NS_PER_S)
 
-/* A view that was opened once keeps its panels, and with them selection, filter and sort. The two forms of a
- * view whose layouts differ are kept apart. */
+/* A view that was opened once keeps its panels, and with them selection, filter and sort. The two
+ * forms of a view whose layouts differ are kept apart. */
 struct opened {
     bool is_open;
     struct box boxes[VIEW_BOXES_MAX];
@@ -58,9 +59,9 @@ struct app {
     char said[200];
     int64_t said_until_ns;
 
-    struct box *calling; /* the panel that is being called, for panel_ask and its like */
+    struct box *calling;     /* the panel that is being called, for panel_ask and its like */
     int64_t environment_pid; /* whose environment the overlay shows */
-    size_t evidence; /* index of the finding whose evidence is shown */
+    size_t evidence;         /* index of the finding whose evidence is shown */
     int tab_x[VIEWS_MAX], tab_width[VIEWS_MAX];
     int width, height; /* of the last drawing */
     enum glyphs glyphs;
@@ -82,12 +83,14 @@ extern const size_t span_count;
 
 /* app.c */
 struct panel_context app_context(struct app *app);
-int64_t app_span_ns(const struct app *app);             /* of the charts: what there is, at most the wanted span */
+int64_t
+app_span_ns(const struct app *app); /* of the charts: what there is, at most the wanted span */
 const struct picture *app_shown(const struct app *app); /* NULL before the first */
-struct opened *app_opened(struct app *app);             /* the present view's panels, opened when needed */
-struct box *app_focus(struct app *app);                 /* NULL when the view shows no panel */
+struct opened *app_opened(struct app *app); /* the present view's panels, opened when needed */
+struct box *app_focus(struct app *app);     /* NULL when the view shows no panel */
 void app_say(struct app *app, const char *format, ...) PRINTF_LIKE(2, 3);
-void app_ask_prompt(struct app *app, const char *label, const char *prefill, const char *command, struct box *target);
+void app_ask_prompt(struct app *app, const char *label, const char *prefill, const char *command,
+                    struct box *target);
 void app_interest(struct app *app, struct interest *ret_interest);
 
 /* chrome.c */
@@ -107,17 +110,19 @@ void evidence_fill(struct app *app, struct overlay *overlay);
 /* moment.c */
 /* 13:58, 13:58:30, -5m, 2026-11-21 13:58 */
 bool moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns);
-bool duration_parse(const char *text, int64_t *ret_ns);                         /* 500ms, 2s, -1m, 6h, 7d, 4m31s */
-void moment_hold(struct app *app, struct picture *picture);                     /* takes the reference; NULL: live */
+bool duration_parse(const char *text, int64_t *ret_ns);     /* 500ms, 2s, -1m, 6h, 7d, 4m31s */
+void moment_hold(struct app *app, struct picture *picture); /* takes the reference; NULL: live */
 void moment_skip(struct app *app, int64_t by_ns);
 void moment_go(struct app *app, int64_t wall_ns);
 
 /* The commands of the app's own. */
+/* clang-format off */
 #define APP_COMMANDS(X)                                                                                       \
     X(close) X(command) X(escape) X(evidence) X(help) X(interval) X(keymap) X(live) X(log) X(panel_next)      \
     X(panel_previous) X(pause) X(quit) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
     X(suspend) X(theme) X(time_go) X(time_skip) X(time_step) X(view)
 #define X(name) void app_do_##name(struct app *app, const char *argument);
+/* clang-format on */
 APP_COMMANDS(X)
 #undef X
 

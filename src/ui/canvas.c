@@ -1,9 +1,9 @@
-/* The canvas. Everything that reaches a cell goes through canvas_put, which is the one place that clips, keeps
- * wide characters whole and maps glyphs.
+/* The canvas. Everything that reaches a cell goes through canvas_put, which is the one place that
+ * clips, keeps wide characters whole and maps glyphs.
  *
- * Invariant: a cell with c == 0 stands right of a cell with a character of width 2, and nowhere else. Where a
- * write takes one half of a wide character the other half becomes a blank, even just outside the clip:
- * a popup's edge may cut one, and half a character cannot be shown. */
+ * Invariant: a cell with c == 0 stands right of a cell with a character of width 2, and nowhere
+ * else. Where a write takes one half of a wide character the other half becomes a blank, even just
+ * outside the clip: a popup's edge may cut one, and half a character cannot be shown. */
 #include "flametop/ui/canvas.h"
 
 #include <stdarg.h>
@@ -23,7 +23,8 @@
 
 static const struct canvas_cell blank = {.c = ' '};
 
-/* What stands for a character where only ASCII can be shown: runs of code points, by their first. */
+/* What stands for a character where only ASCII can be shown: runs of code points, by their first.
+ */
 static const struct ascii_run {
     uint32_t first;
     const char *stand_ins;
@@ -84,7 +85,8 @@ block_of(uint32_t braille)
     return dots == 0 ? ' ' : BLOCK_EIGHTH + (uint32_t)dots - 1;
 }
 
-/* What may stand in a cell at all: blanks for tabs and ends of lines, '?' for other controls and bad bytes. */
+/* What may stand in a cell at all: blanks for tabs and ends of lines, '?' for other controls and
+ * bad bytes. */
 static uint32_t
 shown(uint32_t c)
 {
@@ -213,7 +215,8 @@ canvas_put(struct canvas *canvas, int x, int y, uint32_t c, struct style style)
         return;
     }
     bool left = inside(canvas, x, y), right = width == 2 && inside(canvas, x + 1, y);
-    bool pair = left && right && c >= 0x80; /* the stand-in of a wide one is repeated, to keep the width */
+    bool pair =
+        left && right && c >= 0x80; /* the stand-in of a wide one is repeated, to keep the width */
     uint32_t alone = width == 2 && (!left || !right) ? ' ' : c;
     if (right) {
         set(canvas, x + 1, y, alone, style);
@@ -289,7 +292,8 @@ canvas_text(struct canvas *canvas, int x, int y, int width, struct str text, str
 }
 
 int
-canvas_text_right(struct canvas *canvas, int x, int y, int width, struct str text, struct style style)
+canvas_text_right(struct canvas *canvas, int x, int y, int width, struct str text,
+                  struct style style)
 {
     int limit = CLAMP(width, 0, INT32_MAX - 1);
     int used = MIN(text_width(text, limit), limit);
@@ -301,7 +305,8 @@ canvas_text_right(struct canvas *canvas, int x, int y, int width, struct str tex
 }
 
 int
-canvas_printf(struct canvas *canvas, int x, int y, int width, struct style style, const char *format, ...)
+canvas_printf(struct canvas *canvas, int x, int y, int width, struct style style,
+              const char *format, ...)
 {
     char text[4 * SIZE_MAX_CELLS + 8];
     va_list args;
@@ -328,7 +333,8 @@ canvas_restyle(struct canvas *canvas, struct rect area, struct style style)
 void
 canvas_box(struct canvas *canvas, struct rect area, struct style style)
 {
-    if (area.width < 2 || area.height < 2 || area.x > INT32_MAX - area.width || area.y > INT32_MAX - area.height) {
+    if (area.width < 2 || area.height < 2 || area.x > INT32_MAX - area.width ||
+        area.y > INT32_MAX - area.height) {
         return;
     }
     int right = area.x + area.width - 1, bottom = area.y + area.height - 1;
@@ -367,7 +373,8 @@ struct legend {
     size_t n;
 };
 
-static const char legend_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+static const char legend_letters[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 static char
 legend_letter(struct legend *legend, struct style style)

@@ -26,7 +26,8 @@ format_interval(int64_t interval_ns, char *dst, size_t size)
     if (interval_ns < NS_PER_S) {
         snprintf(dst, size, "%d ms", (int)(interval_ns / NS_PER_MS));
     } else {
-        snprintf(dst, size, "%g s", (double)(interval_ns / (100 * NS_PER_MS)) / 10);
+        int64_t tenths = interval_ns / (100 * NS_PER_MS);
+        snprintf(dst, size, "%g s", (double)tenths / 10);
     }
 }
 
@@ -46,14 +47,15 @@ format_host(const struct picture *picture, int room, char *dst, size_t size)
 {
     const struct host *host = &picture->host;
     char cores[48], age[32], name[80];
-    utf8_clean(str_from(host->name != NULL && host->name[0] != '\0' ? host->name : "this machine"), name, sizeof(name));
+    utf8_clean(str_from(host->name != NULL && host->name[0] != '\0' ? host->name : "this machine"),
+               name, sizeof(name));
     format_cores(host, cores, sizeof(cores));
     unit_format_age(host->uptime_s, age, sizeof(age));
     const char *system = host->system != NULL ? host->system : "";
     const char *inside = host->virtualization != NULL ? host->virtualization : "";
     char whole[240];
-    snprintf(whole, sizeof(whole), " %s%s%s%s%s · %s · up %s", name, system[0] != '\0' ? " · " : "", system,
-             inside[0] != '\0' ? " · in " : "", inside, cores, age);
+    snprintf(whole, sizeof(whole), " %s%s%s%s%s · %s · up %s", name, system[0] != '\0' ? " · " : "",
+             system, inside[0] != '\0' ? " · in " : "", inside, cores, age);
     for (int form = 0; form < 5; form++) {
         switch (form) {
         case 0:
@@ -111,10 +113,10 @@ format_held(const struct app *app, const struct picture *picture, char *dst, siz
     format_clock(picture->wall_ns, clock, sizeof(clock));
     int64_t behind_ns = app->live->wall_ns - picture->wall_ns;
     if (behind_ns >= NS_PER_S) {
-        unit_format_age((double)(behind_ns / NS_PER_S), age, sizeof(age));
+        unit_format_age((double)behind_ns / 1e9, age, sizeof(age));
     }
-    snprintf(dst, size, "‖ %s%s%s%s%s ", clock, age[0] != '\0' ? " (−" : "", age, age[0] != '\0' ? ")" : "",
-             app->held != NULL ? "  r live" : "");
+    snprintf(dst, size, "‖ %s%s%s%s%s ", clock, age[0] != '\0' ? " (−" : "", age,
+             age[0] != '\0' ? ")" : "", app->held != NULL ? "  r live" : "");
 }
 
 static void
@@ -145,7 +147,8 @@ chrome_header(struct app *app, struct canvas *canvas, int y)
 {
     const struct picture *picture = app_shown(app);
     bool past = is_past(app, picture);
-    struct style style = {.fg = ROLE_TITLE, .bg = ROLE_HEADER_BG, .attributes = past ? CELL_REVERSE : 0};
+    struct style style = {
+        .fg = ROLE_TITLE, .bg = ROLE_HEADER_BG, .attributes = past ? CELL_REVERSE : 0};
     canvas_fill(canvas, (struct rect){0, y, canvas->width, 1}, ' ', style);
     char left[TEXT_BYTES], right[TEXT_BYTES];
     if (past) {
@@ -165,7 +168,8 @@ tabs_width(bool full)
     int width = 0;
     for (size_t i = 0; i < view_count; i++) {
         const struct view *view = &view_table[i];
-        width += view->number < VIEW_CHART ? 3 + (int)strlen(full ? view->title : view->short_title) : 0;
+        width +=
+            view->number < VIEW_CHART ? 3 + (int)strlen(full ? view->title : view->short_title) : 0;
     }
     return width;
 }
@@ -182,20 +186,24 @@ chrome_tabs(struct app *app, struct canvas *canvas, int y)
         if (view->number >= VIEW_CHART) {
             continue;
         }
-        bool active = view->number == app->view || (app->view == VIEW_CHART && view->number == app->view_before);
-        struct style style = {.fg = active                    ? ROLE_TAB_ACTIVE
+        bool active = view->number == app->view ||
+                      (app->view == VIEW_CHART && view->number == app->view_before);
+        struct style style = {.fg = active                     ? ROLE_TAB_ACTIVE
                                     : view_has_data(app, view) ? ROLE_TEXT
                                                                : ROLE_DIM,
                               .attributes = active ? CELL_BOLD | CELL_UNDERLINE : 0};
         bool show_name = named || active;
         app->tab_x[i] = x;
-        app->tab_width[i] = canvas_printf(canvas, x, y, MAX(width - x, 0), style, "%d%s%s", view->number,
-                                          show_name ? " " : "",
-                                          !show_name ? "" : full ? view->title : view->short_title);
+        app->tab_width[i] = canvas_printf(canvas, x, y, MAX(width - x, 0), style, "%d%s%s",
+                                          view->number, show_name ? " " : "",
+                                          !show_name ? ""
+                                          : full     ? view->title
+                                                     : view->short_title);
         x += app->tab_width[i] + 1;
     }
     if (x + help_width <= width) {
-        canvas_text(canvas, width - help_width, y, help_width, str_from(help), (struct style){.fg = ROLE_KEY});
+        canvas_text(canvas, width - help_width, y, help_width, str_from(help),
+                    (struct style){.fg = ROLE_KEY});
     }
 }
 
@@ -210,11 +218,12 @@ chrome_tab_at(const struct app *app, int x)
     return -1;
 }
 
-/* The footer's offers in the order they are given room; a key that is bound to nothing is not offered. */
+/* The footer's offers in the order they are given room; a key that is bound to nothing is not
+ * offered. */
 static const struct offer {
     const char *view; /* NULL: every view */
     const char *command, *text;
-    bool held;        /* only while a moment is held */
+    bool held; /* only while a moment is held */
 } offers[] = {
     {NULL, "close", "quit", false},
     {NULL, "help", "help", false},
@@ -247,29 +256,37 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
     const struct command *command = command_of_line(offer->command, NULL);
     bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0;
     bool saved = strcmp(offer->command, "save") != 0 || app->options.save != NULL;
-    return (offer->view == NULL || strcmp(offer->view, view) == 0) && (!offer->held || app->held != NULL) && paged &&
-           saved && !(command->writes && app->options.readonly);
+    return (offer->view == NULL || strcmp(offer->view, view) == 0) &&
+           (!offer->held || app->held != NULL) && paged && saved &&
+           !(command->writes && app->options.readonly);
 }
 
 static void
 draw_offers(struct app *app, struct canvas *canvas, int y)
 {
     struct box *focus = app_focus(app);
-    const char *view = view_find(app->view)->name, *panel = focus != NULL ? focus->panel->name : view;
+    const char *view = view_find(app->view)->name,
+               *panel = focus != NULL ? focus->panel->name : view;
     int x = 1;
     for (size_t i = 0; i < ARRAY_SIZE(offers); i++) {
-        int32_t key = is_offered(app, &offers[i], view) ? keymap_key_of(&app->keymap, panel, view, offers[i].command)
-                                                        : KEY_NONE;
+        int32_t key = is_offered(app, &offers[i], view)
+                          ? keymap_key_of(&app->keymap, panel, view, offers[i].command)
+                          : KEY_NONE;
         if (key == KEY_NONE) {
             continue;
         }
         char name[KEY_NAME_BYTES];
-        int width = (int)utf8_text_width(str_from(key_name(key, name))) + 1 + (int)strlen(offers[i].text);
+        int width =
+            (int)utf8_text_width(str_from(key_name(key, name))) + 1 + (int)strlen(offers[i].text);
         if (x + width >= canvas->width) {
             continue;
         }
-        x += canvas_text(canvas, x, y, canvas->width - x, str_from(name), (struct style){.fg = ROLE_KEY}) + 1;
-        x += canvas_text(canvas, x, y, canvas->width - x, str_from(offers[i].text), (struct style){.fg = ROLE_DIM}) + 2;
+        x += canvas_text(canvas, x, y, canvas->width - x, str_from(name),
+                         (struct style){.fg = ROLE_KEY}) +
+             1;
+        x += canvas_text(canvas, x, y, canvas->width - x, str_from(offers[i].text),
+                         (struct style){.fg = ROLE_DIM}) +
+             2;
     }
 }
 
@@ -280,8 +297,10 @@ chrome_footer(struct app *app, struct canvas *canvas, int y)
     if (app->prompt_open) {
         prompt_draw(&app->prompt, canvas, y);
     } else if (app->question.open) {
-        int x = canvas_printf(canvas, 1, y, MAX(canvas->width - 14, 1), loud, "%s", app->question.text);
-        canvas_text(canvas, x + 2, y, MAX(canvas->width - x - 2, 0), STR("y yes  n no"), (struct style){.fg = ROLE_KEY});
+        int x =
+            canvas_printf(canvas, 1, y, MAX(canvas->width - 14, 1), loud, "%s", app->question.text);
+        canvas_text(canvas, x + 2, y, MAX(canvas->width - x - 2, 0), STR("y yes  n no"),
+                    (struct style){.fg = ROLE_KEY});
     } else if (app->said[0] != '\0') {
         canvas_text(canvas, 1, y, canvas->width - 1, str_from(app->said), loud);
     } else {

@@ -65,7 +65,8 @@ colour_mix(uint32_t from, uint32_t to, double part)
         return to;
     }
     struct lab a = lab_of(from), b = lab_of(to);
-    return rgb_of((struct lab){a.l + (b.l - a.l) * part, a.a + (b.a - a.a) * part, a.b + (b.b - a.b) * part});
+    return rgb_of(
+        (struct lab){a.l + (b.l - a.l) * part, a.a + (b.a - a.a) * part, a.b + (b.b - a.b) * part});
 }
 
 double
@@ -99,7 +100,8 @@ palette_rgb(int i)
     return (uint32_t)(8 + 10 * (i - 232)) * 0x010101u;
 }
 
-/* With few colours the hue says what is meant: a pastel is nearer to the full colour of its hue than to grey. */
+/* With few colours the hue says what is meant: a pastel is nearer to the full colour of its hue
+ * than to grey. */
 static struct lab
 hue_first(struct lab lab)
 {
@@ -110,7 +112,8 @@ hue_first(struct lab lab)
 int
 theme_nearest(uint32_t rgb, int colours)
 {
-    /* The first sixteen of 256 are whatever the user made of them; the cube and the greys are fixed. */
+    /* The first sixteen of 256 are whatever the user made of them; the cube and the greys are
+     * fixed. */
     int first = colours > 16 ? 16 : 0, end = colours > 16 ? 256 : colours > 8 ? 16 : 8;
     struct lab want = colours > 16 ? lab_of(rgb) : hue_first(lab_of(rgb));
     int best = first;
@@ -124,7 +127,8 @@ theme_nearest(uint32_t rgb, int colours)
             best = i;
         }
     }
-    /* Blue is the darkest of few colours: what is meant to be read on a dark background is not made of it. */
+    /* Blue is the darkest of few colours: what is meant to be read on a dark background is not made
+     * of it. */
     bool unreadable = colours <= 16 && best == BLUE && lab_of(rgb).l > BLUE_LIGHTNESS_MAX;
     return !unreadable ? best : colours > 8 ? BRIGHT_BLUE : CYAN;
 }

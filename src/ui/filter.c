@@ -1,5 +1,5 @@
-/* The filter language. Bounded: terms, lengths, and expressions without what makes them take exponential time or
- * memory (counted repeats, repeats of repeats and back references). */
+/* The filter language. Bounded: terms, lengths, and expressions without what makes them take
+ * exponential time or memory (counted repeats, repeats of repeats and back references). */
 #include "filter.h"
 
 #include <regex.h>
@@ -14,11 +14,18 @@
 #define VALUES_MAX 64
 #define TEXT_MAX 256
 #define REGEX_MAX 128
-#define DOUBLINGS_MAX 3 /* the C library doubles what stands before a plus: (((a+)+)+)+ grows by powers of two */
+#define DOUBLINGS_MAX                                                                              \
+    3 /* the C library doubles what stands before a plus: (((a+)+)+)+ grows by powers of two */
 #define SUBJECT_MAX 2048 /* of a text, bytes that an expression sees */
 
-enum operator { OPERATOR_EQUAL, OPERATOR_CONTAINS, OPERATOR_LESS, OPERATOR_LESS_EQUAL, OPERATOR_GREATER,
-                OPERATOR_GREATER_EQUAL };
+enum operator{
+    OPERATOR_EQUAL,
+    OPERATOR_CONTAINS,
+    OPERATOR_LESS,
+    OPERATOR_LESS_EQUAL,
+    OPERATOR_GREATER,
+    OPERATOR_GREATER_EQUAL
+};
 
 struct value {
     char text[TEXT_MAX];
@@ -65,8 +72,8 @@ filter_column(const struct table_def *def, struct str name)
 {
     static const struct {
         const char *said, *title;
-    } others[] = {{"rss", "MEM"}, {"res", "MEM"}, {"threads", "THR"}, {"comm", "NAME"}, {"cmd", "COMMAND"},
-                  {"args", "COMMAND"}, {"owner", "USER"}, {"stat", "S"}};
+    } others[] = {{"rss", "MEM"},     {"res", "MEM"},      {"threads", "THR"}, {"comm", "NAME"},
+                  {"cmd", "COMMAND"}, {"args", "COMMAND"}, {"owner", "USER"},  {"stat", "S"}};
     for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
         if (equal_fold(name, others[i].said)) {
             name = str_from(others[i].title);
@@ -93,14 +100,19 @@ parse_number(struct str text, const char *unit, double *ret_number)
     static const struct {
         char suffix;
         double size, time_s, count;
-    } suffixes[] = {{'k', 1024, 0, 1e3},           {'m', 1048576.0, 60, 1e6}, {'g', 1073741824.0, 0, 1e9},
-                    {'t', 1099511627776.0, 0, 1e12}, {'s', 0, 1, 0},          {'h', 0, 3600, 0},
+    } suffixes[] = {{'k', 1024, 0, 1e3},
+                    {'m', 1048576.0, 60, 1e6},
+                    {'g', 1073741824.0, 0, 1e9},
+                    {'t', 1099511627776.0, 0, 1e12},
+                    {'s', 0, 1, 0},
+                    {'h', 0, 3600, 0},
                     {'d', 0, 86400, 0}};
     double number;
     if (!str_double(&text, &number)) {
         return false;
     }
-    bool is_size = strncmp(unit, "By", 2) == 0, is_time = strcmp(unit, "s") == 0, is_share = strcmp(unit, "1") == 0;
+    bool is_size = strncmp(unit, "By", 2) == 0, is_time = strcmp(unit, "s") == 0,
+         is_share = strcmp(unit, "1") == 0;
     double factor = 1;
     if (text.n > 0 && is_share && *text.p == '%') {
         text.p++;
@@ -118,7 +130,9 @@ parse_number(struct str text, const char *unit, double *ret_number)
     if (is_size && (equal_fold(text, "B") || equal_fold(text, "iB"))) {
         text.n = 0;
     }
-    *ret_number = is_share ? number / 100 : number * factor; /* 3.1 / 100 is 0.031 to the last bit, 3.1 * 0.01 is not */
+    *ret_number = is_share
+                      ? number / 100
+                      : number * factor; /* 3.1 / 100 is 0.031 to the last bit, 3.1 * 0.01 is not */
     return text.n == 0;
 }
 
@@ -155,14 +169,17 @@ parse_regex(struct term *term, struct str text, char *why, size_t why_size)
     }
     unsigned doublings = 0;
     for (size_t i = 0; i < text.n; i++) {
-        bool again = i > 0 && is_repeat(text.p[i]) && is_repeat(text.p[i - 1]) && !is_escaped(text, i - 1);
+        bool again =
+            i > 0 && is_repeat(text.p[i]) && is_repeat(text.p[i - 1]) && !is_escaped(text, i - 1);
         doublings += text.p[i] == '+' && i > 0 && text.p[i - 1] == ')';
         if (again || doublings > DOUBLINGS_MAX) {
             return say(why, why_size, "repeats of repeats are not understood", text);
         }
-        bool reference = text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] >= '0' && text.p[i + 1] <= '9';
+        bool reference =
+            text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] >= '0' && text.p[i + 1] <= '9';
         if (text.p[i] == '{' || reference) {
-            return say(why, why_size, "counted repeats and back references are not understood", text);
+            return say(why, why_size, "counted repeats and back references are not understood",
+                       text);
         }
     }
     str_copy(text, pattern, sizeof(pattern));
@@ -175,7 +192,8 @@ parse_regex(struct term *term, struct str text, char *why, size_t why_size)
 
 /* The values of a term, separated by '|'. */
 static bool
-parse_values(struct term *term, struct str text, const struct column *column, char *why, size_t why_size)
+parse_values(struct term *term, struct str text, const struct column *column, char *why,
+             size_t why_size)
 {
     term->values = calloc(VALUES_MAX, sizeof(*term->values));
     struct str one;
@@ -196,7 +214,8 @@ parse_values(struct term *term, struct str text, const struct column *column, ch
 
 /* Where the operator begins and how long it is; false for a bare word. */
 static bool
-find_operator(struct str word, size_t *ret_at, size_t *ret_n, enum operator *ret_operator, bool *ret_negated)
+find_operator(struct str word, size_t *ret_at, size_t *ret_n, enum operator* ret_operator,
+              bool *ret_negated)
 {
     size_t at = 0;
     while (at < word.n && strchr("=~<>!", word.p[at]) == NULL) {
@@ -210,10 +229,10 @@ find_operator(struct str word, size_t *ret_at, size_t *ret_n, enum operator *ret
         const char *text;
         enum operator operator;
         bool negated;
-    } operators[] = {{"!=", OPERATOR_EQUAL, true},       {"<=", OPERATOR_LESS_EQUAL, false},
+    } operators[] = {{"!=", OPERATOR_EQUAL, true},          {"<=", OPERATOR_LESS_EQUAL, false},
                      {">=", OPERATOR_GREATER_EQUAL, false}, {"==", OPERATOR_EQUAL, false},
-                     {"=", OPERATOR_EQUAL, false},       {"~", OPERATOR_CONTAINS, false},
-                     {"<", OPERATOR_LESS, false},        {">", OPERATOR_GREATER, false}};
+                     {"=", OPERATOR_EQUAL, false},          {"~", OPERATOR_CONTAINS, false},
+                     {"<", OPERATOR_LESS, false},           {">", OPERATOR_GREATER, false}};
     for (size_t i = 0; i < ARRAY_SIZE(operators); i++) {
         if (str_starts(rest, operators[i].text)) {
             *ret_at = at;
@@ -227,8 +246,8 @@ find_operator(struct str word, size_t *ret_at, size_t *ret_n, enum operator *ret
 }
 
 static bool
-parse_comparison(struct filter *filter, struct term *term, struct str word, size_t at, size_t n, char *why,
-                 size_t why_size)
+parse_comparison(struct filter *filter, struct term *term, struct str word, size_t at, size_t n,
+                 char *why, size_t why_size)
 {
     struct str name = {word.p, at}, value = {word.p + at + n, word.n - at - n};
     term->column = filter_column(filter->def, name);
@@ -237,7 +256,8 @@ parse_comparison(struct filter *filter, struct term *term, struct str word, size
     }
     const struct column *column = &filter->def->columns[term->column];
     filter->costly = filter->costly || (column->flags & COLUMN_COSTLY) != 0;
-    if (value.n >= 2 && *value.p == '/' && value.p[value.n - 1] == '/' && column->type == COLUMN_TEXT) {
+    if (value.n >= 2 && *value.p == '/' && value.p[value.n - 1] == '/' &&
+        column->type == COLUMN_TEXT) {
         return parse_regex(term, (struct str){value.p + 1, value.n - 2}, why, why_size);
     }
     return parse_values(term, value, column, why, why_size);
@@ -250,7 +270,7 @@ parse_term(struct filter *filter, struct str word, char *why, size_t why_size)
         return say(why, why_size, "more than 16 terms", word);
     }
     struct term *term = &filter->terms[filter->count++];
-    *term = (struct term){.column = -1, .operator = OPERATOR_CONTAINS};
+    *term = (struct term){.column = -1, .operator= OPERATOR_CONTAINS };
     if (word.n > 1 && *word.p == '!') {
         term->negated = true;
         word.p++;
@@ -262,11 +282,12 @@ parse_term(struct filter *filter, struct str word, char *why, size_t why_size)
     }
     if (*word.p == '"') {
         bool closed = word.n > 1 && word.p[word.n - 1] == '"';
-        return parse_values(term, (struct str){word.p + 1, word.n - 1 - closed}, NULL, why, why_size);
+        return parse_values(term, (struct str){word.p + 1, word.n - 1 - closed}, NULL, why,
+                            why_size);
     }
     size_t at, n;
     bool negated;
-    if (find_operator(word, &at, &n, &term->operator, &negated)) {
+    if (find_operator(word, &at, &n, &term->operator, & negated)) {
         term->negated = term->negated != negated;
         return parse_comparison(filter, term, word, at, n, why, why_size);
     }
@@ -343,17 +364,18 @@ text_matches(const struct term *term, const char *text)
     }
     if (term->is_regex) {
         char subject[SUBJECT_MAX];
-        return regexec(&term->regex, str_copy(str_from(text), subject, sizeof(subject)), 0, NULL, 0) == 0;
+        return regexec(&term->regex, str_copy(str_from(text), subject, sizeof(subject)), 0, NULL,
+                       0) == 0;
     }
     for (size_t i = 0; i < term->value_count; i++) {
         const char *value = term->values[i].text;
         int order = strcasecmp(text, value);
-        bool matches = term->operator == OPERATOR_EQUAL           ? order == 0
-                       : term->operator == OPERATOR_CONTAINS      ? strcasestr(text, value) != NULL
-                       : term->operator == OPERATOR_LESS          ? order < 0
-                       : term->operator == OPERATOR_LESS_EQUAL    ? order <= 0
-                       : term->operator == OPERATOR_GREATER       ? order > 0
-                                                                 : order >= 0;
+        bool matches = term->operator== OPERATOR_EQUAL        ? order == 0
+                       : term->operator== OPERATOR_CONTAINS   ? strcasestr(text, value) != NULL
+                       : term->operator== OPERATOR_LESS       ? order < 0
+                       : term->operator== OPERATOR_LESS_EQUAL ? order <= 0
+                       : term->operator== OPERATOR_GREATER    ? order > 0
+                                                              : order >= 0;
         if (matches) {
             return true;
         }
@@ -367,10 +389,10 @@ number_matches(const struct term *term, double number)
     for (size_t i = 0; i < term->value_count; i++) {
         double value = term->values[i].number;
         bool is_equal = !(number < value) && !(number > value);
-        bool matches = term->operator == OPERATOR_LESS            ? number < value
-                       : term->operator == OPERATOR_LESS_EQUAL    ? number <= value
-                       : term->operator == OPERATOR_GREATER       ? number > value
-                       : term->operator == OPERATOR_GREATER_EQUAL ? number >= value
+        bool matches = term->operator== OPERATOR_LESS            ? number < value
+                       : term->operator== OPERATOR_LESS_EQUAL    ? number <= value
+                       : term->operator== OPERATOR_GREATER       ? number > value
+                       : term->operator== OPERATOR_GREATER_EQUAL ? number >= value
                                                                  : is_equal;
         if (matches) {
             return true;

@@ -1,4 +1,5 @@
-/* What the overlays say: help out of the tables of keys and commands, the sources, the log, the evidence. */
+/* What the overlays say: help out of the tables of keys and commands, the sources, the log, the
+ * evidence. */
 #include "app_state.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@ keys_of(const struct keymap *keymap, const char *context, const char *line, char
 {
     dst[0] = '\0';
     for (size_t i = 0; i < keymap->count; i++) {
-        if (is_context_here(&keymap->rows[i], context) && strcmp(keymap->rows[i].command, line) == 0) {
+        if (is_context_here(&keymap->rows[i], context) &&
+            strcmp(keymap->rows[i].command, line) == 0) {
             char name[KEY_NAME_BYTES];
             strlcat(dst, dst[0] != '\0' ? " " : "", size);
             strlcat(dst, key_name(keymap->rows[i].key, name), size);
@@ -47,8 +49,8 @@ describe(const char *line, char *dst, size_t size)
     if (view != NULL) {
         snprintf(dst, size, "Opens view %d, %s.", view->number, view->title);
     } else {
-        snprintf(dst, size, "%s%s%s%s", command != NULL ? command->text : "", argument[0] != '\0' ? "  (" : "", argument,
-                 argument[0] != '\0' ? ")" : "");
+        snprintf(dst, size, "%s%s%s%s", command != NULL ? command->text : "",
+                 argument[0] != '\0' ? "  (" : "", argument, argument[0] != '\0' ? ")" : "");
     }
 }
 
@@ -62,7 +64,8 @@ fill_context(struct app *app, struct overlay *overlay, const char *context, cons
         const struct command *command = command_of_line(row->command, NULL);
         bool first = is_context_here(row, context);
         for (size_t j = 0; first && j < i; j++) {
-            first = !(is_context_here(&keymap->rows[j], context) && strcmp(keymap->rows[j].command, row->command) == 0);
+            first = !(is_context_here(&keymap->rows[j], context) &&
+                      strcmp(keymap->rows[j].command, row->command) == 0);
         }
         if (!first || (command != NULL && command->writes && app->options.readonly)) {
             continue;
@@ -95,8 +98,8 @@ help_fill(struct app *app, struct overlay *overlay)
         const struct command *command = &command_table[i];
         if (!(command->writes && app->options.readonly)) {
             char name[64];
-            snprintf(name, sizeof(name), ":%s%s%s", command->name, command->usage[0] != '\0' ? " " : "",
-                     command->usage);
+            snprintf(name, sizeof(name), ":%s%s%s", command->name,
+                     command->usage[0] != '\0' ? " " : "", command->usage);
             overlay_add(overlay, ROLE_TEXT, name, command->text, command->name);
         }
     }
@@ -146,8 +149,9 @@ sources_fill(struct app *app, struct overlay *overlay)
         bool well = track->why == NULL || track->why[0] == '\0';
         int n = snprintf(text, sizeof(text), "%-9s ", states[track->state].name);
         if (well) {
-            snprintf(text + n, sizeof(text) - (size_t)n, "%s a poll %s samples%s%s  %s", pad(&overlay->arena, cost, 8),
-                     pad(&overlay->arena, samples, 7), errors, dropped, track->text);
+            snprintf(text + n, sizeof(text) - (size_t)n, "%s a poll %s samples%s%s  %s",
+                     pad(&overlay->arena, cost, 8), pad(&overlay->arena, samples, 7), errors,
+                     dropped, track->text);
         } else { /* the reason comes before what it costs */
             snprintf(text + n, sizeof(text) - (size_t)n, "%s%s%s", track->why, errors, dropped);
         }
@@ -159,7 +163,8 @@ void
 log_fill(struct app *app, struct overlay *overlay)
 {
     (void)app;
-    char(*lines)[LOG_LINE_BYTES] = arena_alloc(&overlay->arena, sizeof(char[LOG_LINES_KEPT][LOG_LINE_BYTES]));
+    char(*lines)[LOG_LINE_BYTES] =
+        arena_alloc(&overlay->arena, sizeof(char[LOG_LINES_KEPT][LOG_LINE_BYTES]));
     size_t count = lines != NULL ? log_tail(lines, LOG_LINES_KEPT) : 0;
     for (size_t i = count; i-- > 0;) {
         overlay_add(overlay, ROLE_TEXT, "", lines[i], NULL);
@@ -175,7 +180,8 @@ environment_fill(struct app *app, struct overlay *overlay)
 {
     struct buf lines;
     buf_init(&lines, (size_t)1 << 20);
-    int error = app->options.environment(app->options.environment_context, app->environment_pid, &lines);
+    int error =
+        app->options.environment(app->options.environment_context, app->environment_pid, &lines);
     struct str rest = {lines.data, lines.n}, line, name;
     while (str_line(&rest, &line)) {
         char left[64], text[1024];
@@ -188,19 +194,23 @@ environment_fill(struct app *app, struct overlay *overlay)
     }
     buf_done(&lines);
     if (error != 0 && overlay->search[0] == '\0') {
-        bool denied = error == -EACCES || error == -EPERM, ended = error == -ENOENT || error == -ESRCH;
+        bool denied = error == -EACCES || error == -EPERM,
+             ended = error == -ENOENT || error == -ESRCH;
         overlay_add(overlay, ROLE_LEVEL_WARNING, "",
                     denied  ? "It is not yours to read: its owner and root may."
                     : ended ? "It has ended."
-                            : strerror(-error), NULL);
+                            : strerror(-error),
+                    NULL);
     } else if (overlay->count == 0 && overlay->search[0] == '\0') {
-        overlay_add(overlay, ROLE_DIM, "", "It has no environment: a kernel thread, or it cleared it.", NULL);
+        overlay_add(overlay, ROLE_DIM, "",
+                    "It has no environment: a kernel thread, or it cleared it.", NULL);
     }
 }
 
 /* A text of several lines, as wide as the window leaves it beside labels of `left` cells. */
 static void
-add_wrapped(const struct app *app, struct overlay *overlay, const char *label, const char *text, int left)
+add_wrapped(const struct app *app, struct overlay *overlay, const char *label, const char *text,
+            int left)
 {
     int width = app->width > 0 ? MAX(app->width - 4 - left, 20) : 60;
     for (struct str rest = str_from(text); rest.n > 0; label = "") {
@@ -235,7 +245,8 @@ fill_finding(const struct app *app, struct overlay *overlay, const struct findin
     }
     snprintf(text, sizeof(text), "%d of 100, %s", finding->impact, level_name(finding->level));
     overlay_add(overlay, level_role(finding->level), "impact", text, NULL);
-    overlay_add(overlay, ROLE_TEXT, "culprit", finding->culprit != NULL ? finding->culprit : "nobody to blame", NULL);
+    overlay_add(overlay, ROLE_TEXT, "culprit",
+                finding->culprit != NULL ? finding->culprit : "nobody to blame", NULL);
     for (size_t i = 0; i < finding->evidence_count; i++) {
         const struct evidence *evidence = &finding->evidence[i];
         char command[160] = "";
@@ -275,8 +286,8 @@ app_print_keys(struct buf *out)
     for (size_t i = 0; i < keymap.count; i++) {
         char name[KEY_NAME_BYTES], text[200];
         describe(keymap.rows[i].command, text, sizeof(text));
-        buf_printf(out, "%s\t%s\t%s\t%s\n", keymap.rows[i].context, key_name(keymap.rows[i].key, name),
-                   keymap.rows[i].command, text);
+        buf_printf(out, "%s\t%s\t%s\t%s\n", keymap.rows[i].context,
+                   key_name(keymap.rows[i].key, name), keymap.rows[i].command, text);
     }
 }
 
@@ -284,6 +295,7 @@ void
 app_print_commands(struct buf *out)
 {
     for (size_t i = 0; i < command_count; i++) {
-        buf_printf(out, "%s\t%s\t%s\n", command_table[i].name, command_table[i].usage, command_table[i].text);
+        buf_printf(out, "%s\t%s\t%s\n", command_table[i].name, command_table[i].usage,
+                   command_table[i].text);
     }
 }

@@ -163,7 +163,8 @@ parse_function(const char *text, int32_t *ret_key)
 {
     struct str rest = str_from(text[0] == 'F' || text[0] == 'f' ? text + 1 : "");
     uint64_t number;
-    bool is = rest.n > 0 && rest.n <= 2 && str_u64(&rest, &number) && rest.n == 0 && number >= 1 && number <= 12;
+    bool is = rest.n > 0 && rest.n <= 2 && str_u64(&rest, &number) && rest.n == 0 && number >= 1 &&
+              number <= 12;
     if (is) {
         *ret_key = TERM_F1 + (int32_t)number - 1;
     }
@@ -236,8 +237,8 @@ refuse(char *why, size_t why_size, const char *what, const char *name)
 }
 
 bool
-key_bind(struct keymap *keymap, const char *context, const char *key, const char *command, char *why,
-         size_t why_size)
+key_bind(struct keymap *keymap, const char *context, const char *key, const char *command,
+         char *why, size_t why_size)
 {
     int32_t code;
     if (!key_parse(key, &code)) {
@@ -327,7 +328,8 @@ keymap_key_of(const struct keymap *keymap, const char *panel, const char *view, 
 {
     for (size_t i = 0; i < keymap->count; i++) {
         const struct key_row *row = &keymap->rows[i];
-        bool reached = row->context[0] == '\0' || strcmp(row->context, panel) == 0 || strcmp(row->context, view) == 0;
+        bool reached = row->context[0] == '\0' || strcmp(row->context, panel) == 0 ||
+                       strcmp(row->context, view) == 0;
         if (reached && strcmp(row->command, command) == 0 &&
             keymap_find(keymap, panel, view, row->key) == row->command) {
             return row->key;

@@ -1,7 +1,8 @@
 /* Keys: a table from (context, key) to a command line.
  *
- * A context is "" (everywhere) or the name of a view or panel. A key is looked up in the focused panel's context,
- * then in the view's, then everywhere. In the table that ships no key has two meanings in one view. */
+ * A context is "" (everywhere) or the name of a view or panel. A key is looked up in the focused
+ * panel's context, then in the view's, then everywhere. In the table that ships no key has two
+ * meanings in one view. */
 #ifndef FLAMETOP_SRC_UI_KEY_H
 #define FLAMETOP_SRC_UI_KEY_H
 
@@ -34,16 +35,19 @@ bool key_parse(const char *text, int32_t *ret_key);
 char *key_name(int32_t key, char dst[KEY_NAME_BYTES]);
 
 /* Replaces what the key did in this context. False and a sentence. */
-bool key_bind(struct keymap *keymap, const char *context, const char *key, const char *command, char *why,
-              size_t why_size);
+bool key_bind(struct keymap *keymap, const char *context, const char *key, const char *command,
+              char *why, size_t why_size);
 
 /* "htop", "vim", "atop": adds that program's habits to the keys that ship. */
 bool keymap_preset(struct keymap *keymap, const char *name, char *why, size_t why_size);
 
 /* The command line of a key, or NULL. */
-const char *keymap_find(const struct keymap *keymap, const char *panel, const char *view, int32_t key);
+const char *keymap_find(const struct keymap *keymap, const char *panel, const char *view,
+                        int32_t key);
 
-/* The first key that runs this command line in the contexts, for the footer; KEY_NONE when there is none. */
-int32_t keymap_key_of(const struct keymap *keymap, const char *panel, const char *view, const char *command);
+/* The first key that runs this command line in the contexts, for the footer; KEY_NONE when there is
+ * none. */
+int32_t keymap_key_of(const struct keymap *keymap, const char *panel, const char *view,
+                      const char *command);
 
 #endif

@@ -1,5 +1,5 @@
-/* The key decoder. One function for each kind of sequence; each answers the bytes it took, or 0 for "more to
- * come". */
+/* The key decoder. One function for each kind of sequence; each answers the bytes it took, or 0 for
+ * "more to come". */
 #include "keys.h"
 
 #include <string.h>
@@ -15,9 +15,9 @@ static const struct final_row {
     char final;
     int32_t key;
 } letter_keys[] = {
-    {'A', TERM_UP},   {'B', TERM_DOWN}, {'C', TERM_RIGHT}, {'D', TERM_LEFT}, {'H', TERM_HOME},
-    {'F', TERM_END},  {'a', TERM_UP},   {'b', TERM_DOWN},  {'c', TERM_RIGHT}, {'d', TERM_LEFT},
-    {'P', TERM_F1},   {'Q', TERM_F2},   {'R', TERM_F3},    {'S', TERM_F4},   {'Z', TERM_BACK_TAB},
+    {'A', TERM_UP},  {'B', TERM_DOWN}, {'C', TERM_RIGHT}, {'D', TERM_LEFT},  {'H', TERM_HOME},
+    {'F', TERM_END}, {'a', TERM_UP},   {'b', TERM_DOWN},  {'c', TERM_RIGHT}, {'d', TERM_LEFT},
+    {'P', TERM_F1},  {'Q', TERM_F2},   {'R', TERM_F3},    {'S', TERM_F4},    {'Z', TERM_BACK_TAB},
 };
 
 /* CSI number ~ */
@@ -25,17 +25,17 @@ static const struct number_row {
     uint8_t number;
     int32_t key;
 } number_keys[] = {
-    {1, TERM_HOME},    {2, TERM_INSERT},    {3, TERM_DELETE}, {4, TERM_END},  {5, TERM_PAGE_UP},
-    {6, TERM_PAGE_DOWN}, {7, TERM_HOME},    {8, TERM_END},    {11, TERM_F1},  {12, TERM_F2},
-    {13, TERM_F3},     {14, TERM_F4},       {15, TERM_F5},    {17, TERM_F6},  {18, TERM_F7},
-    {19, TERM_F8},     {20, TERM_F9},       {21, TERM_F10},   {23, TERM_F11}, {24, TERM_F12},
+    {1, TERM_HOME},      {2, TERM_INSERT}, {3, TERM_DELETE}, {4, TERM_END},  {5, TERM_PAGE_UP},
+    {6, TERM_PAGE_DOWN}, {7, TERM_HOME},   {8, TERM_END},    {11, TERM_F1},  {12, TERM_F2},
+    {13, TERM_F3},       {14, TERM_F4},    {15, TERM_F5},    {17, TERM_F6},  {18, TERM_F7},
+    {19, TERM_F8},       {20, TERM_F9},    {21, TERM_F10},   {23, TERM_F11}, {24, TERM_F12},
 };
 
 /* SS3 letter: the keypad in application mode types what stands on its keys. */
 static const struct final_row keypad_keys[] = {
-    {'M', '\r'}, {'X', '='}, {'j', '*'}, {'k', '+'}, {'l', ','}, {'m', '-'}, {'n', '.'}, {'o', '/'},
-    {'p', '0'},  {'q', '1'}, {'r', '2'}, {'s', '3'}, {'t', '4'}, {'u', '5'}, {'v', '6'}, {'w', '7'},
-    {'x', '8'},  {'y', '9'},
+    {'M', '\r'}, {'X', '='}, {'j', '*'}, {'k', '+'}, {'l', ','}, {'m', '-'},
+    {'n', '.'},  {'o', '/'}, {'p', '0'}, {'q', '1'}, {'r', '2'}, {'s', '3'},
+    {'t', '4'},  {'u', '5'}, {'v', '6'}, {'w', '7'}, {'x', '8'}, {'y', '9'},
 };
 
 static int32_t
@@ -86,8 +86,8 @@ decode_mouse(struct str text, char final, struct term_event *event)
         unsigned buttons;
         char final;
         enum term_button button;
-    } rows[] = {{0, 'M', TERM_CLICK},      {0, 'm', TERM_RELEASE},     {32, 'M', TERM_DRAG}, {32, 'm', TERM_RELEASE},
-                {64, 'M', TERM_WHEEL_UP}, {65, 'M', TERM_WHEEL_DOWN}};
+    } rows[] = {{0, 'M', TERM_CLICK},    {0, 'm', TERM_RELEASE},   {32, 'M', TERM_DRAG},
+                {32, 'm', TERM_RELEASE}, {64, 'M', TERM_WHEEL_UP}, {65, 'M', TERM_WHEEL_DOWN}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (rows[i].buttons == buttons && rows[i].final == final && value[1] > 0 && value[2] > 0) {
             *event = (struct term_event){.key = TERM_MOUSE,
@@ -107,7 +107,8 @@ decode_answer(struct str text, char final, struct term_event *event)
     if (final == 'y' && value[0] == 2026) {
         *event = (struct term_event){.key = KEYS_SYNC_STATE, .x = (int)value[1]};
     } else if (final == 'R' && value[0] > 0 && value[1] > 0) {
-        *event = (struct term_event){.key = KEYS_CURSOR, .x = (int)value[1] - 1, .y = (int)value[0] - 1};
+        *event =
+            (struct term_event){.key = KEYS_CURSOR, .x = (int)value[1] - 1, .y = (int)value[0] - 1};
     }
 }
 
@@ -202,7 +203,10 @@ decode_escape(struct str bytes, struct term_event *event)
 static size_t
 utf8_length(unsigned char first)
 {
-    return first >= 0xF0 && first <= 0xF4 ? 4 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xC2 && first < 0xE0 ? 2 : 1;
+    return first >= 0xF0 && first <= 0xF4  ? 4
+           : first >= 0xE0 && first < 0xF0 ? 3
+           : first >= 0xC2 && first < 0xE0 ? 2
+                                           : 1;
 }
 
 static size_t

@@ -1,8 +1,9 @@
-/* Bytes from a terminal to keys: xterm's, vt's, linux' and rxvt's sequences, UTF-8, SGR mouse reports and the
- * answers to what term.c asks. Pure: no I/O, no clock.
+/* Bytes from a terminal to keys: xterm's, vt's, linux' and rxvt's sequences, UTF-8, SGR mouse
+ * reports and the answers to what term.c asks. Pure: no I/O, no clock.
  *
- * curses' own getch is not used: it reads from the descriptor that newterm was given, blocks on it, and knows
- * only the one terminal that TERM names, which over SSH is often not the one that is there. */
+ * curses' own getch is not used: it reads from the descriptor that newterm was given, blocks on it,
+ * and knows only the one terminal that TERM names, which over SSH is often not the one that is
+ * there. */
 #ifndef FLAMETOP_UI_KEYS_H
 #define FLAMETOP_UI_KEYS_H
 
@@ -21,8 +22,9 @@ struct key_string {
     int32_t key;
 };
 
-/* Decodes what stands at the front. Answers the bytes it took, or 0 when the sequence is not finished; with
- * `no_more` (nothing came for a while) it always takes something. What means nothing is KEY_NONE. */
+/* Decodes what stands at the front. Answers the bytes it took, or 0 when the sequence is not
+ * finished; with `no_more` (nothing came for a while) it always takes something. What means nothing
+ * is KEY_NONE. */
 size_t keys_decode(struct str bytes, bool no_more, const struct key_string *own, size_t own_count,
                    struct term_event *ret_event);
 

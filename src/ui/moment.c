@@ -7,15 +7,15 @@
 
 #include "flametop/base/macros.h"
 
-#define YEAR_MAX 2200 /* nanoseconds in 64 bits reach to 2262 */
+#define YEAR_MAX 2200      /* nanoseconds in 64 bits reach to 2262 */
 #define DURATION_S_MAX 1e8 /* three years: more is a slip of the finger */
 
 static const struct {
     const char *suffix;
     int64_t ns;
 } suffixes[] = {
-    {"ms", NS_PER_MS},          {"s", NS_PER_S},           {"min", 60 * NS_PER_S},
-    {"m", 60 * NS_PER_S},       {"h", 3600 * NS_PER_S},    {"d", 86400 * NS_PER_S},
+    {"ms", NS_PER_MS},    {"s", NS_PER_S},        {"min", 60 * NS_PER_S},
+    {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S}, {"d", 86400 * NS_PER_S},
 };
 
 /* One number with its unit; a number without one is refused: seconds or minutes? */
@@ -69,7 +69,8 @@ static bool
 take_clock(struct str *rest, uint64_t limit, int *ret_value)
 {
     uint64_t value;
-    if (rest->n == 0 || *rest->p < '0' || *rest->p > '9' || !str_u64(rest, &value) || value >= limit) {
+    if (rest->n == 0 || *rest->p < '0' || *rest->p > '9' || !str_u64(rest, &value) ||
+        value >= limit) {
         return false;
     }
     *ret_value = (int)value;
@@ -92,14 +93,17 @@ take_date(struct str *rest, struct tm *day)
     struct str text = *rest;
     uint64_t parts[3];
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        bool is_number = text.n > 0 && *text.p >= '0' && *text.p <= '9' && str_u64(&text, &parts[i]);
-        if (!is_number || text.n == 0 || (i < 2 ? *text.p != '-' : *text.p != ' ' && *text.p != 'T')) {
+        bool is_number =
+            text.n > 0 && *text.p >= '0' && *text.p <= '9' && str_u64(&text, &parts[i]);
+        if (!is_number || text.n == 0 ||
+            (i < 2 ? *text.p != '-' : *text.p != ' ' && *text.p != 'T')) {
             return false;
         }
         text.p++;
         text.n--;
     }
-    if (parts[0] < 1970 || parts[0] > YEAR_MAX || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > 31) {
+    if (parts[0] < 1970 || parts[0] > YEAR_MAX || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 ||
+        parts[2] > 31) {
         return false;
     }
     day->tm_year = (int)parts[0] - 1900;
@@ -127,7 +131,8 @@ moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns)
     localtime_r(&now_s, &day);
     day.tm_sec = 0;
     bool dated = take_date(&rest, &day);
-    if (!take_clock(&rest, 24, &day.tm_hour) || !take_colon(&rest) || !take_clock(&rest, 60, &day.tm_min) ||
+    if (!take_clock(&rest, 24, &day.tm_hour) || !take_colon(&rest) ||
+        !take_clock(&rest, 60, &day.tm_min) ||
         (take_colon(&rest) && !take_clock(&rest, 60, &day.tm_sec)) || rest.n > 0) {
         return false;
     }
@@ -185,7 +190,8 @@ moment_skip(struct app *app, int64_t by_ns)
     }
 }
 
-/* Wall and monotonic time run apart by suspends and clock steps: corrected twice, by what is off. */
+/* Wall and monotonic time run apart by suspends and clock steps: corrected twice, by what is off.
+ */
 void
 moment_go(struct app *app, int64_t wall_ns)
 {

@@ -69,7 +69,8 @@ overlay_refresh(struct overlay *overlay, struct app *app)
 }
 
 void
-overlay_open(struct overlay *overlay, struct app *app, const char *title, overlay_fill *fill, bool lasting)
+overlay_open(struct overlay *overlay, struct app *app, const char *title, overlay_fill *fill,
+             bool lasting)
 {
     strlcpy(overlay->title, title, sizeof(overlay->title));
     overlay->fill = fill;
@@ -83,11 +84,13 @@ static bool
 wanted(const struct overlay *overlay, const char *left, const char *text)
 {
     const char *search = overlay->search;
-    return search[0] == '\0' || strcasestr(left, search) != NULL || strcasestr(text, search) != NULL;
+    return search[0] == '\0' || strcasestr(left, search) != NULL ||
+           strcasestr(text, search) != NULL;
 }
 
 void
-overlay_add(struct overlay *overlay, uint8_t role, const char *left, const char *text, const char *command)
+overlay_add(struct overlay *overlay, uint8_t role, const char *left, const char *text,
+            const char *command)
 {
     if (overlay->count == OVERLAY_LINES_MAX || !wanted(overlay, left, text)) {
         return;
@@ -117,8 +120,12 @@ overlay_command(struct overlay *overlay, const char *name)
         const char *name;
         int lines, pages;
     } moves[] = {
-        {"move.up", -1, 0},      {"move.down", 1, 0},     {"move.page.up", 0, -1},
-        {"move.page.down", 0, 1}, {"move.first", -OVERLAY_LINES_MAX, 0}, {"move.last", OVERLAY_LINES_MAX, 0},
+        {"move.up", -1, 0},
+        {"move.down", 1, 0},
+        {"move.page.up", 0, -1},
+        {"move.page.down", 0, 1},
+        {"move.first", -OVERLAY_LINES_MAX, 0},
+        {"move.last", OVERLAY_LINES_MAX, 0},
     };
     for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
         if (strcmp(moves[i].name, name) == 0) {
@@ -135,7 +142,8 @@ overlay_command(struct overlay *overlay, const char *name)
 const char *
 overlay_selected(const struct overlay *overlay)
 {
-    return can_select(overlay, overlay->selected) ? overlay->lines[overlay->selected].command : NULL;
+    return can_select(overlay, overlay->selected) ? overlay->lines[overlay->selected].command
+                                                  : NULL;
 }
 
 static int
@@ -178,9 +186,11 @@ draw_line(const struct overlay *overlay, struct canvas *canvas, size_t i, struct
 {
     const struct overlay_line *line = &overlay->lines[i];
     struct style style = {.fg = line->role, .attributes = line->heading ? CELL_BOLD : 0};
-    canvas_text(canvas, row.x, row.y, MIN(MAX(left - 2, 0), row.width), str_from(line->left), (struct style){.fg = ROLE_KEY});
+    canvas_text(canvas, row.x, row.y, MIN(MAX(left - 2, 0), row.width), str_from(line->left),
+                (struct style){.fg = ROLE_KEY});
     int indent = line->heading ? 0 : left;
-    canvas_text(canvas, row.x + indent, row.y, MAX(row.width - indent, 0), str_from(line->text), style);
+    canvas_text(canvas, row.x + indent, row.y, MAX(row.width - indent, 0), str_from(line->text),
+                style);
     if (i == overlay->selected && !line->heading) {
         canvas_restyle(canvas, row, (struct style){.fg = ROLE_SELECT_FG, .bg = ROLE_SELECT_BG});
         canvas->cursor_x = row.x;
@@ -194,11 +204,13 @@ overlay_draw(struct overlay *overlay, struct canvas *canvas, struct rect area)
     int left = left_width(overlay, MAX(area.width * 2 / 7, MIN(LEFT_MIN, area.width / 2)));
     int width = MIN(MAX(left + text_width(overlay) + 4, 24), area.width);
     int height = MIN(MAX((int)overlay->count, 1) + 2, area.height);
-    struct rect box = {area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height};
+    struct rect box = {area.x + (area.width - width) / 2, area.y + (area.height - height) / 2,
+                       width, height};
     overlay->area = box;
     overlay->rows = height - 2;
     scroll(overlay);
-    struct style border = {.fg = ROLE_BORDER_FOCUS}, title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD};
+    struct style border = {.fg = ROLE_BORDER_FOCUS},
+                 title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD};
     canvas_fill(canvas, box, ' ', (struct style){.fg = ROLE_TEXT});
     canvas_box(canvas, box, border);
     canvas_printf(canvas, box.x + 2, box.y, width - 4, title, " %s%s%s ", overlay->title,
@@ -212,7 +224,7 @@ overlay_draw(struct overlay *overlay, struct canvas *canvas, struct rect area)
                   (struct rect){box.x + 2, box.y + 1 + row, width - 4, 1}, left);
     }
     if ((int)overlay->count > overlay->rows) {
-        canvas_printf(canvas, box.x + MAX(width - 22, 2), box.y + height - 1, 20, border, " %zu of %zu ",
-                      overlay->selected + 1, overlay->count);
+        canvas_printf(canvas, box.x + MAX(width - 22, 2), box.y + height - 1, 20, border,
+                      " %zu of %zu ", overlay->selected + 1, overlay->count);
     }
 }

@@ -1,5 +1,5 @@
-/* An overlay: a list of lines over the view, for help, log, sources, evidence and menus. One implementation; what
- * differs is who fills it. */
+/* An overlay: a list of lines over the view, for help, log, sources, evidence and menus. One
+ * implementation; what differs is who fills it. */
 #ifndef FLAMETOP_SRC_UI_OVERLAY_H
 #define FLAMETOP_SRC_UI_OVERLAY_H
 
@@ -13,7 +13,7 @@
 #define OVERLAY_LINES_MAX 1024
 
 struct overlay_line {
-    const char *left;    /* key, label: in a column of its own; "" for none */
+    const char *left; /* key, label: in a column of its own; "" for none */
     const char *text;
     const char *command; /* what Enter runs; NULL: nothing */
     uint8_t role;
@@ -25,15 +25,15 @@ struct app;
 typedef void overlay_fill(struct app *app, struct overlay *overlay);
 
 struct overlay {
-    overlay_fill *fill;  /* NULL: closed */
-    bool lasting;        /* its lines are made once, not again with each picture */
+    overlay_fill *fill; /* NULL: closed */
+    bool lasting;       /* its lines are made once, not again with each picture */
     char title[80];
-    char search[64];     /* only lines that contain it; "" for all */
-    struct arena arena;  /* of the lines */
+    char search[64];    /* only lines that contain it; "" for all */
+    struct arena arena; /* of the lines */
     struct overlay_line *lines;
     size_t count;
     size_t selected, first;
-    int rows;            /* shown at the last drawing */
+    int rows; /* shown at the last drawing */
     struct rect area;
 };
 
@@ -41,7 +41,8 @@ void overlay_init(struct overlay *overlay);
 void overlay_done(struct overlay *overlay);
 
 /* Opens and fills it; a search of before is forgotten. */
-void overlay_open(struct overlay *overlay, struct app *app, const char *title, overlay_fill *fill, bool lasting);
+void overlay_open(struct overlay *overlay, struct app *app, const char *title, overlay_fill *fill,
+                  bool lasting);
 void overlay_close(struct overlay *overlay);
 bool overlay_is_open(const struct overlay *overlay);
 
@@ -49,7 +50,8 @@ bool overlay_is_open(const struct overlay *overlay);
 void overlay_refresh(struct overlay *overlay, struct app *app);
 
 /* For fill: adds a line unless the search is on and does not match it. Texts are copied. */
-void overlay_add(struct overlay *overlay, uint8_t role, const char *left, const char *text, const char *command);
+void overlay_add(struct overlay *overlay, uint8_t role, const char *left, const char *text,
+                 const char *command);
 void overlay_heading(struct overlay *overlay, const char *text);
 
 /* "move.*" commands; false for others. */

@@ -10,7 +10,8 @@ static size_t
 find(const struct pins *pins, struct str metric, struct str labels)
 {
     size_t i = 0;
-    while (i < pins->count && !(str_is(metric, pins->rows[i].metric) && str_is(labels, pins->rows[i].labels))) {
+    while (i < pins->count &&
+           !(str_is(metric, pins->rows[i].metric) && str_is(labels, pins->rows[i].labels))) {
         i++;
     }
     return i;

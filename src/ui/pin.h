@@ -31,7 +31,8 @@ bool pins_have(const struct pins *pins, const char *metric, const char *labels);
 /* Adds what a configuration says: system.disk.io, or system.disk.io{device=sda,direction=read}. */
 enum pin_result pins_add_text(struct pins *pins, struct str text);
 
-/* A title for its card: the end of the metric's name and the values of the labels, "disk.io sda read". Answers dst. */
+/* A title for its card: the end of the metric's name and the values of the labels, "disk.io sda
+ * read". Answers dst. */
 char *pin_title(const struct pin *pin, char *dst, size_t size);
 
 #endif

@@ -110,10 +110,13 @@ static bool
 edit(struct prompt *prompt, int32_t key)
 {
     switch (key) {
-    case TERM_BACKSPACE: case 127: case 8:
+    case TERM_BACKSPACE:
+    case 127:
+    case 8:
         erase(prompt, before(prompt), prompt->cursor);
         return true;
-    case TERM_DELETE: case 4:
+    case TERM_DELETE:
+    case 4:
         erase(prompt, prompt->cursor, after(prompt));
         return true;
     case 21: /* Ctrl-U */
@@ -134,22 +137,28 @@ static void
 move(struct prompt *prompt, int32_t key)
 {
     switch (key) {
-    case TERM_LEFT: case 2:
+    case TERM_LEFT:
+    case 2:
         prompt->cursor = before(prompt);
         break;
-    case TERM_RIGHT: case 6:
+    case TERM_RIGHT:
+    case 6:
         prompt->cursor = after(prompt);
         break;
-    case TERM_HOME: case 1:
+    case TERM_HOME:
+    case 1:
         prompt->cursor = 0;
         break;
-    case TERM_END: case 5:
+    case TERM_END:
+    case 5:
         prompt->cursor = strlen(prompt->text);
         break;
-    case TERM_UP: case 16:
+    case TERM_UP:
+    case 16:
         recall(prompt, 1);
         break;
-    case TERM_DOWN: case 14:
+    case TERM_DOWN:
+    case 14:
         recall(prompt, -1);
         break;
     default:
@@ -160,7 +169,8 @@ move(struct prompt *prompt, int32_t key)
 enum prompt_result
 prompt_key(struct prompt *prompt, int32_t key)
 {
-    if (key == 27 || key == 3 || ((key == TERM_BACKSPACE || key == 127) && prompt->text[0] == '\0')) {
+    if (key == 27 || key == 3 ||
+        ((key == TERM_BACKSPACE || key == 127) && prompt->text[0] == '\0')) {
         return PROMPT_CANCELLED;
     }
     if (key == '\r' || key == '\n') {
@@ -194,6 +204,7 @@ prompt_draw(const struct prompt *prompt, struct canvas *canvas, int y)
         }
     }
     canvas_text(canvas, x, y, room + 1, str_from(prompt->text + from), plain);
-    canvas->cursor_x = x + (int)utf8_text_width((struct str){prompt->text + from, prompt->cursor - from});
+    canvas->cursor_x =
+        x + (int)utf8_text_width((struct str){prompt->text + from, prompt->cursor - from});
     canvas->cursor_y = y;
 }

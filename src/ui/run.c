@@ -1,7 +1,8 @@
 /* The loop of the screen: keys, pictures and signals come in by poll, frames go out.
  *
- * A picture is drawn as soon as it comes, and a key too; when keys come in bursts, at most one frame in FRAME_NS is
- * drawn. Signals are blocked and read from a descriptor, so that nothing runs in a handler. */
+ * A picture is drawn as soon as it comes, and a key too; when keys come in bursts, at most one
+ * frame in FRAME_NS is drawn. Signals are blocked and read from a descriptor, so that nothing runs
+ * in a handler. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,8 +26,8 @@ struct run {
     struct canvas canvas;
     int signals;
     bool dirty, gone, burst;
-    int64_t drawn_ns;     /* when the last frame was drawn */
-    int64_t key_ns;       /* when the oldest key not yet shown came; 0: none */
+    int64_t drawn_ns; /* when the last frame was drawn */
+    int64_t key_ns;   /* when the oldest key not yet shown came; 0: none */
     uint64_t frames, frames_reported, bytes, dropped;
     int64_t reported_ns;
     unsigned pictures;
@@ -61,7 +62,8 @@ report_all(struct run *run, int64_t now_ns)
 {
     double past_s = (double)(now_ns - run->reported_ns) / 1e9;
     if (run->reported_ns > 0 && past_s > 0) {
-        report(run, "flametop.ui.frame.rate", "", (double)(run->frames - run->frames_reported) / past_s);
+        report(run, "flametop.ui.frame.rate", "",
+               (double)(run->frames - run->frames_reported) / past_s);
     }
     run->frames_reported = run->frames;
     run->reported_ns = now_ns;
@@ -85,7 +87,8 @@ send_interest(struct app *app)
     memset(&message, 0, sizeof(message));
     message.type = MESSAGE_INTEREST;
     app_interest(app, &message.interest);
-    if (memcmp(&message.interest, &app->interest, sizeof(app->interest)) != 0 && engine_send(app->engine, &message)) {
+    if (memcmp(&message.interest, &app->interest, sizeof(app->interest)) != 0 &&
+        engine_send(app->engine, &message)) {
         memcpy(&app->interest, &message.interest, sizeof(app->interest));
     }
 }
@@ -181,7 +184,8 @@ take_signals(struct run *run)
         case SIGHUP:
             run->gone = true;
             break;
-        case SIGINT: case SIGTERM:
+        case SIGINT:
+        case SIGTERM:
             run->app->leave = true;
             break;
         default: /* SIGWINCH, SIGCONT: term_key looks at the size */
@@ -215,7 +219,8 @@ timeout_ms(struct run *run)
     if (run->dirty) {
         until_ns = MIN(until_ns, run->drawn_ns + frame_ns(run));
     }
-    return until_ns == INT64_MAX ? -1 : (int)((MAX(until_ns - now_ns, 0) + NS_PER_MS - 1) / NS_PER_MS);
+    return until_ns == INT64_MAX ? -1
+                                 : (int)((MAX(until_ns - now_ns, 0) + NS_PER_MS - 1) / NS_PER_MS);
 }
 
 static int
@@ -235,8 +240,10 @@ step(struct run *run)
 {
     struct app *app = run->app;
     struct pollfd fds[] = {
-        {.fd = term_fd(app->term), .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))},
-        {.fd = app->engine != NULL ? engine_fd(app->engine) : -1, .events = POLLIN}, /* a file has no engine */
+        {.fd = term_fd(app->term),
+         .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))},
+        {.fd = app->engine != NULL ? engine_fd(app->engine) : -1,
+         .events = POLLIN}, /* a file has no engine */
         {.fd = run->signals, .events = POLLIN},
     };
     if (poll(fds, ARRAY_SIZE(fds), timeout_ms(run)) < 0 && errno != EINTR) {

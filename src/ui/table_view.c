@@ -1,4 +1,5 @@
-/* Tables on screen. Rows are made anew (filter, then sort, then tree) only when the picture or a setting changed. */
+/* Tables on screen. Rows are made anew (filter, then sort, then tree) only when the picture or a
+ * setting changed. */
 #include "table_view.h"
 
 #include <math.h>
@@ -13,15 +14,19 @@
 
 #define DEPTH_MAX 200
 #define TEXT_WIDTH_MIN 8 /* of a name that makes room for numbers */
-#define SHARE_STEPS 5 /* colours of shares: more are more bytes and tell no more */
+#define SHARE_STEPS 5    /* colours of shares: more are more bytes and tell no more */
 #define HOLD_NS (5 * NS_PER_S)
-#define HOLD_SHARE 0.0105 /* a clock tick of 10 ms in a second; a larger fall moves a row at once */
+#define HOLD_SHARE                                                                                 \
+    0.0105               /* a clock tick of 10 ms in a second; a larger fall moves a row at once   \
+                          */
 #define LAST_WIDTH_MIN 8 /* of the column that takes what is left */
 
 void
-table_view_init(struct table_view *view, const char *const *order, const char *parent, const char *indented)
+table_view_init(struct table_view *view, const char *const *order, const char *parent,
+                const char *indented)
 {
-    *view = (struct table_view){.order = order, .parent = parent, .indented = indented, .settings = 1};
+    *view =
+        (struct table_view){.order = order, .parent = parent, .indented = indented, .settings = 1};
 }
 
 void
@@ -87,7 +92,8 @@ is_share(const struct column *column)
     return column->type == COLUMN_REAL && strcmp(column->unit, "1") == 0;
 }
 
-/* By the table's rank columns, largest first, then by key: rows that do the same stay where they are. */
+/* By the table's rank columns, largest first, then by key: rows that do the same stay where they
+ * are. */
 static int
 compare_tied(const struct table_view *view, const union cell *a, const union cell *b)
 {
@@ -110,7 +116,8 @@ compare(const void *a, const void *b, void *context)
 {
     const struct table_view *view = context;
     const struct table_view_row *row_a = a, *row_b = b;
-    const union cell *cells_a = table_row(view->table, row_a->row), *cells_b = table_row(view->table, row_b->row);
+    const union cell *cells_a = table_row(view->table, row_a->row),
+                     *cells_b = table_row(view->table, row_b->row);
     enum column_type type = view->def->columns[view->sort].type;
     int order = is_share(&view->def->columns[view->sort])
                     ? (row_a->share > row_b->share) - (row_a->share < row_b->share)
@@ -133,9 +140,10 @@ find_held(struct table_view *view, uint64_t key)
     return NULL;
 }
 
-/* What a row is sorted by: its share as it is shown, to a tenth of a per cent, and for a few seconds the larger one it
- * had before. A process that works for one tick in three would change places with its neighbours every second, which
- * nobody can read and which costs most of what an idle screen sends. */
+/* What a row is sorted by: its share as it is shown, to a tenth of a per cent, and for a few
+ * seconds the larger one it had before. A process that works for one tick in three would change
+ * places with its neighbours every second, which nobody can read and which costs most of what an
+ * idle screen sends. */
 static float
 hold(struct table_view *view, uint64_t key, double share, int64_t now_ns)
 {
@@ -144,7 +152,8 @@ hold(struct table_view *view, uint64_t key, double share, int64_t now_ns)
     }
     double shown = round(share * 1000) / 1000;
     struct table_view_held *held = find_held(view, key);
-    if (held != NULL && held->value > shown && held->value - shown <= HOLD_SHARE && now_ns < held->until_ns) {
+    if (held != NULL && held->value > shown && held->value - shown <= HOLD_SHARE &&
+        now_ns < held->until_ns) {
         return (float)held->value;
     }
     if (held == NULL && shown > 0 && view->held_count < TABLE_VIEW_HELD) {
@@ -195,8 +204,8 @@ is_folded(const struct table_view *view, uint64_t key)
     return false;
 }
 
-/* Parents before their children, children in the order of the sort. Rows whose parent is not among them are roots; what
- * a damaged table ties into a ring is reached by no root and is left out. */
+/* Parents before their children, children in the order of the sort. Rows whose parent is not among
+ * them are roots; what a damaged table ties into a ring is reached by no root and is left out. */
 struct forest {
     uint32_t *child, *sibling; /* of sorted row i: first child + 1, next sibling + 1; 0: none */
     uint32_t roots;
@@ -326,7 +335,8 @@ table_view_update(struct table_view *view, const struct table *table, const stru
         let_go(view, picture->mono_ns);
         for (size_t i = 0; i < view->count; i++) {
             const union cell *cells = table_row(table, view->rows[i].row);
-            view->rows[i].share = hold(view, row_key(view, i), cells[view->sort].real, picture->mono_ns);
+            view->rows[i].share =
+                hold(view, row_key(view, i), cells[view->sort].real, picture->mono_ns);
         }
     }
     if (view->count > 1) {
@@ -341,7 +351,8 @@ table_view_update(struct table_view *view, const struct table *table, const stru
 /* ---- drawing ---- */
 
 char *
-table_view_format(const struct column *column, union cell cell, bool full, bool ascii, char *dst, size_t size)
+table_view_format(const struct column *column, union cell cell, bool full, bool ascii, char *dst,
+                  size_t size)
 {
     if (!cell_known(column->type, cell)) {
         snprintf(dst, size, "%s", ascii ? "-" : "–");
@@ -379,7 +390,8 @@ ordered(const struct table_view *view, int columns[TABLE_VIEW_COLUMNS])
     }
     if (view->narrow) {
         for (size_t i = 0; i < MIN(view->def->column_count, TABLE_VIEW_COLUMNS); i++) {
-            left &= view->def->columns[i].width == 0 || (int)i == view->sort ? ~UINT64_C(0) : ~(UINT64_C(1) << i);
+            left &= view->def->columns[i].width == 0 || (int)i == view->sort ? ~UINT64_C(0)
+                                                                             : ~(UINT64_C(1) << i);
         }
     }
     int last = -1;
@@ -422,8 +434,8 @@ squeeze(const struct table_view *view, const int *columns, size_t count, int roo
     return view->narrow && wanted - room <= spare ? MAX(wanted - room, 0) : 0;
 }
 
-/* Gives columns their places; those that do not fit are dropped from the right. A text column grows to what is left
- * when the one without a width is not shown. */
+/* Gives columns their places; those that do not fit are dropped from the right. A text column grows
+ * to what is left when the one without a width is not shown. */
 static void
 place(struct table_view *view, struct rect area)
 {
@@ -461,11 +473,13 @@ draw_head(const struct table_view *view, struct canvas *canvas, struct rect area
         const struct table_view_place *place = &view->places[i];
         const struct column *column = &view->def->columns[place->column];
         struct style here = style;
-        here.attributes = (uint8_t)(style.attributes | (place->column == view->sort ? CELL_UNDERLINE : 0));
+        here.attributes =
+            (uint8_t)(style.attributes | (place->column == view->sort ? CELL_UNDERLINE : 0));
         if (is_left(column)) {
             canvas_text(canvas, place->x, area.y, place->width, str_from(column->title), here);
         } else {
-            canvas_text_right(canvas, place->x, area.y, place->width, str_from(column->title), here);
+            canvas_text_right(canvas, place->x, area.y, place->width, str_from(column->title),
+                              here);
         }
     }
 }
@@ -478,7 +492,8 @@ cell_style(const struct column *column, union cell cell, bool exited)
         return (struct style){.fg = ROLE_DIM};
     }
     if (column->type == COLUMN_REAL && strcmp(column->unit, "1") == 0) {
-        int step = (int)(CLAMP(cell.real, 0.0, 1.0) * (SHARE_STEPS - 1)) * (RAMP_STEPS - 1) / (SHARE_STEPS - 1);
+        int step = (int)(CLAMP(cell.real, 0.0, 1.0) * (SHARE_STEPS - 1)) * (RAMP_STEPS - 1) /
+                   (SHARE_STEPS - 1);
         return (struct style){.fg = (uint8_t)(ROLE_RAMP_LOAD + step)};
     }
     return (struct style){.fg = ROLE_TEXT};
@@ -499,7 +514,8 @@ row_found(const struct table_view *view, const union cell *cells)
         char text[TABLE_VIEW_TEXT];
         bool key = (column->flags & COLUMN_KEY) != 0;
         if ((column->type == COLUMN_TEXT || key) && cell_known(column->type, cells[i]) &&
-            strcasestr(table_view_format(column, cells[i], false, true, text, sizeof(text)), view->search) != NULL) {
+            strcasestr(table_view_format(column, cells[i], false, true, text, sizeof(text)),
+                       view->search) != NULL) {
             return true;
         }
     }
@@ -507,8 +523,8 @@ row_found(const struct table_view *view, const union cell *cells)
 }
 
 static void
-draw_row(const struct table_view *view, const struct panel_context *context, struct canvas *canvas, size_t i,
-         struct rect row, bool focused)
+draw_row(const struct table_view *view, const struct panel_context *context, struct canvas *canvas,
+         size_t i, struct rect row, bool focused)
 {
     const struct table_view_row *shown = &view->rows[i];
     const union cell *cells = table_row(view->table, shown->row);
@@ -518,14 +534,19 @@ draw_row(const struct table_view *view, const struct panel_context *context, str
         const struct column *column = &view->def->columns[place->column];
         char text[TABLE_VIEW_TEXT * 2];
         struct style style = cell_style(column, cells[place->column], exited);
-        table_view_format(column, cells[place->column], false, context->glyphs == GLYPHS_ASCII, text, sizeof(text));
+        table_view_format(column, cells[place->column], false, context->glyphs == GLYPHS_ASCII,
+                          text, sizeof(text));
         int x = place->x, width = place->width;
         if (is_left(column)) {
-            bool tree = view->tree && view->indented != NULL && strcmp(column->name, view->indented) == 0;
+            bool tree =
+                view->tree && view->indented != NULL && strcmp(column->name, view->indented) == 0;
             if (tree) {
                 int indent = MIN(shown->depth * 2, width / 2);
-                canvas_printf(canvas, x, row.y, width, (struct style){.fg = ROLE_DIM}, "%*s%s", MAX(indent - 2, 0), "",
-                              shown->folded ? "+ " : shown->depth > 0 ? "└ " : "");
+                canvas_printf(canvas, x, row.y, width, (struct style){.fg = ROLE_DIM}, "%*s%s",
+                              MAX(indent - 2, 0), "",
+                              shown->folded      ? "+ "
+                              : shown->depth > 0 ? "└ "
+                                                 : "");
                 x += MAX(indent, shown->folded ? 2 : 0);
                 width -= MAX(indent, shown->folded ? 2 : 0);
             }
@@ -568,9 +589,10 @@ table_view_draw(struct table_view *view, const struct panel_context *context, st
     size_t rows = (size_t)MAX(area.height - 1, 0);
     scroll(view, rows);
     if (view->count == 0) {
-        canvas_printf(canvas, area.x + 1, area.y + 1, area.width - 2, (struct style){.fg = ROLE_DIM},
-                      view->filter != NULL ? "No row matches the filter “%s”: Esc clears it." : "No rows.",
-                      view->filter_text);
+        canvas_printf(
+            canvas, area.x + 1, area.y + 1, area.width - 2, (struct style){.fg = ROLE_DIM},
+            view->filter != NULL ? "No row matches the filter “%s”: Esc clears it." : "No rows.",
+            view->filter_text);
     }
     for (size_t i = 0; i < rows && view->first + i < view->count; i++) {
         draw_row(view, context, canvas, view->first + i,
@@ -616,12 +638,13 @@ table_view_pin(struct table_view *view)
 static bool
 move_by(struct table_view *view, const char *name)
 {
-    int64_t page = MAX(view->area.height - 2, 1), at = (int64_t)view->at, last = (int64_t)view->count - 1;
+    int64_t page = MAX(view->area.height - 2, 1), at = (int64_t)view->at,
+            last = (int64_t)view->count - 1;
     const struct {
         const char *name;
         int64_t to;
-    } moves[] = {{"move.up", at - 1},      {"move.down", at + 1},          {"move.page.up", at - page},
-                 {"move.page.down", at + page}, {"move.first", 0}, {"move.last", last}};
+    } moves[] = {{"move.up", at - 1},           {"move.down", at + 1}, {"move.page.up", at - page},
+                 {"move.page.down", at + page}, {"move.first", 0},     {"move.last", last}};
     for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
         if (strcmp(moves[i].name, name) == 0) {
             select_at(view, moves[i].to);
@@ -634,7 +657,8 @@ move_by(struct table_view *view, const char *name)
 static void
 sort_by(struct table_view *view, int column)
 {
-    view->ascending = view->sort == column ? !view->ascending : view->def->columns[column].type == COLUMN_TEXT;
+    view->ascending =
+        view->sort == column ? !view->ascending : view->def->columns[column].type == COLUMN_TEXT;
     view->sort = column;
     view->tree = false;
     view->settings++;
@@ -655,8 +679,8 @@ sort_step(struct table_view *view, int step)
 
 /* A menu of the columns; for the chooser with the state of each. */
 static void
-open_menu(struct table_view *view, const struct panel_context *context, const char *title, const char *command,
-          bool states, int selected)
+open_menu(struct table_view *view, const struct panel_context *context, const char *title,
+          const char *command, bool states, int selected)
 {
     struct menu_item items[TABLE_VIEW_COLUMNS];
     char texts[TABLE_VIEW_COLUMNS][128];
@@ -664,8 +688,11 @@ open_menu(struct table_view *view, const struct panel_context *context, const ch
     for (size_t i = 0; i < count; i++) {
         const struct column *column = &view->def->columns[i];
         bool on = (view->chosen >> i & 1) != 0;
-        snprintf(texts[i], sizeof(texts[i]), "%s%-8s %s", !states ? "" : on ? "[x] " : "[ ] ", column->title,
-                 column->text);
+        snprintf(texts[i], sizeof(texts[i]), "%s%-8s %s",
+                 !states ? ""
+                 : on    ? "[x] "
+                         : "[ ] ",
+                 column->title, column->text);
         items[i] = (struct menu_item){texts[i], column->name};
     }
     panel_menu(context, title, items, count, (size_t)MAX(selected, 0), command);
@@ -722,7 +749,8 @@ search_step(struct table_view *view, const struct panel_context *context, int st
             return;
         }
     }
-    panel_say(context, view->search[0] != '\0' ? "not found: %s" : "nothing is searched for: / asks what%s",
+    panel_say(context,
+              view->search[0] != '\0' ? "not found: %s" : "nothing is searched for: / asks what%s",
               view->search);
 }
 
@@ -828,7 +856,8 @@ table_view_command(struct table_view *view, const struct panel_context *context,
 }
 
 enum reaction
-table_view_mouse(struct table_view *view, const struct panel_context *context, int x, int y, int button)
+table_view_mouse(struct table_view *view, const struct panel_context *context, int x, int y,
+                 int button)
 {
     if (button == TERM_WHEEL_UP || button == TERM_WHEEL_DOWN) {
         select_at(view, (int64_t)view->at + (button == TERM_WHEEL_UP ? -3 : 3));

@@ -1,9 +1,10 @@
-/* A table on screen: columns, order, tree, filter, search, selection. Panels embed it; it knows nothing of what
- * the rows mean.
+/* A table on screen: columns, order, tree, filter, search, selection. Panels embed it; it knows
+ * nothing of what the rows mean.
  *
- * Invariant: the selection is a key, not a place: when rows move, it stays on its row. As long as nobody has moved it,
- * it is the first row, whichever that is. Columns have fixed widths, so numbers do not move; the last column takes
- * what is left, and columns are dropped from the right where there is no room. */
+ * Invariant: the selection is a key, not a place: when rows move, it stays on its row. As long as
+ * nobody has moved it, it is the first row, whichever that is. Columns have fixed widths, so
+ * numbers do not move; the last column takes what is left, and columns are dropped from the right
+ * where there is no room. */
 #ifndef FLAMETOP_SRC_UI_TABLE_VIEW_H
 #define FLAMETOP_SRC_UI_TABLE_VIEW_H
 
@@ -33,15 +34,16 @@ struct table_view_place { /* of a column, at the last drawing */
 struct table_view {
     const struct table_def *def; /* of the table last shown; NULL before the first */
     const char *const *order;    /* names of the columns shown first; NULL: as in the def */
-    bool narrow;                 /* only these, the sorted one and the one that takes what is left */
-    const char *parent;          /* name of the column with the parent's key, for trees; NULL: no trees */
-    const char *indented;        /* name of the column that shows the tree */
+    bool narrow;          /* only these, the sorted one and the one that takes what is left */
+    const char *parent;   /* name of the column with the parent's key, for trees; NULL: no trees */
+    const char *indented; /* name of the column that shows the tree */
 
     struct table_view_held {
         uint64_t key;
         double value;
         int64_t until_ns;
-    } held[TABLE_VIEW_HELD]; /* shares that fell a little a moment ago: their rows do not move yet */
+    } held[TABLE_VIEW_HELD]; /* shares that fell a little a moment ago: their rows do not move yet
+                              */
     size_t held_count;
     int held_sort;
 
@@ -52,7 +54,7 @@ struct table_view {
     size_t folded_count;
     struct filter *filter;
     char filter_text[TABLE_VIEW_TEXT], search[TABLE_VIEW_TEXT];
-    uint64_t chosen;      /* bit i: column i is wanted */
+    uint64_t chosen; /* bit i: column i is wanted */
     bool follow;
 
     bool pinned;       /* somebody moved the selection */
@@ -71,19 +73,22 @@ struct table_view {
     struct rect area; /* head line and rows, as last drawn */
 };
 
-void table_view_init(struct table_view *view, const char *const *order, const char *parent, const char *indented);
+void table_view_init(struct table_view *view, const char *const *order, const char *parent,
+                     const char *indented);
 void table_view_done(struct table_view *view);
 
 /* Brings the rows up to the picture's table. Does little when neither changed. */
-void table_view_update(struct table_view *view, const struct table *table, const struct picture *picture);
+void table_view_update(struct table_view *view, const struct table *table,
+                       const struct picture *picture);
 
-void table_view_draw(struct table_view *view, const struct panel_context *context, struct canvas *canvas,
-                     struct rect area, bool focused);
+void table_view_draw(struct table_view *view, const struct panel_context *context,
+                     struct canvas *canvas, struct rect area, bool focused);
 
 /* move.*, sort.*, tree*, filter.set, search.*, columns, follow, escape, copy. */
-enum reaction table_view_command(struct table_view *view, const struct panel_context *context, const char *name,
-                                 const char *argument);
-enum reaction table_view_mouse(struct table_view *view, const struct panel_context *context, int x, int y, int button);
+enum reaction table_view_command(struct table_view *view, const struct panel_context *context,
+                                 const char *name, const char *argument);
+enum reaction table_view_mouse(struct table_view *view, const struct panel_context *context, int x,
+                               int y, int button);
 
 /* The selection stays on its row from now on, as if somebody had moved it there. */
 void table_view_pin(struct table_view *view);
@@ -95,6 +100,7 @@ const union cell *table_view_selected(const struct table_view *view);
 const union cell *table_view_visible(const struct table_view *view, size_t i);
 
 /* One cell as text: "–" when unknown; with its unit when `full`. Answers dst. */
-char *table_view_format(const struct column *column, union cell cell, bool full, bool ascii, char *dst, size_t size);
+char *table_view_format(const struct column *column, union cell cell, bool full, bool ascii,
+                        char *dst, size_t size);
 
 #endif

@@ -1,9 +1,11 @@
-/* The terminal. curses draws into a memory file, and after doupdate what it wrote leaves in one write; so curses
- * decides what to send and nothing else. Modes, size, keys and the alternate screen are ours.
+/* The terminal. curses draws into a memory file, and after doupdate what it wrote leaves in one
+ * write; so curses decides what to send and nothing else. Modes, size, keys and the alternate
+ * screen are ours.
  *
- * Invariant: curses is only told of a frame when everything before it has left (`out` is empty). A terminal
- * that is behind therefore loses whole frames, never parts, and the next one it gets is the newest.
- * Everything restore() needs is made at open, so that it only writes: it may run in a signal handler. */
+ * Invariant: curses is only told of a frame when everything before it has left (`out` is empty). A
+ * terminal that is behind therefore loses whole frames, never parts, and the next one it gets is
+ * the newest. Everything restore() needs is made at open, so that it only writes: it may run in a
+ * signal handler. */
 #include "flametop/ui/term.h"
 
 #include <curses.h>
@@ -51,7 +53,8 @@ struct pair {
 
 struct term {
     int fd;           /* the terminal, non-blocking */
-    int shared_flags; /* of a descriptor we could not open anew and made non-blocking; -1: ours alone */
+    int shared_flags; /* of a descriptor we could not open anew and made non-blocking; -1: ours
+                         alone */
     int memory_fd;
     FILE *memory, *null_input;
     SCREEN *screen;
@@ -67,7 +70,8 @@ struct term {
     bool sync;
 
     struct theme theme, mono;
-    int colour[ROLE_COUNT]; /* curses' number, -1 the terminal's own, COLOUR_UNSET not yet asked for */
+    int colour[ROLE_COUNT]; /* curses' number, -1 the terminal's own, COLOUR_UNSET not yet asked for
+                             */
     bool faint[ROLE_COUNT]; /* shown by dim instead of a colour the terminal lacks */
     struct pair pairs[PAIRS_MAX];
     int pair_count;
@@ -106,7 +110,8 @@ flush_out(struct term *term)
     if (term->out.n == term->out_at) {
         return 0;
     }
-    ssize_t written = write_now(term->fd, term->out.data + term->out_at, term->out.n - term->out_at);
+    ssize_t written =
+        write_now(term->fd, term->out.data + term->out_at, term->out.n - term->out_at);
     if (written < 0) {
         term->gone = true;
         return written;
@@ -119,7 +124,8 @@ flush_out(struct term *term)
     return (long)written;
 }
 
-/* Writes all, waiting a little for a slow terminal and giving up on one that does not read. Signal-safe. */
+/* Writes all, waiting a little for a slow terminal and giving up on one that does not read.
+ * Signal-safe. */
 static void
 write_patiently(int fd, const char *data, size_t n)
 {
@@ -186,14 +192,16 @@ make_sequences(struct term *term)
     static const char *const enter[] = {"smcup", "civis"};
     static const char *const leave[] = {"sgr0", "op", "clear", "rmcup", "cnorm"};
     for (size_t i = 0; i < ARRAY_SIZE(enter); i++) {
-        term->enter_n = append_text(term->enter, term->enter_n, sizeof(term->enter), text_of(enter[i]));
+        term->enter_n =
+            append_text(term->enter, term->enter_n, sizeof(term->enter), text_of(enter[i]));
     }
     if (term->mouse) {
         term->enter_n = append_text(term->enter, term->enter_n, sizeof(term->enter), ENTER_MOUSE);
         term->leave_n = append_text(term->leave, term->leave_n, sizeof(term->leave), LEAVE_MOUSE);
     }
     for (size_t i = 0; i < ARRAY_SIZE(leave); i++) {
-        term->leave_n = append_text(term->leave, term->leave_n, sizeof(term->leave), text_of(leave[i]));
+        term->leave_n =
+            append_text(term->leave, term->leave_n, sizeof(term->leave), text_of(leave[i]));
     }
 }
 
@@ -204,12 +212,14 @@ load_own_keys(struct term *term)
         const char *capability;
         int32_t key;
     } rows[] = {
-        {"kcuu1", TERM_UP},      {"kcud1", TERM_DOWN},  {"kcub1", TERM_LEFT},   {"kcuf1", TERM_RIGHT},
-        {"kpp", TERM_PAGE_UP},   {"knp", TERM_PAGE_DOWN}, {"khome", TERM_HOME}, {"kend", TERM_END},
-        {"kich1", TERM_INSERT},  {"kdch1", TERM_DELETE}, {"kcbt", TERM_BACK_TAB}, {"kf1", TERM_F1},
-        {"kf2", TERM_F2},        {"kf3", TERM_F3},      {"kf4", TERM_F4},       {"kf5", TERM_F5},
-        {"kf6", TERM_F6},        {"kf7", TERM_F7},      {"kf8", TERM_F8},       {"kf9", TERM_F9},
-        {"kf10", TERM_F10},      {"kf11", TERM_F11},    {"kf12", TERM_F12},
+        {"kcuu1", TERM_UP},     {"kcud1", TERM_DOWN},    {"kcub1", TERM_LEFT},
+        {"kcuf1", TERM_RIGHT},  {"kpp", TERM_PAGE_UP},   {"knp", TERM_PAGE_DOWN},
+        {"khome", TERM_HOME},   {"kend", TERM_END},      {"kich1", TERM_INSERT},
+        {"kdch1", TERM_DELETE}, {"kcbt", TERM_BACK_TAB}, {"kf1", TERM_F1},
+        {"kf2", TERM_F2},       {"kf3", TERM_F3},        {"kf4", TERM_F4},
+        {"kf5", TERM_F5},       {"kf6", TERM_F6},        {"kf7", TERM_F7},
+        {"kf8", TERM_F8},       {"kf9", TERM_F9},        {"kf10", TERM_F10},
+        {"kf11", TERM_F11},     {"kf12", TERM_F12},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct key_string *own = &term->own_keys[i];
@@ -262,7 +272,8 @@ make_raw(struct term *term)
     bool serial = is_serial(term->fd);
     term->slow = serial && cfgetospeed(&term->cooked) < B115200;
     term->raw = term->cooked;
-    term->raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN); /* ISIG stays: Ctrl-C and Ctrl-Z are signals */
+    term->raw.c_lflag &=
+        ~(tcflag_t)(ICANON | ECHO | IEXTEN); /* ISIG stays: Ctrl-C and Ctrl-Z are signals */
     term->raw.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | ISTRIP);
     if (!serial) { /* flow control is for lines */
         term->raw.c_iflag &= ~(tcflag_t)(IXON | IXOFF);
@@ -283,7 +294,8 @@ is_one_of(const char *name, const char *const *names, size_t n)
     return false;
 }
 
-/* Terminals that print what they do not understand, or have few glyphs, whatever the locale says. */
+/* Terminals that print what they do not understand, or have few glyphs, whatever the locale says.
+ */
 static bool
 is_simple(const char *name)
 {
@@ -340,7 +352,8 @@ wanted_depth(const struct term_options *options, const char *name)
     if ((no_colour != NULL && no_colour[0] != 0) || strcmp(name, "dumb") == 0 || name[0] == 0) {
         return TERM_DEPTH_MONO;
     }
-    if (colour_term != NULL && (strcmp(colour_term, "truecolor") == 0 || strcmp(colour_term, "24bit") == 0)) {
+    if (colour_term != NULL &&
+        (strcmp(colour_term, "truecolor") == 0 || strcmp(colour_term, "24bit") == 0)) {
         return TERM_DEPTH_TRUE;
     }
     return TERM_DEPTH_AUTO; /* what terminfo says */
@@ -391,7 +404,8 @@ new_screen(struct term *term, const char *name, bool truecolor)
     SCREEN *screen = new_term_only(name, term->memory, term->null_input);
     put_back("TERMINFO", terminfo); /* children must not inherit either */
     put_back("NCURSES_NO_PADDING", padding);
-    if (screen != NULL && text_of("cup")[0] == 0) { /* cannot address its cells: treat it as what follows */
+    if (screen != NULL &&
+        text_of("cup")[0] == 0) { /* cannot address its cells: treat it as what follows */
         endwin();
         delscreen(screen);
         screen = NULL;
@@ -399,7 +413,8 @@ new_screen(struct term *term, const char *name, bool truecolor)
     return screen;
 }
 
-/* A terminal unknown here (over SSH that is common) is treated as the nearest that most understand. */
+/* A terminal unknown here (over SSH that is common) is treated as the nearest that most understand.
+ */
 static SCREEN *
 any_screen(struct term *term, const char *name, enum term_depth depth)
 {
@@ -417,7 +432,7 @@ any_screen(struct term *term, const char *name, enum term_depth depth)
 static enum term_depth
 depth_of_colours(int colours)
 {
-    return colours > 256   ? TERM_DEPTH_TRUE
+    return colours > 256    ? TERM_DEPTH_TRUE
            : colours >= 256 ? TERM_DEPTH_256
            : colours >= 16  ? TERM_DEPTH_16
            : colours >= 8   ? TERM_DEPTH_8
@@ -485,12 +500,14 @@ enter_screen(struct term *term)
     flush_out(term);
 }
 
-/* Asks what cannot be known otherwise; the answers come as input. The sign is covered by the first frame. */
+/* Asks what cannot be known otherwise; the answers come as input. The sign is covered by the first
+ * frame. */
 static void
 ask(struct term *term)
 {
     if (!term->glyphs_fixed && term->glyphs == GLYPHS_BRAILLE) {
-        buf_puts(&term->out, "\33[H\xE2\x96\xB2\33[?6n"); /* does an ambiguous character take one cell? */
+        buf_puts(&term->out,
+                 "\33[H\xE2\x96\xB2\33[?6n"); /* does an ambiguous character take one cell? */
     }
     buf_puts(&term->out, "\33[?2026$p");
     flush_out(term);
@@ -502,7 +519,8 @@ set_up(struct term *term, const struct term_options *options, char *why, size_t 
     const char *name = getenv("TERM");
     name = name == NULL ? "" : name;
     if (!open_terminal(term)) {
-        snprintf(why, why_size, "no terminal: standard output is none; `flametop snapshot` needs none");
+        snprintf(why, why_size,
+                 "no terminal: standard output is none; `flametop snapshot` needs none");
         return false;
     }
     if (!open_memory(term)) {
@@ -514,7 +532,9 @@ set_up(struct term *term, const struct term_options *options, char *why, size_t 
     enum term_depth wanted = wanted_depth(options, name);
     term->screen = any_screen(term, name, wanted);
     if (term->screen == NULL) {
-        snprintf(why, why_size, "no description of the terminal \"%s\": install ncurses-base or set TERM=xterm", name);
+        snprintf(why, why_size,
+                 "no description of the terminal \"%s\": install ncurses-base or set TERM=xterm",
+                 name);
         return false;
     }
     term->mouse = options->mouse && !is_simple(name);
@@ -672,7 +692,8 @@ reduced(struct term *term, int role, uint32_t rgb)
     }
     int nearest = theme_nearest(rgb, counts[term->depth]);
     /* A grey must not vanish into the background: it is shown faint instead. */
-    if (term->depth != TERM_DEPTH_256 && nearest == (term->theme.light ? counts[term->depth] - 1 : 0)) {
+    if (term->depth != TERM_DEPTH_256 &&
+        nearest == (term->theme.light ? counts[term->depth] - 1 : 0)) {
         term->faint[role] = true;
         nearest = -1;
     }
@@ -689,8 +710,8 @@ role_colour(struct term *term, int role)
     return term->colour[role];
 }
 
-/* The pair of two colours: the one there is, a free one, or the one unused for longest. Pairs of this frame
- * are never taken away; when all are, the cell keeps the terminal's own colours. */
+/* The pair of two colours: the one there is, a free one, or the one unused for longest. Pairs of
+ * this frame are never taken away; when all are, the cell keeps the terminal's own colours. */
 static short
 take_pair(struct term *term, int fg, int bg)
 {
@@ -759,8 +780,8 @@ attributes_for(const struct term *term, struct style style)
 
 /* Drawing. */
 
-/* Tells curses one cell, except a right half. What the C library takes for another width than ours would
- * shift the row: it becomes '?'. */
+/* Tells curses one cell, except a right half. What the C library takes for another width than ours
+ * would shift the row: it becomes '?'. */
 static void
 put_cell(const struct canvas_cell *cell, int x, int y, attr_t attributes, int pair)
 {
@@ -784,7 +805,8 @@ same_cell(const struct canvas_cell *a, const struct canvas_cell *b)
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* Every cell is looked at, so that the pairs in use are known; curses is told of those that changed. */
+/* Every cell is looked at, so that the pairs in use are known; curses is told of those that
+ * changed. */
 static void
 put_row(struct term *term, const struct canvas *canvas, int y)
 {
@@ -796,7 +818,8 @@ put_row(struct term *term, const struct canvas *canvas, int y)
             continue;
         }
         int pair = pair_for(term, row[x].style);
-        bool right_changed = x + 1 < canvas->width && row[x + 1].c == 0 && !same_cell(&row[x + 1], &shown[x + 1]);
+        bool right_changed =
+            x + 1 < canvas->width && row[x + 1].c == 0 && !same_cell(&row[x + 1], &shown[x + 1]);
         if (!term->shown_valid || right_changed || !same_cell(&row[x], &shown[x])) {
             put_cell(&row[x], x, y, attributes_for(term, row[x].style), pair);
             shown[x] = row[x];
@@ -807,8 +830,8 @@ put_row(struct term *term, const struct canvas *canvas, int y)
 static void
 put_cursor(const struct term *term, const struct canvas *canvas)
 {
-    bool visible = canvas->cursor_x >= 0 && canvas->cursor_y >= 0 && canvas->cursor_x < term->width &&
-                   canvas->cursor_y < term->height;
+    bool visible = canvas->cursor_x >= 0 && canvas->cursor_y >= 0 &&
+                   canvas->cursor_x < term->width && canvas->cursor_y < term->height;
     curs_set(visible);
     move(visible ? canvas->cursor_y : term->height - 1, visible ? canvas->cursor_x : 0);
 }
@@ -912,7 +935,8 @@ more_comes(struct term *term)
     return poll(&wait, 1, ESCAPE_WAIT_MS) > 0 && read_input(term);
 }
 
-/* Answers are for us, and two clicks become a double click. True when the event is for the caller. */
+/* Answers are for us, and two clicks become a double click. True when the event is for the caller.
+ */
 static bool
 digest(struct term *term, struct term_event *event)
 {
@@ -930,7 +954,8 @@ digest(struct term *term, struct term_event *event)
     }
     if (event->key == TERM_MOUSE && event->button == TERM_CLICK) {
         int64_t now = clock_mono_ns();
-        bool again = now - term->click_ns < DOUBLE_CLICK_NS && event->x == term->click_x && event->y == term->click_y;
+        bool again = now - term->click_ns < DOUBLE_CLICK_NS && event->x == term->click_x &&
+                     event->y == term->click_y;
         event->button = again ? TERM_DOUBLE_CLICK : TERM_CLICK;
         term->click_ns = again ? 0 : now;
         term->click_x = event->x;
@@ -943,8 +968,8 @@ static bool
 next_event(struct term *term, bool no_more, struct term_event *event)
 {
     while (term->input_n > 0) {
-        size_t taken = keys_decode((struct str){term->input, term->input_n}, no_more, term->own_keys,
-                                   ARRAY_SIZE(term->own_keys), event);
+        size_t taken = keys_decode((struct str){term->input, term->input_n}, no_more,
+                                   term->own_keys, ARRAY_SIZE(term->own_keys), event);
         if (taken == 0) {
             return false;
         }

@@ -1,8 +1,8 @@
 /* Themes: our own files, btop's, and the step from colours to what a terminal has.
  *
- * A theme is read in two passes over the roles: first what the file says, then what it leaves out, from the
- * fallbacks in role.h and the built-in ramps. After theme_parse every role is resolved: nothing is looked up
- * again while drawing. */
+ * A theme is read in two passes over the roles: first what the file says, then what it leaves out,
+ * from the fallbacks in role.h and the built-in ramps. After theme_parse every role is resolved:
+ * nothing is looked up again while drawing. */
 #include "flametop/ui/theme.h"
 
 #include <errno.h>
@@ -44,7 +44,12 @@ static const uint8_t fallbacks[] = {
 static const char *const properties[] = {"name", "author", "background"};
 
 enum gradient {
-    GRADIENT_CPU, GRADIENT_UPLOAD, GRADIENT_FREE, GRADIENT_USED, GRADIENT_CACHED, GRADIENT_DOWNLOAD,
+    GRADIENT_CPU,
+    GRADIENT_UPLOAD,
+    GRADIENT_FREE,
+    GRADIENT_USED,
+    GRADIENT_CACHED,
+    GRADIENT_DOWNLOAD,
     GRADIENT_COUNT
 };
 
@@ -61,7 +66,7 @@ struct reader {
 };
 
 static void PRINTF_LIKE(4, 5)
-complain(struct reader *reader, const char *at, struct str key, const char *format, ...)
+    complain(struct reader *reader, const char *at, struct str key, const char *format, ...)
 {
     if (++reader->error_count > ERRORS_MAX) {
         return;
@@ -69,8 +74,8 @@ complain(struct reader *reader, const char *at, struct str key, const char *form
     char file[256], name[64];
     utf8_clean(str_from(reader->file), file, sizeof(file));
     utf8_clean(key, name, sizeof(name));
-    buf_printf(reader->errors, "%s:%d:%d: %s: ", file, reader->line_number, (int)(at - reader->line.p) + 1,
-               name);
+    buf_printf(reader->errors, "%s:%d:%d: %s: ", file, reader->line_number,
+               (int)(at - reader->line.p) + 1, name);
     va_list args;
     va_start(args, format);
     buf_vprintf(reader->errors, format, args);
@@ -137,7 +142,10 @@ complain_unknown(struct reader *reader, struct str key)
 static int
 hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* "#rrggbb", "#rgb" or, as btop writes greys, "#gg". */
@@ -174,7 +182,11 @@ parse_attribute(struct str word)
     static const struct {
         const char *name;
         int bit;
-    } rows[] = {{"normal", 0}, {"bold", CELL_BOLD}, {"dim", CELL_DIM}, {"reverse", CELL_REVERSE}, {"underline", CELL_UNDERLINE}};
+    } rows[] = {{"normal", 0},
+                {"bold", CELL_BOLD},
+                {"dim", CELL_DIM},
+                {"reverse", CELL_REVERSE},
+                {"underline", CELL_UNDERLINE}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (str_is(word, rows[i].name)) {
             return rows[i].bit;
@@ -189,7 +201,8 @@ complain_value(struct reader *reader, struct str key, struct str word)
     char shown[48];
     utf8_clean(word, shown, sizeof(shown));
     complain(reader, word.p, key,
-             "\"%s\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, dim, reverse, underline, normal)",
+             "\"%s\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, dim, reverse, "
+             "underline, normal)",
              shown);
 }
 
@@ -200,7 +213,8 @@ struct stop {
 };
 
 static bool
-parse_stop(struct reader *reader, struct str key, struct str word, struct stop *stop, bool *ret_is_colour)
+parse_stop(struct reader *reader, struct str key, struct str word, struct stop *stop,
+           bool *ret_is_colour)
 {
     uint32_t rgb;
     int bit = parse_attribute(word);
@@ -347,19 +361,24 @@ static const struct btop_row {
     const char *key;
     uint8_t role;
 } btop_roles[] = {
-    {"main_bg", ROLE_BACKGROUND}, {"main_fg", ROLE_TEXT},         {"title", ROLE_TITLE},
-    {"hi_fg", ROLE_KEY},          {"selected_bg", ROLE_SELECT_BG}, {"selected_fg", ROLE_SELECT_FG},
-    {"inactive_fg", ROLE_DIM},    {"meter_bg", ROLE_CHART_DIM},   {"proc_misc", ROLE_MARK},
-    {"cpu_box", ROLE_BORDER_FOCUS}, {"div_line", ROLE_BORDER},
+    {"main_bg", ROLE_BACKGROUND},    {"main_fg", ROLE_TEXT},
+    {"title", ROLE_TITLE},           {"hi_fg", ROLE_KEY},
+    {"selected_bg", ROLE_SELECT_BG}, {"selected_fg", ROLE_SELECT_FG},
+    {"inactive_fg", ROLE_DIM},       {"meter_bg", ROLE_CHART_DIM},
+    {"proc_misc", ROLE_MARK},        {"cpu_box", ROLE_BORDER_FOCUS},
+    {"div_line", ROLE_BORDER},
 };
 
 static const struct gradient_row {
     const char *prefix;
     uint8_t chart; /* the role that takes its middle */
 } gradients[GRADIENT_COUNT] = {
-    [GRADIENT_CPU] = {"cpu_", ROLE_CHART_1},       [GRADIENT_UPLOAD] = {"upload_", ROLE_CHART_2},
-    [GRADIENT_FREE] = {"free_", ROLE_CHART_3},     [GRADIENT_USED] = {"used_", ROLE_CHART_4},
-    [GRADIENT_CACHED] = {"cached_", ROLE_CHART_5}, [GRADIENT_DOWNLOAD] = {"download_", ROLE_CHART_6},
+    [GRADIENT_CPU] = {"cpu_", ROLE_CHART_1},
+    [GRADIENT_UPLOAD] = {"upload_", ROLE_CHART_2},
+    [GRADIENT_FREE] = {"free_", ROLE_CHART_3},
+    [GRADIENT_USED] = {"used_", ROLE_CHART_4},
+    [GRADIENT_CACHED] = {"cached_", ROLE_CHART_5},
+    [GRADIENT_DOWNLOAD] = {"download_", ROLE_CHART_6},
 };
 
 /* "#rrggbb", "#gg", "R G B", or nothing for the terminal's own. */
@@ -398,7 +417,8 @@ set_btop(struct reader *reader, struct str key, uint32_t rgb)
     }
     for (size_t i = 0; i < GRADIENT_COUNT; i++) {
         size_t n = strlen(gradients[i].prefix);
-        for (size_t end = 0; str_starts(key, gradients[i].prefix) && end < ARRAY_SIZE(ends); end++) {
+        for (size_t end = 0; str_starts(key, gradients[i].prefix) && end < ARRAY_SIZE(ends);
+             end++) {
             if (str_is((struct str){key.p + n, key.n - n}, ends[end])) {
                 reader->gradient[i][end] = rgb;
             }
@@ -430,7 +450,8 @@ read_btop(struct reader *reader, struct str line)
     }
     uint32_t rgb;
     if (!parse_btop_colour(str_trim(value), &rgb)) {
-        complain(reader, value.p, key, "no colour: write \"#rrggbb\", \"#gg\", \"R G B\" (0-255) or \"\"");
+        complain(reader, value.p, key,
+                 "no colour: write \"#rrggbb\", \"#gg\", \"R G B\" (0-255) or \"\"");
         return;
     }
     set_btop(reader, key, rgb);
@@ -475,10 +496,12 @@ borrowed(const struct theme *dark, int role, bool light)
         /* cppcheck-suppress arrayIndexOutOfBoundsCond ; the callers' end is ROLE_COUNT at most */
         return colour_with_lightness(dark->colour[role], 0.86);
     }
-    if (role >= ROLE_RAMP_HEAT && role < ROLE_RAMP_HEAT + RAMP_STEPS) { /* the most is darkest there */
+    if (role >= ROLE_RAMP_HEAT &&
+        role < ROLE_RAMP_HEAT + RAMP_STEPS) { /* the most is darkest there */
         return dark->colour[ROLE_RAMP_HEAT + RAMP_STEPS - 1 - (role - ROLE_RAMP_HEAT)];
     }
-    return colour_with_lightness(dark->colour[role], MIN(colour_lightness(dark->colour[role]), 0.55));
+    return colour_with_lightness(dark->colour[role],
+                                 MIN(colour_lightness(dark->colour[role]), 0.55));
 }
 
 static void
@@ -536,7 +559,8 @@ derive_btop(struct reader *reader, const struct theme *dark)
         theme->light = colour_lightness(front) < 0.45;
     }
     if (back != THEME_NO_COLOUR && !reader->set[ROLE_HEADER_BG]) {
-        theme->colour[ROLE_HEADER_BG] = colour_with_lightness(back, colour_lightness(back) + (theme->light ? -0.05 : 0.05));
+        theme->colour[ROLE_HEADER_BG] =
+            colour_with_lightness(back, colour_lightness(back) + (theme->light ? -0.05 : 0.05));
         reader->set[ROLE_HEADER_BG] = true;
     }
     derive_gradients(reader);
@@ -634,7 +658,8 @@ program_folder(char *dst, size_t size)
     }
 }
 
-/* The i-th place to look for a theme; false after the last. Empty where the place does not exist. */
+/* The i-th place to look for a theme; false after the last. Empty where the place does not exist.
+ */
 static bool
 place(int i, const char *name, char *dst, size_t size)
 {
@@ -650,7 +675,8 @@ place(int i, const char *name, char *dst, size_t size)
             snprintf(dst, size, "%s/.config/flametop/themes/%s.theme", home, name);
         }
         return true;
-    case 1: /* the source tree, where the program is build/src/flametop or, by ./dev, build/release/src/flametop */
+    case 1: /* the source tree, where the program is build/src/flametop or, by ./dev,
+               build/release/src/flametop */
         snprintf(dst, size, "%s/../../themes/%s.theme", program, name);
         return true;
     case 2:
@@ -717,7 +743,10 @@ theme_load(const char *name_or_path, struct theme *ret_theme, struct buf *errors
         theme_mono(ret_theme);
         return true;
     }
-    buf_printf(errors, "%s: no such theme: dark, light and mono are built in, others are NAME.theme files in "
-               "~/.config/flametop/themes or /usr/share/flametop/themes\n", name_or_path);
+    buf_printf(
+        errors,
+        "%s: no such theme: dark, light and mono are built in, others are NAME.theme files in "
+        "~/.config/flametop/themes or /usr/share/flametop/themes\n",
+        name_or_path);
     return false;
 }

@@ -1,10 +1,11 @@
-/* The themes the program has without any file: themes/dark.theme, light.theme and mono.theme, word for word (a test
- * compares them). */
+/* The themes the program has without any file: themes/dark.theme, light.theme and mono.theme, word
+ * for word (a test compares them). */
 #ifndef FLAMETOP_UI_THEME_BUILTIN_H
 #define FLAMETOP_UI_THEME_BUILTIN_H
 
 static const char theme_dark_text[] =
-    "# Calm colours on the terminal's own background and text, made for dark ones (every change of colour is 19 bytes,\n"
+    "# Calm colours on the terminal's own background and text, made for dark ones (every change of "
+    "colour is 19 bytes,\n"
     "# back to the own one 5).\n"
     "name = Dark\n"
     "author = flametop\n"
@@ -39,14 +40,16 @@ static const char theme_dark_text[] =
     "chart.6 = #5fd0c9\n"
     "chart.dim = #39414f\n"
     "\n"
-    "# Even steps of lightness, dark to bright; from a green that leans to blue to a red, which no common\n"
+    "# Even steps of lightness, dark to bright; from a green that leans to blue to a red, which no "
+    "common\n"
     "# colour blindness confuses; two ends around a grey.\n"
     "ramp.heat = #2b2150 #3c4688 #31748f #2fa183 #7cc75c #f5e35b\n"
     "ramp.load = #4fb3a5 #8fca74 #e6c84f #f0964a #e8505b\n"
     "ramp.diff = #6db3f7 #5787b5 #5f6672 #b5764a #f5914b\n"
     "\n"
     "# One lightness, so that none stands out; neighbours far apart in hue.\n"
-    "flame.hues = #723a26 #006556 #5e3d6c #675411 #005471 #7d404d #2b582e #4f4f84 #6d4014 #006467 #68395e #575b1b #244f79 #7f423b #075a41 #5f4a7d\n";
+    "flame.hues = #723a26 #006556 #5e3d6c #675411 #005471 #7d404d #2b582e #4f4f84 #6d4014 #006467 "
+    "#68395e #575b1b #244f79 #7f423b #075a41 #5f4a7d\n";
 
 static const char theme_light_text[] =
     "# For the own text on bright backgrounds.\n"
@@ -88,7 +91,8 @@ static const char theme_light_text[] =
     "ramp.load = #1f8a7a #4f8f2e #a07d00 #c25a12 #b81f3a\n"
     "ramp.diff = #0f5fae #5e93c4 #9aa1ac #c98a52 #a84a06\n"
     "\n"
-    "flame.hues = #f9bda8 #9fe6d4 #e0bfef #e6d49c #9ad7f5 #ffc1cc #afdbaf #cdcfff #f2c29c #99e5e6 #edbbe1 #d5dba2 #a8d2fd #ffc3ba #9fddc1 #decafe\n";
+    "flame.hues = #f9bda8 #9fe6d4 #e0bfef #e6d49c #9ad7f5 #ffc1cc #afdbaf #cdcfff #f2c29c #99e5e6 "
+    "#edbbe1 #d5dba2 #a8d2fd #ffc3ba #9fddc1 #decafe\n";
 
 static const char theme_mono_text[] =
     "# No colours: bold, dim, reverse and underline alone. Also what NO_COLOR and TERM=dumb get.\n"

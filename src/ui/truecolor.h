@@ -1,4 +1,5 @@
-/* truecolor.ti compiled, as ncurses takes it from $TERMINFO: Debian 12 has no entry with RGB. Made by
+/* truecolor.ti compiled, as ncurses takes it from $TERMINFO: Debian 12 has no entry with RGB. Made
+ * by
  *
  *   tic -x -o DIR src/ui/truecolor.ti && infocmp -x -Q2 -A DIR flametop-truecolor
  */

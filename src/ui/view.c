@@ -1,5 +1,5 @@
-/* The layouts, and how panels share a screen: a row of panels is as high as the first of them wants, the rows
- * that want all they can get share what is left. */
+/* The layouts, and how panels share a screen: a row of panels is as high as the first of them
+ * wants, the rows that want all they can get share what is left. */
 #include "view.h"
 
 #include <string.h>
@@ -9,35 +9,86 @@
 #define REST_ROWS_MIN 8 /* fixed rows shrink before the rest becomes less than this */
 
 const struct view view_table[] = {
-    {0, "fleet", "Fleet", "Flt",
-     "Only this machine is watched: this view compares several, one row each, and has nothing to compare.",
-     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
-    {1, "overview", "Overview", "Over", "No readings yet: the first ones are on their way.",
+    {0,
+     "fleet",
+     "Fleet",
+     "Flt",
+     "Only this machine is watched: this view compares several, one row each, and has nothing to "
+     "compare.",
+     {{{{NULL, 0}}}},
+     {{{{NULL, 0}}}}},
+    {1,
+     "overview",
+     "Overview",
+     "Over",
+     "No readings yet: the first ones are on their way.",
      {{{{"cards", 1}}}, {{{"cores", 1}, {"processes", 1}}}},
      {{{{"cards", 1}}}, {{{"processes", 1}}}}},
-    {2, "system", "System", "Sys", "No readings yet: the first ones are on their way; :sources says from where.",
-     {{{{"system", 1}}}}, {{{{NULL, 0}}}}},
-    {3, "processes", "Processes", "Proc",
+    {2,
+     "system",
+     "System",
+     "Sys",
+     "No readings yet: the first ones are on their way; :sources says from where.",
+     {{{{"system", 1}}}},
+     {{{{NULL, 0}}}}},
+    {3,
+     "processes",
+     "Processes",
+     "Proc",
      "No processes are known: :sources says whether /proc can be read.",
-     {{{{"processes", 1}}}}, {{{{NULL, 0}}}}},
-    {4, "beam", "BEAM", "BEAM",
-     "No Erlang node is attached: its processes and memory show up in view 3 meanwhile (3, then / beam).",
-     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
-    {5, "requests", "Requests", "Req",
+     {{{{"processes", 1}}}},
+     {{{{NULL, 0}}}}},
+    {4,
+     "beam",
+     "BEAM",
+     "BEAM",
+     "No Erlang node is attached: its processes and memory show up in view 3 meanwhile (3, then / "
+     "beam).",
+     {{{{NULL, 0}}}},
+     {{{{NULL, 0}}}}},
+    {5,
+     "requests",
+     "Requests",
+     "Req",
      "No requests are received: this version watches the machine (views 1, 2, 3, 8 and 9).",
-     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
-    {6, "flame", "Flame", "Flm",
+     {{{{NULL, 0}}}},
+     {{{{NULL, 0}}}}},
+    {6,
+     "flame",
+     "Flame",
+     "Flm",
      "No stacks are collected: view 3 names the process and the thread that use the CPU.",
-     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
-    {7, "heatmaps", "Heatmaps", "Heat",
-     "No heatmaps of their own yet: the cores over time are in view 1, each metric's chart in view 9 (Enter).",
-     {{{{NULL, 0}}}}, {{{{NULL, 0}}}}},
-    {8, "findings", "Findings", "Find", "No diagnosis yet: the first one comes with the first readings.",
-     {{{{"findings", 1}}}}, {{{{NULL, 0}}}}},
-    {9, "metrics", "Metrics", "Met", "No metrics yet: :sources says which sources there are and what they miss.",
-     {{{{"metrics", 1}}}}, {{{{NULL, 0}}}}},
-    {VIEW_CHART, "chart", "Chart", "Chart", "No readings of this metric in the history there is; Esc goes back.",
-     {{{{"chart", 1}}}}, {{{{NULL, 0}}}}},
+     {{{{NULL, 0}}}},
+     {{{{NULL, 0}}}}},
+    {7,
+     "heatmaps",
+     "Heatmaps",
+     "Heat",
+     "No heatmaps of their own yet: the cores over time are in view 1, each metric's chart in view "
+     "9 (Enter).",
+     {{{{NULL, 0}}}},
+     {{{{NULL, 0}}}}},
+    {8,
+     "findings",
+     "Findings",
+     "Find",
+     "No diagnosis yet: the first one comes with the first readings.",
+     {{{{"findings", 1}}}},
+     {{{{NULL, 0}}}}},
+    {9,
+     "metrics",
+     "Metrics",
+     "Met",
+     "No metrics yet: :sources says which sources there are and what they miss.",
+     {{{{"metrics", 1}}}},
+     {{{{NULL, 0}}}}},
+    {VIEW_CHART,
+     "chart",
+     "Chart",
+     "Chart",
+     "No readings of this metric in the history there is; Esc goes back.",
+     {{{{"chart", 1}}}},
+     {{{{NULL, 0}}}}},
 };
 const size_t view_count = ARRAY_SIZE(view_table);
 
@@ -75,9 +126,11 @@ view_is_context(const char *name)
 }
 
 size_t
-view_open(const struct view *view, bool compact, struct catalog *catalog, struct box boxes[VIEW_BOXES_MAX])
+view_open(const struct view *view, bool compact, struct catalog *catalog,
+          struct box boxes[VIEW_BOXES_MAX])
 {
-    const struct view_row *rows = compact && view->compact[0].cells[0].panel != NULL ? view->compact : view->rows;
+    const struct view_row *rows =
+        compact && view->compact[0].cells[0].panel != NULL ? view->compact : view->rows;
     size_t count = 0;
     for (size_t row = 0; row < ARRAY_SIZE(view->rows); row++) {
         for (size_t i = 0; i < ARRAY_SIZE(rows[row].cells) && count < VIEW_BOXES_MAX; i++) {
@@ -111,13 +164,15 @@ struct share {
 };
 
 static void
-measure(struct box *boxes, size_t count, const struct panel_context *context, int width, struct share *shares)
+measure(struct box *boxes, size_t count, const struct panel_context *context, int width,
+        struct share *shares)
 {
     for (size_t i = 0; i < count; i++) {
         struct box *box = &boxes[i];
         const struct panel *panel = box->panel;
         box->area = (struct rect){0, 0, 0, 0};
-        if (box->state == NULL || (panel->has_data != NULL && !panel->has_data(box->state, context))) {
+        if (box->state == NULL ||
+            (panel->has_data != NULL && !panel->has_data(box->state, context))) {
             continue;
         }
         struct share *share = &shares[box->row];

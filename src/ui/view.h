@@ -51,10 +51,13 @@ struct box {
 };
 
 /* Opens the panels of one form of a view; answers how many. */
-size_t view_open(const struct view *view, bool compact, struct catalog *catalog, struct box boxes[VIEW_BOXES_MAX]);
+size_t view_open(const struct view *view, bool compact, struct catalog *catalog,
+                 struct box boxes[VIEW_BOXES_MAX]);
 void view_close(struct box *boxes, size_t count);
 
-/* Gives each box its room in the area. Boxes without data get none; true when at least one is shown. */
-bool view_arrange(struct box *boxes, size_t count, const struct panel_context *context, struct rect area);
+/* Gives each box its room in the area. Boxes without data get none; true when at least one is
+ * shown. */
+bool view_arrange(struct box *boxes, size_t count, const struct panel_context *context,
+                  struct rect area);
 
 #endif

@@ -1,4 +1,5 @@
-/* The diagnosis over pictures made by hand: who fires, who stays silent, and how it holds over time. */
+/* The diagnosis over pictures made by hand: who fires, who stays silent, and how it holds over
+ * time. */
 #include "../check.h"
 
 #include <math.h>
@@ -15,17 +16,25 @@ static const struct metric metrics[] = {
     [CPU] = {.name = "system.cpu.utilization", .unit = "1", .labels = "", .text = ""},
     [FORKS] = {.name = "system.process.forks", .unit = "{process}/s", .labels = "", .text = ""},
     [RUN_QUEUE] = {.name = "system.cpu.run_queue", .unit = "{thread}", .labels = "", .text = ""},
-    [PSI] = {.name = "system.pressure.some.utilization", .unit = "1", .labels = "resource", .text = ""},
+    [PSI] = {.name = "system.pressure.some.utilization",
+             .unit = "1",
+             .labels = "resource",
+             .text = ""},
     [MEMORY] = {.name = "system.memory.utilization", .unit = "1", .labels = "", .text = ""},
     [KILLS] = {.name = "system.memory.oom_kills", .unit = "{process}/s", .labels = "", .text = ""},
     [DISK] = {.name = "system.disk.utilization", .unit = "1", .labels = "device", .text = ""},
     [DISK_IO] = {.name = "system.disk.io", .unit = "By/s", .labels = "device", .text = ""},
-    [FILESYSTEM] = {.name = "system.filesystem.utilization", .unit = "1", .labels = "mountpoint", .text = ""},
+    [FILESYSTEM] = {.name = "system.filesystem.utilization",
+                    .unit = "1",
+                    .labels = "mountpoint",
+                    .text = ""},
     [STEAL] = {.name = "system.cpu.steal.utilization", .unit = "1", .labels = "", .text = ""},
     {.name = "system.pressure.avg10", .unit = "1", .labels = "resource kind", .text = ""},
 };
-static const char *const labels[VALUE_COUNT] = {
-    [PSI] = "resource=io", [DISK] = "device=sda", [DISK_IO] = "device=sda", [FILESYSTEM] = "mountpoint=/data"};
+static const char *const labels[VALUE_COUNT] = {[PSI] = "resource=io",
+                                                [DISK] = "device=sda",
+                                                [DISK_IO] = "device=sda",
+                                                [FILESYSTEM] = "mountpoint=/data"};
 
 enum { PID, NAME, CORE, CHILDREN, WRITE, HELD, THREADS, AGE, GROUP };
 static const struct column process_columns[] = {
@@ -39,8 +48,8 @@ static const struct column process_columns[] = {
     [AGE] = {"process.age", "AGE", "s", "", COLUMN_REAL, 0, 6},
     [GROUP] = {"process.cgroup", "GROUP", "", "", COLUMN_TEXT, 0, 6},
 };
-static const struct table_def processes = {"processes", "Processes", "", process_columns, ARRAY_SIZE(process_columns),
-                                           CORE, 4};
+static const struct table_def processes = {
+    "processes", "Processes", "", process_columns, ARRAY_SIZE(process_columns), CORE, 4};
 static const struct column group_columns[] = {
     {"cgroup.path", "PATH", "", "", COLUMN_TEXT, COLUMN_KEY, 6},
     {"cgroup.name", "NAME", "", "", COLUMN_TEXT, 0, 6},
@@ -48,7 +57,8 @@ static const struct column group_columns[] = {
     {"cgroup.memory.limit", "LIMIT", "By", "", COLUMN_REAL, 0, 6},
     {"cgroup.memory.oom_kills", "OOM", "", "", COLUMN_REAL, 0, 6},
 };
-static const struct table_def groups = {"cgroups", "Groups", "", group_columns, ARRAY_SIZE(group_columns), 2, 4};
+static const struct table_def groups = {
+    "cgroups", "Groups", "", group_columns, ARRAY_SIZE(group_columns), 2, 4};
 static const struct table_def *const tables[] = {&processes, &groups};
 
 struct person {
@@ -70,7 +80,8 @@ static struct instant
 world_now(void *context)
 {
     (void)context;
-    return (struct instant){world.mono_ns, world.mono_ns + INT64_C(1700000000) * NS_PER_S, world.mono_ns};
+    return (struct instant){world.mono_ns, world.mono_ns + INT64_C(1700000000) * NS_PER_S,
+                            world.mono_ns};
 }
 
 static int

@@ -134,7 +134,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_file__writes_replace_atomically, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file__a_failure_leaves_the_old, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_file__devices_and_pipes_are_written_to, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_file__devices_and_pipes_are_written_to, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_file__reads_are_bounded_and_ended, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,12 +17,21 @@ test_json__doubles_are_the_shortest_that_come_back(void **state)
         double value;
         const char *text;
     } rows[] = {
-        {0, "0"},           {-0.0, "-0"},          {1, "1"},
-        {0.1, "0.1"},       {1.0 / 3, "0.3333333333333333"}, {100, "100"},
-        {1e21, "1e+21"},    {5e-324, "5e-324"},    {1.5e-323, "1.5e-323"},
-        {DBL_MAX, "1.7976931348623157e+308"},      {DBL_MIN, "2.2250738585072014e-308"},
-        {0.1 + 0.2, "0.30000000000000004"},        {9007199254740992.0, "9007199254740992"},
-        {123456789.125, "123456789.125"},          {-2.5, "-2.5"},
+        {0, "0"},
+        {-0.0, "-0"},
+        {1, "1"},
+        {0.1, "0.1"},
+        {1.0 / 3, "0.3333333333333333"},
+        {100, "100"},
+        {1e21, "1e+21"},
+        {5e-324, "5e-324"},
+        {1.5e-323, "1.5e-323"},
+        {DBL_MAX, "1.7976931348623157e+308"},
+        {DBL_MIN, "2.2250738585072014e-308"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {9007199254740992.0, "9007199254740992"},
+        {123456789.125, "123456789.125"},
+        {-2.5, "-2.5"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char text[32];
@@ -106,14 +115,16 @@ test_json__commas_and_nesting(void **state)
 {
     (void)state;
     check("{\"a\":[1,{},[],null],\"b\":true}", false, write_nested);
-    check("{\n  \"a\": [\n    1,\n    {},\n    [],\n    null\n  ],\n  \"b\": true\n}", true, write_nested);
+    check("{\n  \"a\": [\n    1,\n    {},\n    [],\n    null\n  ],\n  \"b\": true\n}", true,
+          write_nested);
 }
 
 static void
 test_json__numbers_lose_nothing(void **state)
 {
     (void)state;
-    check("[null,null,null,9007199254740992,\"9007199254740993\",\"-9223372036854775808\",9007199254740992,"
+    check("[null,null,null,9007199254740992,\"9007199254740993\",\"-9223372036854775808\","
+          "9007199254740992,"
           "\"18446744073709551615\",\"1970-01-01T00:00:00.000Z\"]",
           false, write_numbers);
 }
@@ -122,7 +133,9 @@ static void
 test_json__texts_are_escaped_and_valid(void **state)
 {
     (void)state;
-    check("[null,\"\\\"\\\\/\\u0008\\u000a\\u007f\",\"ü€😀\",\"a\xef\xbf\xbd\xef\xbf\xbdz\",\"\xef\xbf\xbdx\",\"\\u2028\"]",
+    check("[null,\"\\\"\\\\/"
+          "\\u0008\\u000a\\u007f\",\"ü€😀\",\"a\xef\xbf\xbd\xef\xbf\xbdz\",\"\xef\xbf\xbdx\","
+          "\"\\u2028\"]",
           false, write_texts);
 }
 

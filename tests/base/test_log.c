@@ -46,7 +46,8 @@ test_log__lines_are_clean_ended_and_bounded(void **state)
     int ends[2];
     assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
     log_open(ends[1], LOG_LEVEL_DEBUG);
-    log_error("%s", "a \"quoted\" \\ name\n\x1b[31m \xc2\x9b" "5m \xff");
+    log_error("%s", "a \"quoted\" \\ name\n\x1b[31m \xc2\x9b"
+                    "5m \xff");
     assert_non_null(strstr(newest(), "msg=\"a \\\"quoted\\\" \\\\ name ?[31m ?5m ?\""));
     memset(name, '"', sizeof(name));
     for (size_t n = 1; n < sizeof(name); n += 13) {

@@ -1,9 +1,10 @@
 /* An hour of ticks through a collector with a clock of its own: bench_hour.
  *
- * 500 series and a table of 200 processes, 4 of which come and go each tick. Once as a busy machine (counters with
- * noise in their rates, gauges that move, a tenth constant), once as a usual one (three quarters hardly ever change).
- * Prints bytes a sample, memory, the time of a tick without what making the values up takes, and what charts and going
- * back in time cost; beside each what DESIGN.md allows. */
+ * 500 series and a table of 200 processes, 4 of which come and go each tick. Once as a busy machine
+ * (counters with noise in their rates, gauges that move, a tenth constant), once as a usual one
+ * (three quarters hardly ever change). Prints bytes a sample, memory, the time of a tick without
+ * what making the values up takes, and what charts and going back in time cost; beside each what
+ * DESIGN.md allows. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +40,8 @@ static const struct column columns[] = {
     {"process.name", "NAME", "", "", COLUMN_TEXT, COLUMN_KEEP, 16},
     {"process.command", "COMMAND", "", "", COLUMN_TEXT, 0, 0},
 };
-static const struct table_def processes = {
-    "processes", "Processes", "", columns, ARRAY_SIZE(columns), 3, 8};
+static const struct table_def processes = {"processes",         "Processes", "", columns,
+                                           ARRAY_SIZE(columns), 3,           8};
 static const struct table_def *const tables[] = {&processes};
 
 struct process {
@@ -80,7 +81,8 @@ static struct instant
 machine_now(void *context)
 {
     const struct machine *machine = context;
-    int64_t mono_ns = 1000 * NS_PER_S + (int64_t)machine->tick * NS_PER_S + (int64_t)(machine->tick * 7919 % 90000);
+    int64_t mono_ns = 1000 * NS_PER_S + (int64_t)machine->tick * NS_PER_S +
+                      (int64_t)(machine->tick * 7919 % 90000);
     return (struct instant){mono_ns, INT64_C(1700000000) * NS_PER_S + mono_ns, mono_ns};
 }
 
@@ -133,8 +135,11 @@ put_series(struct machine *machine, struct batch *batch)
         if (machine->column[i] < 0) {
             char labels[32];
             snprintf(labels, sizeof(labels), "n=%zu", i);
-            machine->column[i] =
-                batch_column(batch, &metrics[i % 6 < 3 ? 0 : i % 6 < 5 ? 1 : 2], labels);
+            machine->column[i] = batch_column(batch,
+                                              &metrics[i % 6 < 3   ? 0
+                                                       : i % 6 < 5 ? 1
+                                                                   : 2],
+                                              labels);
         }
         batch_set(batch, machine->column[i], machine->value[i]);
     }
@@ -161,7 +166,8 @@ put_processes(struct machine *machine, struct batch *batch)
         row[5].integer = process->threads;
         row[6].real = i % 20 == 0 ? process->cpu * 1e6 : 0;
         row[7].text = arena_printf(batch->arena, "worker-%d", (int)(process->pid % 50));
-        row[8].text = arena_printf(batch->arena, "/usr/bin/worker --id %d --of some service", (int)process->pid);
+        row[8].text = arena_printf(batch->arena, "/usr/bin/worker --id %d --of some service",
+                                   (int)process->pid);
     }
 }
 
@@ -204,8 +210,9 @@ print_times(const char *what, int64_t *times, size_t n, const char *budget)
         sum += times[i];
     }
     qsort(times, n, sizeof(*times), ascending);
-    printf("  %-34s mean %8.1f us   p99 %8.1f us   max %8.1f us   %s\n", what, (double)sum / (double)n / 1e3,
-           (double)times[n * 99 / 100] / 1e3, (double)times[n - 1] / 1e3, budget);
+    printf("  %-34s mean %8.1f us   p99 %8.1f us   max %8.1f us   %s\n", what,
+           (double)sum / (double)n / 1e3, (double)times[n * 99 / 100] / 1e3,
+           (double)times[n - 1] / 1e3, budget);
 }
 
 static double
@@ -273,7 +280,8 @@ hour_init(struct hour *hour, bool busy, size_t history_bytes)
     for (size_t i = 0; i < CHARTS; i++) {
         char labels[32], why[160];
         snprintf(labels, sizeof(labels), "n=%zu", i * 6);
-        chart_init(&hour->charts[i], query_new(hour->catalog, "b.counter", labels, why, sizeof(why)));
+        chart_init(&hour->charts[i],
+                   query_new(hour->catalog, "b.counter", labels, why, sizeof(why)));
     }
 }
 
@@ -344,8 +352,8 @@ print_history(const struct hour *hour, const char *budget)
         bytes += chunk_memory(chunk);
         samples += chunk->ticks * chunk->layout->count;
     }
-    printf("  %-34s %.3f B (%zu samples)   %s\n", "history, a sample", (double)bytes / (double)samples, samples,
-           budget);
+    printf("  %-34s %.3f B (%zu samples)   %s\n", "history, a sample",
+           (double)bytes / (double)samples, samples, budget);
     double all = query_once(hour->picture, "flametop.history.usage", NULL);
     printf("  %-34s %.2f MiB of series, %.2f MiB of kept rows and others\n", "history",
            (double)bytes / 1048576, (all - (double)bytes) / 1048576);
@@ -364,7 +372,8 @@ measure(const char *title, bool busy, size_t history_bytes, const char *budget)
     print_history(&hour, budget);
     printf("  %-34s %.2f MiB more than before   budget of the whole program: 8 MiB PSS\n", "memory",
            (pss_bytes() - before) / 1048576);
-    print_times("a tick (store, picture)", hour.tick_ns, TICKS, "budget of the whole program: 2000 us/s");
+    print_times("a tick (store, picture)", hour.tick_ns, TICKS,
+                "budget of the whole program: 2000 us/s");
     print_times("recording a tick", hour.record_ns, TICKS, "no budget");
     printf("  %-34s %.0f B/s\n", "record stream", (double)hour.recorded_bytes / TICKS);
     print_times("chart_update, 120 buckets", hour.chart_ns, TICKS, "key to screen: 16000 us");
@@ -376,10 +385,11 @@ measure(const char *title, bool busy, size_t history_bytes, const char *budget)
 int
 main(void)
 {
-    printf("%d ticks, %d series, %d processes with %d new ones a tick; CPU time of the thread\n", TICKS, SERIES, ROWS,
-           CHURN);
+    printf("%d ticks, %d series, %d processes with %d new ones a tick; CPU time of the thread\n",
+           TICKS, SERIES, ROWS, CHURN);
     measure("busy values", true, (size_t)64 << 20, "budget: 1.5 B");
-    measure("usual values", false, (size_t)64 << 20, "budget: 0.25 B, of what a real machine says (bench_codec FILE)");
+    measure("usual values", false, (size_t)64 << 20,
+            "budget: 0.25 B, of what a real machine says (bench_codec FILE)");
     measure("busy values", true, (size_t)2 << 20, "budget: 1.5 B");
     return 0;
 }

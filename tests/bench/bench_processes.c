@@ -1,8 +1,8 @@
 /* What a tick of the process table costs: bench_processes [SECONDS] [ROWS] [all].
  *
- * Polls the source once a second on the real /proc, prints CPU time, slices and the longest slice of each tick,
- * and at the end the first ROWS rows by CPU, for comparison with ps(1). With `all` every costly column is read
- * for every process. */
+ * Polls the source once a second on the real /proc, prints CPU time, slices and the longest slice
+ * of each tick, and at the end the first ROWS rows by CPU, for comparison with ps(1). With `all`
+ * every costly column is read for every process. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +107,8 @@ main(int argc, char **argv)
         print_rows(batch.tables[0], (size_t)rows);
     }
     for (size_t i = 0; i < batch.column_count && rows > 0; i++) {
-        printf("%s{%s} = %g\n", batch.columns[i]->metric->name, batch.columns[i]->labels, batch.values[i]);
+        printf("%s{%s} = %g\n", batch.columns[i]->metric->name, batch.columns[i]->labels,
+               batch.values[i]);
     }
     source->close(state);
     batch_done(&batch);

@@ -54,7 +54,8 @@ describe(const struct command_line *line, struct buf *out)
     }
     buf_putc(out, '|');
     for (size_t i = 0; i < line->setting_count; i++) {
-        buf_printf(out, "%s%s=%s", i > 0 ? " " : "", line->settings[i].option, line->settings[i].value);
+        buf_printf(out, "%s%s=%s", i > 0 ? " " : "", line->settings[i].option,
+                   line->settings[i].value);
     }
 }
 
@@ -155,8 +156,9 @@ test_command_line__flags_win_over_environment_and_files(void **state)
 
     call_init(&call, "--config /nonexistent --interval 5");
     assert_false(command_line_configure(&call.line, config, NULL, &warnings, &call.errors));
-    assert_string_equal(call.errors.data, "/nonexistent: cannot be read: No such file or directory\n"
-                                          "--interval: 5: did you mean 5s or 5ms?\n");
+    assert_string_equal(call.errors.data,
+                        "/nonexistent: cannot be read: No such file or directory\n"
+                        "--interval: 5: did you mean 5s or 5ms?\n");
     call_done(&call);
     buf_done(&warnings);
     config_free(config);
@@ -179,9 +181,13 @@ test_command_line__help_fits_80_columns_and_names_each_flag(void **state)
             const struct option *option = &option_table[j];
             if (option->flag != NULL) {
                 char flag[64] = "--";
-                strncat(flag, option->type == OPTION_BOOL && strcmp(option->fallback, "true") == 0 ? "no-" : "", 8);
+                strncat(flag,
+                        option->type == OPTION_BOOL && strcmp(option->fallback, "true") == 0 ? "no-"
+                                                                                             : "",
+                        8);
                 strncat(flag, option->flag, 40);
-                assert_int_equal(strstr(out.data, flag) != NULL, subcommand_takes(&subcommand_table[i], option));
+                assert_int_equal(strstr(out.data, flag) != NULL,
+                                 subcommand_takes(&subcommand_table[i], option));
             }
         }
         buf_done(&out);
@@ -203,7 +209,8 @@ test_command_line__completion_names_each_flag_and_needs_no_quoting(void **state)
             assert_true(option->flag == NULL || strstr(out.data, option->flag) != NULL);
         }
         for (size_t j = 0; j < general_flag_table_count; j++) {
-            assert_true(general_flag_table[j].text == NULL || strchr(general_flag_table[j].text, '\'') == NULL);
+            assert_true(general_flag_table[j].text == NULL ||
+                        strchr(general_flag_table[j].text, '\'') == NULL);
         }
         for (size_t j = 0; j < subcommand_table_count; j++) {
             assert_null(strchr(subcommand_table[j].text, '\''));

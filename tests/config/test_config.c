@@ -12,11 +12,24 @@
 #include <unistd.h>
 
 static const struct metric metrics[] = {
-    {.name = "system.cpu.utilization", .unit = "1", .labels = "", .text = "", .better = BETTER_LOWER,
-     .warning = 0.8, .critical = 0.95},
-    {.name = "system.disk.io", .unit = "By", .labels = "device", .text = "", .kind = METRIC_COUNTER},
+    {.name = "system.cpu.utilization",
+     .unit = "1",
+     .labels = "",
+     .text = "",
+     .better = BETTER_LOWER,
+     .warning = 0.8,
+     .critical = 0.95},
+    {.name = "system.disk.io",
+     .unit = "By",
+     .labels = "device",
+     .text = "",
+     .kind = METRIC_COUNTER},
     {.name = "cache.hit.ratio", .unit = "1", .labels = "", .text = "", .better = BETTER_HIGHER},
-    {.name = "system.disk.io.half", .unit = "By/s", .labels = "device", .text = "", .formula = "system.disk.io / 2"},
+    {.name = "system.disk.io.half",
+     .unit = "By/s",
+     .labels = "device",
+     .text = "",
+     .formula = "system.disk.io / 2"},
 };
 
 struct world {
@@ -59,7 +72,8 @@ test_config__says_what_is_wrong_and_where(void **state)
         {"interval: 5\n", "f:1:11: interval: 5: did you mean 5s or 5ms?\n"},
         {"intervall: 5s\n", "f:1:1: intervall: no such setting; did you mean interval?\n"},
         {"bytes: 1MiB\n", "f:1:1: bytes: no such setting; did you mean history.bytes?\n"},
-        {"history:\n  byte: 1MiB\n", "f:2:3: history.byte: no such setting; did you mean history.bytes?\n"},
+        {"history:\n  byte: 1MiB\n",
+         "f:2:3: history.byte: no such setting; did you mean history.bytes?\n"},
         {"xyzzy: 1\n", "f:1:1: xyzzy: no such setting\n"},
         {"history: 5\n", "f:1:10: history: has settings below it and no value of its own\n"},
         {"theme:\n", "f:1:7: theme: has no value (leave the line out for the default)\n"},
@@ -68,7 +82,8 @@ test_config__says_what_is_wrong_and_where(void **state)
         {"processes: {pids: [1, [2]]}\n",
          "f:1:23: processes.pids: an item of the list is not plain text\n"},
         {"theme: a\ntheme: b\n", "f:2:1: theme: is set twice (first on line 1)\n"},
-        {"interval: 1s\nrefresh_interval: 2s\n", "f:2:19: refresh_interval: is set twice (first on line 1)\n"},
+        {"interval: 1s\nrefresh_interval: 2s\n",
+         "f:2:19: refresh_interval: is set twice (first on line 1)\n"},
         {"history.bytes: 1MiB\nhistory:\n  bytes: 2MiB\n",
          "f:3:10: history.bytes: is set twice (first on line 1)\n"},
         {"- a\n", "f:1:1: settings are written as key: value\n"},
@@ -79,22 +94,26 @@ test_config__says_what_is_wrong_and_where(void **state)
         {"thresholds:\n  system.cpu.utilization: {warning: 70, critical: 90%}\n",
          "f:2:37: thresholds.system.cpu.utilization.warning: 70: did you mean 70% or 7000%?\n"},
         {"thresholds:\n  system.cpu.utilisation: {warning: 70%}\n",
-         "f:2:3: thresholds.system.cpu.utilisation: no such metric; did you mean system.cpu.utilization?\n"},
+         "f:2:3: thresholds.system.cpu.utilisation: no such metric; did you mean "
+         "system.cpu.utilization?\n"},
         {"thresholds:\n  system.cpu.utilization: {warn: 70%}\n",
          "f:2:34: thresholds.system.cpu.utilization.warn: no such setting of a metric\n"},
         {"thresholds:\n  system.cpu.utilization: 70%\n",
          "f:2:27: thresholds.system.cpu.utilization: write thresholds: METRIC: warning: value\n"},
         {"thresholds:\n  cache.hit.ratio: {warning: 50%, critical: 80%}\n",
          "f:2:1: thresholds.cache.hit.ratio.critical: must not be above the warning\n"},
-        {"thresholds:\n  - {warning: 50%}\n", "f:2:5: thresholds: an item of the list needs a key metric\n"},
+        {"thresholds:\n  - {warning: 50%}\n",
+         "f:2:5: thresholds: an item of the list needs a key metric\n"},
         {"metrics:\n  system.disk.io: {percentiles: [50, 101]}\n",
          "f:2:33: metrics.system.disk.io.percentiles: 101 is out of bounds (0 to 100)\n"},
         {"metrics:\n  system.disk.io: {percentiles: [1, 2, 3, 4, 5, 6, 7, 8, 9]}\n",
          "f:2:33: metrics.system.disk.io.percentiles: has more than 8 percentiles\n"},
         {"metrics:\n  system.disk.io.half: {interval: 5s}\n",
-         "f:2:35: metrics.system.disk.io.half.interval: is derived and never kept itself; set the interval of what it "
+         "f:2:35: metrics.system.disk.io.half.interval: is derived and never kept itself; set the "
+         "interval of what it "
          "is made of: system.disk.io / 2\n"},
-        {"keys:\n  processes: kill\n", "f:2:14: keys.processes: write keys: CONTEXT: KEY: command\n"},
+        {"keys:\n  processes: kill\n",
+         "f:2:14: keys.processes: write keys: CONTEXT: KEY: command\n"},
         {"theme: \"a\\0b\"\n", "f:1:8: theme: the text contains a NUL character\n"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -113,7 +132,8 @@ test_config__what_is_right_is_set_beside_errors(void **state)
     (void)state;
     struct world world;
     world_init(&world);
-    assert_false(config_read_text(world.config, STR("interval: 5\ntheme: light\n"), "f", &world.errors));
+    assert_false(
+        config_read_text(world.config, STR("interval: 5\ntheme: light\n"), "f", &world.errors));
     assert_true(config_integer(world.config, "interval") == NS_PER_S);
     assert_string_equal(config_text(world.config, "theme"), "light");
     assert_string_equal(config_origin(world.config, "theme"), "f:2");
@@ -129,10 +149,13 @@ test_config__later_layers_win(void **state)
     world_init(&world);
     char *environment[] = {(char[]){"HOME=/root"}, (char[]){"FLAMETOP_GLYPHS=ascii"},
                            (char[]){"FLAMETOP_HISTORY_BYTES=8MiB"}, NULL};
-    assert_true(config_read_text(world.config, STR("glyphs: blocks\ntheme: light\nspan: 1h\n"), "etc", &world.errors));
-    assert_true(config_read_text(world.config, STR("glyphs: braille\ntheme: mono\n"), "home", &world.errors));
+    assert_true(config_read_text(world.config, STR("glyphs: blocks\ntheme: light\nspan: 1h\n"),
+                                 "etc", &world.errors));
+    assert_true(config_read_text(world.config, STR("glyphs: braille\ntheme: mono\n"), "home",
+                                 &world.errors));
     assert_true(config_read_environment(world.config, environment, &world.errors));
-    assert_true(config_set(world.config, "history.bytes", "1MiB", "--history-bytes", &world.errors));
+    assert_true(
+        config_set(world.config, "history.bytes", "1MiB", "--history-bytes", &world.errors));
     assert_string_equal(config_text(world.config, "glyphs"), "ascii");
     assert_int_equal(config_integer(world.config, "glyphs"), 1);
     assert_string_equal(config_text(world.config, "theme"), "mono");
@@ -173,7 +196,8 @@ test_config__environment_errors_name_the_variable(void **state)
                         "FLAMETOP_INTERVAL: 5: did you mean 5s or 5ms?\n"
                         "FLAMETOP_THEEM: no such setting; did you mean FLAMETOP_THEME?\n");
     assert_false(config_set(world.config, "thema", "x", "--set", &world.errors));
-    assert_non_null(strstr(world.errors.data, "--set: thema: no such setting; did you mean theme?\n"));
+    assert_non_null(
+        strstr(world.errors.data, "--set: thema: no such setting; did you mean theme?\n"));
     world_done(&world);
 }
 
@@ -183,7 +207,8 @@ test_config__thresholds_reach_the_catalog(void **state)
     (void)state;
     static const char *const texts[] = {
         "thresholds:\n  cpu_percent: {warning: 50%}\n  system.disk.io: {critical: 100MB/s}\n",
-        "thresholds.system.cpu.utilization.warning: 0.5\nthresholds.system.disk.io.critical: 100MB\n",
+        "thresholds.system.cpu.utilization.warning: 0.5\nthresholds.system.disk.io.critical: "
+        "100MB\n",
         "thresholds:\n  - {metric: system.cpuUsage, warning: 50, unit: '%', description: busy}\n"
         "  - {metric: system.disk.io, critical: 100, unit: MB}\n",
     };
@@ -210,10 +235,11 @@ test_config__sections_are_read_back(void **state)
     struct world world;
     struct config_key key;
     world_init(&world);
-    assert_true(config_read_text(world.config,
-                                 STR("keys:\n  everywhere: {\".\": page.next, Q: quit}\n  processes: {K: signal}\n"
-                                     "metrics:\n  cpu_percent: {interval: 5s, percentiles: [50, 99.9]}\n"),
-                                 "f", &world.errors));
+    assert_true(config_read_text(
+        world.config,
+        STR("keys:\n  everywhere: {\".\": page.next, Q: quit}\n  processes: {K: signal}\n"
+            "metrics:\n  cpu_percent: {interval: 5s, percentiles: [50, 99.9]}\n"),
+        "f", &world.errors));
     assert_true(config_key(world.config, 0, &key));
     assert_string_equal(key.context, "everywhere");
     assert_string_equal(key.key, ".");
@@ -253,9 +279,10 @@ test_config__upper_layers_check_what_they_know(void **state)
     struct world world;
     world_init(&world);
     config_set_check(world.config, (struct config_check){refuse_light, NULL});
-    assert_false(config_read_text(world.config, STR("theme: light\nkeys: {processes: {K: signal}}\n"), "f",
-                                  &world.errors));
-    assert_string_equal(world.errors.data, "f:1:8: theme: too bright\nf:2:23: keys.processes.K: not K signal\n");
+    assert_false(config_read_text(
+        world.config, STR("theme: light\nkeys: {processes: {K: signal}}\n"), "f", &world.errors));
+    assert_string_equal(world.errors.data,
+                        "f:1:8: theme: too bright\nf:2:23: keys.processes.K: not K signal\n");
     assert_string_equal(config_text(world.config, "theme"), "dark");
     world_done(&world);
 }
@@ -266,7 +293,8 @@ without_comments(struct buf *text)
 {
     size_t n = 0;
     for (size_t i = 0; i < text->n; i++) {
-        if (text->data[i] == '#' && (i == 0 || text->data[i - 1] == ' ' || text->data[i - 1] == '\n')) {
+        if (text->data[i] == '#' &&
+            (i == 0 || text->data[i - 1] == ' ' || text->data[i - 1] == '\n')) {
             while (i < text->n && text->data[i] != '\n') {
                 i++;
             }
@@ -289,7 +317,8 @@ test_config__print_reads_back_the_same(void **state)
     buf_init(&second, 65536);
     assert_true(config_read_text(
         world.config,
-        STR("theme: \"it's a \\\"theme\\\" é\\t\\x1b:-\"\ninterval: 250ms\nprocesses: {pids: [1, 2], users: ['a b']}\n"
+        STR("theme: \"it's a \\\"theme\\\" é\\t\\x1b:-\"\ninterval: 250ms\nprocesses: {pids: [1, "
+            "2], users: ['a b']}\n"
             "thresholds:\n  system.cpu.utilization: {warning: 55%, critical: none}\n"
             "  system.disk.io: {warning: 3GB/s}\n"
             "metrics: {system.disk.io: {interval: 90s, percentiles: [50, 99.9]}}\n"
@@ -319,7 +348,8 @@ test_config__a_missing_file_is_an_error_only_when_required(void **state)
     assert_true(config_read_file(world.config, "/nonexistent/config.yml", false, &world.errors));
     assert_string_equal(world.errors.data, "");
     assert_false(config_read_file(world.config, "/nonexistent/config.yml", true, &world.errors));
-    assert_string_equal(world.errors.data, "/nonexistent/config.yml: cannot be read: No such file or directory\n");
+    assert_string_equal(world.errors.data,
+                        "/nonexistent/config.yml: cannot be read: No such file or directory\n");
     world_done(&world);
 }
 
@@ -328,11 +358,11 @@ test_config__user_path_follows_xdg(void **state)
 {
     (void)state;
     char path[128];
-    assert_true(paths_user((char *[]){(char[]){"HOME=/h"}, (char[]){"XDG_CONFIG_HOME=/x"}, NULL}, "config.yml", path,
-                           sizeof(path)));
+    assert_true(paths_user((char *[]){(char[]){"HOME=/h"}, (char[]){"XDG_CONFIG_HOME=/x"}, NULL},
+                           "config.yml", path, sizeof(path)));
     assert_string_equal(path, "/x/flametop/config.yml");
-    assert_true(paths_user((char *[]){(char[]){"HOME=/h"}, (char[]){"XDG_CONFIG_HOME=x"}, NULL}, "config.yml", path,
-                           sizeof(path)));
+    assert_true(paths_user((char *[]){(char[]){"HOME=/h"}, (char[]){"XDG_CONFIG_HOME=x"}, NULL},
+                           "config.yml", path, sizeof(path)));
     assert_string_equal(path, "/h/.config/flametop/config.yml");
     assert_false(paths_user((char *[]){NULL}, "config.yml", path, sizeof(path)));
     assert_false(paths_user((char *[]){(char[]){"HOME=/h"}, NULL}, "config.yml", path, 10));

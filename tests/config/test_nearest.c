@@ -10,11 +10,19 @@ test_nearest__counts_edits(void **state)
     static const struct {
         const char *a, *b;
         unsigned distance;
-    } rows[] = {{"", "", 0},           {"", "abc", 3},     {"interval", "interval", 0}, {"Theme", "theme", 0},
-                {"intrval", "interval", 1}, {"theem", "theme", 1}, {"span", "spawn", 1},    {"view", "mouse", 5}};
+    } rows[] = {{"", "", 0},
+                {"", "abc", 3},
+                {"interval", "interval", 0},
+                {"Theme", "theme", 0},
+                {"intrval", "interval", 1},
+                {"theem", "theme", 1},
+                {"span", "spawn", 1},
+                {"view", "mouse", 5}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        assert_int_equal(nearest_distance(str_from(rows[i].a), str_from(rows[i].b)), rows[i].distance);
-        assert_int_equal(nearest_distance(str_from(rows[i].b), str_from(rows[i].a)), rows[i].distance);
+        assert_int_equal(nearest_distance(str_from(rows[i].a), str_from(rows[i].b)),
+                         rows[i].distance);
+        assert_int_equal(nearest_distance(str_from(rows[i].b), str_from(rows[i].a)),
+                         rows[i].distance);
     }
 }
 

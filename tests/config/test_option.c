@@ -6,8 +6,8 @@
 #include <string.h>
 
 static bool
-parse(const char *name, const char *text, struct option_value *ret_value, char *why, size_t why_size,
-      struct arena *arena)
+parse(const char *name, const char *text, struct option_value *ret_value, char *why,
+      size_t why_size, struct arena *arena)
 {
     const struct option *option = option_find(name);
     assert_non_null(option);
@@ -105,7 +105,8 @@ test_option__rows_are_consistent(void **state)
             assert_true(a->letter == 0 || a->letter != b->letter);
             /* Rows of one group in the file stand together, so that its heading is printed once. */
             if (dot != NULL && strncmp(a->name, b->name, (size_t)(dot - a->name) + 1) == 0) {
-                assert_true(strncmp(a->name, option_table[i - 1].name, (size_t)(dot - a->name) + 1) == 0);
+                assert_true(
+                    strncmp(a->name, option_table[i - 1].name, (size_t)(dot - a->name) + 1) == 0);
             }
         }
     }

@@ -18,8 +18,8 @@ static const size_t wanted[] = {4, 3};
 
 #define TICKS 150
 
-/* Three rows of which two are kept. Row 7 is among them but for the ticks 40-49, and then comes back, to whichever
- * slot is free. */
+/* Three rows of which two are kept. Row 7 is among them but for the ticks 40-49, and then comes
+ * back, to whichever slot is free. */
 static struct kept *
 make(struct keep **ret_keep)
 {
@@ -34,7 +34,10 @@ make(struct keep **ret_keep)
             row[0].text = id == 7 ? "seven" : "other";
             row[1].integer = id;
             row[2].real = 5;
-            row[3].real = id == 7 ? (tick >= 40 && tick < 50 ? 0.01 : 0.5) : id == 6 ? 0.2 : tick < 20 ? 0.1 : 0.3;
+            row[3].real = id == 7     ? (tick >= 40 && tick < 50 ? 0.01 : 0.5)
+                          : id == 6   ? 0.2
+                          : tick < 20 ? 0.1
+                                      : 0.3;
             row[4].real = id == 7 && tick == 60 ? (double)NAN : (double)(id * 1000 + tick);
         }
         int64_t mono_ns = (tick + 1) * NS_PER_S;
@@ -81,12 +84,15 @@ test_keep__a_row_within_bounds(void **state)
     int64_t times[4] = {0};
     double values[8];
     /* After 100 s, up to 110 s, the newest four. */
-    assert_int_equal(kept_row_values(kept, 7, wanted, 2, 100 * NS_PER_S, 110 * NS_PER_S, times, values, 4), 4);
+    assert_int_equal(
+        kept_row_values(kept, 7, wanted, 2, 100 * NS_PER_S, 110 * NS_PER_S, times, values, 4), 4);
     assert_true(times[0] == 107 * NS_PER_S && times[3] == 110 * NS_PER_S);
     assert_true((int64_t)values[6] == 7109);
-    assert_int_equal(kept_row_values(kept, 7, wanted, 2, 148 * NS_PER_S, INT64_MAX, times, values, 4), 2);
+    assert_int_equal(
+        kept_row_values(kept, 7, wanted, 2, 148 * NS_PER_S, INT64_MAX, times, values, 4), 2);
     assert_true(times[0] == 149 * NS_PER_S && (int64_t)values[0] == 7148);
-    assert_int_equal(kept_row_values(kept, 7, wanted, 2, 200 * NS_PER_S, INT64_MAX, times, values, 4), 0);
+    assert_int_equal(
+        kept_row_values(kept, 7, wanted, 2, 200 * NS_PER_S, INT64_MAX, times, values, 4), 0);
     kept_release(kept);
     keep_free(keep);
 }

@@ -65,7 +65,8 @@ test_metric__hostile_labels_are_read_to_their_end(void **state)
     static const struct {
         const char *labels;
         size_t pairs;
-    } rows[] = {{"", 0}, {",", 1}, {",,", 2}, {"=", 1}, {"a", 1}, {"a=\\", 1}, {"a=1,", 1}, {"\\,=,=\\=", 2}, {"a=b=c", 1}};
+    } rows[] = {{"", 0},     {",", 1},    {",,", 2},        {"=", 1},    {"a", 1},
+                {"a=\\", 1}, {"a=1,", 1}, {"\\,=,=\\=", 2}, {"a=b=c", 1}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct str rest = str_from(rows[i].labels), key, value;
         size_t pairs = 0;
@@ -99,7 +100,8 @@ test_metric__names_and_series_are_interned(void **state)
     assert_null(catalog_series(catalog, &metrics[0], "k=2"));
     assert_int_equal(catalog_series_refused(catalog), 1);
     assert_int_equal(catalog_series_count(catalog), 3);
-    assert_ptr_equal(catalog_series(catalog, &metrics[1], ""), catalog_series(catalog, &metrics[1], NULL));
+    assert_ptr_equal(catalog_series(catalog, &metrics[1], ""),
+                     catalog_series(catalog, &metrics[1], NULL));
     catalog_free(catalog);
 }
 
@@ -110,7 +112,12 @@ test_metric__define_copies_what_is_unknown(void **state)
     struct catalog *catalog = catalog_new(3);
     catalog_add(catalog, metrics, ARRAY_SIZE(metrics));
     char name[] = "new", unit[] = "By";
-    struct metric like = {.name = name, .unit = unit, .labels = "", .text = "", .formula = "a", .kind = METRIC_COUNTER};
+    struct metric like = {.name = name,
+                          .unit = unit,
+                          .labels = "",
+                          .text = "",
+                          .formula = "a",
+                          .kind = METRIC_COUNTER};
     const struct metric *made = catalog_define(catalog, &like);
     name[0] = unit[0] = 'x';
     assert_ptr_equal(catalog_metric(catalog, "new"), made);

@@ -18,9 +18,24 @@ static const struct metric metrics[] = {
     {.name = "least", .unit = "1", .labels = "n", .fold = FOLD_MIN, .text = ""},
     {.name = "mean", .unit = "1", .labels = "n", .fold = FOLD_MEAN, .text = ""},
     {.name = "other", .unit = "1", .labels = "", .text = ""},
-    {.name = "busy", .unit = "1", .labels = "cpu", .fold = FOLD_FORMULA, .formula = "1 - c{state=idle} / c", .text = ""},
-    {.name = "worst", .unit = "1", .labels = "cpu", .fold = FOLD_MAX, .formula = "busy", .text = ""},
-    {.name = "total", .unit = "1", .labels = "cpu", .fold = FOLD_SUM, .formula = "busy", .text = ""},
+    {.name = "busy",
+     .unit = "1",
+     .labels = "cpu",
+     .fold = FOLD_FORMULA,
+     .formula = "1 - c{state=idle} / c",
+     .text = ""},
+    {.name = "worst",
+     .unit = "1",
+     .labels = "cpu",
+     .fold = FOLD_MAX,
+     .formula = "busy",
+     .text = ""},
+    {.name = "total",
+     .unit = "1",
+     .labels = "cpu",
+     .fold = FOLD_SUM,
+     .formula = "busy",
+     .text = ""},
     {.name = "loop", .unit = "1", .labels = "", .formula = "loop + 1", .text = ""},
 };
 
@@ -59,7 +74,8 @@ scene_track(struct scene *scene, const struct script *script)
         }
     }
     struct track *track = &scene->picture->tracks[scene->picture->track_count++];
-    *track = (struct track){.name = "s", .text = "", .why = "", .head = head, .head_ticks = script->ticks};
+    *track = (struct track){
+        .name = "s", .text = "", .why = "", .head = head, .head_ticks = script->ticks};
     int64_t last = head->mono_ns[script->ticks - 1];
     scene->picture->mono_ns = MAX(scene->picture->mono_ns, last);
 }
@@ -97,8 +113,14 @@ now_of(const struct scene *scene, const char *formula)
 #define NEAR(a, b) assert_true(fabs((a) - (b)) < 1e-9)
 
 static const struct script folds = {
-    .columns = {{"sum", "n=a"}, {"sum", "n=b"}, {"most", "n=a"}, {"most", "n=b"}, {"least", "n=a"}, {"least", "n=b"},
-                {"mean", "n=a"}, {"mean", "n=b"}},
+    .columns = {{"sum", "n=a"},
+                {"sum", "n=b"},
+                {"most", "n=a"},
+                {"most", "n=b"},
+                {"least", "n=a"},
+                {"least", "n=b"},
+                {"mean", "n=a"},
+                {"mean", "n=b"}},
     .ticks = 2,
     .ms = {1000, 2000},
     .values = {{1, 2}, {10, 20}, {1, 2}, {10, 20}, {1, 2}, {10, 20}, {1, 2}, {10, 20}},
@@ -112,10 +134,22 @@ test_query__folds_as_the_metric_says(void **state)
         const char *formula;
         double value;
     } rows[] = {
-        {"sum", 22},           {"most", 20},           {"least", 2},         {"mean", 11},
-        {"sum{n=a}", 2},       {"sum{n=a|b}", 22},     {"sum{n=b} - 1", 19}, {"2 + 3 * 4 - 6 / 2", 11},
-        {"(2 + 3) * 4", 20},   {"-sum{n=a}", -2},      {"--3", 3},           {"min(most, 7)", 7},
-        {"max(most, 7)", 20},  {"or(sum{n=zz}, 5)", 5}, {"or(sum, 5)", 22},  {"8 / 4 / 2", 1},
+        {"sum", 22},
+        {"most", 20},
+        {"least", 2},
+        {"mean", 11},
+        {"sum{n=a}", 2},
+        {"sum{n=a|b}", 22},
+        {"sum{n=b} - 1", 19},
+        {"2 + 3 * 4 - 6 / 2", 11},
+        {"(2 + 3) * 4", 20},
+        {"-sum{n=a}", -2},
+        {"--3", 3},
+        {"min(most, 7)", 7},
+        {"max(most, 7)", 20},
+        {"or(sum{n=zz}, 5)", 5},
+        {"or(sum, 5)", 22},
+        {"8 / 4 / 2", 1},
         {"1.5e1 + 0.5 * 2", 16},
     };
     struct scene scene;
@@ -201,7 +235,10 @@ test_query__size_of_formulas_is_bounded(void **state)
 }
 
 static const struct script cpus = {
-    .columns = {{"c", "cpu=0,state=idle"}, {"c", "cpu=0,state=user"}, {"c", "cpu=1,state=idle"}, {"c", "cpu=1,state=user"}},
+    .columns = {{"c", "cpu=0,state=idle"},
+                {"c", "cpu=0,state=user"},
+                {"c", "cpu=1,state=idle"},
+                {"c", "cpu=1,state=user"}},
     .ticks = 3,
     .ms = {1000, 2000, 3000},
     .values = {{0, 0.75, 1.25}, {0, 0.25, 0.75}, {0, 0, 0}, {0, 1, 2}},
@@ -221,7 +258,8 @@ test_query__groups_evaluate_for_each_set_of_labels(void **state)
     NEAR(query_once(scene.picture, "total", NULL), 1.5);
     NEAR(now_of(&scene, "worst - total"), -0.5);
     const char *values[4];
-    assert_int_equal(query_label_values(scene.picture, "worst", "cpu", &scene.picture->arena, values, 4), 2);
+    assert_int_equal(
+        query_label_values(scene.picture, "worst", "cpu", &scene.picture->arena, values, 4), 2);
     assert_string_equal(values[0], "0");
     assert_string_equal(values[1], "1");
     scene_done(&scene);
@@ -239,8 +277,12 @@ test_query__rates_wrap_reset_and_need_time(void **state)
         {"steady", {{{"w", ""}}, 3, {1000, 2000, 4000}, {{10, 20, 50}}}, {NAN, 10, 15}},
         {"wraps at 2^32", {{{"w", ""}}, 2, {1000, 2000}, {{4294967290.0, 4}}}, {NAN, 10}},
         {"reset counts from zero", {{{"w", ""}}, 2, {1000, 2000}, {{1000, 4}}}, {NAN, 4}},
-        {"a gap is bridged", {{{"w", ""}}, 4, {1000, 2000, 3000, 4000}, {{10, NAN, 30, 40}}}, {NAN, NAN, 10, 10}},
-        {"too near: the reading before", {{{"w", ""}}, 4, {1000, 1100, 1200, 1300}, {{0, 1, 2, 3}}}, {NAN, NAN, NAN, 10}},
+        {"a gap is bridged",
+         {{{"w", ""}}, 4, {1000, 2000, 3000, 4000}, {{10, NAN, 30, 40}}},
+         {NAN, NAN, 10, 10}},
+        {"too near: the reading before",
+         {{{"w", ""}}, 4, {1000, 1100, 1200, 1300}, {{0, 1, 2, 3}}},
+         {NAN, NAN, NAN, 10}},
         {"250 ms suffice", {{{"w", ""}}, 2, {1000, 1250}, {{0, 1}}}, {NAN, 4}},
         {"249 ms do not", {{{"w", ""}}, 2, {1000, 1249}, {{0, 1}}}, {NAN, NAN}},
     };
@@ -257,7 +299,8 @@ test_query__rates_wrap_reset_and_need_time(void **state)
             bool same = isnan(rows[i].want[t]) ? isnan(points[t].value)
                                                : fabs(points[t].value - rows[i].want[t]) < 1e-9;
             if (!same) {
-                fail_msg("%s: reading %zu is %g, not %g", rows[i].name, t, points[t].value, rows[i].want[t]);
+                fail_msg("%s: reading %zu is %g, not %g", rows[i].name, t, points[t].value,
+                         rows[i].want[t]);
             }
         }
         query_free(query);
@@ -269,7 +312,8 @@ static void
 test_query__64_bit_counters_do_not_wrap_at_32(void **state)
 {
     (void)state;
-    static const struct script script = {{{"c", "cpu=0,state=user"}}, 2, {1000, 2000}, {{4294967290.0, 4}}};
+    static const struct script script = {
+        {{"c", "cpu=0,state=user"}}, 2, {1000, 2000}, {{4294967290.0, 4}}};
     struct scene scene;
     scene_init(&scene);
     scene_track(&scene, &script);
@@ -307,7 +351,8 @@ static void
 test_query__tracks_are_aligned_on_the_left_one(void **state)
 {
     (void)state;
-    static const struct script quick = {{{"sum", "n=a"}}, 6, {1000, 2000, 3000, 4000, 5000, 6000}, {{1, 2, 3, 4, 5, 6}}};
+    static const struct script quick = {
+        {{"sum", "n=a"}}, 6, {1000, 2000, 3000, 4000, 5000, 6000}, {{1, 2, 3, 4, 5, 6}}};
     static const struct script lazy = {{{"other", ""}}, 2, {2500, 5500}, {{100, 200}}};
     struct scene scene;
     struct point points[8];

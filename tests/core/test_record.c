@@ -1,4 +1,5 @@
-/* The record stream: what is written is read, whatever the portions; what is damaged stops where it is. */
+/* The record stream: what is written is read, whatever the portions; what is damaged stops where it
+ * is. */
 #include "../check.h"
 
 #include <errno.h>
@@ -14,7 +15,12 @@
 #include "flametop/core/record.h"
 
 static const struct metric metrics[] = {
-    {.name = "t.time", .unit = "s", .labels = "cpu state", .text = "Time.", .kind = METRIC_COUNTER, .bits = 32},
+    {.name = "t.time",
+     .unit = "s",
+     .labels = "cpu state",
+     .text = "Time.",
+     .kind = METRIC_COUNTER,
+     .bits = 32},
     {.name = "t.level",
      .unit = "By",
      .labels = "",
@@ -32,7 +38,8 @@ static const struct column columns[] = {
     {"row.load", "LOAD", "1", "", COLUMN_REAL, COLUMN_KEEP | COLUMN_RANK, 6},
     {"row.none", "NONE", "1", "", COLUMN_REAL, COLUMN_HIDDEN, 6},
 };
-static const struct table_def rows_def = {"rows", "Rows", "All rows.", columns, ARRAY_SIZE(columns), 2, 4};
+static const struct table_def rows_def = {"rows", "Rows", "All rows.", columns, ARRAY_SIZE(columns),
+                                          2,      4};
 
 /* The same name, another order, one column less and one of another type. */
 static const struct column newer_columns[] = {
@@ -41,7 +48,8 @@ static const struct column newer_columns[] = {
     {"row.name", "NAME", "", "", COLUMN_INTEGER, 0, 6},
     {"row.new", "NEW", "1", "", COLUMN_REAL, 0, 6},
 };
-static const struct table_def newer_def = {"rows", "Rows", "", newer_columns, ARRAY_SIZE(newer_columns), 0, 4};
+static const struct table_def newer_def = {
+    "rows", "Rows", "", newer_columns, ARRAY_SIZE(newer_columns), 0, 4};
 
 /* ---- what is written ---- */
 
@@ -91,15 +99,17 @@ write_hello(struct writing *w)
     record_write_hello(w->writer, &hello);
 }
 
-static const double odd_values[] = {0.0,     -0.0,    1.0,      -1.0,     0.1,    1e300,
-                                    DBL_MIN, DBL_MAX, 5e-324,   INFINITY, -INFINITY, 9007199254740993.0,
-                                    123.456, 1e15,    4294967295.0, M_PI};
+static const double odd_values[] = {0.0,     -0.0,     1.0,          -1.0,
+                                    0.1,     1e300,    DBL_MIN,      DBL_MAX,
+                                    5e-324,  INFINITY, -INFINITY,    9007199254740993.0,
+                                    123.456, 1e15,     4294967295.0, M_PI};
 
 static void
 begin_tick(struct writing *w, unsigned tick)
 {
     arena_clear(&w->arena);
-    struct instant at = {tick * NS_PER_S, INT64_C(1700000000) * NS_PER_S + tick * NS_PER_S, tick * NS_PER_S};
+    struct instant at = {tick * NS_PER_S, INT64_C(1700000000) * NS_PER_S + tick * NS_PER_S,
+                         tick * NS_PER_S};
     batch_begin(&w->batch, at, &w->arena);
 }
 
@@ -352,7 +362,8 @@ test_record__metrics_and_tables_describe_themselves(void **state)
         assert_string_equal(r.def->columns[c].title, columns[c].title);
         assert_string_equal(r.def->columns[c].unit, columns[c].unit);
         assert_string_equal(r.def->columns[c].text, columns[c].text);
-        assert_true(r.def->columns[c].type == columns[c].type && r.def->columns[c].flags == columns[c].flags &&
+        assert_true(r.def->columns[c].type == columns[c].type &&
+                    r.def->columns[c].flags == columns[c].flags &&
                     r.def->columns[c].width == columns[c].width);
     }
     reading_done(&r);
@@ -501,7 +512,10 @@ test_record__unknown_records_and_names_are_skipped(void **state)
     write_hello(&w);
     put_record(&w.bytes, 77, "of a later version", 18);
     put_record(&w.bytes, 255, "", 0);
-    put_record(&w.bytes, RECORD_NAMES, "\x63\x04" "abcd", 6);
+    put_record(&w.bytes, RECORD_NAMES,
+               "\x63\x04"
+               "abcd",
+               6);
     write_tick(&w, 1);
     assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
     assert_int_equal(r.batches, 1);
@@ -524,8 +538,11 @@ test_record__refuses_what_is_no_stream(void **state)
         {"{\"schema\": 1}", 13, -EBADMSG, "no flametop recording"},
         {"flametop\x02", 9, -EPROTONOSUPPORT, "version"},
         {"flametop\x01\x03\x80\x80\x80\x80\x10\0\0\0\0", 19, -EBADMSG, "longer than"},
-        {"flametop\x01\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 21, -EBADMSG, "length is wrong"},
-        {"flametop\x01\x03\x05" "abc", 14, -EBADMSG, "breaks off"},
+        {"flametop\x01\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 21, -EBADMSG,
+         "length is wrong"},
+        {"flametop\x01\x03\x05"
+         "abc",
+         14, -EBADMSG, "breaks off"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct reading r;

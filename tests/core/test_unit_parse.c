@@ -49,7 +49,8 @@ test_unit_parse__reads_each_family(void **state)
             fail_msg("'%s' of %s: %s", rows[i].text, rows[i].unit, why);
         }
         if (value != rows[i].value) {
-            fail_msg("'%s' of %s: read %.17g, not %.17g", rows[i].text, rows[i].unit, value, rows[i].value);
+            fail_msg("'%s' of %s: read %.17g, not %.17g", rows[i].text, rows[i].unit, value,
+                     rows[i].value);
         }
     }
 }
@@ -100,12 +101,14 @@ test_unit_format__shares_have_the_decimals_that_tell_something(void **state)
         double value;
         const char *text;
     } rows[] = {
-        {0, "0 %"},          {0.00004, "<0.01 %"}, {0.0004, "0.04 %"}, {0.001, "0.1 %"}, {0.070001, "7.0 %"},
-        {0.07, "7.0 %"},     {0.4213, "42.1 %"},   {0.9996, "100 %"},  {1, "100 %"},     {8.534, "853 %"},
+        {0, "0 %"},          {0.00004, "<0.01 %"}, {0.0004, "0.04 %"}, {0.001, "0.1 %"},
+        {0.070001, "7.0 %"}, {0.07, "7.0 %"},      {0.4213, "42.1 %"}, {0.9996, "100 %"},
+        {1, "100 %"},        {8.534, "853 %"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char text[32];
-        assert_string_equal(unit_format(rows[i].value, "1", false, text, sizeof(text)), rows[i].text);
+        assert_string_equal(unit_format(rows[i].value, "1", false, text, sizeof(text)),
+                            rows[i].text);
     }
 }
 

@@ -37,7 +37,8 @@ now_ns(clockid_t clock)
 static void
 sleep_until(int64_t at_ns)
 {
-    struct timespec at = {.tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
+    struct timespec at = {.tv_sec = (time_t)(at_ns / NS_PER_S),
+                          .tv_nsec = (long)(at_ns % NS_PER_S)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 }
 
@@ -182,6 +183,7 @@ main(int argc, char **argv)
     if (strcmp(kind, "grow") == 0) {
         return run_grow(number(argc, argv, 2));
     }
-    fprintf(stderr, "usage: load spin THREADS SHARE | thread COUNT | forks RATE | hold BYTES [FILE] | grow BYTES\n");
+    fprintf(stderr, "usage: load spin THREADS SHARE | thread COUNT | forks RATE | hold BYTES "
+                    "[FILE] | grow BYTES\n");
     return 2;
 }

@@ -18,7 +18,12 @@ static const struct metric metrics[] = {
      .fold = FOLD_FORMULA,
      .formula = "1 - t.time{state=idle} / t.time",
      .text = ""},
-    {.name = "t.worst", .unit = "1", .labels = "cpu", .fold = FOLD_MAX, .formula = "t.utilization", .text = ""},
+    {.name = "t.worst",
+     .unit = "1",
+     .labels = "cpu",
+     .fold = FOLD_MAX,
+     .formula = "t.utilization",
+     .text = ""},
     {.name = "t.level", .unit = "By", .labels = "", .text = ""},
 };
 
@@ -103,7 +108,8 @@ static int
 set_up(void **state)
 {
     static struct fixture f;
-    world = (struct world){.mono_ns = 1000 * NS_PER_S, .wall_offset_ns = INT64_C(1700000000) * NS_PER_S};
+    world = (struct world){.mono_ns = 1000 * NS_PER_S,
+                           .wall_offset_ns = INT64_C(1700000000) * NS_PER_S};
     f.catalog = catalog_new(1000);
     struct collector_options options = {.catalog = f.catalog,
                                         .roots = {"/nonexistent", "/nonexistent", "/nonexistent"},
@@ -223,7 +229,8 @@ test_collector__keeps_a_metric_as_often_as_the_user_wants(void **state)
     for (int i = 0; i < 100; i++) {
         picture_release(picture);
         world.level = i;
-        world.mono_ns += i % 2 == 0 ? 20 * NS_PER_MS : -20 * NS_PER_MS; /* ticks come early and late */
+        world.mono_ns +=
+            i % 2 == 0 ? 20 * NS_PER_MS : -20 * NS_PER_MS; /* ticks come early and late */
         picture = second(f, 0.25, 0);
         NEAR(query_now(level, picture), (double)(i - i % 10)); /* the last one kept, never a gap */
         if (i >= 10) {
@@ -305,12 +312,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_collector__derives_rates_over_the_sum_of_cores, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_collector__walks_back_over_sealed_chunks, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_collector__keeps_a_metric_as_often_as_the_user_wants, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_collector__a_clock_step_moves_wall_times_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_collector__derives_rates_over_the_sum_of_cores, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_collector__walks_back_over_sealed_chunks, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_collector__keeps_a_metric_as_often_as_the_user_wants,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_collector__a_clock_step_moves_wall_times_only, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_collector__history_is_bounded, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_collector__charts_follow_incrementally, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_collector__charts_follow_incrementally, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The engine thread and a reader that does what a screen does: what the two share, also under TSan. */
+/* The engine thread and a reader that does what a screen does: what the two share, also under TSan.
+ */
 #include "../check.h"
 
 #include <math.h>
@@ -88,7 +89,8 @@ start(struct catalog **ret_catalog)
                                         .sources = sources,
                                         .source_count = 1};
     char why[160] = "";
-    struct engine *engine = engine_start(collector_new(&options), options.interval_ns, why, sizeof(why));
+    struct engine *engine =
+        engine_start(collector_new(&options), options.interval_ns, why, sizeof(why));
     assert_non_null(engine);
     return engine;
 }

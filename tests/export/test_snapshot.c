@@ -48,7 +48,8 @@ make(struct catalog *catalog)
     picture->tracks = arena_news(&picture->arena, struct track, 1);
     picture->track_count = 1;
     struct track *track = picture->tracks;
-    *track = (struct track){.name = "test", .text = "", .why = "", .samples = 450, .duration_ns = 31001};
+    *track =
+        (struct track){.name = "test", .text = "", .why = "", .samples = 450, .duration_ns = 31001};
     int64_t mono = 5000 * NS_PER_S, offset = WALL - mono - (TICKS - 1) * NS_PER_S;
     struct chunk *chunks[TICKS / CHUNK_TICKS];
     size_t chunk_count = 0;
@@ -129,7 +130,8 @@ test_snapshot__comes_back_with_its_history(void **state)
     assert_true(back->wall_ns == WALL && back->past);
     assert_string_equal(back->host.name, "web \"01\"");
     assert_int_equal(back->host.cores, 4);
-    assert_int_equal(back->tracks[0].duration_ns, 31001); /* which cutting instead of rounding makes one less */
+    assert_int_equal(back->tracks[0].duration_ns,
+                     31001); /* which cutting instead of rounding makes one less */
     assert_int_equal(back->finding_count, 1);
     assert_int_equal(back->findings[0].impact, 87);
     assert_int_equal(back->findings[0].level, LEVEL_CRITICAL);

@@ -1,4 +1,5 @@
-/* The files of control groups: whatever the bytes, views stay inside and numbers stay in their range. */
+/* The files of control groups: whatever the bytes, views stay inside and numbers stay in their
+ * range. */
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* Configuration files: whatever they hold, they are read or refused, and what was printed reads back without error. */
+/* Configuration files: whatever they hold, they are read or refused, and what was printed reads
+ * back without error. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -8,8 +9,17 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct metric metrics[] = {
-    {.name = "system.cpu.utilization", .unit = "1", .labels = "", .text = "", .warning = 0.8, .critical = 0.95},
-    {.name = "system.disk.io", .unit = "By", .labels = "device", .text = "", .kind = METRIC_COUNTER},
+    {.name = "system.cpu.utilization",
+     .unit = "1",
+     .labels = "",
+     .text = "",
+     .warning = 0.8,
+     .critical = 0.95},
+    {.name = "system.disk.io",
+     .unit = "By",
+     .labels = "device",
+     .text = "",
+     .kind = METRIC_COUNTER},
 };
 
 static struct config *
@@ -30,13 +40,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&printed, (size_t)8 << 20);
     catalog_add(catalog, metrics, 2);
     alias_add_all(catalog);
-    struct config *config = read_config(catalog, (struct str){(const char *)data, size}, &errors, &ok);
+    struct config *config =
+        read_config(catalog, (struct str){(const char *)data, size}, &errors, &ok);
     if (!ok && errors.n == 0) {
         abort(); /* refused without a word */
     }
     config_print(config, &printed);
-    /* Half a line of levels may be right and its order wrong, which is refused the second time as well. */
-    struct config *again = read_config(catalog, (struct str){printed.data, printed.n}, &errors, &again_ok);
+    /* Half a line of levels may be right and its order wrong, which is refused the second time as
+     * well. */
+    struct config *again =
+        read_config(catalog, (struct str){printed.data, printed.n}, &errors, &again_ok);
     if (ok && !again_ok) {
         abort();
     }

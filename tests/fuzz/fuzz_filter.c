@@ -1,5 +1,6 @@
-/* The filter language: a text becomes a filter for a table of every column type, which is then asked about rows whose
- * texts are part of the input. Input: the filter up to the first NUL, then one text. */
+/* The filter language: a text becomes a filter for a table of every column type, which is then
+ * asked about rows whose texts are part of the input. Input: the filter up to the first NUL, then
+ * one text. */
 #include <assert.h>
 #include <math.h>
 #include <stddef.h>
@@ -19,7 +20,8 @@ static const struct column columns[] = {
     {"process.name", "NAME", "", "", COLUMN_TEXT, 0, 16},
     {"process.command_line", "COMMAND", "", "", COLUMN_TEXT, 0, 0},
 };
-static const struct table_def def = {"processes", "Processes", "", columns, ARRAY_SIZE(columns), 2, 16};
+static const struct table_def def = {"processes",         "Processes", "", columns,
+                                     ARRAY_SIZE(columns), 2,           16};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,10 +40,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct filter *filter = filter_new((struct str){text, n}, &def, why, sizeof(why));
     assert(memchr(why, 0, sizeof(why)) != NULL);
     assert(filter == NULL || why[0] == '\0');
-    union cell known[] = {{.integer = 812}, {.text = "root"},  {.real = 0.5}, {.real = 1e9},
+    union cell known[] = {{.integer = 812}, {.text = "root"},  {.real = 0.5},    {.real = 1e9},
                           {.real = 60},     {.text = subject}, {.text = subject}};
-    union cell unknown[] = {{.integer = CELL_UNKNOWN}, {.text = NULL}, {.real = NAN}, {.real = NAN},
-                            {.real = NAN},             {.text = NULL}, {.text = NULL}};
+    union cell unknown[] = {{.integer = CELL_UNKNOWN},
+                            {.text = NULL},
+                            {.real = NAN},
+                            {.real = NAN},
+                            {.real = NAN},
+                            {.text = NULL},
+                            {.text = NULL}};
     (void)filter_matches(filter, known);
     (void)filter_matches(filter, unknown);
     (void)filter_is_costly(filter);

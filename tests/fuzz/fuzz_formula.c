@@ -1,5 +1,5 @@
-/* Any text as a formula, asked of a picture with some history; and as the formula of a derived metric that is asked
- * with labels open and given. */
+/* Any text as a formula, asked of a picture with some history; and as the formula of a derived
+ * metric that is asked with labels open and given. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,25 +13,39 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define TICKS 20
 
 static const struct metric metrics[] = {
-    {.name = "c", .unit = "s", .labels = "cpu state", .text = "", .kind = METRIC_COUNTER, .bits = 32},
+    {.name = "c",
+     .unit = "s",
+     .labels = "cpu state",
+     .text = "",
+     .kind = METRIC_COUNTER,
+     .bits = 32},
     {.name = "g", .unit = "1", .labels = "cpu", .text = "", .fold = FOLD_MEAN},
     {.name = "m", .unit = "1", .labels = "", .text = "", .fold = FOLD_MIN},
-    {.name = "d", .unit = "1", .labels = "cpu", .text = "", .fold = FOLD_FORMULA, .formula = "1 - c{state=idle} / c"},
+    {.name = "d",
+     .unit = "1",
+     .labels = "cpu",
+     .text = "",
+     .fold = FOLD_FORMULA,
+     .formula = "1 - c{state=idle} / c"},
     {.name = "e", .unit = "1", .labels = "cpu", .text = "", .fold = FOLD_MAX, .formula = "d + g"},
     {.name = "x", .unit = "1", .labels = "", .text = "", .formula = "x + y"},
     {.name = "y", .unit = "1", .labels = "cpu", .text = "", .formula = "x * y"},
 };
 
-static const char *const names[][2] = {{"c", "cpu=0,state=idle"}, {"c", "cpu=0,state=user"},
-                                       {"c", "cpu=1,state=idle"}, {"g", "cpu=0"},
-                                       {"g", "cpu=1"},            {"m", ""}};
+static const char *const names[][2] = {{"c", "cpu=0,state=idle"},
+                                       {"c", "cpu=0,state=user"},
+                                       {"c", "cpu=1,state=idle"},
+                                       {"g", "cpu=0"},
+                                       {"g", "cpu=1"},
+                                       {"m", ""}};
 
 static struct head *
 make_head(struct catalog *catalog, size_t first, size_t count, int64_t step_ns)
 {
     const struct series *series[ARRAY_SIZE(names)];
     for (size_t i = 0; i < count; i++) {
-        series[i] = catalog_series(catalog, catalog_metric(catalog, names[first + i][0]), names[first + i][1]);
+        series[i] = catalog_series(catalog, catalog_metric(catalog, names[first + i][0]),
+                                   names[first + i][1]);
     }
     struct layout *layout = layout_new(series, count);
     struct head *head = head_new(layout, 5);
@@ -54,10 +68,16 @@ make_picture(struct catalog *catalog)
     picture->interval_ns = NS_PER_S;
     picture->tracks = arena_news(&picture->arena, struct track, 2);
     picture->track_count = 2;
-    picture->tracks[0] = (struct track){
-        .name = "a", .text = "", .why = "", .head = make_head(catalog, 0, 4, NS_PER_S), .head_ticks = TICKS};
-    picture->tracks[1] = (struct track){
-        .name = "b", .text = "", .why = "", .head = make_head(catalog, 4, 2, NS_PER_S / 3), .head_ticks = TICKS};
+    picture->tracks[0] = (struct track){.name = "a",
+                                        .text = "",
+                                        .why = "",
+                                        .head = make_head(catalog, 0, 4, NS_PER_S),
+                                        .head_ticks = TICKS};
+    picture->tracks[1] = (struct track){.name = "b",
+                                        .text = "",
+                                        .why = "",
+                                        .head = make_head(catalog, 4, 2, NS_PER_S / 3),
+                                        .head_ticks = TICKS};
     return picture;
 }
 
@@ -91,7 +111,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(formula, data, size);
     formula[size] = 0;
     struct catalog *catalog = catalog_new(100);
-    struct metric own = {.name = "own", .unit = "1", .labels = "cpu", .text = "", .formula = formula};
+    struct metric own = {
+        .name = "own", .unit = "1", .labels = "cpu", .text = "", .formula = formula};
     catalog_add(catalog, metrics, ARRAY_SIZE(metrics));
     catalog_add(catalog, &own, 1);
     struct picture *picture = make_picture(catalog);

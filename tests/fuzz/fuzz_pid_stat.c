@@ -1,4 +1,5 @@
-/* The files of one process: whatever the bytes, views stay inside the text and texts stay inside their size. */
+/* The files of one process: whatever the bytes, views stay inside the text and texts stay inside
+ * their size. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>

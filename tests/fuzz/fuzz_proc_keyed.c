@@ -1,5 +1,5 @@
-/* Files of keys and values: one plan over a sequence of texts, each ended by a NUL, never answers a number that
- * no line of the text has for that key. */
+/* Files of keys and values: one plan over a sequence of texts, each ended by a NUL, never answers a
+ * number that no line of the text has for that key. */
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-/* Any bytes as a record stream. The first byte says how: as they are, in portions of its size; or as payloads with
- * right checksums behind a hello (type, length in 16 bits, payload), which gets past the framing. What is read can be
- * written, and then reads the same. */
+/* Any bytes as a record stream. The first byte says how: as they are, in portions of its size; or
+ * as payloads with right checksums behind a hello (type, length in 16 bits, payload), which gets
+ * past the framing. What is read can be written, and then reads the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +100,8 @@ see_hello(void *context, const struct record_hello *hello)
 }
 
 static void
-read_all(struct catalog *catalog, struct seen *seen, const void *bytes, size_t n, size_t portion, bool clean)
+read_all(struct catalog *catalog, struct seen *seen, const void *bytes, size_t n, size_t portion,
+         bool clean)
 {
     struct record_events events = {seen, see_hello, see_batch, see_chunk, NULL};
     struct record_reader *reader = record_reader_new(catalog, &events);

@@ -1,5 +1,5 @@
-/* Any text as a snapshot document: the picture of what is taken can be asked, walked back and written as JSON, and
- * that reads again. */
+/* Any text as a snapshot document: the picture of what is taken can be asked, walked back and
+ * written as JSON, and that reads again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,8 @@ write_again(struct catalog *catalog, struct picture *picture)
     buf_init(&out, SNAPSHOT_BYTES_MAX);
     struct format_options options = {.span_ns = INT64_MAX, .rows_max = SIZE_MAX, .pretty = true};
     if (format_by_name("json")->write(picture, &options, &out) == 0 && !out.full) {
-        struct picture *again = snapshot_read((struct str){out.data, out.n}, catalog, tables, 1, why, sizeof(why));
+        struct picture *again =
+            snapshot_read((struct str){out.data, out.n}, catalog, tables, 1, why, sizeof(why));
         if (again == NULL) {
             abort();
         }

@@ -1,6 +1,7 @@
 /* A source polled on a copy of a fixture tree that changes under it, with a clock of its own.
  *
- * The second reading is written over the first in place: sources keep descriptors, as they do on /proc. */
+ * The second reading is written over the first in place: sources keep descriptors, as they do on
+ * /proc. */
 #ifndef FLAMETOP_TESTS_SOURCES_LIVE_H
 #define FLAMETOP_TESTS_SOURCES_LIVE_H
 
@@ -29,7 +30,8 @@ live_write(const struct live *live, const char *path, const void *bytes, size_t 
 {
     char full[PATH_MAX];
     snprintf(full, sizeof(full), "%s/%s", live->root, path);
-    for (char *slash = full + strlen(live->root) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+    for (char *slash = full + strlen(live->root) + 1; (slash = strchr(slash, '/')) != NULL;
+         slash++) {
         *slash = 0;
         mkdir(full, 0755);
         *slash = '/';
@@ -72,7 +74,8 @@ live_copy(const struct live *live, const char *from, const char *path)
     struct dirent *entry;
     while ((entry = readdir(dir)) != NULL) {
         char source[PATH_MAX], target[PATH_MAX], full[PATH_MAX];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || entry->d_type == DT_LNK) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            entry->d_type == DT_LNK) {
             continue;
         }
         assert_true(snprintf(source, sizeof(source), "%s/%s", from, entry->d_name) < PATH_MAX);
@@ -111,8 +114,8 @@ live_init(struct live *live, const char *name)
 {
     *live = (struct live){.interest = {.process_sort = -1}, .root = "/tmp/flametop-live-XXXXXX"};
     assert_non_null(mkdtemp(live->root));
-    static const char *const folders[] = {"proc", "sys", "sys/devices", "sys/devices/system",
-                                          "sys/devices/system/cpu", "cgroup"};
+    static const char *const folders[] = {
+        "proc", "sys", "sys/devices", "sys/devices/system", "sys/devices/system/cpu", "cgroup"};
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
         char full[PATH_MAX];
         snprintf(full, sizeof(full), "%s/%s", live->root, folders[i]);
@@ -134,9 +137,9 @@ live_open(struct live *live, const struct source *source)
     poll->roots = (struct roots){poll->proc, poll->sys, poll->cgroup};
     live->clock = (struct clock){live_now, live};
     poll->setup = (struct source_setup){.roots = &poll->roots,
-                                       .clock = &live->clock,
-                                       .interest = &live->interest,
-                                       .interval_ns = NS_PER_S};
+                                        .clock = &live->clock,
+                                        .interest = &live->interest,
+                                        .interval_ns = NS_PER_S};
     poll->at = (struct instant){.mono_ns = 1000 * NS_PER_S, .boot_ns = LIVE_BOOT_NS};
     catalog_add(poll->catalog, source->metrics, source->metric_count);
     batch_init(&poll->batch, poll->catalog);
@@ -180,12 +183,12 @@ live_row(const struct live *live, int column, int64_t integer, const char *text)
     return NULL;
 }
 
-#define assert_real(got, want)                                                                            \
-    do {                                                                                                  \
-        double got_ = (got), want_ = (want);                                                              \
-        if (!(fabs(got_ - want_) <= 1e-9 * fabs(want_))) {                                                \
-            fail_msg("%s is %.17g, not %.17g", #got, got_, want_);                                        \
-        }                                                                                                 \
+#define assert_real(got, want)                                                                     \
+    do {                                                                                           \
+        double got_ = (got), want_ = (want);                                                       \
+        if (!(fabs(got_ - want_) <= 1e-9 * fabs(want_))) {                                         \
+            fail_msg("%s is %.17g, not %.17g", #got, got_, want_);                                 \
+        }                                                                                          \
     } while (0)
 
 #define assert_nan(got) assert_true(isnan(got))

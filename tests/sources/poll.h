@@ -47,7 +47,8 @@ poll_open_at(struct poll *poll, const struct source *source, const char *root)
     snprintf(poll->sys, sizeof(poll->sys), "%s/sys", root);
     snprintf(poll->cgroup, sizeof(poll->cgroup), "%s/cgroup", root);
     poll->roots = (struct roots){poll->proc, poll->sys, poll->cgroup};
-    poll->setup = (struct source_setup){.roots = &poll->roots, .clock = &clock_system, .interval_ns = NS_PER_S};
+    poll->setup = (struct source_setup){
+        .roots = &poll->roots, .clock = &clock_system, .interval_ns = NS_PER_S};
     catalog_add(poll->catalog, source->metrics, source->metric_count);
     batch_init(&poll->batch, poll->catalog);
     arena_init(&poll->arena, (size_t)64 << 20);
@@ -104,21 +105,23 @@ poll_sum(const struct poll *poll, const char *metric)
 {
     double sum = 0;
     for (size_t i = 0; i < poll->batch.column_count; i++) {
-        if (strcmp(poll->batch.columns[i]->metric->name, metric) == 0 && !isnan(poll->batch.values[i])) {
+        if (strcmp(poll->batch.columns[i]->metric->name, metric) == 0 &&
+            !isnan(poll->batch.values[i])) {
             sum += poll->batch.values[i];
         }
     }
     return sum;
 }
 
-#define assert_value(poll, metric, labels, want)                                                          \
-    do {                                                                                                  \
-        double got_ = poll_value((poll), (metric), (labels)), want_ = (want);                             \
-        if (!(fabs(got_ - want_) <= 1e-9 * fabs(want_))) {                                                \
-            fail_msg("%s{%s} is %.17g, not %.17g", (metric), (labels), got_, want_);                      \
-        }                                                                                                 \
+#define assert_value(poll, metric, labels, want)                                                   \
+    do {                                                                                           \
+        double got_ = poll_value((poll), (metric), (labels)), want_ = (want);                      \
+        if (!(fabs(got_ - want_) <= 1e-9 * fabs(want_))) {                                         \
+            fail_msg("%s{%s} is %.17g, not %.17g", (metric), (labels), got_, want_);               \
+        }                                                                                          \
     } while (0)
-#define assert_unknown(poll, metric, labels) assert_true(isnan(poll_value((poll), (metric), (labels))))
+#define assert_unknown(poll, metric, labels)                                                       \
+    assert_true(isnan(poll_value((poll), (metric), (labels))))
 
 /* A tree of a test's own, whose files can be changed while a source holds them. */
 static inline void
@@ -152,7 +155,8 @@ tree_remove(const char *root, const char *path)
     char full[PATH_MAX];
     snprintf(full, sizeof(full), "%s/%s", root, path);
     unlink(full);
-    for (char *slash; (slash = strrchr(full, '/')) != NULL && (size_t)(slash - full) > strlen(root);) {
+    for (char *slash;
+         (slash = strrchr(full, '/')) != NULL && (size_t)(slash - full) > strlen(root);) {
         *slash = 0;
         rmdir(full);
     }

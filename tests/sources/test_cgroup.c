@@ -107,7 +107,8 @@ test_cgroup__no_limit_no_metric(void **state)
     struct live live;
     live_init(&live, "cgroup2");
     live_text(&live, "cgroup" SCOPE "/cpu.max", "max 100000\n");
-    live_text(&live, "cgroup/system.slice/memory.max", "99999999999999\n"); /* more than the machine has */
+    live_text(&live, "cgroup/system.slice/memory.max",
+              "99999999999999\n"); /* more than the machine has */
     assert_int_equal(live_open(&live, &source_cgroup), 0);
     live_run(&live, 0);
     assert_nan(poll_value(&live.poll, "container.cpu.limit", ""));
@@ -215,12 +216,14 @@ test_cgroup__mount_lines(void **state)
     (void)state;
     struct cgroup_mount mount;
     char text[64];
-    assert_true(cgroup_mount_parse(STR("1 2 0:3 / /a\\040b rw,nosuid shared:4 master:5 - cgroup2 none rw"), &mount));
+    assert_true(cgroup_mount_parse(
+        STR("1 2 0:3 / /a\\040b rw,nosuid shared:4 master:5 - cgroup2 none rw"), &mount));
     assert_true(mount.v2);
     assert_string_equal(cgroup_unescape(mount.point, text, sizeof(text)), "/a b");
     assert_true(cgroup_mount_parse(STR("1 2 0:3 /x /y rw - cgroup cgroup rw,cpu,cpuacct"), &mount));
     assert_int_equal(mount.controllers, 1u << CGROUP_CPU | 1u << CGROUP_CPUACCT);
-    assert_false(cgroup_mount_parse(STR("1 2 0:3 /x /y rw - cgroup cgroup rw,name=systemd"), &mount));
+    assert_false(
+        cgroup_mount_parse(STR("1 2 0:3 /x /y rw - cgroup cgroup rw,name=systemd"), &mount));
     assert_false(cgroup_mount_parse(STR("1 2 0:3 / /proc rw - proc proc rw"), &mount));
     assert_false(cgroup_mount_parse(STR("1 2 0:3 / /proc rw shared:1"), &mount));
     assert_false(cgroup_mount_parse(STR(""), &mount));
@@ -235,9 +238,14 @@ test_cgroup__values(void **state)
         bool good;
         double value;
     } values[] = {
-        {"max\n", true, INFINITY}, {"-1\n", true, INFINITY}, {"9223372036854771712\n", true, INFINITY},
-        {"0\n", true, 0},          {"4096", true, 4096},     {"", false, 0},
-        {"4096x", false, 0},       {"maximum", false, 0},
+        {"max\n", true, INFINITY},
+        {"-1\n", true, INFINITY},
+        {"9223372036854771712\n", true, INFINITY},
+        {"0\n", true, 0},
+        {"4096", true, 4096},
+        {"", false, 0},
+        {"4096x", false, 0},
+        {"maximum", false, 0},
     };
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         double value = 42;
@@ -250,7 +258,8 @@ test_cgroup__values(void **state)
     assert_false(cgroup_cpu_max_parse(STR("50000 0\n"), &cores));
     assert_false(cgroup_cpu_max_parse(STR("50000"), &cores));
     uint64_t us = 0;
-    assert_true(cgroup_pressure_parse(STR("some avg10=0.1 total=7\nfull avg10=0 total=8\n"), "full", &us));
+    assert_true(
+        cgroup_pressure_parse(STR("some avg10=0.1 total=7\nfull avg10=0 total=8\n"), "full", &us));
     assert_int_equal(us, 8);
     assert_false(cgroup_pressure_parse(STR("some avg10=0.1 total=7\n"), "full", &us));
     assert_int_equal(cgroup_cpu_count(STR("0-3,8,10-11\n")), 7);

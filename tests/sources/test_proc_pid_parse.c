@@ -7,8 +7,9 @@
 #include "../../src/sources/proc_pid_parse.h"
 #include "flametop/base/macros.h"
 
-static const char whole[] = "42 (a) b) R 7 42 42 34816 42 2097216 11 12 13 14 15 16 17 18 25 5 4 0 999 4096 77 "
-                            "18446744073709551615 0 0 0\n";
+static const char whole[] =
+    "42 (a) b) R 7 42 42 34816 42 2097216 11 12 13 14 15 16 17 18 25 5 4 0 999 4096 77 "
+    "18446744073709551615 0 0 0\n";
 
 static void
 test_proc_pid_parse__stat_fields(void **state)
@@ -55,8 +56,13 @@ test_proc_pid_parse__stat_that_is_none(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "1", "1 )(", "x (a) S 1", "1 (a) SS 1 1 1 0 -1 0 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 ",
-        "1 (a)S 1 1 1 0 -1 0 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 ", "1 (a) S 1 1 1 0 -1 0 1 1 1x 1 1 1 1 1 1 1 1 1 1 1 1 1 ",
+        "",
+        "1",
+        "1 )(",
+        "x (a) S 1",
+        "1 (a) SS 1 1 1 0 -1 0 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 ",
+        "1 (a)S 1 1 1 0 -1 0 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 ",
+        "1 (a) S 1 1 1 0 -1 0 1 1 1x 1 1 1 1 1 1 1 1 1 1 1 1 1 ",
     };
     struct pid_stat stat;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -69,7 +75,8 @@ test_proc_pid_parse__io_needs_whole_lines(void **state)
 {
     (void)state;
     struct pid_io io;
-    assert_true(pid_io_parse(STR("rchar: 1\nread_bytes: 12\nwrite_bytes: 34\ncancelled_write_bytes: 5\n"), &io));
+    assert_true(pid_io_parse(
+        STR("rchar: 1\nread_bytes: 12\nwrite_bytes: 34\ncancelled_write_bytes: 5\n"), &io));
     assert_int_equal(io.read_bytes, 12);
     assert_int_equal(io.write_bytes, 34);
     assert_false(pid_io_parse(STR("read_bytes: 12\nwrite_bytes: 3"), &io));
@@ -146,7 +153,8 @@ test_proc_pid_parse__command_lines(void **state)
     assert_int_equal(pid_cmdline_text(STR("ls\0-l\0\0\0"), text, sizeof(text)), 5);
     assert_string_equal(text, "ls -l");
     assert_int_equal(pid_cmdline_text(STR(""), text, sizeof(text)), 0);
-    pid_cmdline_text(STR("12345678901234\xc3\xbc"), text, sizeof(text)); /* cut before the two-byte character */
+    pid_cmdline_text(STR("12345678901234\xc3\xbc"), text,
+                     sizeof(text)); /* cut before the two-byte character */
     assert_string_equal(text, "12345678901234");
 }
 
@@ -155,16 +163,22 @@ test_proc_pid_parse__limit_of_open_files(void **state)
 {
     (void)state;
     int64_t limit = -1;
-    assert_true(pid_limits_parse(STR("Limit                     Soft Limit           Hard Limit           Units     \n"
-                                     "Max open files            1024                 524288               files     \n"),
-                                 &limit));
+    assert_true(pid_limits_parse(
+        STR("Limit                     Soft Limit           Hard Limit           Units     \n"
+            "Max open files            1024                 524288               files     \n"),
+        &limit));
     assert_int_equal(limit, 1024);
-    assert_true(pid_limits_parse(STR("Max open files            unlimited            unlimited            files\n"),
-                                 &limit));
+    assert_true(pid_limits_parse(
+        STR("Max open files            unlimited            unlimited            files\n"),
+        &limit));
     assert_true(limit == INT64_MAX);
     limit = -1;
-    static const char *const none[] = {"", "Max open files", "Max open files 10", "Max open files -1 -1 files\n",
-                                       "Max open files 10x 20 files\n", "Max processes 10 10 processes\n"};
+    static const char *const none[] = {"",
+                                       "Max open files",
+                                       "Max open files 10",
+                                       "Max open files -1 -1 files\n",
+                                       "Max open files 10x 20 files\n",
+                                       "Max processes 10 10 processes\n"};
     for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
         assert_false(pid_limits_parse(str_from(none[i]), &limit));
         assert_int_equal(limit, -1);

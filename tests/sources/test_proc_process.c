@@ -159,7 +159,8 @@ test_proc_process__born_after_the_first_scan_has_a_rate_at_once(void **state)
     live_run(&live, 0);
     /* Started half a second after the first scan; 20 ticks of CPU in the half second it lives. */
     live_text(&live, "proc/4000/stat",
-              "4000 (burst) R 1300 4000 4000 0 -1 4194304 1 0 0 0 15 5 0 0 20 0 1 0 36000050 4096 1 0 0\n");
+              "4000 (burst) R 1300 4000 4000 0 -1 4194304 1 0 0 0 15 5 0 0 20 0 1 0 36000050 4096 "
+              "1 0 0\n");
     live_run(&live, 1000);
     assert_real(row_of(&live, 4000)[PROCESS_CPU].real, 0.4);
     live_close(&live);
@@ -189,7 +190,8 @@ test_proc_process__hostile_names_are_cleaned(void **state)
     assert_string_equal(row_of(&live, 2000)[PROCESS_NAME].text, ") R 1 (");
     assert_int_equal(row_of(&live, 2000)[PROCESS_PARENT_PID].integer, 1);
     assert_string_equal(row_of(&live, 2000)[PROCESS_STATE].text, "S");
-    assert_memory_equal(row_of(&live, 2000)[PROCESS_COMMAND].text, "?]0;owned??[31mred --name ü漢🙂", 33);
+    assert_memory_equal(row_of(&live, 2000)[PROCESS_COMMAND].text,
+                        "?]0;owned??[31mred --name ü漢🙂", 33);
     assert_string_equal(row_of(&live, 2001)[PROCESS_NAME].text, "?? ?(");
     for (const char *p = row_of(&live, 2001)[PROCESS_COMMAND].text; *p != 0; p++) {
         assert_true((unsigned char)*p >= 0x20 && *p != 0x7f);
@@ -250,8 +252,9 @@ test_proc_process__costly_columns_of_rows_on_screen(void **state)
     open_processes(&live, "cgroup2");
     live.interest.pids[0] = 812;
     live.interest.pid_count = 1;
-    live.interest.process_columns = 1u << PROCESS_DISK_READ | 1u << PROCESS_SWITCHES | 1u << PROCESS_CGROUP |
-                                    1u << PROCESS_WAIT_CHANNEL | 1u << PROCESS_OOM_SCORE;
+    live.interest.process_columns = 1u << PROCESS_DISK_READ | 1u << PROCESS_SWITCHES |
+                                    1u << PROCESS_CGROUP | 1u << PROCESS_WAIT_CHANNEL |
+                                    1u << PROCESS_OOM_SCORE;
     live_run(&live, 0);
     next(&live, "cgroup2+1");
     const union cell *row = row_of(&live, 812);
@@ -280,7 +283,8 @@ test_proc_process__open_files_of_the_selected_one(void **state)
         snprintf(path, sizeof(path), "proc/1300/fd/%s", names[i]);
         live_text(&live, path, "");
     }
-    live_text(&live, "proc/812/limits", "Max open files            1024                 524288               files \n");
+    live_text(&live, "proc/812/limits",
+              "Max open files            1024                 524288               files \n");
     live.interest.pids[0] = 812;
     live.interest.pids[1] = 1300;
     live.interest.pid_count = 2;
@@ -321,7 +325,8 @@ test_proc_process__busiest_thread_is_named(void **state)
     next(&live, "kernel6+1"); /* 0.9 of a core: its threads are watched from now on */
     for (int second = 0; second < 2; second++) {
         char text[256];
-        snprintf(text, sizeof(text), "812 (beam.smp) S 1 8 8 0 -1 0 5 0 7 0 %d 500 3 1 20 0 3 0 35000000 9 9 0 0\n",
+        snprintf(text, sizeof(text),
+                 "812 (beam.smp) S 1 8 8 0 -1 0 5 0 7 0 %d 500 3 1 20 0 3 0 35000000 9 9 0 0\n",
                  1180 + 90 * second);
         live_text(&live, "proc/812/stat", text);
         snprintf(text, sizeof(text),
@@ -342,7 +347,8 @@ write_sleeper(const struct live *live, int pid, int ticks)
 {
     char path[64], text[200];
     snprintf(path, sizeof(path), "proc/%d/stat", pid);
-    snprintf(text, sizeof(text), "%d (sleeper) S 1 1 1 0 -1 0 5 0 7 0 %d 0 0 0 20 0 1 0 100 9 9 0 0\n", pid, ticks);
+    snprintf(text, sizeof(text),
+             "%d (sleeper) S 1 1 1 0 -1 0 5 0 7 0 %d 0 0 0 20 0 1 0 100 9 9 0 0\n", pid, ticks);
     live_text(live, path, text);
 }
 
@@ -416,7 +422,8 @@ test_proc_process__arena_full_is_counted(void **state)
 static int
 look_as_nobody(void)
 {
-    if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0) {
+    if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+        setresuid(65534, 65534, 65534) < 0) {
         return 2;
     }
     struct interest interest = {.process_sort = PROCESS_DISK_READ};
@@ -441,7 +448,8 @@ look_as_nobody(void)
         const union cell *row = table_row(batch.tables[0], i);
         if (row[PROCESS_PID].integer == getppid()) {
             bool said = row[PROCESS_NAME].text != NULL && row[PROCESS_MEMORY].real > 0 &&
-                        row[PROCESS_OWNER].text != NULL && strcmp(row[PROCESS_OWNER].text, "root") == 0;
+                        row[PROCESS_OWNER].text != NULL &&
+                        strcmp(row[PROCESS_OWNER].text, "root") == 0;
             result = said && isnan(row[PROCESS_DISK_READ].real) ? 0 : 5;
         }
     }

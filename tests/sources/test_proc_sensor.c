@@ -43,11 +43,14 @@ test_proc_sensor__reads_chips(void **state)
     for (int second = 0; second < 2; second++) {
         struct scan scan;
         scan_open(&scan, second == 0 ? "laptop" : "laptop+1");
-        assert_true(scan_value(&scan, SENSOR_TEMPERATURE, "sensor=coretemp Package id 0") == 61 + 2 * second);
-        assert_true(scan_value(&scan, SENSOR_TEMPERATURE_LIMIT, "sensor=coretemp Package id 0") == 105);
+        assert_true(scan_value(&scan, SENSOR_TEMPERATURE, "sensor=coretemp Package id 0") ==
+                    61 + 2 * second);
+        assert_true(scan_value(&scan, SENSOR_TEMPERATURE_LIMIT, "sensor=coretemp Package id 0") ==
+                    105);
         assert_true(scan_value(&scan, SENSOR_TEMPERATURE, "sensor=nvme Composite") == 38.85);
         assert_true(scan_value(&scan, SENSOR_FAN, "sensor=thinkpad fan1") == 2800 + 100 * second);
-        assert_true(isnan(scan_value(&scan, SENSOR_FAN, "sensor=thinkpad fan2"))); /* 65535: not known */
+        assert_true(
+            isnan(scan_value(&scan, SENSOR_FAN, "sensor=thinkpad fan2"))); /* 65535: not known */
         assert_true(scan_value(&scan, SENSOR_VOLTAGE, "sensor=BAT0 in0") == 12.345);
         assert_true(scan_value(&scan, SENSOR_CURRENT, "sensor=BAT0 curr1") == 0.668);
         assert_true(scan_value(&scan, SENSOR_POWER, "sensor=BAT0 power1") == 8.25);

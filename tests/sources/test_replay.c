@@ -1,6 +1,7 @@
-/* A recording, replayed into a collector, answers every question as the collector did that it was made of. The recording
- * of tests/fixtures/scripted.flametop stays what it is, so that later versions read it: it is written anew only with
- * FLAMETOP_GOLDEN=update, after a change of the script below. */
+/* A recording, replayed into a collector, answers every question as the collector did that it was
+ * made of. The recording of tests/fixtures/scripted.flametop stays what it is, so that later
+ * versions read it: it is written anew only with FLAMETOP_GOLDEN=update, after a change of the
+ * script below. */
 #include "../check.h"
 
 #include <errno.h>
@@ -25,7 +26,12 @@ static const struct metric fast_metrics[] = {
      .fold = FOLD_FORMULA,
      .formula = "1 - t.time{state=idle} / t.time",
      .text = ""},
-    {.name = "t.wrapping", .unit = "By", .labels = "", .kind = METRIC_COUNTER, .bits = 32, .text = ""},
+    {.name = "t.wrapping",
+     .unit = "By",
+     .labels = "",
+     .kind = METRIC_COUNTER,
+     .bits = 32,
+     .text = ""},
 };
 static const struct metric slow_metrics[] = {
     {.name = "t.slow", .unit = "By", .labels = "mount", .fold = FOLD_MAX, .text = ""},
@@ -53,7 +59,8 @@ world_now(void *context)
 {
     const struct world *world = context;
     int64_t mono_ns = 1000 * NS_PER_S + (int64_t)world->tick * NS_PER_S;
-    return (struct instant){mono_ns, INT64_C(1700000000) * NS_PER_S + mono_ns + world->wall_step_ns, mono_ns};
+    return (struct instant){mono_ns, INT64_C(1700000000) * NS_PER_S + mono_ns + world->wall_step_ns,
+                            mono_ns};
 }
 
 static int
@@ -148,7 +155,8 @@ struct side {
 static void
 record_batch(void *context, const char *source, const struct batch *batch)
 {
-    if (strcmp(source, "flametop") != 0) { /* what the program makes of itself is different each time */
+    if (strcmp(source, "flametop") !=
+        0) { /* what the program makes of itself is different each time */
         record_write_batch(context, source, batch);
     }
 }
@@ -203,9 +211,9 @@ check_double(double a, double b)
 }
 
 static const char *const questions[][2] = {
-    {"t.time", NULL},          {"t.time", "cpu=1,state=user"}, {"t.utilization", NULL},
+    {"t.time", NULL},           {"t.time", "cpu=1,state=user"}, {"t.utilization", NULL},
     {"t.utilization", "cpu=0"}, {"t.utilization", "cpu=3"},     {"t.wrapping", NULL},
-    {"t.slow", NULL},          {"t.slow", "mount=/a\\,b"},
+    {"t.slow", NULL},           {"t.slow", "mount=/a\\,b"},
 };
 
 static void
@@ -236,7 +244,8 @@ check_now(const struct picture *a, const struct picture *b)
     }
     check_tables(picture_table(a, "rows"), picture_table(b, "rows"));
     for (size_t i = 0; i < ARRAY_SIZE(scripted); i++) {
-        const struct track *x = picture_track(a, scripted[i]->name), *y = picture_track(b, scripted[i]->name);
+        const struct track *x = picture_track(a, scripted[i]->name),
+                           *y = picture_track(b, scripted[i]->name);
         assert_true(x->state == y->state && x->mono_ns == y->mono_ns && x->samples == y->samples);
         assert_string_equal(x->why, y->why);
     }
@@ -278,17 +287,21 @@ check_history(const struct side *a, const struct side *b)
 
 /* Records the script, and replays the bytes (the fixture's when given) beside it. */
 static void
-replay_beside(const char *fixture, size_t fixture_size, bool known_tables, struct buf *ret_recording)
+replay_beside(const char *fixture, size_t fixture_size, bool known_tables,
+              struct buf *ret_recording)
 {
     struct world world = {0};
     struct buf bytes;
     buf_init(&bytes, (size_t)4 << 20);
     struct record_writer *writer = record_writer_new(&bytes);
-    struct side original = {.catalog = catalog_new(1000)}, replayed = {.catalog = catalog_with_metrics()};
+    struct side original = {.catalog = catalog_new(1000)},
+                replayed = {.catalog = catalog_with_metrics()};
     side_init(&original, (struct clock){world_now, &world}, scripted, ARRAY_SIZE(scripted),
               (struct collector_tap){writer, record_batch});
-    struct record_hello hello = {
-        .protocol = RECORD_PROTOCOL, .protocol_min = 1, .at = world_now(&world), .interval_ns = NS_PER_S};
+    struct record_hello hello = {.protocol = RECORD_PROTOCOL,
+                                 .protocol_min = 1,
+                                 .at = world_now(&world),
+                                 .interval_ns = NS_PER_S};
     record_write_hello(writer, &hello);
     struct picture *pictures[TICKS];
     for (world.tick = 1; world.tick <= TICKS; world.tick++) {
@@ -360,7 +373,8 @@ test_replay__reads_the_recording_of_each_release(void **state)
     if (update != NULL && strcmp(update, "update") == 0) {
         struct buf recording;
         replay_beside(NULL, 0, true, &recording);
-        assert_int_equal(file_write_atomic(fixture_path(path), recording.data, recording.n, 0644), 0);
+        assert_int_equal(file_write_atomic(fixture_path(path), recording.data, recording.n, 0644),
+                         0);
         buf_done(&recording);
     }
     ssize_t n = file_load(fixture_path(path), 60000, &fixture);

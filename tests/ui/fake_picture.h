@@ -1,8 +1,9 @@
-/* A picture by hand, for the tests of screens: the same every time, with history, tables and findings.
+/* A picture by hand, for the tests of screens: the same every time, with history, tables and
+ * findings.
  *
  *     struct fake fake;
- *     fake_init(&fake);                                     catalog, an empty picture of 2026-11-21 14:02:31 UTC
- *     fake_metrics(&fake, rows, ARRAY_SIZE(rows));          what the catalog shall know
+ *     fake_init(&fake);                                     catalog, an empty picture of 2026-11-21
+ * 14:02:31 UTC fake_metrics(&fake, rows, ARRAY_SIZE(rows));          what the catalog shall know
  *     fake_series(&fake, "system.memory.limit", "", fake_constant, 16e9, 0);
  *     fake_processes(&fake, 214);
  *     fake_finding(&fake, LEVEL_CRITICAL, 87, "disk nvme0n1 98 % busy", "…");
@@ -114,7 +115,8 @@ fake_metrics(struct fake *fake, const struct metric *metrics, size_t count)
 }
 
 static inline void
-fake_series(struct fake *fake, const char *metric, const char *labels, fake_curve *curve, double a, double b)
+fake_series(struct fake *fake, const char *metric, const char *labels, fake_curve *curve, double a,
+            double b)
 {
     const struct metric *row = catalog_metric(fake->catalog, metric);
     assert(row != NULL && fake->column_count < FAKE_SERIES_MAX);
@@ -132,9 +134,11 @@ fake_table(struct fake *fake, const struct table_def *def)
     return table;
 }
 
-/* The texts must outlive the fake. Add the worst first. Answers it, so that more can be filled in. */
+/* The texts must outlive the fake. Add the worst first. Answers it, so that more can be filled in.
+ */
 static inline struct finding *
-fake_finding(struct fake *fake, enum level level, int impact, const char *sentence, const char *short_sentence)
+fake_finding(struct fake *fake, enum level level, int impact, const char *sentence,
+             const char *short_sentence)
 {
     assert(fake->picture->finding_count < ARRAY_SIZE(fake->findings));
     struct finding *finding = &fake->findings[fake->picture->finding_count++];
@@ -185,8 +189,18 @@ fake_picture(struct fake *fake)
 }
 
 enum {
-    FAKE_PID, FAKE_PPID, FAKE_USER, FAKE_STATE, FAKE_NAME, FAKE_CPU, FAKE_MEM, FAKE_THREADS, FAKE_AGE,
-    FAKE_READ, FAKE_WRITE, FAKE_COMMAND,
+    FAKE_PID,
+    FAKE_PPID,
+    FAKE_USER,
+    FAKE_STATE,
+    FAKE_NAME,
+    FAKE_CPU,
+    FAKE_MEM,
+    FAKE_THREADS,
+    FAKE_AGE,
+    FAKE_READ,
+    FAKE_WRITE,
+    FAKE_COMMAND,
 };
 
 static const struct column fake_process_columns[] = {
@@ -197,7 +211,8 @@ static const struct column fake_process_columns[] = {
     {"process.name", "NAME", "", "Name.", COLUMN_TEXT, COLUMN_KEEP, 15},
     {"process.cpu.utilization", "CPU", "1", "CPU use, 100 % is one core.", COLUMN_REAL,
      COLUMN_RANK | COLUMN_KEEP, 7},
-    {"process.memory.usage", "MEM", "By", "Resident memory.", COLUMN_REAL, COLUMN_RANK | COLUMN_KEEP, 8},
+    {"process.memory.usage", "MEM", "By", "Resident memory.", COLUMN_REAL,
+     COLUMN_RANK | COLUMN_KEEP, 8},
     {"process.threads", "THR", "", "Threads.", COLUMN_INTEGER, 0, 4},
     {"process.age", "AGE", "s", "Time since it started.", COLUMN_REAL, 0, 9},
     {"process.disk.read", "READ", "By/s", "Read from disks.", COLUMN_REAL, COLUMN_COSTLY, 9},
@@ -215,7 +230,8 @@ static const struct table_def fake_process_def = {
     .kept_rows = 20,
 };
 
-/* `count` processes: a tree below pid 1, with names, an exited one, and some that cannot be read. */
+/* `count` processes: a tree below pid 1, with names, an exited one, and some that cannot be read.
+ */
 static inline struct table *
 fake_processes(struct fake *fake, size_t count)
 {
@@ -224,7 +240,8 @@ fake_processes(struct fake *fake, size_t count)
         double cpu, mem;
     } kinds[] = {
         {"systemd", "root", "/sbin/init", 0.001, 12e6},
-        {"beam.smp", "app", "/usr/lib/erlang/erts-13.1.5/bin/beam.smp -W w -- -root /usr/lib/erlang", 0.612, 2.1e9},
+        {"beam.smp", "app",
+         "/usr/lib/erlang/erts-13.1.5/bin/beam.smp -W w -- -root /usr/lib/erlang", 0.612, 2.1e9},
         {"postgres", "postgres", "postgres: 15/main: checkpointer", 0.098, 640e6},
         {"nginx", "www-data", "nginx: worker process", 0.031, 18e6},
         {"sleep", "app", "sleep 600", 0, 1e6},
@@ -238,7 +255,9 @@ fake_processes(struct fake *fake, size_t count)
         union cell *row = table_add(table, arena);
         assert(row != NULL);
         row[FAKE_PID].integer = i == 0 ? 1 : 800 + (int64_t)i * 12;
-        row[FAKE_PPID].integer = i == 0 ? 0 : i < ARRAY_SIZE(kinds) ? 1 : 800 + (int64_t)(i % 5 + 1) * 12;
+        row[FAKE_PPID].integer = i == 0                  ? 0
+                                 : i < ARRAY_SIZE(kinds) ? 1
+                                                         : 800 + (int64_t)(i % 5 + 1) * 12;
         row[FAKE_USER].text = kinds[kind].user;
         row[FAKE_STATE].text = i == 7 ? "X" : i % 11 == 1 ? "R" : "S";
         row[FAKE_NAME].text = kinds[kind].name;

@@ -1,5 +1,5 @@
-/* The whole screen on a picture made by hand: golden screens, keys, and properties over random sizes. See
- * golden.h for how the files are written anew. */
+/* The whole screen on a picture made by hand: golden screens, keys, and properties over random
+ * sizes. See golden.h for how the files are written anew. */
 #include "../check.h"
 
 #include "flametop/base/buf.h"
@@ -19,12 +19,13 @@ screen_open(struct screen *screen, const struct app_options *options)
 {
     fake_init(&screen->fake);
     fake_processes(&screen->fake, 214);
-    struct finding *finding =
-        fake_finding(&screen->fake, LEVEL_CRITICAL, 87,
-                     "disk nvme0n1 98 % busy, 41 % of tasks wait for it; beam.smp (812) writes 310 MB/s",
-                     "nvme0n1 98 % busy; beam.smp (812) writes 310 MB/s");
-    static const struct evidence evidence[] = {{"busy", "98 %", "system.disk.utilization", "device=nvme0n1"},
-                                               {"tasks waiting", "41 %", NULL, NULL}};
+    struct finding *finding = fake_finding(
+        &screen->fake, LEVEL_CRITICAL, 87,
+        "disk nvme0n1 98 % busy, 41 % of tasks wait for it; beam.smp (812) writes 310 MB/s",
+        "nvme0n1 98 % busy; beam.smp (812) writes 310 MB/s");
+    static const struct evidence evidence[] = {
+        {"busy", "98 %", "system.disk.utilization", "device=nvme0n1"},
+        {"tasks waiting", "41 %", NULL, NULL}};
     finding->evidence = evidence;
     finding->evidence_count = ARRAY_SIZE(evidence);
     finding->culprit = "beam.smp (812)";
@@ -80,10 +81,18 @@ test_app__golden(void **state)
     static const struct {
         const char *name, *keys;
     } screens[] = {
-        {"processes", "3"},     {"processes-tree", "3t"}, {"processes-detail", "3j\r"},
-        {"processes-filter", "3fbeam cpu>5\r"}, {"findings", "8"}, {"evidence", "!"},
-        {"help", "3?"},         {"signal", "3K"},         {"question", "3jK\r"},
-        {"remedy", "4"},        {"paused", "3 "},         {"prompt", "3:fil\t"},
+        {"processes", "3"},
+        {"processes-tree", "3t"},
+        {"processes-detail", "3j\r"},
+        {"processes-filter", "3fbeam cpu>5\r"},
+        {"findings", "8"},
+        {"evidence", "!"},
+        {"help", "3?"},
+        {"signal", "3K"},
+        {"question", "3jK\r"},
+        {"remedy", "4"},
+        {"paused", "3 "},
+        {"prompt", "3:fil\t"},
     };
     for (size_t s = 0; s < ARRAY_SIZE(screens); s++) {
         for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -95,7 +104,8 @@ test_app__golden(void **state)
             canvas_resize(&screen->canvas, sizes[i].width, sizes[i].height);
             type(screen, screens[s].keys);
             shown(screen, &out);
-            snprintf(name, sizeof(name), "app-%s-%dx%d", screens[s].name, sizes[i].width, sizes[i].height);
+            snprintf(name, sizeof(name), "app-%s-%dx%d", screens[s].name, sizes[i].width,
+                     sizes[i].height);
             golden_text(name, &out);
             screen_close(screen);
             buf_done(&out);
@@ -132,7 +142,8 @@ static void
 test_app__any_size_and_key(void **state)
 {
     (void)state;
-    static const char keys[] = "123456789!?\x1b" "jkgG\r+-t<>IPMCwW[]{} rfx\r/s\rnN,.\t:vi\rKqL";
+    static const char keys[] = "123456789!?\x1b"
+                               "jkgG\r+-t<>IPMCwW[]{} rfx\r/s\rnN,.\t:vi\rKqL";
     struct screen *screen = calloc(1, sizeof(*screen));
     struct buf out;
     buf_init(&out, 1 << 20);
@@ -228,8 +239,9 @@ test_app__span_grows_with_the_history(void **state)
     static const struct {
         int64_t history_s;
         const char *said;
-    } rows[] = {{0, "span 1 min of 10 min "},  {60, "span 1 min of 10 min "}, {61, "span 2 min of 10 min "},
-                {299, "span 5 min of 10 min "}, {301, "span 10 min "},        {9000, "span 10 min "}};
+    } rows[] = {{0, "span 1 min of 10 min "},  {60, "span 1 min of 10 min "},
+                {61, "span 2 min of 10 min "}, {299, "span 5 min of 10 min "},
+                {301, "span 10 min "},         {9000, "span 10 min "}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct screen *screen = calloc(1, sizeof(*screen));
         struct buf out;

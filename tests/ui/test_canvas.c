@@ -12,7 +12,8 @@
 #include "flametop/ui/canvas.h"
 
 static const struct style plain = {0};
-static const struct style marked = {.fg = ROLE_TITLE, .bg = ROLE_SELECT_BG, .attributes = CELL_BOLD};
+static const struct style marked = {
+    .fg = ROLE_TITLE, .bg = ROLE_SELECT_BG, .attributes = CELL_BOLD};
 
 static void
 expect_dump(const struct canvas *canvas, const char *want)
@@ -72,8 +73,8 @@ test_canvas__keeps_wide_characters_whole(void **state)
     assert_int_equal(canvas.cells[1].c, 0);
     canvas_text(&canvas, 0, 1, 5, STR("漢字漢"), plain);
     canvas_text(&canvas, 0, 2, 6, STR("漢字"), plain);
-    canvas_put(&canvas, 1, 2, 'x', plain); /* takes the right half of the first */
-    canvas_put(&canvas, 2, 2, 'y', plain); /* the left half of the second */
+    canvas_put(&canvas, 1, 2, 'x', plain);    /* takes the right half of the first */
+    canvas_put(&canvas, 2, 2, 'y', plain);    /* the left half of the second */
     canvas_put(&canvas, 5, 3, 0x6F22, plain); /* half of it would be outside */
     canvas_put(&canvas, -1, 4, 0x6F22, marked);
     assert_int_equal(canvas.cells[4 * 6].c, ' ');
@@ -88,7 +89,8 @@ test_canvas__lets_no_control_character_through(void **state)
     (void)state;
     struct canvas canvas;
     open_canvas(&canvas, 40, 1);
-    struct str hostile = STR("a\x1b[2Jb\tc\nd\x07\x7f\xc2\x9b" "31m\xff\xe2\x80\xaetxt\xcc\x81");
+    struct str hostile = STR("a\x1b[2Jb\tc\nd\x07\x7f\xc2\x9b"
+                             "31m\xff\xe2\x80\xaetxt\xcc\x81");
     canvas_text(&canvas, 0, 0, 40, hostile, plain);
     expect_dump(&canvas, "a?[2Jb c d???31m?txt\n");
     canvas_put(&canvas, 0, 0, 0x1B, plain);
@@ -229,7 +231,8 @@ any_int(uint32_t *seed, int around)
 static struct str
 any_text(uint32_t *seed, char bytes[64])
 {
-    static const char *const parts[] = {"a", "漢", "é", "\x1b[1m", "\xff", "─", "⣿", "e\xcc\x81", "👍", "\t"};
+    static const char *const parts[] = {"a", "漢", "é",         "\x1b[1m", "\xff",
+                                        "─", "⣿",  "e\xcc\x81", "👍",       "\t"};
     size_t n = 0;
     for (uint32_t count = next_random(seed) % 12; count > 0; count--) {
         const char *part = parts[next_random(seed) % 10];
@@ -285,9 +288,11 @@ expect_untouched(const struct canvas *canvas, const struct canvas_cell *before, 
     for (int y = 0; y < canvas->height; y++) {
         for (int x = 0; x < canvas->width; x++) {
             size_t i = (size_t)y * (size_t)canvas->width + (size_t)x;
-            if (!in_rect(clip, x, y) && memcmp(&canvas->cells[i], &before[i], sizeof(*before)) != 0) {
+            if (!in_rect(clip, x, y) &&
+                memcmp(&canvas->cells[i], &before[i], sizeof(*before)) != 0) {
                 assert_int_equal(canvas->cells[i].c, ' ');
-                assert_memory_equal(&canvas->cells[i].style, &before[i].style, sizeof(before[i].style));
+                assert_memory_equal(&canvas->cells[i].style, &before[i].style,
+                                    sizeof(before[i].style));
                 assert_true(in_rect(clip, x - 1, y) || in_rect(clip, x + 1, y));
             }
         }
@@ -318,7 +323,8 @@ test_canvas__holds_over_random_drawing(void **state)
     uint32_t seed = 2463534242u;
     for (int round = 0; round < 200; round++) {
         struct canvas canvas;
-        open_canvas(&canvas, (int)(next_random(&seed) % 90) + 1, (int)(next_random(&seed) % 30) + 1);
+        open_canvas(&canvas, (int)(next_random(&seed) % 90) + 1,
+                    (int)(next_random(&seed) % 30) + 1);
         canvas.glyphs = (enum glyphs)(next_random(&seed) % 3);
         size_t bytes = (size_t)canvas.width * (size_t)canvas.height * sizeof(struct canvas_cell);
         struct canvas_cell *before = malloc(bytes);

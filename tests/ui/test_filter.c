@@ -44,7 +44,8 @@ test_filter__table(void **state)
         char why[160];
         struct filter *filter = filter_new(str_from(rows[i].text), table->def, why, sizeof(why));
         assert_string_equal(why, "");
-        bool got[] = {filter_matches(filter, table_row(table, 1)), filter_matches(filter, table_row(table, 3)),
+        bool got[] = {filter_matches(filter, table_row(table, 1)),
+                      filter_matches(filter, table_row(table, 3)),
                       filter_matches(filter, table_row(table, 5))};
         if (got[0] != rows[i].beam || got[1] != rows[i].nginx || got[2] != rows[i].worker) {
             print_message("%s: %d %d %d\n", rows[i].text, got[0], got[1], got[2]);
@@ -61,8 +62,13 @@ test_filter__refuses(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "nosuch>5", "cpu>", "cpu>five", "cpu>5x", "/(/", "/a{2}/", "/(a)\\1/", "/a++/", "/a*+?/", "/((((a)+)+)+)+/", "/", "//", "\"\"",
-        "a b c d e f g h i j k l m n o p q",
+        "nosuch>5", "cpu>",
+        "cpu>five", "cpu>5x",
+        "/(/",      "/a{2}/",
+        "/(a)\\1/", "/a++/",
+        "/a*+?/",   "/((((a)+)+)+)+/",
+        "/",        "//",
+        "\"\"",     "a b c d e f g h i j k l m n o p q",
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char why[160];

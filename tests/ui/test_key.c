@@ -36,12 +36,14 @@ test_key__has_one_meaning_in_a_view(void **state)
     for (size_t v = 0; v < view_count; v++) {
         for (size_t i = 0; i < keymap.count; i++) {
             for (size_t j = i + 1; j < keymap.count; j++) {
-                bool same = keymap.rows[i].key == keymap.rows[j].key && view_shows(&view_table[v], keymap.rows[i].context) &&
+                bool same = keymap.rows[i].key == keymap.rows[j].key &&
+                            view_shows(&view_table[v], keymap.rows[i].context) &&
                             view_shows(&view_table[v], keymap.rows[j].context);
                 if (same) {
                     char name[KEY_NAME_BYTES];
                     print_message("view %s: %s means %s and %s\n", view_table[v].name,
-                                  key_name(keymap.rows[i].key, name), keymap.rows[i].command, keymap.rows[j].command);
+                                  key_name(keymap.rows[i].key, name), keymap.rows[i].command,
+                                  keymap.rows[j].command);
                 }
                 assert_false(same);
             }
@@ -74,8 +76,9 @@ test_key__parses_names(void **state)
     static const struct {
         const char *text;
         int32_t key; /* 0: none */
-    } rows[] = {{"q", 'q'},     {"Space", ' '}, {"ctrl-c", 3}, {"F12", TERM_F12}, {"F13", 0}, {"", 0},
-                {"Ctrl-1", 0},  {"ab", 0},      {"ä", 0xE4},   {"PgUp", TERM_PAGE_UP}, {"F", 'F'}};
+    } rows[] = {
+        {"q", 'q'},    {"Space", ' '}, {"ctrl-c", 3}, {"F12", TERM_F12},      {"F13", 0}, {"", 0},
+        {"Ctrl-1", 0}, {"ab", 0},      {"ä", 0xE4},   {"PgUp", TERM_PAGE_UP}, {"F", 'F'}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         int32_t key = 0;
         assert_int_equal(key_parse(rows[i].text, &key), rows[i].key != 0);
@@ -133,8 +136,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_key__has_one_meaning_in_a_view), cmocka_unit_test(test_key__every_row_is_right),
-        cmocka_unit_test(test_key__parses_names),              cmocka_unit_test(test_key__binds),
+        cmocka_unit_test(test_key__has_one_meaning_in_a_view),
+        cmocka_unit_test(test_key__every_row_is_right),
+        cmocka_unit_test(test_key__parses_names),
+        cmocka_unit_test(test_key__binds),
         cmocka_unit_test(test_command__completes_and_finds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,9 @@ test_keys__table(void **state)
         {"é", 0xE9, 2},
         {"漢x", 0x6F22, 3},
         {"👍", 0x1F44D, 4},
-        {"\xff" "a", KEY_NONE, 1},
+        {"\xff"
+         "a",
+         KEY_NONE, 1},
         {"\xc2\x9b", KEY_NONE, 2}, /* C1 */
         {"\33[A", TERM_UP, 3},
         {"\33OB", TERM_DOWN, 3},
@@ -95,16 +97,22 @@ test_keys__mouse(void **state)
         int x, y;
         enum term_button button;
     } rows[] = {
-        {"\33[<0;5;7M", TERM_MOUSE, 4, 6, TERM_CLICK},        {"\33[<0;5;7m", TERM_MOUSE, 4, 6, TERM_RELEASE},
-        {"\33[<32;6;7M", TERM_MOUSE, 5, 6, TERM_DRAG},        {"\33[<64;1;1M", TERM_MOUSE, 0, 0, TERM_WHEEL_UP},
-        {"\33[<65;1;1M", TERM_MOUSE, 0, 0, TERM_WHEEL_DOWN},  {"\33[<16;500;300M", TERM_MOUSE, 499, 299, TERM_CLICK},
-        {"\33[<2;5;7M", KEY_NONE, 0, 0, 0},                   {"\33[<0;0;7M", KEY_NONE, 0, 0, 0},
-        {"\33[?2026;2$y", KEYS_SYNC_STATE, 2, 0, 0},          {"\33[?3;5R", KEYS_CURSOR, 4, 2, 0},
+        {"\33[<0;5;7M", TERM_MOUSE, 4, 6, TERM_CLICK},
+        {"\33[<0;5;7m", TERM_MOUSE, 4, 6, TERM_RELEASE},
+        {"\33[<32;6;7M", TERM_MOUSE, 5, 6, TERM_DRAG},
+        {"\33[<64;1;1M", TERM_MOUSE, 0, 0, TERM_WHEEL_UP},
+        {"\33[<65;1;1M", TERM_MOUSE, 0, 0, TERM_WHEEL_DOWN},
+        {"\33[<16;500;300M", TERM_MOUSE, 499, 299, TERM_CLICK},
+        {"\33[<2;5;7M", KEY_NONE, 0, 0, 0},
+        {"\33[<0;0;7M", KEY_NONE, 0, 0, 0},
+        {"\33[?2026;2$y", KEYS_SYNC_STATE, 2, 0, 0},
+        {"\33[?3;5R", KEYS_CURSOR, 4, 2, 0},
         {"\33[1;2R", TERM_F3, 0, 0, 0}, /* no answer: Shift-F3 */
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct term_event event = {0};
-        assert_int_equal(keys_decode(str_from(rows[i].bytes), false, NULL, 0, &event), strlen(rows[i].bytes));
+        assert_int_equal(keys_decode(str_from(rows[i].bytes), false, NULL, 0, &event),
+                         strlen(rows[i].bytes));
         assert_int_equal(event.key, rows[i].key);
         assert_int_equal(event.x, rows[i].x);
         assert_int_equal(event.y, rows[i].y);
@@ -116,7 +124,8 @@ static void
 test_keys__terminals_own_go_first(void **state)
 {
     (void)state;
-    static const struct key_string own[] = {{"", 0, 0}, {"\33A", 2, TERM_UP}, {"\33[11~", 5, TERM_F5}};
+    static const struct key_string own[] = {
+        {"", 0, 0}, {"\33A", 2, TERM_UP}, {"\33[11~", 5, TERM_F5}};
     struct term_event event;
     assert_int_equal(keys_decode(STR("\33A"), false, own, 3, &event), 2);
     assert_int_equal(event.key, TERM_UP);

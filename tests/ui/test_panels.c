@@ -59,7 +59,8 @@ struct stage {
 };
 
 static void
-stage_init(struct stage *stage, const struct panel *panel, int cores, int width, int height, enum glyphs glyphs)
+stage_init(struct stage *stage, const struct panel *panel, int cores, int width, int height,
+           enum glyphs glyphs)
 {
     machine_init(&stage->fake, cores);
     stage->context = (struct panel_context){
@@ -95,7 +96,8 @@ stage_done(struct stage *stage)
 }
 
 static void
-check_golden(const struct panel *panel, int cores, int width, int height, enum glyphs glyphs, const char *name)
+check_golden(const struct panel *panel, int cores, int width, int height, enum glyphs glyphs,
+             const char *name)
 {
     struct stage stage;
     stage_init(&stage, panel, cores, width, height, glyphs);
@@ -166,8 +168,8 @@ test_metrics__filter_search_and_open(void **state)
 }
 
 static void
-check_chart(const char *target, int width, int height, enum glyphs glyphs, const char *const *commands,
-            const char *name)
+check_chart(const char *target, int width, int height, enum glyphs glyphs,
+            const char *const *commands, const char *name)
 {
     struct stage stage;
     stage_init(&stage, &panel_chart, 4, width, height, glyphs);
@@ -175,7 +177,8 @@ check_chart(const char *target, int width, int height, enum glyphs glyphs, const
     panel_chart.command(stage.state, &stage.context, "show", target);
     stage_draw(&stage, height, true);
     for (; *commands != NULL; commands++) {
-        assert_int_equal(panel_chart.command(stage.state, &stage.context, *commands, ""), REACTION_HANDLED);
+        assert_int_equal(panel_chart.command(stage.state, &stage.context, *commands, ""),
+                         REACTION_HANDLED);
         stage_draw(&stage, height, true);
     }
     golden(name, &stage.canvas);
@@ -188,7 +191,8 @@ test_chart__looks_as_it_did(void **state)
     (void)state;
     static const char *const none[] = {NULL};
     static const char *const cursor[] = {"move.left", "move.left", "move.left", "move.down", NULL};
-    static const char *const back[] = {"zoom.in", "page.previous", "page.previous", "move.left", NULL};
+    static const char *const back[] = {"zoom.in", "page.previous", "page.previous", "move.left",
+                                       NULL};
     static const char *const deeper[] = {"move.down", "open", NULL};
     check_chart("system.disk.utilization", 80, 24, GLYPHS_BRAILLE, none, "chart-80x24");
     check_chart("system.cpu.utilization", 120, 40, GLYPHS_BRAILLE, cursor, "chart-120x40-cursor");
@@ -214,23 +218,26 @@ static void
 test_panels__stay_inside_at_any_size(void **state)
 {
     (void)state;
-    static const struct panel *const panels[] = {&panel_cards, &panel_cores, &panel_system, &panel_metrics,
-                                                 &panel_chart};
+    static const struct panel *const panels[] = {&panel_cards, &panel_cores, &panel_system,
+                                                 &panel_metrics, &panel_chart};
     unsigned seed = 7;
     for (size_t p = 0; p < ARRAY_SIZE(panels); p++) {
         struct stage stage;
         stage_init(&stage, panels[p], 20, 220, 60, GLYPHS_BRAILLE);
         stage.panel->command(stage.state, &stage.context, "show", "system.disk.io");
         for (int i = 0; i < 40; i++) {
-            struct rect area = {rand_r(&seed) % 20, rand_r(&seed) % 10, rand_r(&seed) % 200, rand_r(&seed) % 50};
+            struct rect area = {rand_r(&seed) % 20, rand_r(&seed) % 10, rand_r(&seed) % 200,
+                                rand_r(&seed) % 50};
             stage.context.glyphs = stage.canvas.glyphs = (enum glyphs)(i % 3);
             stage.context.compact = area.width < 100;
             canvas_clear(&stage.canvas);
             stage.panel->draw(stage.state, &stage.context, &stage.canvas, area, i % 2 == 0);
-            stage.panel->command(stage.state, &stage.context, i % 2 == 0 ? "move.down" : "move.left", "");
+            stage.panel->command(stage.state, &stage.context,
+                                 i % 2 == 0 ? "move.down" : "move.left", "");
             for (int y = 0; y < 60; y++) {
                 for (int x = 0; x < 220; x++) {
-                    bool in = x >= area.x && x < area.x + area.width && y >= area.y && y < area.y + area.height;
+                    bool in = x >= area.x && x < area.x + area.width && y >= area.y &&
+                              y < area.y + area.height;
                     assert_true(in || stage.canvas.cells[y * 220 + x].c == ' ');
                 }
             }
@@ -273,7 +280,8 @@ test_cards__pinned_ones_follow_those_of_every_machine(void **state)
     struct buf out;
     buf_init(&out, 1 << 20);
     canvas_dump(&stage.canvas, &out);
-    const char *network = strstr(out.data, "Network"), *pinned = strstr(out.data, "disk.io sda write");
+    const char *network = strstr(out.data, "Network"),
+               *pinned = strstr(out.data, "disk.io sda write");
     const char *load = strstr(out.data, "Load");
     assert_true(network != NULL && pinned != NULL && load != NULL);
     assert_true(network < pinned && pinned < load);

@@ -49,8 +49,8 @@ test_pin__as_configurations_write_it(void **state)
         const char *text, *metric, *labels, *title;
     } rows[] = {
         {"system.cpu.run_queue", "system.cpu.run_queue", "", "cpu.run_queue"},
-        {" system.disk.io{device=sda,direction=read} ", "system.disk.io", "device=sda,direction=read",
-         "disk.io sda read"},
+        {" system.disk.io{device=sda,direction=read} ", "system.disk.io",
+         "device=sda,direction=read", "disk.io sda read"},
         {"a.b{x=1", "a.b", "x=1", "a.b 1"},
         {"evil\33{x=\1}", "evil\33", "x=\1", "evil? ?"},
     };

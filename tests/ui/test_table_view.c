@@ -17,7 +17,8 @@ draw(struct shown *shown, int width, int height)
 {
     canvas_resize(&shown->canvas, width, height);
     table_view_update(&shown->view, shown->table, shown->fake.picture);
-    table_view_draw(&shown->view, &shown->context, &shown->canvas, (struct rect){0, 0, width, height}, true);
+    table_view_draw(&shown->view, &shown->context, &shown->canvas,
+                    (struct rect){0, 0, width, height}, true);
 }
 
 static struct shown *
@@ -26,7 +27,8 @@ shown_new(size_t rows)
     struct shown *shown = calloc(1, sizeof(*shown));
     fake_init(&shown->fake);
     shown->table = fake_processes(&shown->fake, rows);
-    shown->context = (struct panel_context){.picture = shown->fake.picture, .glyphs = GLYPHS_BRAILLE};
+    shown->context =
+        (struct panel_context){.picture = shown->fake.picture, .glyphs = GLYPHS_BRAILLE};
     table_view_init(&shown->view, NULL, "process.parent_pid", "process.name");
     canvas_init(&shown->canvas);
     draw(shown, 120, 20);
@@ -45,7 +47,8 @@ shown_free(struct shown *shown)
 static void
 command(struct shown *shown, const char *name, const char *argument)
 {
-    assert_true((table_view_command(&shown->view, &shown->context, name, argument) & REACTION_HANDLED) != 0);
+    assert_true((table_view_command(&shown->view, &shown->context, name, argument) &
+                 REACTION_HANDLED) != 0);
     draw(shown, 120, 20);
 }
 
@@ -89,7 +92,8 @@ test_table_view__selection_is_a_row_not_a_place(void **state)
     assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 812);
     table_row(shown->table, 2)[FAKE_CPU].real = 0.9;
     next_picture(shown);
-    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 824); /* nobody moved: the first row */
+    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer,
+                     824); /* nobody moved: the first row */
     command(shown, "move.down", "");
     assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 812);
     table_row(shown->table, 1)[FAKE_CPU].real = 0;
@@ -109,7 +113,9 @@ test_table_view__window_goes_along_only_when_followed(void **state)
     command(shown, "move.down", "");
     union cell *row = table_row(shown->table, 0);
     for (size_t i = 0; i < shown->table->count; i++) {
-        row = table_row(shown->table, i)[FAKE_PID].integer == (int64_t)shown->view.selected ? table_row(shown->table, i) : row;
+        row = table_row(shown->table, i)[FAKE_PID].integer == (int64_t)shown->view.selected
+                  ? table_row(shown->table, i)
+                  : row;
     }
     row[FAKE_CPU].real = -1;
     next_picture(shown);
@@ -212,14 +218,15 @@ test_table_view__formats(void **state)
         union cell cell;
         const char *want;
     } rows[] = {
-        {FAKE_CPU, {.real = 0.612}, "61.2 %"}, {FAKE_CPU, {.real = 16}, "1600 %"}, {FAKE_CPU, {.real = NAN}, "–"},
-        {FAKE_PID, {.integer = CELL_UNKNOWN}, "–"}, {FAKE_NAME, {.text = NULL}, "–"},
-        {FAKE_NAME, {.text = "a\x1b[2Jb"}, "a?[2Jb"}, {FAKE_AGE, {.real = 271}, "4 m 31 s"},
+        {FAKE_CPU, {.real = 0.612}, "61.2 %"}, {FAKE_CPU, {.real = 16}, "1600 %"},
+        {FAKE_CPU, {.real = NAN}, "–"},        {FAKE_PID, {.integer = CELL_UNKNOWN}, "–"},
+        {FAKE_NAME, {.text = NULL}, "–"},      {FAKE_NAME, {.text = "a\x1b[2Jb"}, "a?[2Jb"},
+        {FAKE_AGE, {.real = 271}, "4 m 31 s"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char text[64];
-        assert_string_equal(table_view_format(&fake_process_columns[rows[i].column], rows[i].cell, false, false, text,
-                                              sizeof(text)),
+        assert_string_equal(table_view_format(&fake_process_columns[rows[i].column], rows[i].cell,
+                                              false, false, text, sizeof(text)),
                             rows[i].want);
     }
 }

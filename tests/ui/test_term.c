@@ -88,8 +88,8 @@ rig_open(struct rig *rig, const char *name, enum term_depth depth, int width, in
     assert_true(canvas_resize(&rig->canvas, width, height));
 }
 
-/* What the terminal sent since the last time, shown to libvterm, which loses characters that come in two
- * pieces. Answers how many bytes. */
+/* What the terminal sent since the last time, shown to libvterm, which loses characters that come
+ * in two pieces. Answers how many bytes. */
 static long
 rig_read(struct rig *rig)
 {
@@ -109,8 +109,8 @@ rig_read(struct rig *rig)
     return sum;
 }
 
-/* The same as text, not shown to libvterm. A pty hands out what is there, so that what was written in two pieces may
- * take two reads. */
+/* The same as text, not shown to libvterm. A pty hands out what is there, so that what was written
+ * in two pieces may take two reads. */
 static size_t
 rig_text(struct rig *rig, char *dst, size_t size)
 {
@@ -155,18 +155,21 @@ next_random(uint32_t *seed)
     return *seed;
 }
 
-static const uint8_t some_roles[] = {ROLE_DEFAULT, ROLE_TEXT, ROLE_LEVEL_WARNING, ROLE_LEVEL_CRITICAL,
-                                     ROLE_CHART_1, ROLE_CHART_3};
+static const uint8_t some_roles[] = {ROLE_DEFAULT,        ROLE_TEXT,    ROLE_LEVEL_WARNING,
+                                     ROLE_LEVEL_CRITICAL, ROLE_CHART_1, ROLE_CHART_3};
 
 static void
 scribble(struct canvas *canvas, uint32_t *seed, int count)
 {
-    static const uint32_t characters[] = {'a', 'Z', ' ', ' ', 0x2502, 0x28FF, 0x2588, 0x6F22, 0xE9, 0x25B2};
+    static const uint32_t characters[] = {'a',    'Z',    ' ',    ' ',  0x2502,
+                                          0x28FF, 0x2588, 0x6F22, 0xE9, 0x25B2};
     for (int i = 0; i < count; i++) {
-        struct style style = {.fg = some_roles[next_random(seed) % 6], .bg = some_roles[next_random(seed) % 3],
+        struct style style = {.fg = some_roles[next_random(seed) % 6],
+                              .bg = some_roles[next_random(seed) % 3],
                               .attributes = next_random(seed) % 8 == 0 ? CELL_UNDERLINE : 0};
         canvas_put(canvas, (int)(next_random(seed) % (uint32_t)canvas->width),
-                   (int)(next_random(seed) % (uint32_t)canvas->height), characters[next_random(seed) % 10], style);
+                   (int)(next_random(seed) % (uint32_t)canvas->height),
+                   characters[next_random(seed) % 10], style);
     }
 }
 
@@ -181,7 +184,8 @@ expect_colour(const struct rig *rig, VTermColor got, int role, bool background)
         assert_true(background ? VTERM_COLOR_IS_DEFAULT_BG(&got) : VTERM_COLOR_IS_DEFAULT_FG(&got));
     } else if (depth == TERM_DEPTH_TRUE) {
         assert_true(VTERM_COLOR_IS_RGB(&got));
-        assert_int_equal((uint32_t)got.rgb.red << 16 | (uint32_t)got.rgb.green << 8 | got.rgb.blue, rgb);
+        assert_int_equal((uint32_t)got.rgb.red << 16 | (uint32_t)got.rgb.green << 8 | got.rgb.blue,
+                         rgb);
     } else {
         assert_true(VTERM_COLOR_IS_INDEXED(&got));
         assert_int_equal(got.indexed.idx, theme_nearest(rgb, counts[depth]));
@@ -196,8 +200,9 @@ one_colour(const struct rig *rig, struct style style)
     int fg = style.fg == ROLE_DEFAULT ? ROLE_TEXT : style.fg;
     return style.bg != ROLE_DEFAULT && depth != TERM_DEPTH_MONO &&
            (rig->theme.colour[fg] == rig->theme.colour[style.bg] ||
-            (depth != TERM_DEPTH_TRUE && theme_nearest(rig->theme.colour[fg], counts[depth]) ==
-                                             theme_nearest(rig->theme.colour[style.bg], counts[depth])));
+            (depth != TERM_DEPTH_TRUE &&
+             theme_nearest(rig->theme.colour[fg], counts[depth]) ==
+                 theme_nearest(rig->theme.colour[style.bg], counts[depth])));
 }
 
 static void
@@ -217,8 +222,10 @@ expect_arrived(const struct rig *rig)
             }
             expect_colour(rig, got.bg, want->style.bg, true);
             if (c != ' ') { /* of a blank only the background is seen */
-                if (term_depth(rig->term) >= TERM_DEPTH_256) { /* fewer colours: roles may be underlined, or cannot */
-                    assert_int_equal(got.attrs.underline, (want->style.attributes & CELL_UNDERLINE) != 0);
+                if (term_depth(rig->term) >=
+                    TERM_DEPTH_256) { /* fewer colours: roles may be underlined, or cannot */
+                    assert_int_equal(got.attrs.underline,
+                                     (want->style.attributes & CELL_UNDERLINE) != 0);
                 }
                 if (!one_colour(rig, want->style)) {
                     expect_colour(rig, got.fg, want->style.fg, false);
@@ -236,11 +243,16 @@ test_term__what_arrives_is_the_canvas(void **state)
         const char *name;
         enum term_depth depth, want;
     } rows[] = {
-        {"xterm-256color", TERM_DEPTH_TRUE, TERM_DEPTH_TRUE}, {"xterm-256color", TERM_DEPTH_AUTO, TERM_DEPTH_256},
-        {"xterm-256color", TERM_DEPTH_16, TERM_DEPTH_16},     {"xterm", TERM_DEPTH_AUTO, TERM_DEPTH_8},
-        {"xterm-256color", TERM_DEPTH_MONO, TERM_DEPTH_MONO}, {"no-such-terminal", TERM_DEPTH_AUTO, TERM_DEPTH_256},
-        {"vt220", TERM_DEPTH_AUTO, TERM_DEPTH_MONO},          {"dumb", TERM_DEPTH_AUTO, TERM_DEPTH_MONO},
-        {"screen-256color", TERM_DEPTH_AUTO, TERM_DEPTH_256}, {"linux", TERM_DEPTH_AUTO, TERM_DEPTH_8},
+        {"xterm-256color", TERM_DEPTH_TRUE, TERM_DEPTH_TRUE},
+        {"xterm-256color", TERM_DEPTH_AUTO, TERM_DEPTH_256},
+        {"xterm-256color", TERM_DEPTH_16, TERM_DEPTH_16},
+        {"xterm", TERM_DEPTH_AUTO, TERM_DEPTH_8},
+        {"xterm-256color", TERM_DEPTH_MONO, TERM_DEPTH_MONO},
+        {"no-such-terminal", TERM_DEPTH_AUTO, TERM_DEPTH_256},
+        {"vt220", TERM_DEPTH_AUTO, TERM_DEPTH_MONO},
+        {"dumb", TERM_DEPTH_AUTO, TERM_DEPTH_MONO},
+        {"screen-256color", TERM_DEPTH_AUTO, TERM_DEPTH_256},
+        {"linux", TERM_DEPTH_AUTO, TERM_DEPTH_8},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct rig rig;
@@ -310,7 +322,8 @@ test_term__follows_the_size(void **state)
     (void)state;
     struct rig rig;
     uint32_t seed = 99;
-    static const struct winsize sizes[] = {{30, 100, 0, 0}, {5, 12, 0, 0}, {1, 1, 0, 0}, {50, 200, 0, 0}};
+    static const struct winsize sizes[] = {
+        {30, 100, 0, 0}, {5, 12, 0, 0}, {1, 1, 0, 0}, {50, 200, 0, 0}};
     rig_open(&rig, "xterm-256color", TERM_DEPTH_256, 40, 10);
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         int width, height;
@@ -445,7 +458,8 @@ test_term__copies_by_osc_52(void **state)
     char bytes[256];
     rig_open(&rig, "xterm-256color", TERM_DEPTH_256, 40, 10);
     rig_draw(&rig);
-    static const char *const rows[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}};
+    static const char *const rows[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char want[64];
         snprintf(want, sizeof(want), "\33]52;c;%s\7", rows[i][1]);

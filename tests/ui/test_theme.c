@@ -99,7 +99,8 @@ channel(uint32_t byte)
 static double
 luminance(uint32_t rgb)
 {
-    return 0.2126 * channel(rgb >> 16 & 255) + 0.7152 * channel(rgb >> 8 & 255) + 0.0722 * channel(rgb & 255);
+    return 0.2126 * channel(rgb >> 16 & 255) + 0.7152 * channel(rgb >> 8 & 255) +
+           0.0722 * channel(rgb & 255);
 }
 
 /* WCAG 2.1's contrast ratio. */
@@ -113,9 +114,20 @@ contrast(uint32_t a, uint32_t b)
 static void
 expect_readable(const struct theme *theme, uint32_t back)
 {
-    static const int words[] = {ROLE_TEXT, ROLE_DIM, ROLE_TITLE, ROLE_VALUE, ROLE_KEY, ROLE_TAB_ACTIVE,
-                                ROLE_MARK, ROLE_SEARCH, ROLE_ERROR, ROLE_LEVEL_NORMAL, ROLE_LEVEL_INFO,
-                                ROLE_LEVEL_WARNING, ROLE_LEVEL_CRITICAL, ROLE_LEVEL_EMERGENCY};
+    static const int words[] = {ROLE_TEXT,
+                                ROLE_DIM,
+                                ROLE_TITLE,
+                                ROLE_VALUE,
+                                ROLE_KEY,
+                                ROLE_TAB_ACTIVE,
+                                ROLE_MARK,
+                                ROLE_SEARCH,
+                                ROLE_ERROR,
+                                ROLE_LEVEL_NORMAL,
+                                ROLE_LEVEL_INFO,
+                                ROLE_LEVEL_WARNING,
+                                ROLE_LEVEL_CRITICAL,
+                                ROLE_LEVEL_EMERGENCY};
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         /* The terminal's own text is as readable as its owner made it. */
         bool own = theme->colour[words[i]] == THEME_NO_COLOUR;
@@ -127,7 +139,8 @@ expect_readable(const struct theme *theme, uint32_t back)
     assert_true(contrast(theme->colour[ROLE_BORDER], back) >= 1.5);
     assert_true(contrast(theme->colour[ROLE_SELECT_FG], theme->colour[ROLE_SELECT_BG]) >= 7);
     for (int i = 0; i < RAMP_STEPS; i++) {
-        assert_true(contrast(theme->colour[ROLE_SELECT_FG], theme->colour[ROLE_FLAME_HUES + i]) >= 4);
+        assert_true(contrast(theme->colour[ROLE_SELECT_FG], theme->colour[ROLE_FLAME_HUES + i]) >=
+                    4);
     }
 }
 
@@ -135,13 +148,16 @@ static void
 test_theme__ours_are_readable(void **state)
 {
     (void)state;
-    struct theme dark = parse_source("themes/dark.theme"), light = parse_source("themes/light.theme");
+    struct theme dark = parse_source("themes/dark.theme"),
+                 light = parse_source("themes/light.theme");
     expect_readable(&dark, 0x101216);
     expect_readable(&light, 0xFFFFFF);
     assert_true(light.light && !dark.light);
     for (int i = 1; i < RAMP_STEPS; i++) { /* more is always brighter, on paper darker */
-        assert_true(luminance(dark.colour[ROLE_RAMP_HEAT + i]) > luminance(dark.colour[ROLE_RAMP_HEAT + i - 1]));
-        assert_true(luminance(light.colour[ROLE_RAMP_HEAT + i]) < luminance(light.colour[ROLE_RAMP_HEAT + i - 1]));
+        assert_true(luminance(dark.colour[ROLE_RAMP_HEAT + i]) >
+                    luminance(dark.colour[ROLE_RAMP_HEAT + i - 1]));
+        assert_true(luminance(light.colour[ROLE_RAMP_HEAT + i]) <
+                    luminance(light.colour[ROLE_RAMP_HEAT + i - 1]));
     }
 }
 
@@ -165,9 +181,10 @@ static void
 test_theme__reads_values(void **state)
 {
     (void)state;
-    struct theme theme = parse_clean("# comment\r\n\r\n  name = Été \x1b[31m\r\nauthor=me\nbackground = light\n"
-                                     "text=#123456\ntitle = #fff bold underline\nheader.bg = #80\n"
-                                     "ramp.diff = #000000 #ffffff\nflame.hues = #111111 #222222 #333333\n");
+    struct theme theme =
+        parse_clean("# comment\r\n\r\n  name = Été \x1b[31m\r\nauthor=me\nbackground = light\n"
+                    "text=#123456\ntitle = #fff bold underline\nheader.bg = #80\n"
+                    "ramp.diff = #000000 #ffffff\nflame.hues = #111111 #222222 #333333\n");
     assert_string_equal(theme.name, "Été ?[31m");
     assert_true(theme.light);
     assert_false(theme.mono);
@@ -180,37 +197,44 @@ test_theme__reads_values(void **state)
     assert_int_equal(theme.attributes[ROLE_SELECT_FG] & CELL_REVERSE, CELL_REVERSE);
     assert_int_equal(theme.colour[ROLE_RAMP_DIFF], 0);
     assert_int_equal(theme.colour[ROLE_RAMP_DIFF + 15], 0xFFFFFF);
-    uint32_t third = theme.colour[ROLE_RAMP_DIFF + 5] & 255; /* a third of the lightness: 0x37 to the eye */
+    uint32_t third =
+        theme.colour[ROLE_RAMP_DIFF + 5] & 255; /* a third of the lightness: 0x37 to the eye */
     assert_in_range(third, 0x2D, 0x41);
     assert_int_equal(theme.colour[ROLE_FLAME_HUES + 4], 0x222222);
     assert_int_not_equal(theme.colour[ROLE_RAMP_HEAT], THEME_NO_COLOUR); /* borrowed */
-    assert_true(luminance(theme.colour[ROLE_RAMP_HEAT]) > luminance(theme.colour[ROLE_RAMP_HEAT + 15]));
+    assert_true(luminance(theme.colour[ROLE_RAMP_HEAT]) >
+                luminance(theme.colour[ROLE_RAMP_HEAT + 15]));
 }
 
 static void
 test_theme__collects_errors(void **state)
 {
     (void)state;
-    expect_errors("text = #12345\nlevel.waring = #ffffff\n\n  titel=#fff\nxyzzy\x1b = 1\nno equals sign\n"
-                  "text = #000 #fff\nramp.heat = #000\nbackground = blue\ndim = blod\n"
-                  "ramp.load = 1 2\nramp.diff = #0 #1 #2\n"
-                  "flame.hues = #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000\n",
-                  "t:1:8: text: \"#12345\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, dim, "
-                  "reverse, underline, normal)\n"
-                  "t:2:1: level.waring: no such key; the nearest is level.warning\n"
-                  "t:4:3: titel: no such key; the nearest is title\n"
-                  "t:5:1: xyzzy?: no such key\n"
-                  "t:6:1: no equals sign: no \"=\": a line is `key = value`\n"
-                  "t:7:13: text: takes one colour\n"
-                  "t:8:1: ramp.heat: takes 2 to 16 stops\n"
-                  "t:9:14: background: is dark, light or none\n"
-                  "t:10:7: dim: \"blod\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, dim, "
-                  "reverse, underline, normal)\n"
-                  "t:11:13: ramp.load: \"1\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, dim, "
-                  "reverse, underline, normal)\n"
-                  "t:12:13: ramp.diff: \"#0\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, dim, "
-                  "reverse, underline, normal)\n"
-                  "t:13:94: flame.hues: takes at most 16 stops\n");
+    expect_errors(
+        "text = #12345\nlevel.waring = #ffffff\n\n  titel=#fff\nxyzzy\x1b = 1\nno equals sign\n"
+        "text = #000 #fff\nramp.heat = #000\nbackground = blue\ndim = blod\n"
+        "ramp.load = 1 2\nramp.diff = #0 #1 #2\n"
+        "flame.hues = #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 #000 "
+        "#000 #000\n",
+        "t:1:8: text: \"#12345\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, "
+        "dim, "
+        "reverse, underline, normal)\n"
+        "t:2:1: level.waring: no such key; the nearest is level.warning\n"
+        "t:4:3: titel: no such key; the nearest is title\n"
+        "t:5:1: xyzzy?: no such key\n"
+        "t:6:1: no equals sign: no \"=\": a line is `key = value`\n"
+        "t:7:13: text: takes one colour\n"
+        "t:8:1: ramp.heat: takes 2 to 16 stops\n"
+        "t:9:14: background: is dark, light or none\n"
+        "t:10:7: dim: \"blod\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, dim, "
+        "reverse, underline, normal)\n"
+        "t:11:13: ramp.load: \"1\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, "
+        "dim, "
+        "reverse, underline, normal)\n"
+        "t:12:13: ramp.diff: \"#0\" is no colour (#rrggbb, #rgb, default) and no attribute (bold, "
+        "dim, "
+        "reverse, underline, normal)\n"
+        "t:13:94: flame.hues: takes at most 16 stops\n");
 }
 
 static void
@@ -268,10 +292,11 @@ test_theme__reads_btop_files(void **state)
     theme = parse_clean("theme[main_bg]=\"\"\ntheme[main_fg]=\"#222222\"\n");
     assert_true(theme.light); /* dark writing means a bright background */
     assert_true(contrast(theme.colour[ROLE_LEVEL_WARNING], 0xFFFFFF) >= 4);
-    expect_errors("theme[main_fg]=\"<html>\"\ntheme[main_bg=1\ntheme[title]=\"1 2 300\"\n",
-                  "t:1:17: main_fg: no colour: write \"#rrggbb\", \"#gg\", \"R G B\" (0-255) or \"\"\n"
-                  "t:2:1: theme[main_bg=1: not of the form theme[key]=\"value\"\n"
-                  "t:3:15: title: no colour: write \"#rrggbb\", \"#gg\", \"R G B\" (0-255) or \"\"\n");
+    expect_errors(
+        "theme[main_fg]=\"<html>\"\ntheme[main_bg=1\ntheme[title]=\"1 2 300\"\n",
+        "t:1:17: main_fg: no colour: write \"#rrggbb\", \"#gg\", \"R G B\" (0-255) or \"\"\n"
+        "t:2:1: theme[main_bg=1: not of the form theme[key]=\"value\"\n"
+        "t:3:15: title: no colour: write \"#rrggbb\", \"#gg\", \"R G B\" (0-255) or \"\"\n");
 }
 
 static void
@@ -320,18 +345,19 @@ test_theme__finds_near_colours(void **state)
         uint32_t rgb;
         int colours, want;
     } rows[] = {
-        {0x000000, 256, 16},  {0xFFFFFF, 256, 231}, {0x808080, 256, 244}, {0xFF0000, 256, 196},
-        {0x5F87AF, 256, 67},  {0x121212, 256, 233}, {0x000000, 16, 0},    {0xFFFFFF, 16, 15},
-        {0xFF0000, 16, 9},    {0xCC0000, 16, 1},    {0x00FF00, 8, 2},     {0xE5E5E5, 8, 7},
-        {0x0000EE, 8, 4},     {0x7F7F7F, 16, 8},
-        {0xE3B85A, 8, 3}, /* the levels keep their hues with few colours */
-        {0x8FB8DE, 8, 6},     {0x6CB6EB, 16, 12}, /* and light blue is not made dark */
-        {0xF2785C, 8, 1},     {0xFF5470, 8, 1},     {0x8FB996, 8, 2},
+        {0x000000, 256, 16}, {0xFFFFFF, 256, 231}, {0x808080, 256, 244}, {0xFF0000, 256, 196},
+        {0x5F87AF, 256, 67}, {0x121212, 256, 233}, {0x000000, 16, 0},    {0xFFFFFF, 16, 15},
+        {0xFF0000, 16, 9},   {0xCC0000, 16, 1},    {0x00FF00, 8, 2},     {0xE5E5E5, 8, 7},
+        {0x0000EE, 8, 4},    {0x7F7F7F, 16, 8},    {0xE3B85A, 8, 3}, /* the levels keep their hues
+                                                                        with few colours */
+        {0x8FB8DE, 8, 6},    {0x6CB6EB, 16, 12}, /* and light blue is not made dark */
+        {0xF2785C, 8, 1},    {0xFF5470, 8, 1},     {0x8FB996, 8, 2},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         int got = theme_nearest(rows[i].rgb, rows[i].colours);
         if (got != rows[i].want) {
-            fail_msg("#%06x of %d: %d instead of %d", (unsigned)rows[i].rgb, rows[i].colours, got, rows[i].want);
+            fail_msg("#%06x of %d: %d instead of %d", (unsigned)rows[i].rgb, rows[i].colours, got,
+                     rows[i].want);
         }
     }
 }

@@ -37,7 +37,10 @@ sample_card(const struct bucket *ring)
         .title = "Disk",
         .value = "312 MB/s",
         .scale = "max 312 MB/s",
-        .spark = {.strip = {ring, N, 0, 1, 0, 0}, .high = 1, .limits = {0.8, 0.95}, .role = ROLE_CHART_1},
+        .spark = {.strip = {ring, N, 0, 1, 0, 0},
+                  .high = 1,
+                  .limits = {0.8, 0.95},
+                  .role = ROLE_CHART_1},
         .parts = {{"read", "2.1"}, {"write", "310"}, {"busy", "98 %"}},
         .part_count = 3,
         .level = LEVEL_CRITICAL,
@@ -112,8 +115,9 @@ static void
 test_strip__nice_tops_are_round_and_not_below(void **state)
 {
     (void)state;
-    static const double rows[][2] = {{312e6, 400e6}, {1, 1},   {0.3, 0.3}, {9.1, 10}, {0.00011, 0.00015},
-                                     {0, 1},         {-5, 1}, {NAN, 1},   {INFINITY, 1}};
+    static const double rows[][2] = {{312e6, 400e6},     {1, 1}, {0.3, 0.3}, {9.1, 10},
+                                     {0.00011, 0.00015}, {0, 1}, {-5, 1},    {NAN, 1},
+                                     {INFINITY, 1}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         assert_true(fabs(nice_top(rows[i][0]) / rows[i][1] - 1) < 1e-9);
     }
@@ -148,7 +152,8 @@ test_spark__a_gap_is_blank_and_zero_is_not(void **state)
 {
     (void)state;
     struct bucket ring[2] = {{NAN, NAN, 0, 0}, bucket_of(0, 0, 0)};
-    static const uint32_t zero[] = {[GLYPHS_ASCII] = '_', [GLYPHS_BLOCKS] = 0x2581, [GLYPHS_BRAILLE] = 0x2880};
+    static const uint32_t zero[] = {
+        [GLYPHS_ASCII] = '_', [GLYPHS_BLOCKS] = 0x2581, [GLYPHS_BRAILLE] = 0x2880};
     for (enum glyphs glyphs = GLYPHS_ASCII; glyphs <= GLYPHS_BRAILLE; glyphs++) {
         struct canvas canvas;
         canvas_init(&canvas);
@@ -167,8 +172,11 @@ static void
 test_heat__shades_say_what_colours_say(void **state)
 {
     (void)state;
-    struct bucket ring[5] = {bucket_of(0, 0, 0), bucket_of(0.4, 0.4, 0.4), bucket_of(0.6, 0.6, 0.6),
-                             {NAN, NAN, 0, 0}, bucket_of(1, 1, 1)};
+    struct bucket ring[5] = {bucket_of(0, 0, 0),
+                             bucket_of(0.4, 0.4, 0.4),
+                             bucket_of(0.6, 0.6, 0.6),
+                             {NAN, NAN, 0, 0},
+                             bucket_of(1, 1, 1)};
     struct strip strip = {ring, 5, 0, 1, 0, 0};
     struct canvas canvas;
     canvas_init(&canvas);
@@ -214,7 +222,8 @@ static void
 test_card__looks_as_it_did(void **state)
 {
     (void)state;
-    static const char *const names[] = {[GLYPHS_ASCII] = "widgets-ascii", [GLYPHS_BLOCKS] = "widgets-blocks",
+    static const char *const names[] = {[GLYPHS_ASCII] = "widgets-ascii",
+                                        [GLYPHS_BLOCKS] = "widgets-blocks",
                                         [GLYPHS_BRAILLE] = "widgets-braille"};
     struct bucket ring[N];
     fill(ring, N);
@@ -236,8 +245,8 @@ allowed(enum glyphs glyphs, uint32_t c)
         return true;
     }
     bool braille = c >= 0x2800 && c <= 0x28FF;
-    bool block = (c >= 0x2500 && c <= 0x259F) || c == 0x2026 || c == 0xB7 || (c >= 0x2190 && c <= 0x2199) ||
-                 (c >= 0x25A0 && c <= 0x25FF);
+    bool block = (c >= 0x2500 && c <= 0x259F) || c == 0x2026 || c == 0xB7 ||
+                 (c >= 0x2190 && c <= 0x2199) || (c >= 0x25A0 && c <= 0x25FF);
     return glyphs == GLYPHS_BRAILLE ? braille || block : glyphs == GLYPHS_BLOCKS && block;
 }
 
@@ -255,7 +264,8 @@ test_card__stays_inside_at_any_size(void **state)
         canvas.glyphs = (enum glyphs)(i % 3);
         struct card card = sample_card(ring);
         card.focused = i % 2 == 0;
-        struct rect area = {rand_r(&seed) % 20, rand_r(&seed) % 10, rand_r(&seed) % 60, rand_r(&seed) % 15};
+        struct rect area = {rand_r(&seed) % 20, rand_r(&seed) % 10, rand_r(&seed) % 60,
+                            rand_r(&seed) % 15};
         card_draw(&canvas, area, &card);
         card_draw_line(&canvas, area.x, 29, area.width, &card);
         for (int y = 0; y < 30; y++) {

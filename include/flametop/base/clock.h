@@ -1,6 +1,7 @@
 /* Time. Inside the program time is int64 nanoseconds, and the two kinds never mix:
  * mono_ns is CLOCK_MONOTONIC (stands still while the machine is suspended, never jumps), wall_ns is
- * CLOCK_REALTIME since 1970, boot_ns is CLOCK_BOOTTIME (monotonic plus the time spent suspended). */
+ * CLOCK_REALTIME since 1970, boot_ns is CLOCK_BOOTTIME (monotonic plus the time spent suspended).
+ */
 #ifndef FLAMETOP_BASE_CLOCK_H
 #define FLAMETOP_BASE_CLOCK_H
 

@@ -1,7 +1,8 @@
 /* Hashing, and a map from 64-bit keys or texts to pointers.
  *
  * The map is open addressing with linear probing and deletes by back-shifting, so it has no
- * tombstones. It holds at most count_max entries. Text keys are not copied: they must outlive the map. */
+ * tombstones. It holds at most count_max entries. Text keys are not copied: they must outlive the
+ * map. */
 #ifndef FLAMETOP_BASE_HASH_H
 #define FLAMETOP_BASE_HASH_H
 

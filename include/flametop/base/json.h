@@ -1,7 +1,8 @@
 /* A streaming JSON writer onto a buffer.
  *
- * Doubles are printed as the shortest decimal that reads back to the same bits, NaN and infinities as null,
- * integers beyond 2^53 as strings. Commas and nesting (at most 32 deep) are kept by the writer. */
+ * Doubles are printed as the shortest decimal that reads back to the same bits, NaN and infinities
+ * as null, integers beyond 2^53 as strings. Commas and nesting (at most 32 deep) are kept by the
+ * writer. */
 #ifndef FLAMETOP_BASE_JSON_H
 #define FLAMETOP_BASE_JSON_H
 
@@ -14,8 +15,8 @@
 struct json {
     struct buf *out;
     unsigned depth;
-    bool pretty;     /* one member a line, two blanks a level */
-    bool first[33];  /* nothing written yet at this depth */
+    bool pretty;    /* one member a line, two blanks a level */
+    bool first[33]; /* nothing written yet at this depth */
     bool after_key;
 };
 
@@ -34,7 +35,8 @@ void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
 void json_time(struct json *json, int64_t wall_ns); /* RFC 3339 */
 
-/* The shortest decimal text of a finite double that reads back bit for bit, in any locale. Answers dst. */
+/* The shortest decimal text of a finite double that reads back bit for bit, in any locale. Answers
+ * dst. */
 char *json_double_text(double value, char dst[32]);
 
 #endif

@@ -1,8 +1,8 @@
 /* The log: logfmt lines to stderr or a file, and the newest ones kept in memory for `:log`.
  *
- * One log for the process, set up by main before any thread starts; log_write may be called from any
- * thread. While the screen is open nothing goes to the terminal: main sets the descriptor to -1.
- * A message that repeats within a second is counted, not written. */
+ * One log for the process, set up by main before any thread starts; log_write may be called from
+ * any thread. While the screen is open nothing goes to the terminal: main sets the descriptor to
+ * -1. A message that repeats within a second is counted, not written. */
 #ifndef FLAMETOP_BASE_LOG_H
 #define FLAMETOP_BASE_LOG_H
 

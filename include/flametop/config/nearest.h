@@ -14,12 +14,13 @@ struct nearest {
 
 void nearest_init(struct nearest *nearest, struct str wanted);
 
-/* Offers a name, which must outlive the struct. Of equally near names the first one offered stays. */
+/* Offers a name, which must outlive the struct. Of equally near names the first one offered stays.
+ */
 void nearest_try(struct nearest *nearest, const char *name);
 
-/* Edits (insert, delete, replace, swap of neighbours) that make one text of the other, ignoring ASCII case:
- * the optimal string alignment distance. Texts are compared up to 64 bytes; longer ones are as far apart as
- * they are long. */
+/* Edits (insert, delete, replace, swap of neighbours) that make one text of the other, ignoring
+ * ASCII case: the optimal string alignment distance. Texts are compared up to 64 bytes; longer ones
+ * are as far apart as they are long. */
 unsigned nearest_distance(struct str a, struct str b);
 
 #endif

@@ -1,7 +1,9 @@
-/* Options: every setting is a row. Parsing, checking, listing, the man page and completion come from the rows.
+/* Options: every setting is a row. Parsing, checking, listing, the man page and completion come
+ * from the rows.
  *
  * Values come from, later over earlier: the defaults in the rows, /etc/flametop/config.yml,
- * $XDG_CONFIG_HOME/flametop/config.yml, the environment (FLAMETOP_INTERVAL for `interval`), the command line. */
+ * $XDG_CONFIG_HOME/flametop/config.yml, the environment (FLAMETOP_INTERVAL for `interval`), the
+ * command line. */
 #ifndef FLAMETOP_CONFIG_OPTION_H
 #define FLAMETOP_CONFIG_OPTION_H
 
@@ -20,14 +22,14 @@ enum option_type {
     OPTION_DURATION, /* nanoseconds in integer */
     OPTION_SIZE,     /* bytes in integer */
     OPTION_TEXT,
-    OPTION_CHOICE,   /* index in integer, of `choices` */
-    OPTION_LIST,     /* of texts; with bounds: of numbers. On one line they are separated by commas */
+    OPTION_CHOICE, /* index in integer, of `choices` */
+    OPTION_LIST,   /* of texts; with bounds: of numbers. On one line they are separated by commas */
 };
 
 struct option {
-    const char *name;    /* dotted path in the file: history.bytes */
-    const char *flag;    /* long flag, NULL for none: "interval" */
-    char letter;         /* short flag, 0 for none */
+    const char *name;     /* dotted path in the file: history.bytes */
+    const char *flag;     /* long flag, NULL for none: "interval" */
+    char letter;          /* short flag, 0 for none */
     const char *argument; /* in help: SECONDS */
     enum option_type type;
     const char *fallback; /* default, as text */
@@ -41,9 +43,10 @@ struct option {
 
 /* A part of the file whose keys are names of things: thresholds.METRIC.warning. */
 struct option_section {
-    const char *name;            /* thresholds */
-    const char *argument;        /* METRIC */
-    const struct option *fields; /* what can be set for each; unit NULL: the metric's own. NULL: see keys below */
+    const char *name;     /* thresholds */
+    const char *argument; /* METRIC */
+    const struct option
+        *fields; /* what can be set for each; unit NULL: the metric's own. NULL: see keys below */
     size_t field_count;
     const char *text;
 };
@@ -67,14 +70,15 @@ struct option_value {
 /* By name; NULL when there is none. */
 const struct option *option_find(const char *name);
 
-/* Reads a value by the row's type, unit and bounds. `unit` replaces the row's when not NULL. False and a sentence,
- * without the option's name, when it does not fit. */
-bool option_parse(const struct option *option, const char *unit, struct str text, struct arena *arena,
-                  struct option_value *ret_value, char *why, size_t why_size);
+/* Reads a value by the row's type, unit and bounds. `unit` replaces the row's when not NULL. False
+ * and a sentence, without the option's name, when it does not fit. */
+bool option_parse(const struct option *option, const char *unit, struct str text,
+                  struct arena *arena, struct option_value *ret_value, char *why, size_t why_size);
 
 /* Reads the parts of a list; otherwise as above. */
 bool option_parse_items(const struct option *option, const struct str *items, size_t count,
-                        struct arena *arena, struct option_value *ret_value, char *why, size_t why_size);
+                        struct arena *arena, struct option_value *ret_value, char *why,
+                        size_t why_size);
 
 /* Writes a value so that it reads back the same: as YAML ("quoted", [a, b]). */
 void option_print(const struct option *option, const char *unit, const struct option_value *value,
@@ -83,33 +87,37 @@ void option_print(const struct option *option, const char *unit, const struct op
 /* The nth word of `choices`; false past the end. */
 bool option_choice(const struct option *option, size_t n, struct str *ret_word);
 
-/* The defaults. The catalog tells which metric names are right, and their units; it must outlive the config. NULL when
- * out of memory. */
+/* The defaults. The catalog tells which metric names are right, and their units; it must outlive
+ * the config. NULL when out of memory. */
 struct config *config_new(struct catalog *catalog);
 void config_free(struct config *config);
 
-/* Checks what only upper layers know: themes, columns, commands. Called for each text, each item of a list and each
- * entry of `keys` (name "keys.CONTEXT", value "KEY COMMAND") that is set from then on, after its own type fits.
- * False and a sentence when it is wrong. */
+/* Checks what only upper layers know: themes, columns, commands. Called for each text, each item of
+ * a list and each entry of `keys` (name "keys.CONTEXT", value "KEY COMMAND") that is set from then
+ * on, after its own type fits. False and a sentence when it is wrong. */
 struct config_check {
     bool (*check)(void *context, const char *name, const char *value, char *why, size_t why_size);
     void *context;
 };
 void config_set_check(struct config *config, struct config_check check);
 
-/* Reads a file; true when it had no errors. Errors are added to `errors`, one "file:line:col: key: why" a line, all of
- * them; what was right is set. A missing file is no error unless `required`. */
+/* Reads a file; true when it had no errors. Errors are added to `errors`, one "file:line:col: key:
+ * why" a line, all of them; what was right is set. A missing file is no error unless `required`. */
 bool config_read_file(struct config *config, const char *path, bool required, struct buf *errors);
-bool config_read_text(struct config *config, struct str text, const char *file_name, struct buf *errors);
+bool config_read_text(struct config *config, struct str text, const char *file_name,
+                      struct buf *errors);
 
-/* FLAMETOP_* and NO_COLOR. A FLAMETOP_ variable that is nearly but not quite an option's is an error. */
+/* FLAMETOP_* and NO_COLOR. A FLAMETOP_ variable that is nearly but not quite an option's is an
+ * error. */
 bool config_read_environment(struct config *config, char *const *environment, struct buf *errors);
 
 /* One option from the command line. False and a sentence in `errors`. */
-bool config_set(struct config *config, const char *name, const char *value, const char *where, struct buf *errors);
+bool config_set(struct config *config, const char *name, const char *value, const char *where,
+                struct buf *errors);
 
 bool config_bool(const struct config *config, const char *name);
-int64_t config_integer(const struct config *config, const char *name); /* durations in ns, sizes, choices */
+int64_t config_integer(const struct config *config,
+                       const char *name); /* durations in ns, sizes, choices */
 double config_real(const struct config *config, const char *name);
 const char *config_text(const struct config *config, const char *name);
 const char *const *config_list(const struct config *config, const char *name, size_t *ret_count);
@@ -117,8 +125,8 @@ const char *const *config_list(const struct config *config, const char *name, si
 /* Where a value came from: "default", "file:line", "FLAMETOP_THEME", "--theme". */
 const char *config_origin(const struct config *config, const char *name);
 
-/* The entries of `keys`, in the order they were set: a key of a context ("everywhere" or a view) runs a command.
- * False past the end. */
+/* The entries of `keys`, in the order they were set: a key of a context ("everywhere" or a view)
+ * runs a command. False past the end. */
 struct config_key {
     const char *context, *key, *command;
 };

@@ -1,7 +1,8 @@
 /* An analyzer: reads pictures, says findings, and remembers what it needs to know "since when".
  *
- * It runs on the engine thread with every picture, before that is published. Findings and their texts go to
- * the picture's arena. Without enough data it says nothing, and `looked_at` does not list it. */
+ * It runs on the engine thread with every picture, before that is published. Findings and their
+ * texts go to the picture's arena. Without enough data it says nothing, and `looked_at` does not
+ * list it. */
 #ifndef FLAMETOP_CORE_ANALYZER_H
 #define FLAMETOP_CORE_ANALYZER_H
 

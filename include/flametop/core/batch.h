@@ -1,8 +1,8 @@
 /* A batch: what one source saw at one instant. The source fills it in poll, the engine stores it.
  *
- * A batch lives as long as its source: columns are registered once and keep their index; values are set
- * to NaN before each poll, so what a source does not set is a gap. Raw readings only: counters as
- * counters. */
+ * A batch lives as long as its source: columns are registered once and keep their index; values are
+ * set to NaN before each poll, so what a source does not set is a gap. Raw readings only: counters
+ * as counters. */
 #ifndef FLAMETOP_CORE_BATCH_H
 #define FLAMETOP_CORE_BATCH_H
 
@@ -17,7 +17,7 @@
 
 enum source_state {
     SOURCE_OK,
-    SOURCE_DEGRADED,  /* works, with something missing or collected less often */
+    SOURCE_DEGRADED, /* works, with something missing or collected less often */
     SOURCE_BUFFERING,
     SOURCE_STALE,
     SOURCE_FAILED,
@@ -48,7 +48,8 @@ void batch_done(struct batch *batch);
 /* Before each poll: forgets values and tables, sets state OK. */
 void batch_begin(struct batch *batch, struct instant at, struct arena *arena);
 
-/* The column of a series, registered at first use. -1 (and `dropped` counted) when the catalog is full. */
+/* The column of a series, registered at first use. -1 (and `dropped` counted) when the catalog is
+ * full. */
 int batch_column(struct batch *batch, const struct metric *metric, const char *labels);
 
 /* Does nothing for column -1. */
@@ -60,6 +61,7 @@ void batch_put(struct batch *batch, const struct metric *metric, const char *lab
 /* A new table in the arena, delivered with this batch; NULL when the arena is full. */
 struct table *batch_table(struct batch *batch, const struct table_def *def, size_t capacity);
 
-void batch_fail(struct batch *batch, enum source_state state, const char *format, ...) PRINTF_LIKE(3, 4);
+void batch_fail(struct batch *batch, enum source_state state, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 #endif

@@ -1,8 +1,9 @@
-/* A chart: a query's history in buckets of time aligned to the wall clock, kept up to date at the cost of
- * the new readings only.
+/* A chart: a query's history in buckets of time aligned to the wall clock, kept up to date at the
+ * cost of the new readings only.
  *
- * Buckets hold min, max and sum, so a spike never vanishes. The newest bucket changes with each picture,
- * the others do not, until the span changes or the picture goes back in time (then all are made anew). */
+ * Buckets hold min, max and sum, so a spike never vanishes. The newest bucket changes with each
+ * picture, the others do not, until the span changes or the picture goes back in time (then all are
+ * made anew). */
 #ifndef FLAMETOP_CORE_CHART_H
 #define FLAMETOP_CORE_CHART_H
 
@@ -18,15 +19,15 @@ struct bucket {
 };
 
 struct chart {
-    struct query *query;    /* owned */
+    struct query *query; /* owned */
     int64_t bucket_ns;
-    int64_t last_bucket;    /* wall_ns / bucket_ns of the newest */
-    int64_t seen_ns;        /* monotonic time of the newest reading taken in */
+    int64_t last_bucket; /* wall_ns / bucket_ns of the newest */
+    int64_t seen_ns;     /* monotonic time of the newest reading taken in */
     uint64_t picture_number;
     struct bucket *buckets; /* ring of `count`, oldest at `first` */
     size_t count, first;
-    double now;             /* value at the picture's moment */
-    int64_t now_ns;         /* monotonic time of the reading it is */
+    double now;     /* value at the picture's moment */
+    int64_t now_ns; /* monotonic time of the reading it is */
 };
 
 /* Takes the query. */
@@ -34,7 +35,8 @@ void chart_init(struct chart *chart, struct query *query);
 void chart_done(struct chart *chart);
 
 /* Brings it up to the picture, with `count` buckets of bucket_ns. */
-void chart_update(struct chart *chart, const struct picture *picture, size_t count, int64_t bucket_ns);
+void chart_update(struct chart *chart, const struct picture *picture, size_t count,
+                  int64_t bucket_ns);
 
 /* Bucket i, 0 the oldest. */
 const struct bucket *chart_bucket(const struct chart *chart, size_t i);
@@ -44,8 +46,8 @@ double chart_max(const struct chart *chart);
 double chart_min(const struct chart *chart);
 double chart_mean(const struct chart *chart);
 
-/* Which way it goes, by least squares over the bucket means: the change over the whole span relative to the
- * mean, and how noisy it is. */
+/* Which way it goes, by least squares over the bucket means: the change over the whole span
+ * relative to the mean, and how noisy it is. */
 enum trend { TREND_UNKNOWN, TREND_STABLE, TREND_RISING, TREND_FALLING, TREND_VOLATILE };
 enum trend chart_trend(const struct chart *chart);
 

@@ -1,11 +1,11 @@
 /* A chunk: up to 64 ticks of one source, sealed: immutable and counted.
  *
- * It holds one time vector, a directory and one compressed column a series. The same bytes are the unit of
- * history in memory, on disk, in recordings and on the wire:
+ * It holds one time vector, a directory and one compressed column a series. The same bytes are the
+ * unit of history in memory, on disk, in recordings and on the wire:
  *
  *   u8 format (1) · varint ticks · varint columns · i64 first mono_ns · i64 wall_offset_ns ·
- *   times since the first (core/codec.h) with its length as varint · a varint length for each column ·
- *   the columns. */
+ *   times since the first (core/codec.h) with its length as varint · a varint length for each
+ * column · the columns. */
 #ifndef FLAMETOP_CORE_CHUNK_H
 #define FLAMETOP_CORE_CHUNK_H
 

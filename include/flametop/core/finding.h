@@ -9,18 +9,19 @@ enum level { LEVEL_NORMAL, LEVEL_INFO, LEVEL_WARNING, LEVEL_CRITICAL, LEVEL_EMER
 
 /* One number behind a finding: what was read, and where to see more of it. */
 struct evidence {
-    const char *label; /* "busy", "tasks waiting (PSI some)" */
-    const char *value; /* formatted with its unit */
+    const char *label;           /* "busy", "tasks waiting (PSI some)" */
+    const char *value;           /* formatted with its unit */
     const char *metric, *labels; /* NULL when it is no series */
 };
 
 struct finding {
     const char *id;       /* stable over time: "disk.saturated:nvme0n1" */
-    const char *sentence; /* "disk nvme0n1 98 % busy, 41 % of tasks wait for it; dd (812) writes 310 MB/s" */
+    const char *sentence; /* "disk nvme0n1 98 % busy, 41 % of tasks wait for it; dd (812) writes 310
+                             MB/s" */
     const char *short_sentence; /* fits 80 columns; NULL: the sentence is cut */
-    const char *culprit;        /* "dd (812)", "unknown: needs root", or NULL when nobody is to blame */
-    const char *advice;         /* what to do or look at next; NULL: none */
-    int64_t culprit_pid;        /* 0: none */
+    const char *culprit; /* "dd (812)", "unknown: needs root", or NULL when nobody is to blame */
+    const char *advice;  /* what to do or look at next; NULL: none */
+    int64_t culprit_pid; /* 0: none */
     int64_t since_wall_ns;
     int impact; /* 0-100 */
     enum level level;
@@ -29,7 +30,6 @@ struct finding {
 };
 
 const char *level_name(enum level level);
-
 
 /* Findings as a table, which is how they are kept for going back in time. */
 struct table_def;

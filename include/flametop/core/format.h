@@ -1,4 +1,5 @@
-/* A format: a pure function from a picture to bytes, for the command line, files and routes alike. */
+/* A format: a pure function from a picture to bytes, for the command line, files and routes alike.
+ */
 #ifndef FLAMETOP_CORE_FORMAT_H
 #define FLAMETOP_CORE_FORMAT_H
 
@@ -10,9 +11,9 @@
 #include "flametop/core/picture.h"
 
 struct format_options {
-    int64_t span_ns;   /* how much history goes with it */
-    size_t rows_max;   /* of each table */
-    size_t width;      /* text forms: columns */
+    int64_t span_ns; /* how much history goes with it */
+    size_t rows_max; /* of each table */
+    size_t width;    /* text forms: columns */
     bool ascii;
     bool pretty;
 };
@@ -23,7 +24,8 @@ struct format {
     const char *media_type;
     const char *text;
     /* 0 or a negative errno. */
-    int (*write)(const struct picture *picture, const struct format_options *options, struct buf *out);
+    int (*write)(const struct picture *picture, const struct format_options *options,
+                 struct buf *out);
 };
 
 #endif

@@ -1,8 +1,9 @@
 /* The growing end of one source's history, and the column layout it shares with sealed chunks.
  *
- * Invariant of the head: the writer (engine thread) fills row n and then publishes n + 1 in a picture;
- * a reader only looks at rows < the n of its picture, and the writer never changes those. A full head,
- * or one whose layout or wall clock offset changed, is sealed into a chunk and replaced. */
+ * Invariant of the head: the writer (engine thread) fills row n and then publishes n + 1 in a
+ * picture; a reader only looks at rows < the n of its picture, and the writer never changes those.
+ * A full head, or one whose layout or wall clock offset changed, is sealed into a chunk and
+ * replaced. */
 #ifndef FLAMETOP_CORE_HEAD_H
 #define FLAMETOP_CORE_HEAD_H
 
@@ -15,7 +16,7 @@
 
 /* Which series the columns are. Immutable, counted. */
 struct layout {
-    unsigned refs; /* atomic */
+    unsigned refs;   /* atomic */
     uint64_t serial; /* unique in the process: queries cache look-ups by it */
     size_t count;
     const struct series *series[];

@@ -1,4 +1,5 @@
-/* What screens and subscribers look at now, sent up so that sources read costly things for that only. */
+/* What screens and subscribers look at now, sent up so that sources read costly things for that
+ * only. */
 #ifndef FLAMETOP_CORE_INTEREST_H
 #define FLAMETOP_CORE_INTEREST_H
 
@@ -8,9 +9,9 @@
 #define INTEREST_ROWS_MAX 256
 
 struct interest {
-    uint64_t process_columns;     /* bit i: column i of the processes table is shown */
-    int process_sort;             /* column the table is sorted by; -1: none in view */
-    bool process_filter_costly;   /* a filter needs the costly columns of all rows */
+    uint64_t process_columns;        /* bit i: column i of the processes table is shown */
+    int process_sort;                /* column the table is sorted by; -1: none in view */
+    bool process_filter_costly;      /* a filter needs the costly columns of all rows */
     int64_t pids[INTEREST_ROWS_MAX]; /* rows on screen */
     unsigned pid_count;
     int64_t selected_pid; /* whose detail drawer is open; 0: none */

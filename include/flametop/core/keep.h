@@ -1,7 +1,8 @@
 /* Kept rows: the top rows of a table at each tick, so that tables too can be walked back.
  *
- * A row that stays among the top keeps its slot, so each (slot, column) is a slowly changing column of the
- * same chunks that series use. Texts are indices into a dictionary that grows with the chunk list. */
+ * A row that stays among the top keeps its slot, so each (slot, column) is a slowly changing column
+ * of the same chunks that series use. Texts are indices into a dictionary that grows with the chunk
+ * list. */
 #ifndef FLAMETOP_CORE_KEEP_H
 #define FLAMETOP_CORE_KEEP_H
 
@@ -18,7 +19,8 @@ void keep_free(struct keep *keep);
 const struct table_def *keep_def(const struct keep *keep);
 void keep_add(struct keep *keep, const struct table *table, struct instant at);
 size_t keep_memory(const struct keep *keep); /* of sealed chunks */
-int64_t keep_oldest(const struct keep *keep); /* monotonic time of the oldest sealed chunk; INT64_MAX: none */
+int64_t keep_oldest(
+    const struct keep *keep); /* monotonic time of the oldest sealed chunk; INT64_MAX: none */
 void keep_drop_oldest(struct keep *keep);
 
 /* What one picture sees of it: counted, immutable. */
@@ -28,14 +30,16 @@ void kept_release(struct kept *kept);
 struct kept *kept_acquire(struct kept *kept);
 const struct table_def *kept_def(const struct kept *kept);
 
-/* The table at the newest tick not later than mono_ns, in the arena; columns that are not kept are unknown.
- * NULL when there is none. */
+/* The table at the newest tick not later than mono_ns, in the arena; columns that are not kept are
+ * unknown. NULL when there is none. */
 struct table *kept_table_at(const struct kept *kept, int64_t mono_ns, struct arena *arena);
 
-/* One row's values over time: at most `max` ticks with from_ns < time <= to_ns in which the row of this integer key
- * was kept, oldest first (the newest when there are more), with `column_count` columns each, NaN where unknown. Answers
- * how many. The columns must be kept ones with numbers. Reads every chunk of that time: for what is asked once. */
-size_t kept_row_values(const struct kept *kept, int64_t key, const size_t *columns, size_t column_count,
-                       int64_t from_ns, int64_t to_ns, int64_t *ret_mono_ns, double *ret_values, size_t max);
+/* One row's values over time: at most `max` ticks with from_ns < time <= to_ns in which the row of
+ * this integer key was kept, oldest first (the newest when there are more), with `column_count`
+ * columns each, NaN where unknown. Answers how many. The columns must be kept ones with numbers.
+ * Reads every chunk of that time: for what is asked once. */
+size_t kept_row_values(const struct kept *kept, int64_t key, const size_t *columns,
+                       size_t column_count, int64_t from_ns, int64_t to_ns, int64_t *ret_mono_ns,
+                       double *ret_values, size_t max);
 
 #endif

@@ -5,9 +5,9 @@
  * (core/query.h), so an old recording gains it too. Names follow OpenTelemetry, units are UCUM:
  * `s`, `By`, `1`, `Hz`, `Cel`, `{request}`. Utilizations are 0-1.
  *
- * Series are metrics with one set of label values. Both are interned in a catalog: a pointer stands for
- * the name, and lives as long as the catalog. Labels are written "key=value,key=value" in the order of
- * metric.labels; ',', '=' and '\' in a value are escaped with '\'. */
+ * Series are metrics with one set of label values. Both are interned in a catalog: a pointer stands
+ * for the name, and lives as long as the catalog. Labels are written "key=value,key=value" in the
+ * order of metric.labels; ',', '=' and '\' in a value are escaped with '\'. */
 #ifndef FLAMETOP_CORE_METRIC_H
 #define FLAMETOP_CORE_METRIC_H
 
@@ -46,7 +46,7 @@ struct metric {
     enum metric_kind kind;
     enum metric_better better;
     enum metric_fold fold;
-    unsigned bits;            /* counters: 32 when the kernel's counter wraps at 2^32, otherwise 0 */
+    unsigned bits; /* counters: 32 when the kernel's counter wraps at 2^32, otherwise 0 */
     double warning, critical; /* thresholds in the metric's unit; both 0: none */
 };
 
@@ -64,8 +64,8 @@ void catalog_free(struct catalog *catalog);
 /* Adds rows. They must outlive the catalog. A name that is there already is kept as it was. */
 void catalog_add(struct catalog *catalog, const struct metric *metrics, size_t count);
 
-/* The metric of that name; when there is none, one is made with copies of these texts (what a stream or a document
- * names that this version does not know). NULL when the catalog is full. */
+/* The metric of that name; when there is none, one is made with copies of these texts (what a
+ * stream or a document names that this version does not know). NULL when the catalog is full. */
 const struct metric *catalog_define(struct catalog *catalog, const struct metric *like);
 
 /* Adds another name for a metric (MISSION.md's). Both texts must outlive the catalog. */
@@ -78,21 +78,23 @@ const struct metric *catalog_metric(struct catalog *catalog, const char *name);
 const struct metric *catalog_metric_at(struct catalog *catalog, size_t index);
 
 /* The series with these labels, made at first use; NULL once series_max is reached (counted). */
-const struct series *catalog_series(struct catalog *catalog, const struct metric *metric, const char *labels);
+const struct series *catalog_series(struct catalog *catalog, const struct metric *metric,
+                                    const char *labels);
 size_t catalog_series_count(struct catalog *catalog);
 uint64_t catalog_series_refused(struct catalog *catalog);
 
-/* Thresholds with the user's overrides applied. False when the metric has none. Overrides are set before
- * threads start. */
+/* Thresholds with the user's overrides applied. False when the metric has none. Overrides are set
+ * before threads start. */
 bool catalog_thresholds(struct catalog *catalog, const struct metric *metric, double *ret_warning,
                         double *ret_critical);
 void catalog_set_thresholds(struct catalog *catalog, const struct metric *metric, double warning,
                             double critical);
 
-/* What the user set for one metric besides its thresholds; all zero: nothing. Set before threads start. */
+/* What the user set for one metric besides its thresholds; all zero: nothing. Set before threads
+ * start. */
 #define METRIC_PERCENTILES_MAX 8
 struct metric_settings {
-    int64_t interval_ns; /* its readings are kept this often only; 0: each */
+    int64_t interval_ns;                        /* its readings are kept this often only; 0: each */
     double percentiles[METRIC_PERCENTILES_MAX]; /* 0-100, shown with its chart */
     size_t percentile_count;                    /* 0: the usual ones */
 };

@@ -1,8 +1,8 @@
 /* A picture: the immutable view of one moment.
  *
- * Made by the engine, shared by reference. Its arena is freed by the last release. History is not copied:
- * a track points to sealed chunks and to the head with the number of ticks that belong to this picture.
- * Pausing is holding a picture; going back is picture_at. */
+ * Made by the engine, shared by reference. Its arena is freed by the last release. History is not
+ * copied: a track points to sealed chunks and to the head with the number of ticks that belong to
+ * this picture. Pausing is holding a picture; going back is picture_at. */
 #ifndef FLAMETOP_CORE_PICTURE_H
 #define FLAMETOP_CORE_PICTURE_H
 
@@ -19,7 +19,8 @@
 #include "flametop/core/metric.h"
 #include "flametop/core/table.h"
 
-/* The sealed chunks of one source, oldest first. Immutable, counted, replaced when a chunk is added. */
+/* The sealed chunks of one source, oldest first. Immutable, counted, replaced when a chunk is
+ * added. */
 struct chunk_list {
     unsigned refs; /* atomic */
     size_t count;
@@ -34,25 +35,25 @@ void chunk_list_release(struct chunk_list *list);
 struct track {
     const char *name, *text; /* of the source */
     enum source_state state;
-    const char *why;          /* "" when OK */
-    int64_t mono_ns;          /* when it last delivered */
-    int64_t cpu_ns;           /* what the last poll cost */
+    const char *why; /* "" when OK */
+    int64_t mono_ns; /* when it last delivered */
+    int64_t cpu_ns;  /* what the last poll cost */
     int64_t duration_ns;
     uint64_t samples, errors, rejected, dropped; /* since the start */
-    struct chunk_list *chunks; /* NULL: none yet */
-    struct head *head;         /* NULL: none yet */
+    struct chunk_list *chunks;                   /* NULL: none yet */
+    struct head *head;                           /* NULL: none yet */
     size_t head_ticks;
 };
 
 /* What the header says. Texts are cleaned. */
 struct host {
-    const char *name;   /* web-01 */
-    const char *system; /* Debian 12 */
-    const char *kernel; /* 6.1.0-18-amd64 */
+    const char *name;           /* web-01 */
+    const char *system;         /* Debian 12 */
+    const char *kernel;         /* 6.1.0-18-amd64 */
     const char *virtualization; /* "docker", "lxc", ... or "" */
-    int cores;          /* online */
-    double core_limit;  /* from the cgroup; 0: none */
-    double memory_limit; /* bytes; 0: none */
+    int cores;                  /* online */
+    double core_limit;          /* from the cgroup; 0: none */
+    double memory_limit;        /* bytes; 0: none */
     double uptime_s;
 };
 
@@ -73,7 +74,7 @@ struct picture {
     size_t table_count;
     struct finding *findings; /* worst first */
     size_t finding_count;
-    const char *looked_at; /* what the diagnosis covered: "cpu, memory, disk, ..." */
+    const char *looked_at;     /* what the diagnosis covered: "cpu, memory, disk, ..." */
     const char *not_looked_at; /* what it could not, and why; NULL: nothing */
 
     struct kept **kept; /* tables of the past: core/keep.h */
@@ -84,9 +85,9 @@ struct picture {
 /* An empty picture with one reference. NULL when out of memory. */
 struct picture *picture_new(struct catalog *catalog, size_t arena_bytes_max);
 
-/* The picture of an earlier moment, out of the same history: the newest tick not later than mono_ns (the
- * oldest there is when all are later). Pure: any thread. Findings of the past come from their kept table.
- * NULL when out of memory. */
+/* The picture of an earlier moment, out of the same history: the newest tick not later than mono_ns
+ * (the oldest there is when all are later). Pure: any thread. Findings of the past come from their
+ * kept table. NULL when out of memory. */
 struct picture *picture_at(struct picture *picture, int64_t mono_ns);
 
 /* The tick before or after the picture's moment (steps < 0 or > 0 ticks away), monotonic. */
@@ -97,7 +98,8 @@ void picture_release(struct picture *picture);
 const struct table *picture_table(const struct picture *picture, const char *name);
 const struct track *picture_track(const struct picture *picture, const char *name);
 
-/* The wall time of a monotonic one inside this picture's history (suspends and clock steps applied). */
+/* The wall time of a monotonic one inside this picture's history (suspends and clock steps
+ * applied). */
 int64_t picture_wall(const struct picture *picture, int64_t mono_ns);
 
 /* The oldest tick there is, monotonic; the picture's own time when there is no history. */

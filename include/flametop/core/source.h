@@ -1,7 +1,7 @@
 /* A source: where readings come from. Pulled, pushed to, remote and replayed alike.
  *
- * To add one: write src/sources/NAME.c with its metrics and `const struct source source_NAME`, and give it a
- * row in src/sources/table.c. */
+ * To add one: write src/sources/NAME.c with its metrics and `const struct source source_NAME`, and
+ * give it a row in src/sources/table.c. */
 #ifndef FLAMETOP_CORE_SOURCE_H
 #define FLAMETOP_CORE_SOURCE_H
 
@@ -28,7 +28,7 @@ struct source_setup {
     const struct interest *interest; /* changes between polls, never during one */
     int64_t interval_ns;
     const struct source *source; /* the one being opened; during open only */
-    bool network_filesystems; /* ask them for their use, too */
+    bool network_filesystems;    /* ask them for their use, too */
 };
 
 enum source_step {

@@ -1,7 +1,8 @@
-/* A table: rows of typed columns for what is too many or too short-lived to be series (processes, cgroups).
+/* A table: rows of typed columns for what is too many or too short-lived to be series (processes,
+ * cgroups).
  *
- * A cell that could not be read is unknown, not zero: NaN, CELL_UNKNOWN or NULL. Texts belong to the
- * arena the table was made in, or outlive it. */
+ * A cell that could not be read is unknown, not zero: NaN, CELL_UNKNOWN or NULL. Texts belong to
+ * the arena the table was made in, or outlive it. */
 #ifndef FLAMETOP_CORE_TABLE_H
 #define FLAMETOP_CORE_TABLE_H
 
@@ -22,9 +23,9 @@ union cell {
 enum column_type { COLUMN_REAL, COLUMN_INTEGER, COLUMN_TEXT };
 
 enum column_flags {
-    COLUMN_KEY = 1,    /* identifies the row over time; one a table, an integer or a text */
-    COLUMN_RANK = 2,   /* larger is more interesting: the rows kept in history are the top of these */
-    COLUMN_KEEP = 4,   /* kept in history for the top rows */
+    COLUMN_KEY = 1,  /* identifies the row over time; one a table, an integer or a text */
+    COLUMN_RANK = 2, /* larger is more interesting: the rows kept in history are the top of these */
+    COLUMN_KEEP = 4, /* kept in history for the top rows */
     COLUMN_HIDDEN = 8, /* not shown unless chosen */
     COLUMN_COSTLY = 16 /* filled only for rows and columns somebody looks at (core/interest.h) */
 };

@@ -1,5 +1,5 @@
-/* The collector: sources in, pictures out, one tick at a time. No threads, no waiting: the engine drives it
- * from its loop, a snapshot and the tests by hand. */
+/* The collector: sources in, pictures out, one tick at a time. No threads, no waiting: the engine
+ * drives it from its loop, a snapshot and the tests by hand. */
 #ifndef FLAMETOP_ENGINE_COLLECTOR_H
 #define FLAMETOP_ENGINE_COLLECTOR_H
 
@@ -23,7 +23,7 @@ struct collector_options {
     struct clock clock;
     int64_t interval_ns;
     bool network_filesystems; /* ask them for their use, too */
-    size_t history_bytes; /* of sealed chunks, all sources together; the oldest go first */
+    size_t history_bytes;     /* of sealed chunks, all sources together; the oldest go first */
     const struct source *const *sources;
     size_t source_count;
     const struct analyzer *const *analyzers;
@@ -33,9 +33,10 @@ struct collector_options {
 
 struct collector;
 
-/* Tells the catalog the metrics of these sources and of the collector itself: what a collector will bring, for those who
- * must know names before there is one (configuration, manual). */
-void collector_describe(struct catalog *catalog, const struct source *const *sources, size_t source_count);
+/* Tells the catalog the metrics of these sources and of the collector itself: what a collector will
+ * bring, for those who must know names before there is one (configuration, manual). */
+void collector_describe(struct catalog *catalog, const struct source *const *sources,
+                        size_t source_count);
 
 struct collector *collector_new(const struct collector_options *options);
 void collector_free(struct collector *collector);
@@ -50,14 +51,15 @@ void collector_begin(struct collector *collector);
 /* Polls for about 5 ms; true when the tick is complete. */
 bool collector_step(struct collector *collector);
 
-/* Stores the tick, runs the analyzers and answers the picture, with one reference for the caller. `missed` ticks
- * since the last are added to the picture's count. NULL when out of memory. */
+/* Stores the tick, runs the analyzers and answers the picture, with one reference for the caller.
+ * `missed` ticks since the last are added to the picture's count. NULL when out of memory. */
 struct picture *collector_finish(struct collector *collector, uint64_t missed);
 
 /* begin, step until complete, finish. */
 struct picture *collector_tick(struct collector *collector);
 
 /* A reading that the program makes of itself, delivered by the `self` source with the next tick. */
-void collector_report(struct collector *collector, const char *metric, const char *labels, double value);
+void collector_report(struct collector *collector, const char *metric, const char *labels,
+                      double value);
 
 #endif

@@ -15,7 +15,13 @@
 #define INTERVAL_NS_MIN (100 * NS_PER_MS)
 #define INTERVAL_NS_MAX (60 * NS_PER_S)
 
-enum message_type { MESSAGE_INTEREST, MESSAGE_INTERVAL, MESSAGE_REPORT, MESSAGE_TICK_NOW, MESSAGE_STOP };
+enum message_type {
+    MESSAGE_INTEREST,
+    MESSAGE_INTERVAL,
+    MESSAGE_REPORT,
+    MESSAGE_TICK_NOW,
+    MESSAGE_STOP
+};
 
 struct message {
     enum message_type type;
@@ -31,8 +37,10 @@ struct message {
 
 struct engine;
 
-/* Starts the thread. NULL and a sentence when it cannot. The collector belongs to the engine from then on. */
-struct engine *engine_start(struct collector *collector, int64_t interval_ns, char *why, size_t why_size);
+/* Starts the thread. NULL and a sentence when it cannot. The collector belongs to the engine from
+ * then on. */
+struct engine *engine_start(struct collector *collector, int64_t interval_ns, char *why,
+                            size_t why_size);
 
 /* Stops the thread and frees everything. */
 void engine_stop(struct engine *engine);

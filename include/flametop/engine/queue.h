@@ -1,4 +1,5 @@
-/* The queue of messages up to the engine: bounded; what does not fit is refused and counted. Any thread. */
+/* The queue of messages up to the engine: bounded; what does not fit is refused and counted. Any
+ * thread. */
 #ifndef FLAMETOP_ENGINE_QUEUE_H
 #define FLAMETOP_ENGINE_QUEUE_H
 

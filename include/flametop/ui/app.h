@@ -1,7 +1,7 @@
 /* The application of the screen: views, keys, commands and what is shown of which picture.
  *
- * It works without a terminal: give it a picture, feed it keys, draw it on a canvas of any size. app_run adds the
- * terminal, the engine and signals. Only the main thread may call this. */
+ * It works without a terminal: give it a picture, feed it keys, draw it on a canvas of any size.
+ * app_run adds the terminal, the engine and signals. Only the main thread may call this. */
 #ifndef FLAMETOP_UI_APP_H
 #define FLAMETOP_UI_APP_H
 
@@ -20,22 +20,26 @@ struct buf;
 
 struct app_options {
     struct catalog *catalog;
-    int64_t span_ns;      /* of all charts; 0: 10 minutes */
-    int view;             /* number of the first view; 0: 1 */
-    bool readonly;        /* no signals, no nice */
-    const char *filter;   /* of the process table from the start: "pid=812|990", "user=www"; NULL: none */
-    const char *keymap;   /* "htop", "vim", "atop"; NULL: our own keys */
+    int64_t span_ns; /* of all charts; 0: 10 minutes */
+    int view;        /* number of the first view; 0: 1 */
+    bool readonly;   /* no signals, no nice */
+    const char
+        *filter; /* of the process table from the start: "pid=812|990", "user=www"; NULL: none */
+    const char *keymap; /* "htop", "vim", "atop"; NULL: our own keys */
 
-    /* Writes a snapshot of the picture to `path`. 0, or a negative errno and a sentence in why. NULL: `s` is not
-     * offered. */
-    int (*save)(void *context, const struct picture *picture, const char *path, char *why, size_t why_size);
+    /* Writes a snapshot of the picture to `path`. 0, or a negative errno and a sentence in why.
+     * NULL: `s` is not offered. */
+    int (*save)(void *context, const struct picture *picture, const char *path, char *why,
+                size_t why_size);
     void *save_context;
 
-    const char *const *cards; /* metrics that are cards of the overview from the start: system.disk.io{device=sda} */
+    const char *const *cards; /* metrics that are cards of the overview from the start:
+                                 system.disk.io{device=sda} */
     size_t card_count;
 
-    /* Adds the environment of a process of this machine to `lines`, one variable a line (sources/environ.h). 0 or a
-     * negative errno. NULL: what is shown is not of this machine's present. */
+    /* Adds the environment of a process of this machine to `lines`, one variable a line
+     * (sources/environ.h). 0 or a negative errno. NULL: what is shown is not of this machine's
+     * present. */
     int (*environment)(void *context, int64_t pid, struct buf *lines);
     void *environment_context;
 };
@@ -46,8 +50,10 @@ struct app;
 struct app *app_new(const struct app_options *options);
 void app_free(struct app *app);
 
-/* Binds a key in a context ("" everywhere, else the name of a view or panel) to a command with its arguments;
- * "" as command unbinds it. False and a sentence when the key, the context or the command is unknown. */
+/* Binds a key in a context ("" everywhere, else the name of a view or panel) to a command with its
+ * arguments;
+ * "" as command unbinds it. False and a sentence when the key, the context or the command is
+ * unknown. */
 bool app_bind(struct app *app, const char *context, const char *key, const char *command, char *why,
               size_t why_size);
 
@@ -63,16 +69,17 @@ void app_key(struct app *app, const struct term_event *event);
 /* Runs a command line as typed after ':'. */
 void app_command(struct app *app, const char *line);
 
-/* The screen until the user leaves, the terminal goes away or a signal says so. `theme` is the one to start
- * with. SIGWINCH, SIGTSTP, SIGCONT, SIGHUP, SIGTERM and SIGINT must be blocked in all threads. Answers the exit
- * code: 0, or 1 when the terminal is gone. */
+/* The screen until the user leaves, the terminal goes away or a signal says so. `theme` is the one
+ * to start with. SIGWINCH, SIGTSTP, SIGCONT, SIGHUP, SIGTERM and SIGINT must be blocked in all
+ * threads. Answers the exit code: 0, or 1 when the terminal is gone. */
 int app_run(struct app *app, struct engine *engine, struct term *term, const struct theme *theme);
 
-/* Without a screen: one line for each finding that is new, changed its level or ended, until a signal comes.
- * Never moves the cursor. */
+/* Without a screen: one line for each finding that is new, changed its level or ended, until a
+ * signal comes. Never moves the cursor. */
 int plain_run(struct engine *engine, int fd);
 
-/* The lines for what changed from one picture to the next; `before` may be NULL. For plain_run and its tests. */
+/* The lines for what changed from one picture to the next; `before` may be NULL. For plain_run and
+ * its tests. */
 void plain_changes(const struct picture *before, const struct picture *now, struct buf *out);
 
 /* Reference tables for the man page and completion: one row a line, fields separated by tabs. */

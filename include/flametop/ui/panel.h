@@ -1,8 +1,10 @@
-/* A panel: draws a picture into a rectangle of a canvas. A view is a named layout of panels, as data.
+/* A panel: draws a picture into a rectangle of a canvas. A view is a named layout of panels, as
+ * data.
  *
  * To add one: write src/ui/panels/NAME.c with `const struct panel panel_NAME`, and give it a row in
- * src/ui/panels/table.c; a view's layout then names it. Panels never touch the terminal, keys or other panels:
- * they get a context, draw, and answer commands by name (what a key means is the key table's business). */
+ * src/ui/panels/table.c; a view's layout then names it. Panels never touch the terminal, keys or
+ * other panels: they get a context, draw, and answer commands by name (what a key means is the key
+ * table's business). */
 #ifndef FLAMETOP_UI_PANEL_H
 #define FLAMETOP_UI_PANEL_H
 
@@ -17,19 +19,19 @@
 struct panel_context {
     const struct picture *picture; /* the one shown: live, held by a pause, or of the past */
     struct catalog *catalog;
-    int64_t span_ns;     /* of all charts; at least 1 minute */
+    int64_t span_ns; /* of all charts; at least 1 minute */
     enum glyphs glyphs;
-    bool compact;        /* below 100 columns or 30 rows */
+    bool compact; /* below 100 columns or 30 rows */
     bool paused;
     bool readonly;
     const struct pins *pins; /* of metrics as cards (src/ui/pin.h); NULL: none */
-    void *app;           /* for panel_ask and its like below; opaque to panels */
+    void *app;               /* for panel_ask and its like below; opaque to panels */
 };
 
 /* What a command left to do; bits. */
 enum reaction {
-    REACTION_NONE = 0,    /* not mine: the app tries its own */
-    REACTION_HANDLED = 1, /* draw again */
+    REACTION_NONE = 0,     /* not mine: the app tries its own */
+    REACTION_HANDLED = 1,  /* draw again */
     REACTION_INTEREST = 2, /* what I look at changed: ask `interest` again */
 };
 
@@ -39,21 +41,24 @@ struct panel {
     void *(*open)(struct catalog *catalog);
     void (*close)(void *state);
 
-    /* Whether there is something to show: an empty panel is not drawn and the others take its room. NULL: always. */
+    /* Whether there is something to show: an empty panel is not drawn and the others take its room.
+     * NULL: always. */
     bool (*has_data)(void *state, const struct panel_context *context);
 
     /* Rows it would like at this width (0: as many as there are). NULL: as many as there are. */
     int (*height)(void *state, const struct panel_context *context, int width);
 
-    void (*draw)(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area,
-                 bool focused);
+    void (*draw)(void *state, const struct panel_context *context, struct canvas *canvas,
+                 struct rect area, bool focused);
 
-    /* A command by name with its argument ("" for none): "move.down", "sort.next", "open", "filter.set" … */
+    /* A command by name with its argument ("" for none): "move.down", "sort.next", "open",
+     * "filter.set" … */
     enum reaction (*command)(void *state, const struct panel_context *context, const char *name,
                              const char *argument);
 
     /* A click or wheel inside the area last drawn, in canvas coordinates. NULL: none. */
-    enum reaction (*mouse)(void *state, const struct panel_context *context, int x, int y, int button);
+    enum reaction (*mouse)(void *state, const struct panel_context *context, int x, int y,
+                           int button);
 
     /* Adds what it looks at. NULL: nothing beyond the default. */
     void (*interest)(void *state, const struct panel_context *context, struct interest *interest);
@@ -65,30 +70,33 @@ struct panel {
 void panel_ask(const struct panel_context *context, const char *question, const char *command,
                const char *argument);
 
-/* Opens a prompt ("signal: ") with a prefilled text; Enter runs `command` on this panel with the text. */
+/* Opens a prompt ("signal: ") with a prefilled text; Enter runs `command` on this panel with the
+ * text. */
 void panel_prompt(const struct panel_context *context, const char *label, const char *prefill,
                   const char *command);
 
 /* A sentence on the status line for a few seconds. */
 void panel_say(const struct panel_context *context, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* A list to choose from, drawn over the view: Enter runs `command` on this panel with the chosen item's argument.
- * Texts are copied. `selected` is where the cursor starts. */
+/* A list to choose from, drawn over the view: Enter runs `command` on this panel with the chosen
+ * item's argument. Texts are copied. `selected` is where the cursor starts. */
 struct menu_item {
     const char *text, *argument;
 };
-void panel_menu(const struct panel_context *context, const char *title, const struct menu_item *items,
-                size_t count, size_t selected, const char *command);
+void panel_menu(const struct panel_context *context, const char *title,
+                const struct menu_item *items, size_t count, size_t selected, const char *command);
 
 /* Puts text on the clipboard. */
 void panel_copy(const struct panel_context *context, struct str text);
 
-/* Opens the full-screen chart of a metric with these labels ("" for all), or a view by its number. */
+/* Opens the full-screen chart of a metric with these labels ("" for all), or a view by its number.
+ */
 void panel_open_chart(const struct panel_context *context, const char *metric, const char *labels);
 void panel_open_view(const struct panel_context *context, int number);
 
 /* Makes a metric a card of the overview, or takes it off again; says what came of it. */
-void panel_pin(const struct panel_context *context, const char *metric, const char *labels, bool wanted);
+void panel_pin(const struct panel_context *context, const char *metric, const char *labels,
+               bool wanted);
 
 /* Opens the environment of a process of the present, read now; says why where that cannot be. */
 void panel_open_environment(const struct panel_context *context, int64_t pid, const char *name);

@@ -1,7 +1,8 @@
 /* The terminal: the only part that knows curses. A canvas goes in, keys come out.
  *
- * Everything a refresh changes leaves in one write. Writes never block: when the terminal is behind, frames
- * are dropped and the newest is drawn once it reads again. Only the main thread may call this. */
+ * Everything a refresh changes leaves in one write. Writes never block: when the terminal is
+ * behind, frames are dropped and the newest is drawn once it reads again. Only the main thread may
+ * call this. */
 #ifndef FLAMETOP_UI_TERM_H
 #define FLAMETOP_UI_TERM_H
 
@@ -15,16 +16,43 @@ enum key {
     /* Unicode characters are themselves (control keys 1-31, Enter '\r', Tab '\t', Escape 27). */
     KEY_NONE = -1,
     TERM_KEY_FIRST = 0x200000,
-    TERM_UP = TERM_KEY_FIRST, TERM_DOWN, TERM_LEFT, TERM_RIGHT, TERM_PAGE_UP, TERM_PAGE_DOWN,
-    TERM_HOME, TERM_END, TERM_INSERT, TERM_DELETE, TERM_BACKSPACE, TERM_BACK_TAB,
-    TERM_F1, TERM_F2, TERM_F3, TERM_F4, TERM_F5, TERM_F6, TERM_F7, TERM_F8, TERM_F9, TERM_F10,
-    TERM_F11, TERM_F12,
+    TERM_UP = TERM_KEY_FIRST,
+    TERM_DOWN,
+    TERM_LEFT,
+    TERM_RIGHT,
+    TERM_PAGE_UP,
+    TERM_PAGE_DOWN,
+    TERM_HOME,
+    TERM_END,
+    TERM_INSERT,
+    TERM_DELETE,
+    TERM_BACKSPACE,
+    TERM_BACK_TAB,
+    TERM_F1,
+    TERM_F2,
+    TERM_F3,
+    TERM_F4,
+    TERM_F5,
+    TERM_F6,
+    TERM_F7,
+    TERM_F8,
+    TERM_F9,
+    TERM_F10,
+    TERM_F11,
+    TERM_F12,
     TERM_MOUSE,  /* event->x, y, button */
     TERM_RESIZE, /* event->x, y: the new size */
     TERM_GONE,   /* the terminal went away: leave */
 };
 
-enum term_button { TERM_CLICK = 1, TERM_DOUBLE_CLICK, TERM_WHEEL_UP, TERM_WHEEL_DOWN, TERM_DRAG, TERM_RELEASE };
+enum term_button {
+    TERM_CLICK = 1,
+    TERM_DOUBLE_CLICK,
+    TERM_WHEEL_UP,
+    TERM_WHEEL_DOWN,
+    TERM_DRAG,
+    TERM_RELEASE
+};
 
 struct term_event {
     int32_t key;
@@ -32,7 +60,14 @@ struct term_event {
     enum term_button button;
 };
 
-enum term_depth { TERM_DEPTH_AUTO, TERM_DEPTH_MONO, TERM_DEPTH_8, TERM_DEPTH_16, TERM_DEPTH_256, TERM_DEPTH_TRUE };
+enum term_depth {
+    TERM_DEPTH_AUTO,
+    TERM_DEPTH_MONO,
+    TERM_DEPTH_8,
+    TERM_DEPTH_16,
+    TERM_DEPTH_256,
+    TERM_DEPTH_TRUE
+};
 
 struct term_options {
     enum term_depth depth;
@@ -46,8 +81,8 @@ struct term;
 /* Opens the controlling terminal on stdin/stdout. NULL and a sentence when it cannot. */
 struct term *term_open(const struct term_options *options, char *why, size_t why_size);
 
-/* Restores the terminal. Safe to call twice, and from the path of a fatal error: it only writes, and frees
- * nothing. */
+/* Restores the terminal. Safe to call twice, and from the path of a fatal error: it only writes,
+ * and frees nothing. */
 void term_close(struct term *term);
 
 /* Closes and frees. NULL is fine. */
@@ -60,12 +95,14 @@ bool term_is_slow(const struct term *term); /* a real serial line below 115,200 
 
 void term_set_theme(struct term *term, const struct theme *theme);
 
-/* Sends what changed since the last frame. Answers the bytes written, 0 when nothing changed or when the frame
- * was dropped because the terminal is behind (term_wants_write says so), or a negative errno when it is gone. */
+/* Sends what changed since the last frame. Answers the bytes written, 0 when nothing changed or
+ * when the frame was dropped because the terminal is behind (term_wants_write says so), or a
+ * negative errno when it is gone. */
 long term_draw(struct term *term, const struct canvas *canvas);
 
-/* The next key without waiting; key KEY_NONE when there is none. Poll term_fd for input. After an Escape it
- * waits up to 50 ms for the rest of a sequence. TERM_RESIZE also when the glyph set changed. */
+/* The next key without waiting; key KEY_NONE when there is none. Poll term_fd for input. After an
+ * Escape it waits up to 50 ms for the rest of a sequence. TERM_RESIZE also when the glyph set
+ * changed. */
 struct term_event term_key(struct term *term);
 int term_fd(const struct term *term);
 bool term_wants_write(const struct term *term); /* poll for POLLOUT as well: a frame is waiting */

@@ -1,5 +1,5 @@
-/* The cards of the overview: what is on them is the table below; a card without data is not drawn and the others
- * take its room. The compact form is one line a card. */
+/* The cards of the overview: what is on them is the table below; a card without data is not drawn
+ * and the others take its room. The compact form is one line a card. */
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +14,9 @@
 #define CARDS_MAX 16
 #define CARDS_SHOWN_MAX (CARDS_MAX + PINS_MAX)
 #define FACTS_MAX 3
-#define PENDING_PICTURES 3 /* so long may a card that every machine has wait for its first value */
+#define PENDING_PICTURES                                                                           \
+    3 /* so long may a card that every machine has wait for its first value                        \
+       */
 #define CARD_HEIGHT 6
 #define CARD_ROWS 2
 #define LINES_MAX 6
@@ -30,14 +32,15 @@ enum card_limit { LIMIT_EITHER, LIMIT_NO_CPU, LIMIT_CPU, LIMIT_NO_MEMORY, LIMIT_
 struct card_def {
     const char *title;
     enum card_limit limit;
-    const char *metric;  /* charted: a metric, or a formula with `unit` */
-    const char *unit;    /* NULL: the metric's */
+    const char *metric;    /* charted: a metric, or a formula with `unit` */
+    const char *unit;      /* NULL: the metric's */
     const char *used, *of; /* value: "9.8 of 16.0 GiB"; NULL: the charted value */
-    const char *level;   /* metric whose thresholds make the level; NULL: the charted one */
-    const char *opens;   /* metric of the full screen; NULL: the charted one */
-    const char *full;    /* what it says before the time when the chart will reach its top; NULL: never */
+    const char *level;     /* metric whose thresholds make the level; NULL: the charted one */
+    const char *opens;     /* metric of the full screen; NULL: the charted one */
+    const char
+        *full; /* what it says before the time when the chart will reach its top; NULL: never */
     enum reading_scale scale;
-    bool everywhere;     /* every machine has it */
+    bool everywhere; /* every machine has it */
     uint8_t role;
     struct fact_def parts[CARD_PARTS_MAX];
     struct fact_def facts[FACTS_MAX]; /* the first known one stands in the bottom edge */
@@ -62,7 +65,8 @@ static const struct card_def defs[] = {
      .full = "full in",
      .scale = READING_SHARE,
      .everywhere = true,
-     .parts = {{"used", "container.memory.utilization", "1"}, {"machine", "system.memory.utilization", "1"}},
+     .parts = {{"used", "container.memory.utilization", "1"},
+               {"machine", "system.memory.utilization", "1"}},
      .facts = {{"psi", "container.pressure.utilization{resource=memory}", "1"},
                {"psi", "system.pressure.some.utilization{resource=memory}", "1"}}},
     {.title = "CPU",
@@ -71,7 +75,8 @@ static const struct card_def defs[] = {
      .scale = READING_SHARE,
      .everywhere = true,
      .parts = {{"user", "system.cpu.user.utilization", "%"},
-               {"system", "system.cpu.system.utilization + or(system.cpu.interrupt.utilization, 0)", "%"},
+               {"system", "system.cpu.system.utilization + or(system.cpu.interrupt.utilization, 0)",
+                "%"},
                {"iowait", "system.cpu.iowait.utilization", "%"},
                {"steal", "system.cpu.steal.utilization", "%"}},
      .facts = {{"psi", "system.pressure.some.utilization{resource=cpu}", "1"}}},
@@ -96,7 +101,8 @@ static const struct card_def defs[] = {
      .parts = {{"read", "system.disk.io{direction=read}", "By/s"},
                {"write", "system.disk.io{direction=write}", "By/s"},
                {"busy", "system.disk.utilization", "1"}},
-     .facts = {{"psi", "system.pressure.some.utilization{resource=io}", "1"}, {"await", "system.disk.await", "s"}}},
+     .facts = {{"psi", "system.pressure.some.utilization{resource=io}", "1"},
+               {"await", "system.disk.await", "s"}}},
     {.title = "Network",
      .metric = "system.network.io",
      .scale = READING_NICE,
@@ -104,7 +110,8 @@ static const struct card_def defs[] = {
      .role = ROLE_CHART_3,
      .parts = {{"in", "system.network.io{direction=receive}", "By/s"},
                {"out", "system.network.io{direction=transmit}", "By/s"}},
-     .facts = {{"rtt", "system.network.rtt", "s"}, {"retransmits", "system.network.tcp.retransmit.ratio", "1"}}},
+     .facts = {{"rtt", "system.network.rtt", "s"},
+               {"retransmits", "system.network.tcp.retransmit.ratio", "1"}}},
     {.title = "Load",
      .metric = "system.cpu.load_average.1m",
      .unit = "",
@@ -130,7 +137,8 @@ static const struct card_def defs[] = {
      .of = "system.swap.limit",
      .full = "full in",
      .scale = READING_SHARE,
-     .parts = {{"in", "system.swap.io{direction=in}", "By/s"}, {"out", "system.swap.io{direction=out}", "By/s"}},
+     .parts = {{"in", "system.swap.io{direction=in}", "By/s"},
+               {"out", "system.swap.io{direction=out}", "By/s"}},
      .facts = {{"major faults", "system.paging.faults{type=major}", "{fault}/s"}}},
     {.title = "Filesystem",
      .metric = "system.filesystem.utilization",
@@ -151,11 +159,13 @@ static const struct card_def defs[] = {
      .level = "hw.temperature.utilization",
      .scale = READING_NICE,
      .role = ROLE_CHART_2,
-     .parts = {{"clock", "system.cpu.frequency", "Hz"}, {"throttled", "system.cpu.throttles", "{event}/s"}}},
+     .parts = {{"clock", "system.cpu.frequency", "Hz"},
+               {"throttled", "system.cpu.throttles", "{event}/s"}}},
     {.title = "Open files",
      .metric = "system.file.descriptor.utilization",
      .scale = READING_SHARE,
-     .parts = {{"open", "system.file.descriptor.count", ""}, {"of", "system.file.descriptor.limit", ""}}},
+     .parts = {{"open", "system.file.descriptor.count", ""},
+               {"of", "system.file.descriptor.limit", ""}}},
 };
 
 struct fact {
@@ -189,10 +199,10 @@ struct cards {
     struct pinned pinned[PINS_MAX];
     size_t pinned_count;
     unsigned pin_changes; /* as of the pins these are of */
-    size_t track_count; /* of the picture the queries were opened for */
+    size_t track_count;   /* of the picture the queries were opened for */
     int shown[CARDS_SHOWN_MAX], shown_count;
     struct rect areas[CARDS_SHOWN_MAX]; /* of the shown ones, as last drawn */
-    int selected;                 /* among the shown */
+    int selected;                       /* among the shown */
 };
 
 static_assert(ARRAY_SIZE(defs) <= CARDS_MAX, "room for the cards");
@@ -205,7 +215,8 @@ open_formula(struct catalog *catalog, const char *formula)
 }
 
 static void
-state_open(struct card_state *state, const struct card_def *def, const char *labels, struct catalog *catalog)
+state_open(struct card_state *state, const struct card_def *def, const char *labels,
+           struct catalog *catalog)
 {
     reading_open(&state->reading, catalog, def->metric, labels, def->unit);
     if (def->level != NULL) {
@@ -268,13 +279,15 @@ cards_close(void *state)
 static const struct card_def *
 def_of(const struct cards *cards, int card)
 {
-    return card < (int)ARRAY_SIZE(defs) ? &defs[card] : &cards->pinned[card - (int)ARRAY_SIZE(defs)].def;
+    return card < (int)ARRAY_SIZE(defs) ? &defs[card]
+                                        : &cards->pinned[card - (int)ARRAY_SIZE(defs)].def;
 }
 
 static const char *
 labels_of(const struct cards *cards, int card)
 {
-    return card < (int)ARRAY_SIZE(defs) ? "" : cards->pinned[card - (int)ARRAY_SIZE(defs)].pin.labels;
+    return card < (int)ARRAY_SIZE(defs) ? ""
+                                        : cards->pinned[card - (int)ARRAY_SIZE(defs)].pin.labels;
 }
 
 static void
@@ -334,8 +347,8 @@ update_fact(struct fact *fact, const struct fact_def *def, const struct panel_co
     }
     /* Rates without "/s": the card's value says it. */
     bool rate = strcmp(def->unit, "By/s") == 0;
-    (rate ? unit_format_short : unit_format)(value, def->unit, context->glyphs == GLYPHS_ASCII, fact->text,
-                                             sizeof(fact->text));
+    (rate ? unit_format_short : unit_format)(value, def->unit, context->glyphs == GLYPHS_ASCII,
+                                             fact->text, sizeof(fact->text));
 }
 
 /* "9.8 of 16.0 GiB": the unit once where both have the same. */
@@ -394,7 +407,8 @@ about_text(double seconds, char dst[READING_TEXT])
 
 /* The most useful second fact: when it will be full, else the first that is known. */
 static void
-update_facts(struct card_state *state, const struct card_def *def, const struct panel_context *context)
+update_facts(struct card_state *state, const struct card_def *def,
+             const struct panel_context *context)
 {
     state->fact[0] = '\0';
     double full = def->full != NULL ? reading_reaches(&state->reading, 1) : (double)NAN;
@@ -416,7 +430,8 @@ update_facts(struct card_state *state, const struct card_def *def, const struct 
 }
 
 static void
-state_update(struct card_state *state, const struct card_def *def, const struct panel_context *context, int cells)
+state_update(struct card_state *state, const struct card_def *def,
+             const struct panel_context *context, int cells)
 {
     const struct picture *picture = context->picture;
     if (state->picture_number == picture->number && state->picture_ns == picture->mono_ns &&
@@ -474,7 +489,8 @@ is_shown(struct card_state *state, const struct card_def *def, const struct pane
 }
 
 static void
-choose_from(struct cards *cards, const struct panel_context *context, size_t from, size_t to, int max)
+choose_from(struct cards *cards, const struct panel_context *context, size_t from, size_t to,
+            int max)
 {
     for (size_t i = from; i < to && cards->shown_count < max; i++) {
         if (is_shown(&cards->states[i], def_of(cards, (int)i), context)) {
@@ -535,7 +551,8 @@ arrange(struct cards *cards, struct rect area, int rows)
         int top = area.height * row / rows, bottom = area.height * (row + 1) / rows;
         for (int j = 0; j < n; j++, i++) {
             int left = area.width * j / n, right = area.width * (j + 1) / n;
-            cards->areas[i] = (struct rect){area.x + left, area.y + top, right - left, bottom - top};
+            cards->areas[i] =
+                (struct rect){area.x + left, area.y + top, right - left, bottom - top};
         }
     }
 }
@@ -557,15 +574,16 @@ card_of(const struct card_state *state, const struct card_def *def)
     };
     for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
         if (state->parts[i].text[0] != '\0') {
-            card.parts[card.part_count++] = (struct card_part){def->parts[i].label, state->parts[i].text};
+            card.parts[card.part_count++] =
+                (struct card_part){def->parts[i].label, state->parts[i].text};
         }
     }
     return card;
 }
 
 static void
-draw_lines(struct cards *cards, const struct panel_context *context, struct canvas *canvas, struct rect area,
-           bool focused)
+draw_lines(struct cards *cards, const struct panel_context *context, struct canvas *canvas,
+           struct rect area, bool focused)
 {
     choose(cards, context, MIN(area.height, CARDS_SHOWN_MAX));
     for (int i = 0; i < cards->shown_count; i++) {
@@ -580,8 +598,8 @@ draw_lines(struct cards *cards, const struct panel_context *context, struct canv
 }
 
 static void
-cards_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area,
-           bool focused)
+cards_draw(void *state, const struct panel_context *context, struct canvas *canvas,
+           struct rect area, bool focused)
 {
     struct cards *cards = state;
     int rows_max = area.height / CARD_HEIGHT_MIN, columns = columns_at(area.width);
@@ -608,7 +626,8 @@ cards_draw(void *state, const struct panel_context *context, struct canvas *canv
 
 /* ---- commands ---- */
 
-/* The nearest card in a direction, by the middle of their areas; the present one when there is none. */
+/* The nearest card in a direction, by the middle of their areas; the present one when there is
+ * none. */
 static int
 neighbour(const struct cards *cards, int dx, int dy)
 {
@@ -628,17 +647,20 @@ neighbour(const struct cards *cards, int dx, int dy)
 }
 
 static enum reaction
-cards_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+cards_command(void *state, const struct panel_context *context, const char *name,
+              const char *argument)
 {
     (void)argument;
     struct cards *cards = state;
     static const struct {
         const char *name;
         int dx, dy;
-    } moves[] = {{"move.left", -1, 0}, {"move.right", 1, 0}, {"move.up", 0, -1}, {"move.down", 0, 1}};
+    } moves[] = {
+        {"move.left", -1, 0}, {"move.right", 1, 0}, {"move.up", 0, -1}, {"move.down", 0, 1}};
     for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
         if (strcmp(name, moves[i].name) == 0) {
-            cards->selected = cards->shown_count > 0 ? neighbour(cards, moves[i].dx, moves[i].dy) : 0;
+            cards->selected =
+                cards->shown_count > 0 ? neighbour(cards, moves[i].dx, moves[i].dy) : 0;
             return REACTION_HANDLED;
         }
     }
@@ -649,7 +671,8 @@ cards_command(void *state, const struct panel_context *context, const char *name
     if (strcmp(name, "open") == 0 && cards->shown_count > 0) {
         int card = cards->shown[cards->selected];
         const struct card_def *def = def_of(cards, card);
-        panel_open_chart(context, def->opens != NULL ? def->opens : def->metric, labels_of(cards, card));
+        panel_open_chart(context, def->opens != NULL ? def->opens : def->metric,
+                         labels_of(cards, card));
         return REACTION_HANDLED;
     }
     if (strcmp(name, "unpin") == 0 && cards->shown_count > 0) {
@@ -670,7 +693,8 @@ cards_mouse(void *state, const struct panel_context *context, int x, int y, int 
     struct cards *cards = state;
     for (int i = 0; i < cards->shown_count; i++) {
         const struct rect *area = &cards->areas[i];
-        if (x < area->x || x >= area->x + area->width || y < area->y || y >= area->y + area->height) {
+        if (x < area->x || x >= area->x + area->width || y < area->y ||
+            y >= area->y + area->height) {
             continue;
         }
         if (button == TERM_CLICK) {

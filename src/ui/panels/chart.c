@@ -1,8 +1,8 @@
-/* The chart of one metric over the whole screen: axes, thresholds, the statistics of what is shown, a cursor, and
- * beneath it the parts the metric is made of.
+/* The chart of one metric over the whole screen: axes, thresholds, the statistics of what is shown,
+ * a cursor, and beneath it the parts the metric is made of.
  *
- * Looking back keeps the same chart with more buckets and leaves out the newest ones, so that live and panned
- * are drawn alike. */
+ * Looking back keeps the same chart with more buckets and leaves out the newest ones, so that live
+ * and panned are drawn alike. */
 #include "chart.h"
 
 #include <math.h>
@@ -180,7 +180,8 @@ parts_refresh(struct chart_panel *chart, const struct picture *picture)
     const char *values[PARTS_MAX];
     struct arena arena;
     arena_init(&arena, 1 << 20);
-    size_t count = query_label_values(picture, chart->metric, chart->part_label, &arena, values, PARTS_MAX);
+    size_t count =
+        query_label_values(picture, chart->metric, chart->part_label, &arena, values, PARTS_MAX);
     chart->parts = count > 1 ? calloc(count, sizeof(*chart->parts)) : NULL;
     chart->part_count = chart->parts != NULL ? count : 0;
     for (size_t i = 0; i < chart->part_count; i++) {
@@ -194,13 +195,15 @@ parts_refresh(struct chart_panel *chart, const struct picture *picture)
 static int64_t
 span_of(const struct chart_panel *chart, const struct panel_context *context)
 {
-    int64_t span = chart->zoom >= 0 ? context->span_ns >> chart->zoom : context->span_ns << -chart->zoom;
+    int64_t span =
+        chart->zoom >= 0 ? context->span_ns >> chart->zoom : context->span_ns << -chart->zoom;
     return CLAMP(span, 5 * STRIP_BUCKET_NS_MIN, SPAN_NS_MAX);
 }
 
 /* Newest buckets that are left out. */
 static size_t
-skip_of(const struct chart_panel *chart, const struct picture *picture, const struct strip_plan *plan)
+skip_of(const struct chart_panel *chart, const struct picture *picture,
+        const struct strip_plan *plan)
 {
     if (chart->end_wall_ns == 0 || chart->end_wall_ns >= picture->wall_ns) {
         return 0;
@@ -213,7 +216,8 @@ static struct strip
 update(struct chart_panel *chart, const struct panel_context *context, int cells)
 {
     struct reading *reading = &chart->reading;
-    reading->plan = strip_plan(MAX(spark_columns(context->glyphs, cells), 1), span_of(chart, context));
+    reading->plan =
+        strip_plan(MAX(spark_columns(context->glyphs, cells), 1), span_of(chart, context));
     size_t skip = skip_of(chart, context->picture, &reading->plan);
     /* In steps, so that going on back does not begin anew each time. */
     size_t count = reading->plan.count;
@@ -258,8 +262,10 @@ statistics_of(const struct chart_panel *chart, const struct point *points, size_
     }
     if (count > 0) {
         qsort(values, count, sizeof(*values), compare_doubles);
-        statistics = (struct statistics){
-            .min = values[0], .mean = sum / (double)count, .max = values[count - 1], .count = count};
+        statistics = (struct statistics){.min = values[0],
+                                         .mean = sum / (double)count,
+                                         .max = values[count - 1],
+                                         .count = count};
         for (size_t i = 0; i < chart->percentile_count; i++) {
             statistics.percentiles[i] = quantile(values, count, chart->percentiles[i] / 100);
         }
@@ -270,11 +276,13 @@ statistics_of(const struct chart_panel *chart, const struct point *points, size_
 
 /* Of the readings shown; made anew once a bucket. */
 static void
-update_statistics(struct chart_panel *chart, const struct picture *picture, const struct strip *strip)
+update_statistics(struct chart_panel *chart, const struct picture *picture,
+                  const struct strip *strip)
 {
     const struct chart *buckets = &chart->reading.chart;
-    if (chart->stats_bucket == buckets->last_bucket && chart->stats_bucket_ns == buckets->bucket_ns &&
-        chart->stats_skip == strip->skip && chart->statistics.count > 16) {
+    if (chart->stats_bucket == buckets->last_bucket &&
+        chart->stats_bucket_ns == buckets->bucket_ns && chart->stats_skip == strip->skip &&
+        chart->statistics.count > 16) {
         return;
     }
     chart->stats_bucket = buckets->last_bucket;
@@ -303,16 +311,19 @@ static char *
 value_text(const struct chart_panel *chart, const struct panel_context *context, double value,
            char dst[READING_TEXT])
 {
-    return unit_format(value, chart->reading.unit, context->glyphs == GLYPHS_ASCII, dst, READING_TEXT);
+    return unit_format(value, chart->reading.unit, context->glyphs == GLYPHS_ASCII, dst,
+                       READING_TEXT);
 }
 
 /* Wall time of the end of a column, counted in cells from the right. */
 static int64_t
-wall_at(const struct chart_panel *chart, const struct panel_context *context, const struct strip *strip, int back)
+wall_at(const struct chart_panel *chart, const struct panel_context *context,
+        const struct strip *strip, int back)
 {
     const struct chart *buckets = &chart->reading.chart;
     int per_cell = context->glyphs == GLYPHS_BRAILLE ? 2 : 1;
-    int64_t bucket = buckets->last_bucket - (int64_t)strip->skip - (int64_t)(back * per_cell) / MAX(strip->repeat, 1);
+    int64_t bucket = buckets->last_bucket - (int64_t)strip->skip -
+                     (int64_t)(back * per_cell) / MAX(strip->repeat, 1);
     return bucket * buckets->bucket_ns;
 }
 
@@ -329,15 +340,16 @@ time_text(int64_t wall_ns, const char *format, char dst[READING_TEXT])
 }
 
 static void
-draw_value_axis(const struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
-                struct rect area, double top)
+draw_value_axis(const struct chart_panel *chart, const struct panel_context *context,
+                struct canvas *canvas, struct rect area, double top)
 {
     int steps = area.height >= 12 ? 4 : 2;
     for (int i = 0; i <= steps; i++) {
         char text[READING_TEXT];
         int y = area.y + (area.height - 1) * i / steps;
         value_text(chart, context, top * (steps - i) / steps, text);
-        canvas_text_right(canvas, area.x - AXIS_WIDTH, y, AXIS_WIDTH - 2, str_from(text), style_dim);
+        canvas_text_right(canvas, area.x - AXIS_WIDTH, y, AXIS_WIDTH - 2, str_from(text),
+                          style_dim);
         canvas_put(canvas, area.x - 1, y, 0x2524, style_dim); /* ┤ */
     }
 }
@@ -355,8 +367,8 @@ draw_limit(struct canvas *canvas, struct rect area, double top, double limit, en
 }
 
 static void
-draw_time_axis(const struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
-               struct rect area, const struct strip *strip)
+draw_time_axis(const struct chart_panel *chart, const struct panel_context *context,
+               struct canvas *canvas, struct rect area, const struct strip *strip)
 {
     int64_t shown = (int64_t)chart->reading.plan.count * chart->reading.chart.bucket_ns;
     const char *format = shown > 36 * INT64_C(3600) * NS_PER_S ? "%d %b %H:%M" : "%H:%M:%S";
@@ -372,15 +384,16 @@ draw_time_axis(const struct chart_panel *chart, const struct panel_context *cont
 }
 
 static void
-draw_statistics(const struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas, int x,
-                int y, int width)
+draw_statistics(const struct chart_panel *chart, const struct panel_context *context,
+                struct canvas *canvas, int x, int y, int width)
 {
     const struct statistics *s = &chart->statistics;
     struct {
         char label[16];
         double value;
         bool known;
-    } list[METRIC_PERCENTILES_MAX + 3] = {{"min", s->min, s->count > 0}, {"mean", s->mean, s->count > 0}};
+    } list[METRIC_PERCENTILES_MAX + 3] = {{"min", s->min, s->count > 0},
+                                          {"mean", s->mean, s->count > 0}};
     size_t n_list = 2;
     for (size_t i = 0; i < chart->percentile_count; i++, n_list++) {
         double p = chart->percentiles[i], tail = fmin(p, 100 - p);
@@ -396,7 +409,8 @@ draw_statistics(const struct chart_panel *chart, const struct panel_context *con
     for (size_t i = 0; i < n_list; i++) {
         char text[READING_TEXT];
         value_text(chart, context, list[i].known ? list[i].value : (double)NAN, text);
-        int cells = (int)strlen(list[i].label) + 1 + MAX((int)utf8_text_width(str_from(text)), 9) + 2;
+        int cells =
+            (int)strlen(list[i].label) + 1 + MAX((int)utf8_text_width(str_from(text)), 9) + 2;
         if (x + cells > end) {
             break;
         }
@@ -408,18 +422,20 @@ draw_statistics(const struct chart_panel *chart, const struct panel_context *con
 
 /* Time and readings under the cursor in the lower edge. */
 static void
-draw_cursor(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas, struct rect frame,
-            struct rect area, const struct strip *strip)
+draw_cursor(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
+            struct rect frame, struct rect area, const struct strip *strip)
 {
     chart->cursor = MIN(chart->cursor, area.width - 1);
     int x = area.width - 1 - chart->cursor;
     int columns = spark_columns(context->glyphs, area.width);
     int last = context->glyphs == GLYPHS_BRAILLE ? 2 * x + 1 : x;
     const struct bucket *bucket = strip_at(strip, columns, last);
-    char when[READING_TEXT], max[READING_TEXT], mean[READING_TEXT], min[READING_TEXT], note[5 * READING_TEXT];
+    char when[READING_TEXT], max[READING_TEXT], mean[READING_TEXT], min[READING_TEXT],
+        note[5 * READING_TEXT];
     time_text(wall_at(chart, context, strip, chart->cursor), "%H:%M:%S", when);
     value_text(chart, context, bucket != NULL ? (double)bucket->min : (double)NAN, min);
-    value_text(chart, context, bucket != NULL ? (double)bucket->sum / bucket->count : (double)NAN, mean);
+    value_text(chart, context, bucket != NULL ? (double)bucket->sum / bucket->count : (double)NAN,
+               mean);
     value_text(chart, context, bucket != NULL ? (double)bucket->max : (double)NAN, max);
     snprintf(note, sizeof(note), "%s  min %s  mean %s  max %s", when, min, mean, max);
     frame_note(canvas, frame, note, false, (struct style){ROLE_VALUE, 0, 0});
@@ -432,13 +448,15 @@ draw_cursor(struct chart_panel *chart, const struct panel_context *context, stru
 }
 
 static void
-draw_frame(const struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
-           struct rect area, bool focused)
+draw_frame(const struct chart_panel *chart, const struct panel_context *context,
+           struct canvas *canvas, struct rect area, bool focused)
 {
-    char title[NAME_BYTES + LABELS_BYTES + 2], labels[LABELS_BYTES], text[READING_TEXT], span[READING_TEXT];
+    char title[NAME_BYTES + LABELS_BYTES + 2], labels[LABELS_BYTES], text[READING_TEXT],
+        span[READING_TEXT];
     utf8_clean(str_from(chart->labels), labels, sizeof(labels));
     snprintf(title, sizeof(title), "%s%s%s", chart->metric, labels[0] != '\0' ? " " : "", labels);
-    frame_draw(canvas, area, title, value_text(chart, context, chart->reading.chart.now, text), focused);
+    frame_draw(canvas, area, title, value_text(chart, context, chart->reading.chart.now, text),
+               focused);
     frame_note(canvas, area, span_text(span_of(chart, context), span), true, style_dim);
     if (chart->cursor < 0) {
         char note[64];
@@ -448,18 +466,21 @@ draw_frame(const struct chart_panel *chart, const struct panel_context *context,
 }
 
 static void
-draw_chart(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas, struct rect area,
-           bool focused)
+draw_chart(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
+           struct rect area, bool focused)
 {
-    struct rect plot = {area.x + 1 + AXIS_WIDTH, area.y + 2, area.width - AXIS_WIDTH - 3, area.height - 5};
+    struct rect plot = {area.x + 1 + AXIS_WIDTH, area.y + 2, area.width - AXIS_WIDTH - 3,
+                        area.height - 5};
     chart->columns = plot.width;
     struct strip strip = update(chart, context, plot.width);
     update_statistics(chart, context->picture, &strip);
     draw_frame(chart, context, canvas, area, focused);
     double top = top_of(chart);
-    struct spark spark = {.strip = strip, .high = top, .limits = chart->reading.limits, .role = ROLE_CHART_1};
+    struct spark spark = {
+        .strip = strip, .high = top, .limits = chart->reading.limits, .role = ROLE_CHART_1};
     if (chart->row != NULL) {
-        canvas_text(canvas, area.x + 2, area.y + 1, area.width - 4, str_from(chart->row->text), style_dim);
+        canvas_text(canvas, area.x + 2, area.y + 1, area.width - 4, str_from(chart->row->text),
+                    style_dim);
     }
     draw_value_axis(chart, context, canvas, plot, top);
     draw_limit(canvas, plot, top, chart->reading.limits.warning, LEVEL_WARNING);
@@ -473,8 +494,8 @@ draw_chart(struct chart_panel *chart, const struct panel_context *context, struc
 }
 
 static void
-draw_part(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas, struct part *part,
-          struct rect line, int label, double top)
+draw_part(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
+          struct part *part, struct rect line, int label, double top)
 {
     struct panel_context zoomed = *context;
     zoomed.span_ns = span_of(chart, context);
@@ -487,10 +508,13 @@ draw_part(struct chart_panel *chart, const struct panel_context *context, struct
     char text[READING_TEXT];
     int x = line.x + label + 1 + spark + 1;
     enum level level = reading_level(&part->reading);
-    canvas_text_right(canvas, x, line.y, VALUE_WIDTH, str_from(value_text(chart, context, part->reading.chart.now, text)),
-                      (struct style){level >= LEVEL_WARNING ? level_role(level) : ROLE_VALUE, 0, 0});
+    canvas_text_right(
+        canvas, x, line.y, VALUE_WIDTH,
+        str_from(value_text(chart, context, part->reading.chart.now, text)),
+        (struct style){level >= LEVEL_WARNING ? level_role(level) : ROLE_VALUE, 0, 0});
     canvas_text_right(canvas, x + VALUE_WIDTH + 1, line.y, VALUE_WIDTH,
-                      str_from(value_text(chart, context, chart_max(&part->reading.chart), text)), style_text);
+                      str_from(value_text(chart, context, chart_max(&part->reading.chart), text)),
+                      style_text);
 }
 
 /* The scale all parts share: what the largest had, as far as they were drawn. */
@@ -505,8 +529,8 @@ parts_top(const struct chart_panel *chart)
 }
 
 static void
-draw_parts(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas, struct rect area,
-           bool focused)
+draw_parts(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
+           struct rect area, bool focused)
 {
     char title[96], count[READING_TEXT];
     snprintf(title, sizeof(title), "By %s", chart->part_label);
@@ -517,8 +541,10 @@ draw_parts(struct chart_panel *chart, const struct panel_context *context, struc
         label = MAX(label, (int)utf8_text_width(str_from(chart->parts[i].title)));
     }
     label = MIN(label, width / 3);
-    canvas_text_right(canvas, x + width - 2 * VALUE_WIDTH - 1, area.y + 1, VALUE_WIDTH, STR("NOW"), style_dim);
-    canvas_text_right(canvas, x + width - VALUE_WIDTH, area.y + 1, VALUE_WIDTH, STR("MAX"), style_dim);
+    canvas_text_right(canvas, x + width - 2 * VALUE_WIDTH - 1, area.y + 1, VALUE_WIDTH, STR("NOW"),
+                      style_dim);
+    canvas_text_right(canvas, x + width - VALUE_WIDTH, area.y + 1, VALUE_WIDTH, STR("MAX"),
+                      style_dim);
     chart->parts_area = (struct rect){x, area.y + 2, width, rows};
     size_t page = (size_t)MAX(rows, 1);
     chart->selected = MIN(chart->selected, chart->part_count - 1);
@@ -536,20 +562,23 @@ draw_parts(struct chart_panel *chart, const struct panel_context *context, struc
 }
 
 static void
-chart_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area, bool focused)
+chart_draw(void *state, const struct panel_context *context, struct canvas *canvas,
+           struct rect area, bool focused)
 {
     struct chart_panel *chart = state;
     struct rect clip = canvas_clip(canvas, area);
     parts_refresh(chart, context->picture);
-    int parts = chart->part_count > 0 ? (int)MIN(chart->part_count + 3, (size_t)area.height * 2 / 5) : 0;
+    int parts =
+        chart->part_count > 0 ? (int)MIN(chart->part_count + 3, (size_t)area.height * 2 / 5) : 0;
     if (parts < 4 || area.height - parts < CHART_HEIGHT_MIN + 5) {
         parts = 0;
     }
     chart->parts_area = (struct rect){0, 0, 0, 0};
-    draw_chart(chart, context, canvas, (struct rect){area.x, area.y, area.width, area.height - parts}, focused);
+    draw_chart(chart, context, canvas,
+               (struct rect){area.x, area.y, area.width, area.height - parts}, focused);
     if (parts > 0) {
-        draw_parts(chart, context, canvas, (struct rect){area.x, area.y + area.height - parts, area.width, parts},
-                   focused);
+        draw_parts(chart, context, canvas,
+                   (struct rect){area.x, area.y + area.height - parts, area.width, parts}, focused);
     }
     canvas_unclip(canvas, clip);
 }
@@ -601,18 +630,21 @@ select_part(struct chart_panel *chart, int by)
 }
 
 static enum reaction
-chart_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+chart_command(void *state, const struct panel_context *context, const char *name,
+              const char *argument)
 {
     struct chart_panel *chart = state;
     int page = MAX(chart->parts_area.height, 1);
     if (strcmp(name, "show") == 0) {
         show(chart, argument);
     } else if (strcmp(name, "zoom.in") == 0 || strcmp(name, "zoom.out") == 0) {
-        chart->zoom = CLAMP(chart->zoom + (strcmp(name, "zoom.in") == 0 ? 1 : -1), -ZOOM_MAX, ZOOM_MAX);
+        chart->zoom =
+            CLAMP(chart->zoom + (strcmp(name, "zoom.in") == 0 ? 1 : -1), -ZOOM_MAX, ZOOM_MAX);
     } else if (strcmp(name, "move.left") == 0 || strcmp(name, "move.right") == 0) {
         move_cursor(chart, context, strcmp(name, "move.left") == 0 ? 1 : -1);
     } else if (strcmp(name, "page.previous") == 0 || strcmp(name, "page.next") == 0) {
-        pan(chart, context, strcmp(name, "page.previous") == 0 ? chart->columns / 2 : -chart->columns / 2);
+        pan(chart, context,
+            strcmp(name, "page.previous") == 0 ? chart->columns / 2 : -chart->columns / 2);
     } else if (strcmp(name, "move.up") == 0 || strcmp(name, "move.down") == 0) {
         select_part(chart, strcmp(name, "move.down") == 0 ? 1 : -1);
     } else if (strcmp(name, "move.page.up") == 0 || strcmp(name, "move.page.down") == 0) {
@@ -621,7 +653,8 @@ chart_command(void *state, const struct panel_context *context, const char *name
         select_part(chart, strcmp(name, "move.last") == 0 ? PARTS_MAX : -PARTS_MAX);
     } else if (strcmp(name, "open") == 0 && chart->selected < chart->part_count) {
         char target[NAME_BYTES + LABELS_BYTES + 128];
-        snprintf(target, sizeof(target), "%s %s", chart->metric, chart->parts[chart->selected].labels);
+        snprintf(target, sizeof(target), "%s %s", chart->metric,
+                 chart->parts[chart->selected].labels);
         show(chart, target);
     } else {
         return REACTION_NONE;
@@ -638,12 +671,14 @@ chart_mouse(void *state, const struct panel_context *context, int x, int y, int 
         return chart_command(chart, context, button == TERM_WHEEL_UP ? "zoom.in" : "zoom.out", "");
     }
     int row = y - chart->parts_area.y;
-    bool inside = row >= 0 && row < chart->parts_area.height && chart->top + (size_t)row < chart->part_count;
+    bool inside =
+        row >= 0 && row < chart->parts_area.height && chart->top + (size_t)row < chart->part_count;
     if (!inside || (button != TERM_CLICK && button != TERM_DOUBLE_CLICK)) {
         return REACTION_NONE;
     }
     chart->selected = chart->top + (size_t)row;
-    return button == TERM_DOUBLE_CLICK ? chart_command(chart, context, "open", "") : REACTION_HANDLED;
+    return button == TERM_DOUBLE_CLICK ? chart_command(chart, context, "open", "")
+                                       : REACTION_HANDLED;
 }
 
 const struct panel panel_chart = {

@@ -1,4 +1,5 @@
-/* The heatmap of the cores, and the panel of the overview that has it on top of the tables that fit below. */
+/* The heatmap of the cores, and the panel of the overview that has it on top of the tables that fit
+ * below. */
 #include "cores.h"
 
 #include <math.h>
@@ -30,13 +31,13 @@ struct cores {
     struct strip *strips; /* [count] as last updated */
     size_t count;
     uint64_t signature;
-    int width; /* of the map, as last drawn */
-    int group; /* cores a row */
+    int width;  /* of the map, as last drawn */
+    int group;  /* cores a row */
     int *order; /* [rows]: group numbers, worst first */
     int rows;
     bool by_heat;
     int64_t ordered_at; /* bucket */
-    int row, column; /* cursor; column counts back from the newest */
+    int row, column;    /* cursor; column counts back from the newest */
 };
 
 struct cores *
@@ -196,7 +197,8 @@ row_name(const struct cores *cores, int row, bool ascii, char *dst, size_t size)
     if (n == 1) {
         snprintf(dst, size, "%s", cores->list[first].name);
     } else {
-        snprintf(dst, size, "%s%s%s", cores->list[first].name, ascii ? "-" : "–", cores->list[first + n - 1].name);
+        snprintf(dst, size, "%s%s%s", cores->list[first].name, ascii ? "-" : "–",
+                 cores->list[first + n - 1].name);
     }
 }
 
@@ -224,8 +226,8 @@ label_width(const struct cores *cores)
 }
 
 static void
-draw_row(const struct cores *cores, const struct panel_context *context, struct canvas *canvas, int row, int x, int y,
-         int width, int label)
+draw_row(const struct cores *cores, const struct panel_context *context, struct canvas *canvas,
+         int row, int x, int y, int width, int label)
 {
     bool ascii = context->glyphs == GLYPHS_ASCII;
     char text[40];
@@ -247,8 +249,8 @@ draw_row(const struct cores *cores, const struct panel_context *context, struct 
 
 /* The row, time and value under the cursor, in the lower edge; and the cursor itself. */
 static void
-draw_cursor(struct cores *cores, const struct panel_context *context, struct canvas *canvas, struct rect area,
-            int label, int visible)
+draw_cursor(struct cores *cores, const struct panel_context *context, struct canvas *canvas,
+            struct rect area, int label, int visible)
 {
     cores->row = CLAMP(cores->row, 0, visible - 1);
     cores->column = CLAMP(cores->column, 0, MAX(cores->width - 1, 0));
@@ -273,7 +275,8 @@ draw_cursor(struct cores *cores, const struct panel_context *context, struct can
     snprintf(note, sizeof(note), "core %s  %s  max %s", name, when, text);
     frame_note(canvas, area, note, false, (struct style){ROLE_VALUE, 0, 0});
     int x = area.x + 2 + label + 1 + cores->width - 1 - cores->column, y = area.y + 1 + cores->row;
-    canvas_restyle(canvas, (struct rect){x, y, 1, 1}, (struct style){ROLE_SELECT_FG, ROLE_SELECT_BG, CELL_REVERSE});
+    canvas_restyle(canvas, (struct rect){x, y, 1, 1},
+                   (struct style){ROLE_SELECT_FG, ROLE_SELECT_BG, CELL_REVERSE});
     canvas->cursor_x = x;
     canvas->cursor_y = y;
 }
@@ -303,8 +306,8 @@ cores_rows(struct cores *cores, const struct panel_context *context, int lines)
 }
 
 void
-cores_draw(struct cores *cores, const struct panel_context *context, struct canvas *canvas, struct rect area,
-           bool focused)
+cores_draw(struct cores *cores, const struct panel_context *context, struct canvas *canvas,
+           struct rect area, bool focused)
 {
     char span[READING_TEXT];
     struct rect clip = canvas_clip(canvas, area);
@@ -319,7 +322,8 @@ cores_draw(struct cores *cores, const struct panel_context *context, struct canv
         plain.glyphs = GLYPHS_BLOCKS;
         for (size_t i = 0; i < cores->count; i++) {
             reading_update(&cores->list[i].reading, &plain, cores->width);
-            cores->strips[i] = strip_of(&cores->list[i].reading.chart, &cores->list[i].reading.plan);
+            cores->strips[i] =
+                strip_of(&cores->list[i].reading.chart, &cores->list[i].reading.plan);
         }
         order_groups(cores);
         int visible = MIN(cores->rows, lines);
@@ -340,7 +344,8 @@ cores_move(struct cores *cores, const char *name)
     static const struct {
         const char *name;
         int row, column;
-    } moves[] = {{"move.up", -1, 0}, {"move.down", 1, 0}, {"move.left", 0, 1}, {"move.right", 0, -1}};
+    } moves[] = {
+        {"move.up", -1, 0}, {"move.down", 1, 0}, {"move.left", 0, 1}, {"move.right", 0, -1}};
     for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
         if (strcmp(name, moves[i].name) == 0) {
             int row = cores->row + moves[i].row;
@@ -356,7 +361,8 @@ const char *
 cores_labels(const struct cores *cores)
 {
     size_t first;
-    if (cores->rows == 0 || cores->row >= cores->rows || group_size(cores, cores->order[cores->row], &first) == 0) {
+    if (cores->rows == 0 || cores->row >= cores->rows ||
+        group_size(cores, cores->order[cores->row], &first) == 0) {
         return "";
     }
     return cores->list[first].labels;
@@ -405,7 +411,8 @@ side_has_data(void *state, const struct panel_context *context)
 
 /* The map has up to half of the height where there are tables to show, at least 6 rows. */
 static void
-side_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area, bool focused)
+side_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area,
+          bool focused)
 {
     struct side *side = state;
     int wanted = (int)MIN(cores_refresh(side->cores, context), (size_t)CORES_MAX) + 2;
@@ -416,14 +423,17 @@ side_draw(void *state, const struct panel_context *context, struct canvas *canva
     }
     if (height > 2) {
         height = 2 + cores_rows(side->cores, context, height - 2);
-        cores_draw(side->cores, context, canvas, (struct rect){area.x, area.y, area.width, height}, focused);
+        cores_draw(side->cores, context, canvas, (struct rect){area.x, area.y, area.width, height},
+                   focused);
     }
     sections_draw(side->sections, context, canvas,
-                  (struct rect){area.x, area.y + height, area.width, area.height - height}, false, false);
+                  (struct rect){area.x, area.y + height, area.width, area.height - height}, false,
+                  false);
 }
 
 static enum reaction
-side_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+side_command(void *state, const struct panel_context *context, const char *name,
+             const char *argument)
 {
     (void)argument;
     struct side *side = state;

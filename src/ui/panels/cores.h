@@ -1,5 +1,5 @@
-/* The heatmap of the cores: row = core, column = bucket of time, the value of now right. With more cores than
- * rows: two in a row by half blocks, then groups by their maximum, worst first. */
+/* The heatmap of the cores: row = core, column = bucket of time, the value of now right. With more
+ * cores than rows: two in a row by half blocks, then groups by their maximum, worst first. */
 #ifndef FLAMETOP_UI_PANELS_CORES_H
 #define FLAMETOP_UI_PANELS_CORES_H
 
@@ -17,8 +17,8 @@ size_t cores_refresh(struct cores *cores, const struct panel_context *context);
 int cores_rows(struct cores *cores, const struct panel_context *context, int lines);
 
 /* Draws into the area with its box. The cursor is drawn when focused. */
-void cores_draw(struct cores *cores, const struct panel_context *context, struct canvas *canvas, struct rect area,
-                bool focused);
+void cores_draw(struct cores *cores, const struct panel_context *context, struct canvas *canvas,
+                struct rect area, bool focused);
 
 /* Moves the cursor; false when the name is no move or the cursor would leave by its lower edge. */
 bool cores_move(struct cores *cores, const char *name);

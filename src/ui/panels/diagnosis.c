@@ -23,11 +23,13 @@ format_since(int64_t wall_ns, char *dst, size_t size)
     strftime(dst, size, "%H:%M", &day);
 }
 
-/* The sentence in the longest form that fits, with its beginning where that is not shown beside it. */
+/* The sentence in the longest form that fits, with its beginning where that is not shown beside it.
+ */
 static void
 word(const struct finding *finding, int room, bool dated, char *dst, size_t size)
 {
-    bool is_short = (int)utf8_text_width(str_from(finding->sentence)) > room && finding->short_sentence != NULL;
+    bool is_short =
+        (int)utf8_text_width(str_from(finding->sentence)) > room && finding->short_sentence != NULL;
     strlcpy(dst, is_short ? finding->short_sentence : finding->sentence, size);
     char since[16], with[SENTENCE_BYTES];
     if (dated && finding->since_wall_ns > 0 && strstr(dst, "since ") == NULL) {
@@ -47,14 +49,16 @@ draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect are
     char sign[8] = "";
     sign[utf8_put(glyph_level(canvas->glyphs, LEVEL_NORMAL), sign)] = '\0';
     const char *missing = picture->not_looked_at;
-    snprintf(text, sizeof(text), covered ? " %s nothing unusual: looked at %s%s%s" : " %s looking at the machine%s%s%s",
+    snprintf(text, sizeof(text),
+             covered ? " %s nothing unusual: looked at %s%s%s" : " %s looking at the machine%s%s%s",
              sign, covered ? picture->looked_at : " …", missing != NULL ? "; not at " : "",
              missing != NULL ? missing : "");
     wrap_draw(canvas, area, str_from(text), (struct style){.fg = ROLE_LEVEL_NORMAL});
 }
 
 void
-diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect area, const char *key)
+diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect area,
+               const char *key)
 {
     if (picture->finding_count == 0) {
         draw_quiet(picture, canvas, area);
@@ -74,7 +78,8 @@ diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect
     word(worst, area.width * area.height - more_width - 7, true, text, sizeof(text));
     sign[utf8_put(glyph_level(canvas->glyphs, (int)worst->level), sign)] = '\0';
     snprintf(line, sizeof(line), " %s %d  %s", sign, worst->impact, text);
-    wrap_draw(canvas, (struct rect){area.x, area.y, area.width - more_width, area.height}, str_from(line), style);
+    wrap_draw(canvas, (struct rect){area.x, area.y, area.width - more_width, area.height},
+              str_from(line), style);
     canvas_text_right(canvas, area.x + area.width - more_width, area.y, more_width, str_from(more),
                       (struct style){.fg = ROLE_KEY});
 }
@@ -104,7 +109,8 @@ findings_has_data(void *state, const struct panel_context *context)
 {
     (void)state;
     const struct picture *picture = context->picture;
-    return picture->finding_count > 0 || (picture->looked_at != NULL && picture->looked_at[0] != '\0');
+    return picture->finding_count > 0 ||
+           (picture->looked_at != NULL && picture->looked_at[0] != '\0');
 }
 
 #define FINDING_ROWS 4 /* each: the sentence, two of culprit and advice, a blank */
@@ -116,9 +122,11 @@ draw_finding(const struct finding *finding, struct canvas *canvas, struct rect a
     sign[utf8_put(glyph_level(canvas->glyphs, (int)finding->level), sign)] = '\0';
     struct style style = {.fg = level_role(finding->level), .attributes = CELL_BOLD};
     format_since(finding->since_wall_ns, since, sizeof(since));
-    int x = canvas_printf(canvas, area.x, area.y, area.width, style, " %s %3d  %s  ", sign, finding->impact, since);
+    int x = canvas_printf(canvas, area.x, area.y, area.width, style, " %s %3d  %s  ", sign,
+                          finding->impact, since);
     word(finding, area.width - x, false, text, sizeof(text));
-    canvas_text(canvas, area.x + x, area.y, MAX(area.width - x, 0), str_from(text), (struct style){.fg = ROLE_TEXT});
+    canvas_text(canvas, area.x + x, area.y, MAX(area.width - x, 0), str_from(text),
+                (struct style){.fg = ROLE_TEXT});
     if (selected) {
         canvas_restyle(canvas, (struct rect){area.x, area.y, area.width, 1},
                        (struct style){.fg = ROLE_SELECT_FG, .bg = ROLE_SELECT_BG});
@@ -132,13 +140,16 @@ draw_finding(const struct finding *finding, struct canvas *canvas, struct rect a
         snprintf(next, sizeof(next), "%s%s%s%s", culprit != NULL ? "culprit " : "",
                  culprit != NULL ? culprit : "", culprit != NULL && advice != NULL ? " · " : "",
                  advice != NULL ? advice : "");
-        wrap_draw(canvas, (struct rect){area.x + indent, area.y + 1, area.width - indent - 1, area.height - 1},
-                  str_from(next), (struct style){.fg = ROLE_DIM});
+        wrap_draw(
+            canvas,
+            (struct rect){area.x + indent, area.y + 1, area.width - indent - 1, area.height - 1},
+            str_from(next), (struct style){.fg = ROLE_DIM});
     }
 }
 
 static void
-findings_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area, bool focused)
+findings_draw(void *state, const struct panel_context *context, struct canvas *canvas,
+              struct rect area, bool focused)
 {
     struct findings *findings = state;
     const struct picture *picture = context->picture;
@@ -149,18 +160,21 @@ findings_draw(void *state, const struct panel_context *context, struct canvas *c
     }
     size_t rows = (size_t)MAX(area.height / FINDING_ROWS, 1);
     findings->selected = MIN(findings->selected, picture->finding_count - 1);
-    findings->first = CLAMP(findings->first, findings->selected >= rows ? findings->selected - rows + 1 : 0,
-                            findings->selected);
+    findings->first =
+        CLAMP(findings->first, findings->selected >= rows ? findings->selected - rows + 1 : 0,
+              findings->selected);
     for (size_t i = 0; i < rows && findings->first + i < picture->finding_count; i++) {
         int y = (int)i * FINDING_ROWS;
-        draw_finding(&picture->findings[findings->first + i], canvas,
-                     (struct rect){area.x, area.y + y, area.width, MIN(FINDING_ROWS - 1, area.height - y)},
-                     focused && findings->first + i == findings->selected);
+        draw_finding(
+            &picture->findings[findings->first + i], canvas,
+            (struct rect){area.x, area.y + y, area.width, MIN(FINDING_ROWS - 1, area.height - y)},
+            focused && findings->first + i == findings->selected);
     }
 }
 
 static enum reaction
-findings_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+findings_command(void *state, const struct panel_context *context, const char *name,
+                 const char *argument)
 {
     (void)argument;
     struct findings *findings = state;
@@ -176,7 +190,8 @@ findings_command(void *state, const struct panel_context *context, const char *n
     } else if (strcmp(name, "open") == 0 && count > 0) {
         panel_open_evidence(context, findings->selected);
     } else if (strcmp(name, "copy") == 0 && count > 0) {
-        panel_copy(context, str_from(context->picture->findings[MIN(findings->selected, last)].sentence));
+        panel_copy(context,
+                   str_from(context->picture->findings[MIN(findings->selected, last)].sentence));
     } else {
         return REACTION_NONE;
     }
@@ -189,14 +204,16 @@ findings_mouse(void *state, const struct panel_context *context, int x, int y, i
     (void)x;
     struct findings *findings = state;
     if (button == TERM_WHEEL_UP || button == TERM_WHEEL_DOWN) {
-        return findings_command(state, context, button == TERM_WHEEL_UP ? "move.up" : "move.down", "");
+        return findings_command(state, context, button == TERM_WHEEL_UP ? "move.up" : "move.down",
+                                "");
     }
     size_t at = findings->first + (size_t)((y - findings->area.y) / FINDING_ROWS);
     if (at >= context->picture->finding_count) {
         return REACTION_HANDLED;
     }
     findings->selected = at;
-    return button == TERM_DOUBLE_CLICK ? findings_command(state, context, "open", "") : REACTION_HANDLED;
+    return button == TERM_DOUBLE_CLICK ? findings_command(state, context, "open", "")
+                                       : REACTION_HANDLED;
 }
 
 const struct panel panel_findings = {

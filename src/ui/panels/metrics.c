@@ -1,8 +1,8 @@
-/* Every series there is, whatever brought it, and what is derived from them: a list to search and filter, with a
- * sparkline for the rows on the screen. Enter opens the chart.
+/* Every series there is, whatever brought it, and what is derived from them: a list to search and
+ * filter, with a sparkline for the rows on the screen. Enter opens the chart.
  *
- * The list is made anew when a source's series change. Charts belong to a fixed number of slots; the row that was
- * off the screen longest gives its slot away. */
+ * The list is made anew when a source's series change. Charts belong to a fixed number of slots;
+ * the row that was off the screen longest gives its slot away. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,7 +131,8 @@ add_derived(struct metrics *metrics, const struct metric *metric, const struct p
     const char *values[DERIVED_VALUES_MAX];
     char label[64];
     str_copy(key, label, sizeof(label));
-    size_t count = query_label_values(picture, metric->name, label, &metrics->arena, values, DERIVED_VALUES_MAX);
+    size_t count = query_label_values(picture, metric->name, label, &metrics->arena, values,
+                                      DERIVED_VALUES_MAX);
     for (size_t i = 0; i < count; i++) {
         char labels[TEXT_BYTES] = "";
         labels_add(labels, sizeof(labels), label, str_from(values[i]));
@@ -206,7 +207,9 @@ filter(struct metrics *metrics, const struct entry *keep)
 static const struct entry *
 selected_entry(const struct metrics *metrics)
 {
-    return metrics->selected < metrics->shown_count ? &metrics->entries[metrics->shown[metrics->selected]] : NULL;
+    return metrics->selected < metrics->shown_count
+               ? &metrics->entries[metrics->shown[metrics->selected]]
+               : NULL;
 }
 
 static void
@@ -267,8 +270,10 @@ slot_reading(struct metrics *metrics, const struct entry *entry)
     if (slot->entry.metric == NULL || !same_entry(&slot->entry, entry)) {
         reading_close(&slot->reading);
         /* The catalog keeps its texts, so the series' labels outlive the list. */
-        const struct series *series = catalog_series(metrics->catalog, entry->metric, entry->labels);
-        slot->entry = (struct entry){series != NULL ? entry->metric : NULL, series != NULL ? series->labels : "", NULL};
+        const struct series *series =
+            catalog_series(metrics->catalog, entry->metric, entry->labels);
+        slot->entry = (struct entry){series != NULL ? entry->metric : NULL,
+                                     series != NULL ? series->labels : "", NULL};
         reading_open(&slot->reading, metrics->catalog, entry->metric->name, entry->labels, NULL);
     }
     return &slot->reading;
@@ -340,13 +345,14 @@ draw_entry(struct metrics *metrics, const struct panel_context *context, struct 
     x += grid->spark + 1;
     char text[READING_TEXT];
     enum level level = reading_level(reading);
-    canvas_text_right(canvas, x, y, VALUE_WIDTH,
-                      str_from(reading_text(reading, context->glyphs == GLYPHS_ASCII, text)),
-                      (struct style){level >= LEVEL_WARNING ? level_role(level) : ROLE_VALUE, 0, 0});
+    canvas_text_right(
+        canvas, x, y, VALUE_WIDTH,
+        str_from(reading_text(reading, context->glyphs == GLYPHS_ASCII, text)),
+        (struct style){level >= LEVEL_WARNING ? level_role(level) : ROLE_VALUE, 0, 0});
     x += VALUE_WIDTH + 2;
     if (grid->source > 0) {
-        canvas_text(canvas, x, y, grid->source, str_from(entry->source != NULL ? entry->source : "derived"),
-                    style_dim);
+        canvas_text(canvas, x, y, grid->source,
+                    str_from(entry->source != NULL ? entry->source : "derived"), style_dim);
         x += grid->source + 2;
     }
     if (grid->sentence > 0) {
@@ -355,8 +361,8 @@ draw_entry(struct metrics *metrics, const struct panel_context *context, struct 
 }
 
 static void
-draw_frame(const struct metrics *metrics, const struct panel_context *context, struct canvas *canvas,
-           struct rect area, bool focused)
+draw_frame(const struct metrics *metrics, const struct panel_context *context,
+           struct canvas *canvas, struct rect area, bool focused)
 {
     char count[64], title[192], span[READING_TEXT];
     if (metrics->filter[0] != '\0') {
@@ -369,14 +375,16 @@ draw_frame(const struct metrics *metrics, const struct panel_context *context, s
     frame_draw(canvas, area, title, count, focused);
     const struct entry *entry = selected_entry(metrics);
     if (entry != NULL) {
-        int width = area.width - frame_note(canvas, area, span_text(context->span_ns, span), true, style_dim);
+        int width = area.width -
+                    frame_note(canvas, area, span_text(context->span_ns, span), true, style_dim);
         struct rect left = {area.x, area.y, width, area.height};
         frame_note(canvas, left, entry->metric->text, false, style_dim);
     }
 }
 
 static void
-metrics_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area, bool focused)
+metrics_draw(void *state, const struct panel_context *context, struct canvas *canvas,
+             struct rect area, bool focused)
 {
     struct metrics *metrics = state;
     refresh(metrics, context);
@@ -390,7 +398,8 @@ metrics_draw(void *state, const struct panel_context *context, struct canvas *ca
     size_t page = (size_t)metrics->page;
     metrics->selected = MIN(metrics->selected, MAX(metrics->shown_count, (size_t)1) - 1);
     metrics->top = metrics->selected < metrics->top ? metrics->selected : metrics->top;
-    metrics->top = metrics->selected >= metrics->top + page ? metrics->selected + 1 - page : metrics->top;
+    metrics->top =
+        metrics->selected >= metrics->top + page ? metrics->selected + 1 - page : metrics->top;
     draw_head(canvas, &grid, x, area.y + 1);
     for (size_t i = 0; i < page && metrics->top + i < metrics->shown_count; i++) {
         const struct entry *entry = &metrics->entries[metrics->shown[metrics->top + i]];
@@ -426,8 +435,9 @@ move(struct metrics *metrics, const char *name)
     const struct {
         const char *name;
         int64_t by;
-    } moves[] = {{"move.up", -1},    {"move.down", 1},          {"move.page.up", -page}, {"move.page.down", page},
-                 {"move.first", -last}, {"move.last", last}, {"page.next", page},     {"page.previous", -page}};
+    } moves[] = {{"move.up", -1},          {"move.down", 1},        {"move.page.up", -page},
+                 {"move.page.down", page}, {"move.first", -last},   {"move.last", last},
+                 {"page.next", page},      {"page.previous", -page}};
     for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
         if (strcmp(name, moves[i].name) == 0) {
             metrics->selected = (size_t)CLAMP((int64_t)metrics->selected + moves[i].by, 0, last);
@@ -481,13 +491,14 @@ copy(struct metrics *metrics, const struct panel_context *context, const struct 
     char value[READING_TEXT], text[2 * TEXT_BYTES];
     reading_text(slot_reading(metrics, entry), true, value);
     bool labelled = entry->labels[0] != '\0';
-    snprintf(text, sizeof(text), "%s%s%s%s %s", entry->metric->name, labelled ? "{" : "", entry->labels,
-             labelled ? "}" : "", value);
+    snprintf(text, sizeof(text), "%s%s%s%s %s", entry->metric->name, labelled ? "{" : "",
+             entry->labels, labelled ? "}" : "", value);
     panel_copy(context, str_from(text));
 }
 
 static enum reaction
-metrics_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+metrics_command(void *state, const struct panel_context *context, const char *name,
+                const char *argument)
 {
     struct metrics *metrics = state;
     const struct entry *entry = selected_entry(metrics);
@@ -515,15 +526,18 @@ metrics_mouse(void *state, const struct panel_context *context, int x, int y, in
     struct metrics *metrics = state;
     (void)x;
     if (button == TERM_WHEEL_UP || button == TERM_WHEEL_DOWN) {
-        return move(metrics, button == TERM_WHEEL_UP ? "move.up" : "move.down") ? REACTION_HANDLED : REACTION_NONE;
+        return move(metrics, button == TERM_WHEEL_UP ? "move.up" : "move.down") ? REACTION_HANDLED
+                                                                                : REACTION_NONE;
     }
     int row = y - metrics->rows.y;
-    bool inside = row >= 0 && row < metrics->page && metrics->top + (size_t)row < metrics->shown_count;
+    bool inside =
+        row >= 0 && row < metrics->page && metrics->top + (size_t)row < metrics->shown_count;
     if (!inside || (button != TERM_CLICK && button != TERM_DOUBLE_CLICK)) {
         return REACTION_NONE;
     }
     metrics->selected = metrics->top + (size_t)row;
-    return button == TERM_DOUBLE_CLICK ? metrics_command(metrics, context, "open", "") : REACTION_HANDLED;
+    return button == TERM_DOUBLE_CLICK ? metrics_command(metrics, context, "open", "")
+                                       : REACTION_HANDLED;
 }
 
 const struct panel panel_metrics = {

@@ -12,7 +12,9 @@ extern const struct panel panel_metrics;
 extern const struct panel panel_processes;
 extern const struct panel panel_system;
 
-/* The diagnosis in one row (or more, where that is all there is): level, impact, sentence, how many more. */
-void diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect area, const char *key);
+/* The diagnosis in one row (or more, where that is all there is): level, impact, sentence, how many
+ * more. */
+void diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect area,
+                    const char *key);
 
 #endif

@@ -1,7 +1,7 @@
 /* Processes: the table, the drawer with everything known of one of them, signals and priorities.
  *
- * A signal goes to the process the question named and to no other: it is held by a pidfd from the question to the
- * answer (before Linux 5.3 by its pid). */
+ * A signal goes to the process the question named and to no other: it is held by a pidfd from the
+ * question to the answer (before Linux 5.3 by its pid). */
 #include "panels.h"
 
 #include <errno.h>
@@ -27,8 +27,8 @@
 #define FACT_WIDTH 24
 #define LIMITS_WIDTH 36
 #define BUCKETS_MAX 1024 /* of a chart in the drawer */
-#define FILES_SHORT 0.8 /* of the limit: from here on it may soon run out */
-#define NARROW 100 /* below this many columns only what matters most is shown */
+#define FILES_SHORT 0.8  /* of the limit: from here on it may soon run out */
+#define NARROW 100       /* below this many columns only what matters most is shown */
 #define DRAWER_ROWS_MIN 5
 
 /* The selected process at one moment; NaN: unknown. */
@@ -39,25 +39,39 @@ struct process_point {
 
 struct process_panel {
     struct table_view view;
-    bool open;             /* the drawer */
-    int64_t watched;       /* pid the points are of */
-    int64_t watched_ns;    /* of the picture last taken in */
+    bool open;                    /* the drawer */
+    int64_t watched;              /* pid the points are of */
+    int64_t watched_ns;           /* of the picture last taken in */
     struct process_point *points; /* POINTS_MAX, oldest first */
     size_t point_count;
-    int64_t asked_pid;     /* of the question */
-    int asked_fd;          /* pidfd; -1: none */
+    int64_t asked_pid; /* of the question */
+    int asked_fd;      /* pidfd; -1: none */
     char asked_name[64];
 };
 
 static const char *const order[] = {
-    "process.pid",        "process.owner",      "process.state",   "process.name", "process.cpu.utilization",
-    "process.memory.usage", "process.disk.read", "process.disk.write", "process.threads", "process.age", NULL,
+    "process.pid",
+    "process.owner",
+    "process.state",
+    "process.name",
+    "process.cpu.utilization",
+    "process.memory.usage",
+    "process.disk.read",
+    "process.disk.write",
+    "process.threads",
+    "process.age",
+    NULL,
 };
 
 /* In a box beside others: what fits and matters. */
 static const char *const order_small[] = {
-    "process.pid",       "process.name",       "process.cpu.utilization", "process.memory.usage",
-    "process.disk.read", "process.disk.write", NULL,
+    "process.pid",
+    "process.name",
+    "process.cpu.utilization",
+    "process.memory.usage",
+    "process.disk.read",
+    "process.disk.write",
+    NULL,
 };
 
 static void *
@@ -156,14 +170,15 @@ last_point_ns(const struct process_panel *panel)
     return panel->point_count > 0 ? panel->points[panel->point_count - 1].mono_ns : 0;
 }
 
-/* A full list halves its resolution: neighbours become one with the larger values, so no spike vanishes. */
+/* A full list halves its resolution: neighbours become one with the larger values, so no spike
+ * vanishes. */
 static void
 thin(struct process_panel *panel)
 {
     for (size_t i = 0; i < POINTS_MAX / 2; i++) {
         const struct process_point *a = &panel->points[2 * i], *b = a + 1;
-        panel->points[i] =
-            (struct process_point){b->mono_ns, {fmax(a->values[0], b->values[0]), fmax(a->values[1], b->values[1])}};
+        panel->points[i] = (struct process_point){
+            b->mono_ns, {fmax(a->values[0], b->values[0]), fmax(a->values[1], b->values[1])}};
     }
     panel->point_count = POINTS_MAX / 2;
 }
@@ -177,24 +192,29 @@ add_point(struct process_panel *panel, int64_t mono_ns, const double values[2])
     panel->points[panel->point_count++] = (struct process_point){mono_ns, {values[0], values[1]}};
 }
 
-/* What the history kept of the process, from its start on: the pid may have been another's before. */
+/* What the history kept of the process, from its start on: the pid may have been another's before.
+ */
 static void
 recall(struct process_panel *panel, const struct picture *picture, const union cell *cells)
 {
     const struct table_def *def = panel->view.def;
     const struct picture *base = picture->base != NULL ? picture->base : picture;
-    int cpu = table_column(def, "process.cpu.utilization"), memory = table_column(def, "process.memory.usage");
+    int cpu = table_column(def, "process.cpu.utilization"),
+        memory = table_column(def, "process.memory.usage");
     int64_t *times = calloc(POINTS_MAX, sizeof(*times));
     double *values = calloc(POINTS_MAX, 2 * sizeof(*values));
     double age_s = real_of(def, cells, "process.age");
-    int64_t from_ns = age_s >= 0 && age_s < 1e9 ? picture->mono_ns - (int64_t)((age_s + 1) * 1e9) : 0;
+    int64_t from_ns =
+        age_s >= 0 && age_s < 1e9 ? picture->mono_ns - (int64_t)((age_s + 1) * 1e9) : 0;
     panel->point_count = 0;
-    for (size_t i = 0; i < base->kept_count && times != NULL && values != NULL && cpu >= 0 && memory >= 0; i++) {
+    for (size_t i = 0;
+         i < base->kept_count && times != NULL && values != NULL && cpu >= 0 && memory >= 0; i++) {
         if (kept_def(base->kept[i]) != def) {
             continue;
         }
-        size_t n = kept_row_values(base->kept[i], panel->watched, (size_t[]){(size_t)cpu, (size_t)memory}, 2, from_ns,
-                                   picture->mono_ns, times, values, POINTS_MAX);
+        size_t n =
+            kept_row_values(base->kept[i], panel->watched, (size_t[]){(size_t)cpu, (size_t)memory},
+                            2, from_ns, picture->mono_ns, times, values, POINTS_MAX);
         for (size_t j = 0; j < n; j++) {
             add_point(panel, times[j], values + 2 * j);
         }
@@ -212,7 +232,8 @@ watch(struct process_panel *panel, const struct panel_context *context)
     if (pid == panel->watched && now_ns == panel->watched_ns) {
         return;
     }
-    bool moved = now_ns < panel->watched_ns || now_ns - panel->watched_ns > 4 * context->picture->interval_ns;
+    bool moved = now_ns < panel->watched_ns ||
+                 now_ns - panel->watched_ns > 4 * context->picture->interval_ns;
     bool another = pid != panel->watched;
     panel->watched = pid;
     panel->watched_ns = now_ns;
@@ -226,7 +247,8 @@ watch(struct process_panel *panel, const struct panel_context *context)
     }
 }
 
-/* The shortest of the usual spans that reaches back to the first point: it changes seldom, so charts stay still. */
+/* The shortest of the usual spans that reaches back to the first point: it changes seldom, so
+ * charts stay still. */
 static int64_t
 span_since_first(const struct process_panel *panel, int64_t now_ns)
 {
@@ -267,8 +289,8 @@ fill_buckets(const struct process_panel *panel, int which, const struct picture 
 
 /* A sparkline of one row with its label, highest value and span. */
 static void
-draw_history(const struct process_panel *panel, const struct panel_context *context, int which, struct canvas *canvas,
-             struct rect row)
+draw_history(const struct process_panel *panel, const struct panel_context *context, int which,
+             struct canvas *canvas, struct rect row)
 {
     static const struct {
         const char *label, *unit;
@@ -283,8 +305,8 @@ draw_history(const struct process_panel *panel, const struct panel_context *cont
         strip_plan(MIN(spark_columns(context->glyphs, cells), BUCKETS_MAX), span_ns);
     double most = fill_buckets(panel, which, context->picture, &plan, buckets);
     unit_format(most, kinds[which].unit, ascii, scale, sizeof(scale));
-    canvas_printf(canvas, row.x, row.y, MIN(label, row.width), (struct style){.fg = ROLE_DIM}, "%-4smax %-9s %-8s",
-                  kinds[which].label, scale, span_text(span_ns, span));
+    canvas_printf(canvas, row.x, row.y, MIN(label, row.width), (struct style){.fg = ROLE_DIM},
+                  "%-4smax %-9s %-8s", kinds[which].label, scale, span_text(span_ns, span));
     if (row.width <= label) {
         return;
     }
@@ -298,8 +320,9 @@ draw_history(const struct process_panel *panel, const struct panel_context *cont
 static bool
 is_drawn_apart(const struct column *column)
 {
-    static const char *const apart[] = {"process.command_line", "process.name",             "process.pid",
-                                        "process.open_files",   "process.open_files.limit", "process.cgroup"};
+    static const char *const apart[] = {
+        "process.command_line",     "process.name",  "process.pid", "process.open_files",
+        "process.open_files.limit", "process.cgroup"};
     for (size_t i = 0; i < ARRAY_SIZE(apart); i++) {
         if (strcmp(column->name, apart[i]) == 0) {
             return true;
@@ -320,21 +343,21 @@ is_in_table(const struct table_view *view, size_t column)
 }
 
 static void
-draw_fact(const struct panel_context *context, const struct column *column, union cell cell, struct canvas *canvas,
-          struct rect area)
+draw_fact(const struct panel_context *context, const struct column *column, union cell cell,
+          struct canvas *canvas, struct rect area)
 {
     char text[128];
     table_view_format(column, cell, true, context->glyphs == GLYPHS_ASCII, text, sizeof(text));
-    int label =
-        canvas_printf(canvas, area.x, area.y, area.width, (struct style){.fg = ROLE_DIM}, "%-7s ", column->title);
+    int label = canvas_printf(canvas, area.x, area.y, area.width, (struct style){.fg = ROLE_DIM},
+                              "%-7s ", column->title);
     canvas_text(canvas, area.x + label, area.y, MAX(area.width - label, 0), str_from(text),
                 (struct style){.fg = cell_known(column->type, cell) ? ROLE_VALUE : ROLE_DIM});
 }
 
 /* The other columns as "title value", what the table does not show first. Answers the rows used. */
 static int
-draw_facts(const struct process_panel *panel, const struct panel_context *context, const union cell *cells,
-           struct canvas *canvas, struct rect area)
+draw_facts(const struct process_panel *panel, const struct panel_context *context,
+           const union cell *cells, struct canvas *canvas, struct rect area)
 {
     const struct table_def *def = panel->view.def;
     int across = MAX(area.width / FACT_WIDTH, 1), width = area.width / across, shown = 0;
@@ -342,7 +365,8 @@ draw_facts(const struct process_panel *panel, const struct panel_context *contex
         for (size_t i = 0; i < def->column_count && shown / across < area.height; i++) {
             if (!is_drawn_apart(&def->columns[i]) && is_in_table(&panel->view, i) == (round == 1)) {
                 draw_fact(context, &def->columns[i], cells[i], canvas,
-                          (struct rect){area.x + shown % across * width, area.y + shown / across, width - 1, 1});
+                          (struct rect){area.x + shown % across * width, area.y + shown / across,
+                                        width - 1, 1});
                 shown++;
             }
         }
@@ -352,7 +376,8 @@ draw_facts(const struct process_panel *panel, const struct panel_context *contex
 
 /* "thread worker-3 fills a core" where one does. */
 static void
-draw_thread(const struct process_panel *panel, const union cell *cells, struct canvas *canvas, struct rect row)
+draw_thread(const struct process_panel *panel, const union cell *cells, struct canvas *canvas,
+            struct rect row)
 {
     double share = real_of(panel->view.def, cells, "process.thread.top.cpu.utilization");
     const char *name = text_of(panel->view.def, cells, "process.thread.top.name");
@@ -386,7 +411,8 @@ files_are_short(const struct table_def *def, const union cell *cells)
     return count != CELL_UNKNOWN && limit > 0 && (double)count >= FILES_SHORT * (double)limit;
 }
 
-/* The one row of the control groups with this name; NULL when there is none, or several that could be meant. */
+/* The one row of the control groups with this name; NULL when there is none, or several that could
+ * be meant. */
 static const union cell *
 cgroup_row(const struct table *groups, const char *name)
 {
@@ -406,15 +432,16 @@ cgroup_row(const struct table *groups, const char *name)
 
 /* "label 1.2 GiB of 2 GiB": what is used, and the limit where there is one. */
 static void
-add_use(const struct table *groups, const union cell *row, const char *label, const char *used, const char *limit,
-        bool ascii, struct buf *text)
+add_use(const struct table *groups, const union cell *row, const char *label, const char *used,
+        const char *limit, bool ascii, struct buf *text)
 {
     char amount[64], most[64];
     int column = table_column(groups->def, used), of = table_column(groups->def, limit);
     if (column < 0 || of < 0 || !cell_known(groups->def->columns[column].type, row[column])) {
         return;
     }
-    table_view_format(&groups->def->columns[column], row[column], true, ascii, amount, sizeof(amount));
+    table_view_format(&groups->def->columns[column], row[column], true, ascii, amount,
+                      sizeof(amount));
     buf_printf(text, "  %s %s", label, amount);
     if (cell_known(groups->def->columns[of].type, row[of])) {
         table_view_format(&groups->def->columns[of], row[of], true, ascii, most, sizeof(most));
@@ -443,8 +470,8 @@ cgroup_text(const struct panel_context *context, const char *name, struct buf *t
 
 /* Open files and control group, side by side where there is room. Answers the rows used. */
 static int
-draw_limits(const struct process_panel *panel, const struct panel_context *context, const union cell *cells,
-            struct canvas *canvas, struct rect area)
+draw_limits(const struct process_panel *panel, const struct panel_context *context,
+            const union cell *cells, struct canvas *canvas, struct rect area)
 {
     const struct table_def *def = panel->view.def;
     char files[96];
@@ -455,9 +482,12 @@ draw_limits(const struct process_panel *panel, const struct panel_context *conte
     bool beside = area.width >= 2 * LIMITS_WIDTH;
     struct style dim = {.fg = ROLE_DIM};
     int x = canvas_text(canvas, area.x, area.y, area.width, STR("FILES   "), dim);
-    canvas_text(canvas, area.x + x, area.y, MAX((beside ? LIMITS_WIDTH : area.width) - x, 0), str_from(files),
-                (struct style){.fg = files_are_short(def, cells) ? ROLE_LEVEL_WARNING : ROLE_VALUE});
-    int left = area.x + (beside ? LIMITS_WIDTH : 0), y = area.y + !beside, right = area.x + area.width;
+    canvas_text(
+        canvas, area.x + x, area.y, MAX((beside ? LIMITS_WIDTH : area.width) - x, 0),
+        str_from(files),
+        (struct style){.fg = files_are_short(def, cells) ? ROLE_LEVEL_WARNING : ROLE_VALUE});
+    int left = area.x + (beside ? LIMITS_WIDTH : 0), y = area.y + !beside,
+        right = area.x + area.width;
     if (beside || area.height > 1) {
         left += canvas_text(canvas, left, y, MAX(right - left, 0), STR("CGROUP  "), dim);
         canvas_text(canvas, left, y, MAX(right - left, 0), (struct str){group.data, group.n},
@@ -479,22 +509,26 @@ draw_drawer(struct process_panel *panel, const struct panel_context *context, st
         canvas_text(canvas, area.x + 2, area.y, area.width - 4, STR(" no process "), title);
         return;
     }
-    const char *name = text_of(def, cells, "process.name"), *command = text_of(def, cells, "process.command_line");
-    canvas_printf(canvas, area.x + 2, area.y, area.width - 4, title, " %s (%lld) ", name != NULL ? name : "–",
-                  (long long)selected_pid(panel));
+    const char *name = text_of(def, cells, "process.name"),
+               *command = text_of(def, cells, "process.command_line");
+    canvas_printf(canvas, area.x + 2, area.y, area.width - 4, title, " %s (%lld) ",
+                  name != NULL ? name : "–", (long long)selected_pid(panel));
     struct rect inside = {area.x + 2, area.y + 1, area.width - 4, area.height - 2};
     int half = inside.width >= 80 ? inside.width / 2 : inside.width, stacked = inside.width < 80;
     draw_history(panel, context, 0, canvas, (struct rect){inside.x, inside.y, half - 2, 1});
     draw_history(panel, context, 1, canvas,
-                 (struct rect){inside.x + (stacked ? 0 : half), inside.y + stacked, half - (stacked ? 2 : 0), 1});
+                 (struct rect){inside.x + (stacked ? 0 : half), inside.y + stacked,
+                               half - (stacked ? 2 : 0), 1});
     int y = 1 + stacked;
     int room = MAX(inside.height - y - (stacked ? 4 : 3), 1);
-    y += draw_facts(panel, context, cells, canvas, (struct rect){inside.x, inside.y + y, inside.width, room});
+    y += draw_facts(panel, context, cells, canvas,
+                    (struct rect){inside.x, inside.y + y, inside.width, room});
     if (y < inside.height) {
         y += draw_limits(panel, context, cells, canvas,
                          (struct rect){inside.x, inside.y + y, inside.width, inside.height - y});
     }
-    draw_thread(panel, cells, canvas, (struct rect){inside.x, inside.y + MIN(y, inside.height - 1), inside.width, 1});
+    draw_thread(panel, cells, canvas,
+                (struct rect){inside.x, inside.y + MIN(y, inside.height - 1), inside.width, 1});
     y += real_of(def, cells, "process.thread.top.cpu.utilization") >= 0.9;
     if (y < inside.height) {
         wrap_draw(canvas, (struct rect){inside.x, inside.y + y, inside.width, inside.height - y},
@@ -505,19 +539,23 @@ draw_drawer(struct process_panel *panel, const struct panel_context *context, st
 /* ---- the panel ---- */
 
 static void
-draw_box(struct process_panel *panel, const struct table *table, struct canvas *canvas, struct rect area, bool focused)
+draw_box(struct process_panel *panel, const struct table *table, struct canvas *canvas,
+         struct rect area, bool focused)
 {
     canvas_box(canvas, area, (struct style){.fg = focused ? ROLE_BORDER_FOCUS : ROLE_BORDER});
-    canvas_printf(canvas, area.x + 1, area.y, area.width - 12, (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD},
-                  " Processes by %s ", panel->view.def->columns[panel->view.sort].title);
+    canvas_printf(canvas, area.x + 1, area.y, area.width - 12,
+                  (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD}, " Processes by %s ",
+                  panel->view.def->columns[panel->view.sort].title);
     char count[32];
     snprintf(count, sizeof(count), " %zu ", MAX(table->total, table->count));
-    canvas_text_right(canvas, area.x + 2, area.y, area.width - 4, str_from(count), (struct style){.fg = ROLE_VALUE});
+    canvas_text_right(canvas, area.x + 2, area.y, area.width - 4, str_from(count),
+                      (struct style){.fg = ROLE_VALUE});
 }
 
 /* What the table shows, where that is not simply everything. */
 static int
-draw_state(const struct process_panel *panel, struct canvas *canvas, struct rect area, const struct table *table)
+draw_state(const struct process_panel *panel, struct canvas *canvas, struct rect area,
+           const struct table *table)
 {
     const struct table_view *view = &panel->view;
     bool everything = view->count == MAX(table->total, table->count);
@@ -525,15 +563,17 @@ draw_state(const struct process_panel *panel, struct canvas *canvas, struct rect
         return 0;
     }
     char text[512];
-    snprintf(text, sizeof(text), " %zu of %zu%s%s%s%s%s%s", view->count, MAX(table->total, table->count),
-             view->filter_text[0] != '\0' ? "  filter: " : "", view->filter_text, view->tree ? "  tree" : "",
-             view->follow ? "  following" : "", view->search[0] != '\0' ? "  search: " : "", view->search);
+    snprintf(text, sizeof(text), " %zu of %zu%s%s%s%s%s%s", view->count,
+             MAX(table->total, table->count), view->filter_text[0] != '\0' ? "  filter: " : "",
+             view->filter_text, view->tree ? "  tree" : "", view->follow ? "  following" : "",
+             view->search[0] != '\0' ? "  search: " : "", view->search);
     canvas_text(canvas, area.x, area.y, area.width, str_from(text), (struct style){.fg = ROLE_DIM});
     return 1;
 }
 
 static void
-process_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area, bool focused)
+process_draw(void *state, const struct panel_context *context, struct canvas *canvas,
+             struct rect area, bool focused)
 {
     struct process_panel *panel = state;
     const struct table *table = update(panel, context);
@@ -569,11 +609,16 @@ static const struct {
     int number;
     const char *name, *text;
 } signals[] = {
-    {SIGTERM, "TERM", "ask it to end"},       {SIGKILL, "KILL", "end it at once, nothing is saved"},
-    {SIGINT, "INT", "as Ctrl-C"},             {SIGHUP, "HUP", "often: read the configuration again"},
-    {SIGQUIT, "QUIT", "end with a core dump"}, {SIGSTOP, "STOP", "hold it"},
-    {SIGCONT, "CONT", "let it go on"},        {SIGUSR1, "USR1", "its own meaning"},
-    {SIGUSR2, "USR2", "its own meaning"},     {SIGABRT, "ABRT", "end with a core dump"},
+    {SIGTERM, "TERM", "ask it to end"},
+    {SIGKILL, "KILL", "end it at once, nothing is saved"},
+    {SIGINT, "INT", "as Ctrl-C"},
+    {SIGHUP, "HUP", "often: read the configuration again"},
+    {SIGQUIT, "QUIT", "end with a core dump"},
+    {SIGSTOP, "STOP", "hold it"},
+    {SIGCONT, "CONT", "let it go on"},
+    {SIGUSR1, "USR1", "its own meaning"},
+    {SIGUSR2, "USR2", "its own meaning"},
+    {SIGABRT, "ABRT", "end with a core dump"},
 };
 
 /* Whether the selected process is of now and of here; says so otherwise. */
@@ -626,12 +671,14 @@ ask_signal(struct process_panel *panel, const struct panel_context *context, con
         struct menu_item items[ARRAY_SIZE(signals)];
         char texts[ARRAY_SIZE(signals)][64];
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-            snprintf(texts[i], sizeof(texts[i]), "%2d %-5s %s", signals[i].number, signals[i].name, signals[i].text);
+            snprintf(texts[i], sizeof(texts[i]), "%2d %-5s %s", signals[i].number, signals[i].name,
+                     signals[i].text);
             items[i] = (struct menu_item){texts[i], signals[i].name};
         }
         char title[96];
         if (begin_question(panel, context)) {
-            snprintf(title, sizeof(title), "Signal to %s (%lld)", panel->asked_name, (long long)panel->asked_pid);
+            snprintf(title, sizeof(title), "Signal to %s (%lld)", panel->asked_name,
+                     (long long)panel->asked_pid);
             panel_menu(context, title, items, ARRAY_SIZE(signals), 0, "process.signal.ask");
         }
         return;
@@ -653,12 +700,15 @@ send_signal(struct process_panel *panel, const struct panel_context *context, co
     if (panel->asked_pid <= 0 || number == 0 || context->readonly) {
         return;
     }
-    long result = panel->asked_fd >= 0 ? syscall(SYS_pidfd_send_signal, panel->asked_fd, number, NULL, 0)
-                                       : kill((pid_t)panel->asked_pid, number);
+    long result = panel->asked_fd >= 0
+                      ? syscall(SYS_pidfd_send_signal, panel->asked_fd, number, NULL, 0)
+                      : kill((pid_t)panel->asked_pid, number);
     if (result == 0) {
-        panel_say(context, "%s sent to %s (%lld)", argument, panel->asked_name, (long long)panel->asked_pid);
+        panel_say(context, "%s sent to %s (%lld)", argument, panel->asked_name,
+                  (long long)panel->asked_pid);
     } else {
-        panel_say(context, "%s (%lld) got no signal: %s", panel->asked_name, (long long)panel->asked_pid,
+        panel_say(context, "%s (%lld) got no signal: %s", panel->asked_name,
+                  (long long)panel->asked_pid,
                   errno == EPERM   ? "it is not yours; root may"
                   : errno == ESRCH ? "it has ended already"
                                    : strerror(errno));
@@ -681,19 +731,21 @@ ask_nice(struct process_panel *panel, const struct panel_context *context, const
     errno = 0;
     int now = getpriority(PRIO_PROCESS, (id_t)panel->asked_pid);
     if (errno != 0) {
-        panel_say(context, "%s (%lld) has no priority to change: %s", panel->asked_name, (long long)panel->asked_pid,
+        panel_say(context, "%s (%lld) has no priority to change: %s", panel->asked_name,
+                  (long long)panel->asked_pid,
                   errno == ESRCH ? "it has ended already" : strerror(errno));
         return;
     }
     int wanted = (int)CLAMP(now + step, -20, 19);
     char question[160], text[16];
     snprintf(text, sizeof(text), "%d", wanted);
-    snprintf(question, sizeof(question), "Change nice of %s (%lld) from %d to %d?", panel->asked_name,
-             (long long)panel->asked_pid, now, wanted);
+    snprintf(question, sizeof(question), "Change nice of %s (%lld) from %d to %d?",
+             panel->asked_name, (long long)panel->asked_pid, now, wanted);
     panel_ask(context, question, "process.nice.set", text);
 }
 
-/* There is no call that takes a pidfd: that the process is still there is asked of the pidfd right before. */
+/* There is no call that takes a pidfd: that the process is still there is asked of the pidfd right
+ * before. */
 static void
 set_nice(struct process_panel *panel, const struct panel_context *context, const char *argument)
 {
@@ -702,14 +754,15 @@ set_nice(struct process_panel *panel, const struct panel_context *context, const
     if (panel->asked_pid <= 0 || !str_i64(&rest, &nice_value) || context->readonly) {
         return;
     }
-    bool there = panel->asked_fd < 0 || syscall(SYS_pidfd_send_signal, panel->asked_fd, 0, NULL, 0) == 0 ||
-                 errno == EPERM;
+    bool there = panel->asked_fd < 0 ||
+                 syscall(SYS_pidfd_send_signal, panel->asked_fd, 0, NULL, 0) == 0 || errno == EPERM;
     errno = there ? 0 : ESRCH;
     if (there && setpriority(PRIO_PROCESS, (id_t)panel->asked_pid, (int)nice_value) == 0) {
-        panel_say(context, "nice of %s (%lld) is now %d", panel->asked_name, (long long)panel->asked_pid,
-                  (int)nice_value);
+        panel_say(context, "nice of %s (%lld) is now %d", panel->asked_name,
+                  (long long)panel->asked_pid, (int)nice_value);
     } else {
-        panel_say(context, "nice of %s (%lld) was not changed: %s", panel->asked_name, (long long)panel->asked_pid,
+        panel_say(context, "nice of %s (%lld) was not changed: %s", panel->asked_name,
+                  (long long)panel->asked_pid,
                   errno == EACCES || errno == EPERM ? "only root may do that"
                   : errno == ESRCH                  ? "it has ended already"
                                                     : strerror(errno));
@@ -718,7 +771,8 @@ set_nice(struct process_panel *panel, const struct panel_context *context, const
 }
 
 static void
-show_environment(struct process_panel *panel, const struct panel_context *context, const char *argument)
+show_environment(struct process_panel *panel, const struct panel_context *context,
+                 const char *argument)
 {
     (void)argument;
     const char *name = text_of(panel->view.def, table_view_selected(&panel->view), "process.name");
@@ -730,12 +784,14 @@ show_environment(struct process_panel *panel, const struct panel_context *contex
 }
 
 static enum reaction
-process_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+process_command(void *state, const struct panel_context *context, const char *name,
+                const char *argument)
 {
     struct process_panel *panel = state;
     static const struct {
         const char *name;
-        void (*run)(struct process_panel *panel, const struct panel_context *context, const char *argument);
+        void (*run)(struct process_panel *panel, const struct panel_context *context,
+                    const char *argument);
     } own[] = {
         {"process.signal", ask_signal},       {"process.signal.ask", ask_signal},
         {"process.signal.send", send_signal}, {"process.nice", ask_nice},
@@ -790,9 +846,12 @@ process_interest(void *state, const struct panel_context *context, struct intere
         interest->process_columns |= UINT64_C(1) << view->places[i].column;
     }
     interest->process_sort = view->sort;
-    interest->process_filter_costly = interest->process_filter_costly || filter_is_costly(view->filter);
+    interest->process_filter_costly =
+        interest->process_filter_costly || filter_is_costly(view->filter);
     const union cell *cells;
-    for (size_t i = 0; (cells = table_view_visible(view, i)) != NULL && interest->pid_count < INTEREST_ROWS_MAX; i++) {
+    for (size_t i = 0;
+         (cells = table_view_visible(view, i)) != NULL && interest->pid_count < INTEREST_ROWS_MAX;
+         i++) {
         int64_t pid = integer_of(view->def, cells, "process.pid");
         if (pid != CELL_UNKNOWN) {
             interest->pids[interest->pid_count++] = pid;

@@ -12,7 +12,8 @@
 char *
 reading_unit(const struct metric *metric, char dst[READING_UNIT])
 {
-    snprintf(dst, READING_UNIT, "%.20s%s", metric->unit, metric->kind == METRIC_COUNTER ? "/s" : "");
+    snprintf(dst, READING_UNIT, "%.20s%s", metric->unit,
+             metric->kind == METRIC_COUNTER ? "/s" : "");
     return dst;
 }
 
@@ -93,7 +94,8 @@ reading_has_data(const struct reading *reading)
 enum level
 reading_level(const struct reading *reading)
 {
-    return limits_level(&reading->limits, reading_is_open(reading) ? reading->chart.now : (double)NAN);
+    return limits_level(&reading->limits,
+                        reading_is_open(reading) ? reading->chart.now : (double)NAN);
 }
 
 const char *
@@ -165,7 +167,8 @@ reading_reaches(const struct reading *reading, double top)
     }
     double slope = common / spread_x; /* a bucket */
     double buckets = (top - chart->now) / slope;
-    return buckets > 0 && buckets <= REACH * n ? buckets * (double)chart->bucket_ns / 1e9 : (double)NAN;
+    return buckets > 0 && buckets <= REACH * n ? buckets * (double)chart->bucket_ns / 1e9
+                                               : (double)NAN;
 }
 
 uint64_t

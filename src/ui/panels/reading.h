@@ -33,8 +33,8 @@ struct reading {
 /* The unit of what a query of the metric answers: counters count a second. Answers dst. */
 char *reading_unit(const struct metric *metric, char dst[READING_UNIT]);
 
-/* A metric with labels (NULL or "" for all), or, when there is no metric of that name, a formula with the given
- * unit. False when it is neither: nothing to close then. */
+/* A metric with labels (NULL or "" for all), or, when there is no metric of that name, a formula
+ * with the given unit. False when it is neither: nothing to close then. */
 bool reading_open(struct reading *reading, struct catalog *catalog, const char *metric_or_formula,
                   const char *labels, const char *unit);
 void reading_close(struct reading *reading);
@@ -46,7 +46,8 @@ void reading_update(struct reading *reading, const struct panel_context *context
 /* Whether there is anything in the chart. */
 bool reading_has_data(const struct reading *reading);
 
-/* The top of a scale for this maximum: round in the unit's own steps (1,024 for bytes), 1 for shares. */
+/* The top of a scale for this maximum: round in the unit's own steps (1,024 for bytes), 1 for
+ * shares. */
 double reading_top(const char *unit, double max);
 
 enum level reading_level(const struct reading *reading);
@@ -56,8 +57,9 @@ struct spark reading_spark(const struct reading *reading, enum reading_scale sca
 /* The value now, with its unit. Answers dst. */
 char *reading_text(const struct reading *reading, bool ascii, char dst[READING_TEXT]);
 
-/* Seconds until the value reaches `top`, by the line through the buckets; NaN unless it rises steadily and that is
- * not further away than the history seen allows to say (10 times its length). */
+/* Seconds until the value reaches `top`, by the line through the buckets; NaN unless it rises
+ * steadily and that is not further away than the history seen allows to say (10 times its length).
+ */
 double reading_reaches(const struct reading *reading, double top);
 
 /* Changes when a source's series do: what was looked up by labels is then looked up anew. */

@@ -1,7 +1,8 @@
 /* Sections of tables.
  *
- * Rows are found anew only when a source's layout changed, and kept when they are the same: a chart is made once.
- * Everything a page shows is in `spots`, so that cursor and mouse need to know nothing of the layout. */
+ * Rows are found anew only when a source's layout changed, and kept when they are the same: a chart
+ * is made once. Everything a page shows is in `spots`, so that cursor and mouse need to know
+ * nothing of the layout. */
 #include "sections.h"
 
 #include <math.h>
@@ -40,8 +41,8 @@ struct row {
     char value[READING_TEXT], reaches[READING_TEXT];
     uint64_t picture_number;
     int64_t picture_ns;
-    bool has_data; /* of a fixed row; stays once true */
-    bool hidden;   /* quiet, or gone with its device */
+    bool has_data;          /* of a fixed row; stays once true */
+    bool hidden;            /* quiet, or gone with its device */
     struct query *quiet[3]; /* is, share, amount */
 };
 
@@ -49,7 +50,7 @@ struct section {
     const struct section_def *def;
     struct row *rows;
     size_t count;
-    uint64_t signature; /* of the layouts the rows were found in */
+    uint64_t signature;              /* of the layouts the rows were found in */
     bool known[SECTION_COLUMNS_MAX]; /* columns that ever had a value; others are not shown */
     uint64_t probed_at;              /* picture number */
 };
@@ -153,11 +154,13 @@ join_labels(const char *labels, const char *more, char dst[2 * LABEL_BYTES])
 }
 
 static void
-cell_open(struct cell_text *cell, const struct section_column *column, const char *labels, struct catalog *catalog)
+cell_open(struct cell_text *cell, const struct section_column *column, const char *labels,
+          struct catalog *catalog)
 {
     char why[160], with[2 * LABEL_BYTES];
     const struct metric *metric = catalog_metric(catalog, column->metric);
-    cell->query = query_new(catalog, column->metric, join_labels(labels, column->labels, with), why, sizeof(why));
+    cell->query = query_new(catalog, column->metric, join_labels(labels, column->labels, with), why,
+                            sizeof(why));
     cell->limits = limits_of(catalog, metric);
     if (metric != NULL) {
         reading_unit(metric, cell->unit);
@@ -185,7 +188,8 @@ row_open(struct row *row, const struct section_def *def, struct catalog *catalog
     char with[2 * LABEL_BYTES];
     utf8_clean(str_from(value), row->title, sizeof(row->title));
     labels_add(row->labels, sizeof(row->labels), def->label, str_from(value));
-    reading_open(&row->reading, catalog, def->metric, join_labels(row->labels, def->labels, with), NULL);
+    reading_open(&row->reading, catalog, def->metric, join_labels(row->labels, def->labels, with),
+                 NULL);
     for (size_t i = 0; i < SECTION_COLUMNS_MAX && def->columns[i].metric != NULL; i++) {
         cell_open(&row->cells[i], &def->columns[i], row->labels, catalog);
     }
@@ -213,7 +217,8 @@ find_label_rows(struct section *section, struct catalog *catalog, const struct p
     struct arena arena;
     arena_init(&arena, 1 << 20);
     const struct section_def *def = section->def;
-    size_t count = query_label_values(picture, def->metric, def->label, &arena, values, SECTION_ROWS_MAX);
+    size_t count =
+        query_label_values(picture, def->metric, def->label, &arena, values, SECTION_ROWS_MAX);
     if (!same_rows(section, values, count)) {
         rows_close(section);
         section->rows = count > 0 ? calloc(count, sizeof(*section->rows)) : NULL;
@@ -236,7 +241,8 @@ find_fixed_rows(struct section *section, struct catalog *catalog)
         struct row *row = &section->rows[i];
         row->fixed = &def->rows[i];
         strlcpy(row->title, row->fixed->title, sizeof(row->title));
-        strlcpy(row->labels, row->fixed->labels != NULL ? row->fixed->labels : "", sizeof(row->labels));
+        strlcpy(row->labels, row->fixed->labels != NULL ? row->fixed->labels : "",
+                sizeof(row->labels));
         reading_open(&row->reading, catalog, row->fixed->metric, row->labels, row->fixed->unit);
     }
 }
@@ -251,9 +257,11 @@ is_quiet(const struct row *row, const struct section_quiet *quiet, const struct 
     return !isnan(values[0]) && values[1] < quiet->share_from && values[2] < quiet->amount_from;
 }
 
-/* Rows worth drawing: of a label those that are not quiet, the fixed ones that ever had a value, those of the table. */
+/* Rows worth drawing: of a label those that are not quiet, the fixed ones that ever had a value,
+ * those of the table. */
 static size_t
-section_refresh(struct section *section, struct catalog *catalog, const struct panel_context *context)
+section_refresh(struct section *section, struct catalog *catalog,
+                const struct panel_context *context)
 {
     if (section->def->table != NULL) {
         const struct table *table = picture_table(context->picture, section->def->table);
@@ -305,14 +313,16 @@ probe_columns(struct section *section, const struct picture *picture)
     for (size_t i = 0; i < SECTION_COLUMNS_MAX; i++) {
         for (size_t r = 0; r < MIN(section->count, (size_t)PROBE_ROWS) && !section->known[i]; r++) {
             struct row *row = &section->rows[r];
-            section->known[i] = row->cells[i].query != NULL && !isnan(query_now(row->cells[i].query, picture));
+            section->known[i] =
+                row->cells[i].query != NULL && !isnan(query_now(row->cells[i].query, picture));
             row->picture_number = section->known[i] ? 0 : row->picture_number;
         }
     }
 }
 
 static void
-row_update(const struct section *section, struct row *row, const struct panel_context *context, int spark)
+row_update(const struct section *section, struct row *row, const struct panel_context *context,
+           int spark)
 {
     const struct section_def *def = section->def;
     bool ascii = context->glyphs == GLYPHS_ASCII;
@@ -346,7 +356,7 @@ row_update(const struct section *section, struct row *row, const struct panel_co
 
 /* Where things are in a section of some width. */
 struct grid {
-    int label, spark; /* cells */
+    int label, spark;                  /* cells */
     bool columns[SECTION_COLUMNS_MAX]; /* shown */
     int used;                          /* cells of all columns */
     bool reaches;
@@ -356,10 +366,12 @@ static struct grid
 grid_of(const struct section *section, int width)
 {
     const struct section_def *def = section->def;
-    struct grid grid = {.label = (int)utf8_text_width(str_from(def->label_title != NULL ? def->label_title : ""))};
+    struct grid grid = {
+        .label = (int)utf8_text_width(str_from(def->label_title != NULL ? def->label_title : ""))};
     for (size_t i = 0; i < section->count; i++) {
         const struct row *row = &section->rows[i];
-        grid.label = row->hidden ? grid.label : MAX(grid.label, (int)utf8_text_width(str_from(row->title)));
+        grid.label =
+            row->hidden ? grid.label : MAX(grid.label, (int)utf8_text_width(str_from(row->title)));
     }
     grid.label = MIN(grid.label, MAX(width / 3, 4));
     int room = width - grid.label - 2 - SPARK_WIDTH_MIN;
@@ -383,9 +395,11 @@ grid_of(const struct section *section, int width)
 }
 
 static void
-draw_head(struct canvas *canvas, const struct section_def *def, const struct grid *grid, int x, int y, int width)
+draw_head(struct canvas *canvas, const struct section_def *def, const struct grid *grid, int x,
+          int y, int width)
 {
-    canvas_text(canvas, x, y, grid->label, str_from(def->label_title != NULL ? def->label_title : ""), style_head);
+    canvas_text(canvas, x, y, grid->label,
+                str_from(def->label_title != NULL ? def->label_title : ""), style_head);
     int at = x + width - grid->used;
     for (int i = 0; i < SECTION_COLUMNS_MAX; i++) {
         if (!grid->columns[i]) {
@@ -408,8 +422,8 @@ value_style(enum level level)
 }
 
 static void
-draw_row(struct canvas *canvas, const struct section_def *def, const struct grid *grid, const struct row *row, int x,
-         int y, int width)
+draw_row(struct canvas *canvas, const struct section_def *def, const struct grid *grid,
+         const struct row *row, int x, int y, int width)
 {
     enum reading_scale scale = row->fixed != NULL ? row->fixed->scale : def->scale;
     canvas_text(canvas, x, y, grid->label, str_from(row->title), style_text);
@@ -426,7 +440,8 @@ draw_row(struct canvas *canvas, const struct section_def *def, const struct grid
             continue;
         }
         const struct cell_text *cell = &row->cells[i];
-        canvas_text_right(canvas, at + 1, y, def->columns[i].width, str_from(cell->text), value_style(cell->level));
+        canvas_text_right(canvas, at + 1, y, def->columns[i].width, str_from(cell->text),
+                          value_style(cell->level));
         at += def->columns[i].width + 1;
     }
     if (grid->reaches) {
@@ -482,7 +497,8 @@ table_cell_text(const struct column *column, union cell cell, bool ascii, char *
     return dst;
 }
 
-/* Rows of the table by its own order: the largest of the sort column first, by selection (few are shown). */
+/* Rows of the table by its own order: the largest of the sort column first, by selection (few are
+ * shown). */
 static size_t
 top_rows(const struct table *table, size_t *ret_rows, size_t max)
 {
@@ -491,7 +507,8 @@ top_rows(const struct table *table, size_t *ret_rows, size_t max)
     for (size_t row = 0; row < table->count; row++) {
         union cell value = table_row(table, row)[column];
         size_t at = count;
-        while (at > 0 && cell_compare(type, value, table_row(table, ret_rows[at - 1])[column]) > 0) {
+        while (at > 0 &&
+               cell_compare(type, value, table_row(table, ret_rows[at - 1])[column]) > 0) {
             at--;
         }
         if (at >= max) {
@@ -527,8 +544,8 @@ table_widths(const struct table_def *def, int width, int *ret_widths, int max)
 }
 
 static void
-draw_table(const struct section *section, const struct panel_context *context, struct canvas *canvas,
-           struct rect area)
+draw_table(const struct section *section, const struct panel_context *context,
+           struct canvas *canvas, struct rect area)
 {
     const struct table *table = picture_table(context->picture, section->def->table);
     int widths[64], x = area.x + 2, y = area.y + 1, lines = area.height - HEIGHT_EDGES;
@@ -541,8 +558,9 @@ draw_table(const struct section *section, const struct panel_context *context, s
         for (size_t r = 0; r <= count && widths[i] > 0; r++) {
             char cell[256];
             struct str shown = r == 0 ? str_from(column->title)
-                                      : str_from(table_cell_text(column, table_row(table, rows[r - 1])[i],
-                                                                 context->glyphs == GLYPHS_ASCII, cell, sizeof(cell)));
+                                      : str_from(table_cell_text(
+                                            column, table_row(table, rows[r - 1])[i],
+                                            context->glyphs == GLYPHS_ASCII, cell, sizeof(cell)));
             struct style style = r == 0 ? style_head : style_text;
             if (text) {
                 canvas_text(canvas, x, y + (int)r, widths[i], shown, style);
@@ -584,8 +602,8 @@ place(struct sections *sections, const struct panel_context *context, struct rec
         }
         int x = area.width * best / columns, end = area.width * (best + 1) / columns;
         int height = MIN(wanted, left);
-        sections->placements[sections->placed++] = (struct placement){
-            i, page, {area.x + x, area.y + heights[best], end - x, height}};
+        sections->placements[sections->placed++] =
+            (struct placement){i, page, {area.x + x, area.y + heights[best], end - x, height}};
         heights[best] += height;
     }
     sections->pages = page + 1;
@@ -593,14 +611,15 @@ place(struct sections *sections, const struct panel_context *context, struct rec
 }
 
 static void
-draw_section(struct sections *sections, const struct placement *placement, const struct panel_context *context,
-             struct canvas *canvas, bool focused)
+draw_section(struct sections *sections, const struct placement *placement,
+             const struct panel_context *context, struct canvas *canvas, bool focused)
 {
     struct section *section = &sections->list[placement->section];
     struct rect clip = canvas_clip(canvas, placement->area);
     char count[READING_TEXT] = "";
     int rows = (int)section_refresh(section, sections->catalog, context);
-    int room = placement->area.height - (section->def->rows != NULL ? HEIGHT_EDGES - 1 : HEIGHT_EDGES);
+    int room =
+        placement->area.height - (section->def->rows != NULL ? HEIGHT_EDGES - 1 : HEIGHT_EDGES);
     if (rows > room) {
         snprintf(count, sizeof(count), "%d of %d", MAX(room, 0), rows);
     }
@@ -710,7 +729,8 @@ sections_command(struct sections *sections, const struct panel_context *context,
 }
 
 enum reaction
-sections_mouse(struct sections *sections, const struct panel_context *context, int x, int y, int button)
+sections_mouse(struct sections *sections, const struct panel_context *context, int x, int y,
+               int button)
 {
     for (int i = 0; i < sections->spot_count; i++) {
         const struct rect *area = &sections->spots[i].area;
@@ -721,8 +741,9 @@ sections_mouse(struct sections *sections, const struct panel_context *context, i
             sections->selected = i;
             return REACTION_HANDLED;
         }
-        return button == TERM_DOUBLE_CLICK ? (sections->selected = i, sections_command(sections, context, "open"))
-                                           : REACTION_NONE;
+        return button == TERM_DOUBLE_CLICK
+                   ? (sections->selected = i, sections_command(sections, context, "open"))
+                   : REACTION_NONE;
     }
     return REACTION_NONE;
 }

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-/* /dev, /dev/shm, /run and their like are mounted everywhere and hold next to nothing; a full one matters as any. */
+/* /dev, /dev/shm, /run and their like are mounted everywhere and hold next to nothing; a full one
+ * matters as any. */
 static const struct section_quiet quiet_filesystems = {
     .is = "system.filesystem.info",
     .labels = "type=tmpfs|devtmpfs|ramfs|rootfs",
@@ -14,47 +15,72 @@ static const struct section_quiet quiet_filesystems = {
     .amount_from = 64 << 20,
 };
 
-#define CORES \
-    {.title = "Cores", .metric = "system.cpu.utilization", .label = "cpu", .label_title = "CORE", \
-     .scale = READING_SHARE, \
-     .columns = {{"USE", "system.cpu.utilization", NULL, 7}, {"USER", "system.cpu.user.utilization", NULL, 7}, \
-                 {"SYSTEM", "system.cpu.system.utilization", NULL, 7}, \
-                 {"IOWAIT", "system.cpu.iowait.utilization", NULL, 7}, {"CLOCK", "system.cpu.frequency", NULL, 9}}}
+#define CORES                                                                                      \
+    {                                                                                              \
+        .title = "Cores", .metric = "system.cpu.utilization", .label = "cpu",                      \
+        .label_title = "CORE", .scale = READING_SHARE, .columns = {                                \
+            {"USE", "system.cpu.utilization", NULL, 7},                                            \
+            {"USER", "system.cpu.user.utilization", NULL, 7},                                      \
+            {"SYSTEM", "system.cpu.system.utilization", NULL, 7},                                  \
+            {"IOWAIT", "system.cpu.iowait.utilization", NULL, 7},                                  \
+            {"CLOCK", "system.cpu.frequency", NULL, 9}                                             \
+        }                                                                                          \
+    }
 
-#define DISKS \
-    {.title = "Disks", .metric = "system.disk.io", .label = "device", .label_title = "DISK", \
-     .scale = READING_NICE, \
-     .columns = {{"READ", "system.disk.io", "direction=read", 9}, {"WRITE", "system.disk.io", "direction=write", 9}, \
-                 {"BUSY", "system.disk.utilization", NULL, 7}, {"AWAIT", "system.disk.await", NULL, 8}, \
-                 {"QUEUE", "system.disk.queue", NULL, 6}, {"IOPS", "system.disk.operations", NULL, 9}}}
+#define DISKS                                                                                      \
+    {                                                                                              \
+        .title = "Disks", .metric = "system.disk.io", .label = "device", .label_title = "DISK",    \
+        .scale = READING_NICE, .columns = {                                                        \
+            {"READ", "system.disk.io", "direction=read", 9},                                       \
+            {"WRITE", "system.disk.io", "direction=write", 9},                                     \
+            {"BUSY", "system.disk.utilization", NULL, 7},                                          \
+            {"AWAIT", "system.disk.await", NULL, 8},                                               \
+            {"QUEUE", "system.disk.queue", NULL, 6},                                               \
+            {"IOPS", "system.disk.operations", NULL, 9}                                            \
+        }                                                                                          \
+    }
 
-#define FILESYSTEMS \
-    {.title = "Filesystems", .metric = "system.filesystem.utilization", .label = "mountpoint", \
-     .label_title = "MOUNTED ON", .scale = READING_SHARE, .reaches = "FULL IN", \
-     .columns = {{"USE", "system.filesystem.utilization", NULL, 7}, \
-                 {"USED", "system.filesystem.usage", "state=used", 9}, \
-                 {"INODES", "system.filesystem.inodes.utilization", NULL, 7}}, \
-     .quiet = &quiet_filesystems}
+#define FILESYSTEMS                                                                                \
+    {                                                                                              \
+        .title = "Filesystems", .metric = "system.filesystem.utilization", .label = "mountpoint",  \
+        .label_title = "MOUNTED ON", .scale = READING_SHARE, .reaches = "FULL IN",                 \
+        .columns = {{"USE", "system.filesystem.utilization", NULL, 7},                             \
+                    {"USED", "system.filesystem.usage", "state=used", 9},                          \
+                    {"INODES", "system.filesystem.inodes.utilization", NULL, 7}},                  \
+        .quiet = &quiet_filesystems                                                                \
+    }
 
-#define INTERFACES \
-    {.title = "Interfaces", .metric = "system.network.io", .label = "interface", .label_title = "INTERFACE", \
-     .scale = READING_NICE, \
-     .columns = {{"IN", "system.network.io", "direction=receive", 9}, \
-                 {"OUT", "system.network.io", "direction=transmit", 9}, \
-                 {"PACKETS", "system.network.packets", NULL, 8}, {"ERRORS", "system.network.errors", NULL, 7}, \
-                 {"DROPS", "system.network.dropped", NULL, 7}, {"LINK", "system.network.link.utilization", NULL, 7}}}
+#define INTERFACES                                                                                 \
+    {                                                                                              \
+        .title = "Interfaces", .metric = "system.network.io", .label = "interface",                \
+        .label_title = "INTERFACE", .scale = READING_NICE, .columns = {                            \
+            {"IN", "system.network.io", "direction=receive", 9},                                   \
+            {"OUT", "system.network.io", "direction=transmit", 9},                                 \
+            {"PACKETS", "system.network.packets", NULL, 8},                                        \
+            {"ERRORS", "system.network.errors", NULL, 7},                                          \
+            {"DROPS", "system.network.dropped", NULL, 7},                                          \
+            {"LINK", "system.network.link.utilization", NULL, 7}                                   \
+        }                                                                                          \
+    }
 
-#define PRESSURE \
-    {.title = "Pressure", .metric = "system.pressure.some.utilization", .label = "resource", \
-     .label_title = "WAITING FOR", .scale = READING_SHARE, \
-     .columns = {{"SOME", "system.pressure.some.utilization", NULL, 7}, \
-                 {"FULL", "system.pressure.full.utilization", NULL, 7}, \
-                 {"10 s", "system.pressure.avg10", "kind=some", 7}}}
+#define PRESSURE                                                                                   \
+    {                                                                                              \
+        .title = "Pressure", .metric = "system.pressure.some.utilization", .label = "resource",    \
+        .label_title = "WAITING FOR", .scale = READING_SHARE, .columns = {                         \
+            {"SOME", "system.pressure.some.utilization", NULL, 7},                                 \
+            {"FULL", "system.pressure.full.utilization", NULL, 7},                                 \
+            {"10 s", "system.pressure.avg10", "kind=some", 7}                                      \
+        }                                                                                          \
+    }
 
-#define SENSORS \
-    {.title = "Temperatures", .metric = "hw.temperature", .label = "sensor", .label_title = "SENSOR", \
-     .scale = READING_NICE, \
-     .columns = {{"NOW", "hw.temperature", NULL, 8}, {"OF LIMIT", "hw.temperature.utilization", NULL, 8}}}
+#define SENSORS                                                                                    \
+    {                                                                                              \
+        .title = "Temperatures", .metric = "hw.temperature", .label = "sensor",                    \
+        .label_title = "SENSOR", .scale = READING_NICE, .columns = {                               \
+            {"NOW", "hw.temperature", NULL, 8},                                                    \
+            {"OF LIMIT", "hw.temperature.utilization", NULL, 8}                                    \
+        }                                                                                          \
+    }
 
 static const struct section_row load_rows[] = {
     {"Load, 1 min", "system.cpu.load_average.1m", NULL, "", READING_NICE},
@@ -156,13 +182,15 @@ system_has_data(void *state, const struct panel_context *context)
 }
 
 static void
-system_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area, bool focused)
+system_draw(void *state, const struct panel_context *context, struct canvas *canvas,
+            struct rect area, bool focused)
 {
     sections_draw(state, context, canvas, area, focused, true);
 }
 
 static enum reaction
-system_command(void *state, const struct panel_context *context, const char *name, const char *argument)
+system_command(void *state, const struct panel_context *context, const char *name,
+               const char *argument)
 {
     (void)argument;
     return sections_command(state, context, name);

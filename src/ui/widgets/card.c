@@ -39,7 +39,8 @@ edge_text(struct canvas *canvas, int x, int y, int width, const char *text, stru
 }
 
 static int
-edge_text_right(struct canvas *canvas, int x, int y, int width, const char *text, struct style style)
+edge_text_right(struct canvas *canvas, int x, int y, int width, const char *text,
+                struct style style)
 {
     int n = text_width(text);
     if (n == 0 || n + 2 > width) {
@@ -49,7 +50,8 @@ edge_text_right(struct canvas *canvas, int x, int y, int width, const char *text
 }
 
 void
-frame_draw(struct canvas *canvas, struct rect area, const char *title, const char *right, bool focused)
+frame_draw(struct canvas *canvas, struct rect area, const char *title, const char *right,
+           bool focused)
 {
     canvas_box(canvas, area, border_style(focused));
     int room = area.width - 2;
@@ -59,7 +61,8 @@ frame_draw(struct canvas *canvas, struct rect area, const char *title, const cha
 }
 
 int
-frame_note(struct canvas *canvas, struct rect area, const char *text, bool right, struct style style)
+frame_note(struct canvas *canvas, struct rect area, const char *text, bool right,
+           struct style style)
 {
     int y = area.y + area.height - 1;
     return right ? edge_text_right(canvas, area.x + 1, y, area.width - 2, text, style)
@@ -95,7 +98,8 @@ draw_parts(struct canvas *canvas, int x, int y, int width, const struct card *ca
 static int
 draw_state(struct canvas *canvas, int x, int y, int width, const struct card *card)
 {
-    struct style style = {level_role(card->level), 0, card->level >= LEVEL_CRITICAL ? CELL_BOLD : 0};
+    struct style style = {level_role(card->level), 0,
+                          card->level >= LEVEL_CRITICAL ? CELL_BOLD : 0};
     if (width < 5) {
         return 0;
     }
@@ -158,7 +162,8 @@ card_draw_line(struct canvas *canvas, int x, int y, int width, const struct card
     struct style title = {ROLE_TITLE, 0, card->focused ? CELL_REVERSE : 0};
     canvas_text(canvas, at, y, MIN(TITLE_WIDTH, end - at), str_from(card->title), title);
     at += TITLE_WIDTH;
-    canvas_text_right(canvas, at, y, CLAMP(end - at, 0, VALUE_WIDTH), str_from(card->value), style_value);
+    canvas_text_right(canvas, at, y, CLAMP(end - at, 0, VALUE_WIDTH), str_from(card->value),
+                      style_value);
     at += VALUE_WIDTH + 2;
     if (chart > 0) {
         spark_draw(canvas, (struct rect){at, y, chart, 1}, &card->spark);

@@ -1,5 +1,6 @@
-/* A card: a box with a title and a value in its top edge, a chart, a line of parts, and level, trend and one
- * more fact in its bottom edge; or the same on one line. Draws texts it is given; decides nothing. */
+/* A card: a box with a title and a value in its top edge, a chart, a line of parts, and level,
+ * trend and one more fact in its bottom edge; or the same on one line. Draws texts it is given;
+ * decides nothing. */
 #ifndef FLAMETOP_UI_CARD_H
 #define FLAMETOP_UI_CARD_H
 
@@ -38,9 +39,11 @@ int card_line_chart(int width);
 void card_draw_line(struct canvas *canvas, int x, int y, int width, const struct card *card);
 
 /* A box with a title left and a text right in its top edge; NULL or "" for none. */
-void frame_draw(struct canvas *canvas, struct rect area, const char *title, const char *right, bool focused);
+void frame_draw(struct canvas *canvas, struct rect area, const char *title, const char *right,
+                bool focused);
 
 /* Text into the lower edge of a frame, from the left or to the right. Answers the cells used. */
-int frame_note(struct canvas *canvas, struct rect area, const char *text, bool right, struct style style);
+int frame_note(struct canvas *canvas, struct rect area, const char *text, bool right,
+               struct style style);
 
 #endif

@@ -95,8 +95,7 @@ spark_draw(struct canvas *canvas, struct rect area, const struct spark *spark)
     for (int x = 0; x < area.width; x++) {
         if (canvas->glyphs == GLYPHS_BRAILLE) {
             int steps = 4 * area.height;
-            struct pillar left =
-                pillar_of(spark, strip_at(&spark->strip, columns, 2 * x), steps);
+            struct pillar left = pillar_of(spark, strip_at(&spark->strip, columns, 2 * x), steps);
             struct pillar right =
                 pillar_of(spark, strip_at(&spark->strip, columns, 2 * x + 1), steps);
             draw_braille(canvas, area, spark, x, &left, &right);

@@ -1,8 +1,9 @@
 /* A sparkline or area chart: buckets of time as columns, drawn by their maximum.
  *
- * Braille shows two columns a cell and four steps a row, blocks and ASCII one column and eight steps. A
- * reading of zero has the lowest step: only a gap is blank. With blocks of several rows the part below the
- * mean is dimmer. The colour follows the thresholds: by height in tall charts, by value in those of one row. */
+ * Braille shows two columns a cell and four steps a row, blocks and ASCII one column and eight
+ * steps. A reading of zero has the lowest step: only a gap is blank. With blocks of several rows
+ * the part below the mean is dimmer. The colour follows the thresholds: by height in tall charts,
+ * by value in those of one row. */
 #ifndef FLAMETOP_UI_SPARK_H
 #define FLAMETOP_UI_SPARK_H
 

@@ -1,7 +1,8 @@
 /* A strip: buckets of time side by side, and how many columns each takes.
  *
- * Charts of a whole screen share one span, whatever their width: the bucket's length follows from the span and
- * the columns, but is never below 4 s, so that each refresh changes the newest columns only. */
+ * Charts of a whole screen share one span, whatever their width: the bucket's length follows from
+ * the span and the columns, but is never below 4 s, so that each refresh changes the newest columns
+ * only. */
 #ifndef FLAMETOP_UI_STRIP_H
 #define FLAMETOP_UI_STRIP_H
 
@@ -21,7 +22,8 @@ struct strip {
     size_t hold; /* gaps of up to this many buckets are none: strip_hold */
 };
 
-/* How many buckets of what length show span_ns in `columns` columns, and how many columns each takes. */
+/* How many buckets of what length show span_ns in `columns` columns, and how many columns each
+ * takes. */
 struct strip_plan {
     size_t count;
     int64_t bucket_ns;
@@ -33,15 +35,16 @@ struct strip_plan strip_plan(int columns, int64_t span_ns);
 /* The strip of a chart that was updated with this plan. */
 struct strip strip_of(const struct chart *chart, const struct strip_plan *plan);
 
-/* How far apart readings usually are (nine of ten are no further), in buckets, 0 for side by side: where a source is read less often than a
- * bucket is long, a reading stands for the buckets after it as well. */
+/* How far apart readings usually are (nine of ten are no further), in buckets, 0 for side by side:
+ * where a source is read less often than a bucket is long, a reading stands for the buckets after
+ * it as well. */
 size_t strip_hold(const struct strip *strip);
 
 /* The bucket of column x of `columns`, the newest at the right end; NULL for a gap or nothing. */
 const struct bucket *strip_at(const struct strip *strip, int columns, int x);
 
-/* A round number not below the value: 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten. 1 for what is not
- * above zero. */
+/* A round number not below the value: 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten. 1 for what is
+ * not above zero. */
 double nice_top(double value);
 
 #endif

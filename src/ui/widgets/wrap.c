@@ -1,4 +1,5 @@
-/* Wrapping: each row takes as many words as fit; a word longer than a row is cut where the row ends. */
+/* Wrapping: each row takes as many words as fit; a word longer than a row is cut where the row
+ * ends. */
 #include "wrap.h"
 
 #include "flametop/base/utf8.h"

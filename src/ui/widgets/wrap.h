@@ -7,7 +7,8 @@
 /* How many bytes of a text stand on the next row of `width` cells. At least 1. */
 size_t wrap_row_bytes(struct str text, int width);
 
-/* Draws at most area.height rows, the last one cut with '…' when there is more. Answers the rows used. */
+/* Draws at most area.height rows, the last one cut with '…' when there is more. Answers the rows
+ * used. */
 int wrap_draw(struct canvas *canvas, struct rect area, struct str text, struct style style);
 
 #endif
