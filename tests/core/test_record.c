@@ -821,6 +821,37 @@ test_record__texts_are_cleaned(void **state)
     writing_done(&w);
 }
 
+static void
+check_alike(struct reading *r, const char *source, const struct batch *batch)
+{
+    (void)r;
+    (void)source;
+    assert_int_equal(batch->column_count, 1);
+    assert_int_equal(batch->dropped, 1);
+    assert_true(batch->values[0] == 1);
+}
+
+/* Two series whose labels are the same once cleaned: the first has the name. */
+static void
+test_record__series_alike_once_cleaned_are_one(void **state)
+{
+    (void)state;
+    struct writing w;
+    struct reading r;
+    writing_init(&w);
+    reading_init(&r);
+    r.check = check_alike;
+    write_hello(&w);
+    begin_tick(&w, 1);
+    batch_put(&w.batch, &metrics[2], "kind=\001", 1);
+    batch_put(&w.batch, &metrics[2], "kind=\002", 2);
+    record_write_batch(w.writer, "proc.test", &w.batch);
+    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    assert_int_equal(r.batches, 1);
+    reading_done(&r);
+    writing_done(&w);
+}
+
 int
 main(void)
 {
@@ -841,6 +872,7 @@ main(void)
         cmocka_unit_test(test_record__tables_of_equal_rows_are_read),
         cmocka_unit_test(test_record__a_full_buffer_ends_with_a_whole_record),
         cmocka_unit_test(test_record__texts_are_cleaned),
+        cmocka_unit_test(test_record__series_alike_once_cleaned_are_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
