@@ -44,6 +44,15 @@ arena_clear(struct arena *arena)
     arena->full = false;
 }
 
+void
+arena_wipe(struct arena *arena)
+{
+    for (struct arena_block *block = arena->first; block != NULL; block = block->next) {
+        explicit_bzero(block->data, block->size);
+    }
+    arena_clear(arena);
+}
+
 static struct arena_block *
 block_add(struct arena *arena, size_t bytes)
 {

@@ -382,7 +382,9 @@ void
 panel_open_evidence(const struct panel_context *context, size_t finding)
 {
     struct app *app = context->app;
-    app->evidence = finding;
+    const struct picture *picture = context->picture;
+    bool there = finding < picture->finding_count;
+    strlcpy(app->evidence, there ? picture->findings[finding].id : "", sizeof(app->evidence));
     open_overlay(app, "Evidence", evidence_fill, false);
 }
 
@@ -679,7 +681,7 @@ void
 app_do_evidence(struct app *app, const char *argument)
 {
     (void)argument;
-    app->evidence = 0;
+    app->evidence[0] = '\0';
     if (app_shown(app) != NULL) {
         open_overlay(app, "Evidence", evidence_fill, false);
     }
@@ -975,6 +977,16 @@ draw_panels(struct app *app, struct canvas *canvas, struct rect area)
     }
 }
 
+/* What is not drawn takes no keys and no clicks. */
+static void
+hide_panels(struct app *app)
+{
+    struct opened *opened = app_opened(app);
+    for (size_t i = 0; i < opened->count; i++) {
+        opened->boxes[i].area = (struct rect){0, 0, 0, 0};
+    }
+}
+
 /* The filter given at the start goes to the process table once it is there. */
 static void
 apply_filter(struct app *app)
@@ -1014,6 +1026,7 @@ app_draw(struct app *app, struct canvas *canvas)
     apply_filter(app);
     app->compact = width < 100 || height < 30;
     if (width < APP_WIDTH_MIN || height < APP_HEIGHT_MIN) {
+        hide_panels(app);
         diagnosis_draw(picture, canvas, (struct rect){0, 0, width, height}, "!");
         return;
     }

@@ -61,7 +61,7 @@ struct app {
 
     struct box *calling;     /* the panel that is being called, for panel_ask and its like */
     int64_t environment_pid; /* whose environment the overlay shows */
-    size_t evidence;         /* index of the finding whose evidence is shown */
+    char evidence[256];      /* id of the finding whose evidence is shown; "": the worst */
     int tab_x[VIEWS_MAX], tab_width[VIEWS_MAX];
     int width, height; /* of the last drawing */
     enum glyphs glyphs;

@@ -174,7 +174,7 @@ log_fill(struct app *app, struct overlay *overlay)
     }
 }
 
-/* Read anew at each filling: nothing of it is kept. */
+/* Read anew at each filling: nothing of it is kept once the overlay is closed. */
 void
 environment_fill(struct app *app, struct overlay *overlay)
 {
@@ -188,6 +188,7 @@ environment_fill(struct app *app, struct overlay *overlay)
         str_until(&line, '=', &name);
         str_copy(name, left, sizeof(left));
         overlay_add(overlay, ROLE_TEXT, left, str_copy(line, text, sizeof(text)), NULL);
+        explicit_bzero(text, sizeof(text));
     }
     if (lines.n > 0) {
         explicit_bzero(lines.data, lines.n);
@@ -264,12 +265,35 @@ fill_finding(const struct app *app, struct overlay *overlay, const struct findin
     }
 }
 
+/* The finding the overlay is about, by its id: findings change places with their impact. */
+static const struct finding *
+evident(struct app *app, const struct picture *picture)
+{
+    if (app->evidence[0] == '\0' && picture->finding_count > 0) {
+        strlcpy(app->evidence, picture->findings[0].id, sizeof(app->evidence));
+    }
+    for (size_t i = 0; i < picture->finding_count; i++) {
+        if (strncmp(picture->findings[i].id, app->evidence, sizeof(app->evidence) - 1) == 0) {
+            return &picture->findings[i];
+        }
+    }
+    return NULL;
+}
+
 void
 evidence_fill(struct app *app, struct overlay *overlay)
 {
     const struct picture *picture = app_shown(app);
-    if (app->evidence < picture->finding_count) {
-        fill_finding(app, overlay, &picture->findings[app->evidence]);
+    const struct finding *finding = evident(app, picture);
+    if (finding != NULL) {
+        fill_finding(app, overlay, finding);
+        return;
+    }
+    if (app->evidence[0] != '\0') {
+        overlay_add(overlay, ROLE_TEXT, "over", app->evidence, NULL);
+    }
+    if (picture->finding_count > 0) {
+        overlay_add(overlay, ROLE_TEXT, "now", picture->findings[0].sentence, "evidence");
         return;
     }
     const char *looked_at = picture->looked_at, *missing = picture->not_looked_at;

@@ -19,6 +19,7 @@ overlay_init(struct overlay *overlay)
 void
 overlay_done(struct overlay *overlay)
 {
+    arena_wipe(&overlay->arena);
     arena_done(&overlay->arena);
 }
 
@@ -33,7 +34,7 @@ overlay_close(struct overlay *overlay)
 {
     overlay->fill = NULL;
     overlay->count = 0;
-    arena_clear(&overlay->arena);
+    arena_wipe(&overlay->arena);
 }
 
 static bool
@@ -72,6 +73,7 @@ void
 overlay_open(struct overlay *overlay, struct app *app, const char *title, overlay_fill *fill,
              bool lasting)
 {
+    overlay_close(overlay);
     strlcpy(overlay->title, title, sizeof(overlay->title));
     overlay->fill = fill;
     overlay->lasting = lasting;

@@ -43,7 +43,7 @@ void overlay_done(struct overlay *overlay);
 /* Opens and fills it; a search of before is forgotten. */
 void overlay_open(struct overlay *overlay, struct app *app, const char *title, overlay_fill *fill,
                   bool lasting);
-void overlay_close(struct overlay *overlay);
+void overlay_close(struct overlay *overlay); /* overwrites its lines: they may be secrets */
 bool overlay_is_open(const struct overlay *overlay);
 
 /* Fills it again: after a new picture or search. */

@@ -96,6 +96,20 @@ test_arena__texts_are_ended(void **state)
     arena_done(&arena);
 }
 
+static void
+test_arena__wipe_overwrites_what_was_there(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    const char *secret = arena_text(&arena, "hunter2", 7);
+    arena_wipe(&arena); /* the block stays */
+    static const char nothing[7];
+    assert_memory_equal(secret, nothing, sizeof(nothing));
+    assert_ptr_equal(arena_alloc(&arena, 8), secret);
+    arena_done(&arena);
+}
+
 int
 main(void)
 {
@@ -104,6 +118,7 @@ main(void)
         cmocka_unit_test(test_arena__clear_keeps_the_blocks),
         cmocka_unit_test(test_arena__says_when_it_is_full),
         cmocka_unit_test(test_arena__texts_are_ended),
+        cmocka_unit_test(test_arena__wipe_overwrites_what_was_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -257,6 +257,61 @@ test_app__span_grows_with_the_history(void **state)
     }
 }
 
+/* Where no panel is drawn, none takes a click. */
+static void
+test_app__small_screens_take_no_clicks(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf before, after;
+    buf_init(&before, 1 << 20);
+    buf_init(&after, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3});
+    canvas_resize(&screen->canvas, 80, 24);
+    press(screen, 'x');
+    shown(screen, &before);
+    canvas_dump_styles(&screen->canvas, &before);
+    canvas_resize(&screen->canvas, 39, 11);
+    app_draw(screen->app, &screen->canvas);
+    struct term_event click = {.key = TERM_MOUSE, .button = TERM_CLICK, .x = 5, .y = 9};
+    app_key(screen->app, &click);
+    canvas_resize(&screen->canvas, 80, 24);
+    shown(screen, &after);
+    canvas_dump_styles(&screen->canvas, &after);
+    assert_string_equal(after.data, before.data);
+    screen_close(screen);
+    buf_done(&before);
+    buf_done(&after);
+    free(screen);
+}
+
+/* The evidence stays with its finding when another becomes worse, and says when it is over. */
+static void
+test_app__evidence_keeps_its_subject(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3});
+    canvas_resize(&screen->canvas, 120, 40);
+    press(screen, '!');
+    struct picture *picture = screen->fake.picture;
+    struct finding first = picture->findings[0];
+    picture->findings[0] = picture->findings[1];
+    picture->findings[1] = first;
+    app_set_picture(screen->app, picture);
+    assert_non_null(strstr(shown(screen, &out), "87 of 100"));
+    picture->finding_count = 1;
+    app_set_picture(screen->app, picture);
+    shown(screen, &out);
+    assert_null(strstr(out.data, "of 100"));
+    assert_non_null(strstr(out.data, "over"));
+    screen_close(screen);
+    buf_done(&out);
+    free(screen);
+}
+
 int
 main(void)
 {
@@ -265,6 +320,8 @@ main(void)
         cmocka_unit_test(test_app__golden_styles_and_ascii),
         cmocka_unit_test(test_app__any_size_and_key),
         cmocka_unit_test(test_app__span_grows_with_the_history),
+        cmocka_unit_test(test_app__small_screens_take_no_clicks),
+        cmocka_unit_test(test_app__evidence_keeps_its_subject),
         cmocka_unit_test(test_app__readonly_has_no_signals),
         cmocka_unit_test(test_app__filter_from_the_start),
         cmocka_unit_test(test_plain__says_what_changed),

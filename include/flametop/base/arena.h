@@ -27,6 +27,9 @@ void arena_done(struct arena *arena);
 /* Forgets everything handed out and keeps the blocks for the next use. */
 void arena_clear(struct arena *arena);
 
+/* The same, and overwrites what the blocks held: for secrets. */
+void arena_wipe(struct arena *arena);
+
 void *arena_alloc(struct arena *arena, size_t bytes);
 
 /* An array of `count` zeroed elements; NULL when full or when the product overflows. */

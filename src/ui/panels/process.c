@@ -827,6 +827,9 @@ static enum reaction
 process_mouse(void *state, const struct panel_context *context, int x, int y, int button)
 {
     struct process_panel *panel = state;
+    if (update(panel, context) == NULL) { /* the rows of the last drawing may be gone */
+        return REACTION_NONE;
+    }
     enum reaction reaction = table_view_mouse(&panel->view, context, x, y, button);
     if (button == TERM_DOUBLE_CLICK && y > panel->view.area.y) {
         panel->open = true;
