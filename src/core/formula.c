@@ -16,11 +16,18 @@
 static bool
 value_matches(const struct matcher *matcher, struct str value)
 {
-    struct str rest = str_from(matcher->values), one;
-    while (str_until(&rest, '|', &one)) {
-        if (one.n == value.n && memcmp(one.p, value.p, one.n) == 0) {
+    struct str rest = str_from(matcher->values);
+    while (rest.n > 0) {
+        size_t n = 0; /* up to the next '|' that is not escaped */
+        while (n < rest.n && rest.p[n] != '|') {
+            n += rest.p[n] == '\\' && n + 1 < rest.n ? 2 : 1;
+        }
+        if (n == value.n && memcmp(rest.p, value.p, n) == 0) {
             return true;
         }
+        n += n < rest.n;
+        rest.p += n;
+        rest.n -= n;
     }
     return false;
 }
@@ -365,6 +372,19 @@ formula_node(struct parser *outer, const char *formula, const struct matchers *m
     return node;
 }
 
+/* Whether there are several alternatives: a '|' that is not escaped. */
+static bool
+has_choice(const char *values)
+{
+    for (const char *p = values; *p != 0; p++) {
+        if (*p == '|') {
+            return true;
+        }
+        p += *p == '\\' && p[1] != 0;
+    }
+    return false;
+}
+
 /* Whether every label of the metric is fixed to one value. */
 static bool
 is_closed(const struct metric *metric, const struct matchers *matchers)
@@ -373,8 +393,7 @@ is_closed(const struct metric *metric, const struct matchers *matchers)
     while (str_word(&rest, &key)) {
         bool fixed = false;
         for (size_t i = 0; i < matchers->count; i++) {
-            fixed |=
-                str_is(key, matchers->list[i].key) && strchr(matchers->list[i].values, '|') == NULL;
+            fixed |= str_is(key, matchers->list[i].key) && !has_choice(matchers->list[i].values);
         }
         if (!fixed) {
             return false;

@@ -22,6 +22,7 @@ struct dictionary {
     unsigned refs; /* atomic */
     struct arena arena;
     struct map by_hash;
+    size_t bytes; /* of the texts */
     size_t count;
     const char *texts[TEXTS_MAX];
 };
@@ -102,10 +103,11 @@ dictionary_index(struct dictionary *dictionary, const char *text)
         }
         key++;
     }
-    if (dictionary->count == TEXTS_MAX || dictionary->arena.bytes > TEXT_BYTES_MAX / 4 * 3) {
+    if (dictionary->count == TEXTS_MAX || dictionary->bytes + n >= TEXT_BYTES_MAX / 4 * 3) {
         return NAN;
     }
     size_t index = dictionary->count++;
+    dictionary->bytes += n + 1;
     dictionary->texts[index] = arena_text(&dictionary->arena, text, n);
     map_put(&dictionary->by_hash, key, (void *)(uintptr_t)(index + 1));
     return (double)index;
@@ -197,8 +199,7 @@ seal(struct keep *keep)
     }
     keep->parts[keep->part_count++] = (struct part){chunk, dictionary_acquire(keep->dictionary)};
     keep->memory += chunk_memory(chunk);
-    if (keep->dictionary->count > TEXTS_MAX / 2 ||
-        keep->dictionary->arena.bytes > TEXT_BYTES_MAX / 2) {
+    if (keep->dictionary->count > TEXTS_MAX / 2 || keep->dictionary->bytes > TEXT_BYTES_MAX / 2) {
         struct dictionary *fresh = dictionary_new();
         if (fresh != NULL) {
             keep->memory += keep->dictionary->arena.bytes;

@@ -331,7 +331,7 @@ labels_add(char *labels, size_t size, const char *key, struct str value)
     labels[n++] = '=';
     for (size_t i = 0; i < value.n && n + 3 <= size; i++) {
         char c = value.p[i];
-        if (c == ',' || c == '=' || c == '\\') {
+        if (c == ',' || c == '=' || c == '|' || c == '\\') {
             labels[n++] = '\\';
         }
         labels[n++] = c == 0 ? '?' : c;

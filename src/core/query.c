@@ -17,6 +17,7 @@
 
 #define GROUPS_MAX 1024
 #define RATE_NS_MIN (250 * NS_PER_MS)
+#define LEAD_TICKS_MIN 3
 #define HOLD_NS_MIN (15 * NS_PER_S)
 
 struct query {
@@ -187,15 +188,63 @@ segment_times(const struct track *track, size_t index_from_end, struct segment *
     return scratch;
 }
 
-/* Collected newest first, then turned round. False when there is nothing. */
+static void
+reverse_segments(struct segment *segments, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        struct segment swap = segments[i];
+        segments[i] = segments[count - 1 - i];
+        segments[count - 1 - i] = swap;
+    }
+}
+
+static void
+reverse_times(int64_t *times, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        int64_t swap = times[i];
+        times[i] = times[count - 1 - i];
+        times[count - 1 - i] = swap;
+    }
+}
+
+/* Room for one more segment and its ticks. */
 static bool
-cover(const struct track *track, const struct range *range, struct coverage *ret)
+coverage_grow(struct coverage *c, size_t *segment_capacity, size_t *tick_capacity, size_t ticks)
+{
+    if (c->segment_count == *segment_capacity) {
+        size_t capacity = *segment_capacity == 0 ? 4 : *segment_capacity * 2;
+        struct segment *grown = reallocarray(c->segments, capacity, sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        c->segments = grown;
+        *segment_capacity = capacity;
+    }
+    if (c->tick_count + ticks > *tick_capacity) {
+        size_t capacity = MAX(*tick_capacity * 2, c->tick_count + ticks);
+        int64_t *grown = reallocarray(c->times, capacity, sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        c->times = grown;
+        *tick_capacity = capacity;
+    }
+    return true;
+}
+
+/* Collected newest first, then turned round. Before the range stand the lead's ticks: the first
+ * reading of a counter makes a rate with an earlier one, and that may be some ticks back, past a
+ * gap. False when there is nothing in the range. */
+static bool
+cover(const struct track *track, const struct range *range, int64_t lead_ns, struct coverage *ret)
 {
     size_t chunk_count = track->chunks != NULL ? track->chunks->count : 0;
     size_t parts = MIN(chunk_count + 1, (size_t)SEGMENTS_MAX);
     struct coverage c = {0};
     size_t capacity = 0, segments_capacity = 0;
     int64_t first_ns = INT64_MAX;
+    size_t leading = 0;
     bool enough = false;
     for (size_t i = track->head_ticks > 0 ? 0 : 1; i < parts && !enough; i++) {
         int64_t scratch[CHUNK_TICKS];
@@ -221,7 +270,8 @@ cover(const struct track *track, const struct range *range, struct coverage *ret
             if (time > range->from_ns) {
                 first_ns = time;
             } else {
-                enough = first_ns - time >= RATE_NS_MIN;
+                leading++;
+                enough = first_ns - time >= lead_ns && leading >= LEAD_TICKS_MIN;
             }
         }
         if (start == end) {
@@ -229,21 +279,8 @@ cover(const struct track *track, const struct range *range, struct coverage *ret
         }
         segment.first = start;
         segment.count = end - start;
-        if (c.segment_count == segments_capacity) {
-            segments_capacity = segments_capacity == 0 ? 4 : segments_capacity * 2;
-            struct segment *grown = reallocarray(c.segments, segments_capacity, sizeof(*grown));
-            if (grown == NULL) {
-                break;
-            }
-            c.segments = grown;
-        }
-        if (c.tick_count + segment.count > capacity) {
-            capacity = MAX(capacity * 2, c.tick_count + segment.count);
-            int64_t *grown = reallocarray(c.times, capacity, sizeof(*grown));
-            if (grown == NULL) {
-                break;
-            }
-            c.times = grown;
+        if (!coverage_grow(&c, &segments_capacity, &capacity, segment.count)) {
+            break;
         }
         for (size_t t = 0; t < segment.count; t++) { /* newest first for now */
             c.times[c.tick_count + t] = times[end - 1 - t];
@@ -251,16 +288,8 @@ cover(const struct track *track, const struct range *range, struct coverage *ret
         c.tick_count += segment.count;
         c.segments[c.segment_count++] = segment;
     }
-    for (size_t i = 0; i < c.segment_count / 2; i++) {
-        struct segment swap = c.segments[i];
-        c.segments[i] = c.segments[c.segment_count - 1 - i];
-        c.segments[c.segment_count - 1 - i] = swap;
-    }
-    for (size_t i = 0; i < c.tick_count / 2; i++) {
-        int64_t swap = c.times[i];
-        c.times[i] = c.times[c.tick_count - 1 - i];
-        c.times[c.tick_count - 1 - i] = swap;
-    }
+    reverse_segments(c.segments, c.segment_count);
+    reverse_times(c.times, c.tick_count);
     while (c.lead < c.tick_count && c.times[c.lead] <= range->from_ns) {
         c.lead++;
     }
@@ -445,7 +474,8 @@ eval_leaf(struct leaf *leaf, const struct range *range)
     struct vector result = {0};
     struct coverage coverage;
     const struct track *track = leaf_track(leaf, range->picture);
-    if (track == NULL || !cover(track, range, &coverage)) {
+    int64_t interval_ns = catalog_settings(range->catalog, leaf->metric).interval_ns;
+    if (track == NULL || !cover(track, range, RATE_NS_MIN + interval_ns, &coverage)) {
         return result;
     }
     uint32_t *ids;

@@ -53,7 +53,7 @@ struct collector {
     size_t next; /* feed to poll */
     struct picture *making, *last;
     struct instant began;
-    uint64_t ticks_missed;
+    uint64_t ticks_missed, pictures_full;
 };
 
 static void
@@ -175,6 +175,9 @@ collector_begin(struct collector *collector)
     collector->making = picture_new(collector->options.catalog, PICTURE_BYTES_MAX);
     collector->next = 0;
     collector->tick++;
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        collector->feeds[i].polled = false; /* also after a tick that came to no picture */
+    }
 }
 
 static bool
@@ -247,9 +250,6 @@ collector_step(struct collector *collector)
             continue;
         }
         poll_feed(collector, feed);
-        if (collector->next < collector->feed_count && !collector->feeds[collector->next].polled) {
-            continue;
-        }
         if (clock_mono_ns() >= deadline) {
             return false;
         }
@@ -323,7 +323,7 @@ collect_self(struct collector *collector)
     self_put(collector, SELF_CPU_TIME, "",
              (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                  (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
-    if (collector->tick % SELF_MEMORY_EVERY <= 1) {
+    if (collector->tick % SELF_MEMORY_EVERY == 1) {
         self_put(collector, SELF_MEMORY, "", resident_bytes());
     }
     for (size_t i = 0; i < collector->feed_count; i++) {
@@ -343,6 +343,9 @@ collect_self(struct collector *collector)
     int64_t oldest;
     size_t memory = bound_history(collector, &oldest);
     self_put(collector, SELF_TICKS_MISSED, "", (double)collector->ticks_missed);
+    self_put(collector, SELF_SERIES_REFUSED, "",
+             (double)catalog_series_refused(collector->options.catalog));
+    self_put(collector, SELF_PICTURES_FULL, "", (double)collector->pictures_full);
     self_put(collector, SELF_SERIES, "", (double)catalog_series_count(collector->options.catalog));
     self_put(collector, SELF_HISTORY_BYTES, "", (double)memory);
     if (oldest != INT64_MAX) {
@@ -516,6 +519,7 @@ collector_finish(struct collector *collector, uint64_t missed)
     for (size_t i = 0; i < collector->feed_count; i++) {
         collector->feeds[i].polled = false;
     }
+    collector->pictures_full += picture->arena.full;
     picture_release(collector->last);
     collector->last = picture_acquire(picture);
     return picture;

@@ -80,6 +80,8 @@ on_step(uv_idle_t *handle)
     uv_idle_stop(handle);
     engine->collecting = false;
     uint64_t missed = advance(engine);
+    collector_report(engine->collector, "flametop.queue.refused", "",
+                     (double)queue_refused(&engine->queue));
     publish(engine, collector_finish(engine->collector, missed));
     schedule(engine);
 }
@@ -109,8 +111,8 @@ change_interval(struct engine *engine, int64_t interval_ns)
 {
     engine->interval_ns = CLAMP(interval_ns, INTERVAL_NS_MIN, INTERVAL_NS_MAX);
     collector_set_interval(engine->collector, engine->interval_ns);
-    engine->due_ns = clock_mono_ns() + engine->interval_ns;
-    if (!engine->collecting) {
+    if (!engine->collecting) { /* else the tick's end goes on from when it was due */
+        engine->due_ns = clock_mono_ns() + engine->interval_ns;
         schedule(engine);
     }
 }
@@ -139,9 +141,6 @@ on_wake(uv_async_t *handle)
         case MESSAGE_REPORT:
             collector_report(engine->collector, message.report.metric, message.report.labels,
                              message.report.value);
-            break;
-        case MESSAGE_TICK_NOW:
-            on_due(&engine->timer);
             break;
         case MESSAGE_STOP:
             close_all(engine);

@@ -308,6 +308,35 @@ test_collector__charts_follow_incrementally(void **state)
     picture_release(picture);
 }
 
+/* A counter that is kept every 5 s only makes a rate with a reading five ticks back. */
+static void
+test_collector__charts_of_rare_counters_lose_nothing(void **state)
+{
+    struct fixture *f = *state;
+    char why[160];
+    struct chart chart, fresh;
+    struct metric_settings settings = {.interval_ns = 5 * NS_PER_S};
+    catalog_set_settings(f->catalog, &metrics[0], &settings);
+    struct picture *picture = second(f, 0, 0);
+    chart_init(&chart, query_new(f->catalog, "t.time", "cpu=0,state=user", why, sizeof(why)));
+    chart_init(&fresh, query_new(f->catalog, "t.time", "cpu=0,state=user", why, sizeof(why)));
+    for (int i = 0; i < 100; i++) {
+        picture_release(picture);
+        picture = second(f, 0.5, 0);
+        chart_update(&chart, picture, 120, NS_PER_S);
+    }
+    chart_update(&fresh, picture, 120, NS_PER_S);
+    unsigned points = 0;
+    for (size_t i = 0; i < 120; i++) {
+        assert_int_equal(chart_bucket(&chart, i)->count, chart_bucket(&fresh, i)->count);
+        points += chart_bucket(&chart, i)->count;
+    }
+    assert_true(points >= 18);
+    chart_done(&chart);
+    chart_done(&fresh);
+    picture_release(picture);
+}
+
 int
 main(void)
 {
@@ -321,6 +350,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_collector__a_clock_step_moves_wall_times_only, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_collector__history_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_collector__charts_of_rare_counters_lose_nothing,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_collector__charts_follow_incrementally, set_up,
                                         tear_down),
     };

@@ -172,7 +172,7 @@ test_engine__a_full_queue_refuses(void **state)
 {
     (void)state;
     struct queue queue;
-    struct message message = {.type = MESSAGE_TICK_NOW}, out;
+    struct message message = {.type = MESSAGE_STOP}, out;
     queue_init(&queue);
     for (int i = 0; i < QUEUE_LENGTH; i++) {
         assert_true(queue_push(&queue, &message));

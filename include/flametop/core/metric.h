@@ -7,7 +7,7 @@
  *
  * Series are metrics with one set of label values. Both are interned in a catalog: a pointer stands
  * for the name, and lives as long as the catalog. Labels are written "key=value,key=value" in the
- * order of metric.labels; ',', '=' and '\' in a value are escaped with '\'. */
+ * order of metric.labels; ',', '=', '|' and '\' in a value are escaped with '\'. */
 #ifndef FLAMETOP_CORE_METRIC_H
 #define FLAMETOP_CORE_METRIC_H
 

@@ -15,13 +15,7 @@
 #define INTERVAL_NS_MIN (100 * NS_PER_MS)
 #define INTERVAL_NS_MAX (60 * NS_PER_S)
 
-enum message_type {
-    MESSAGE_INTEREST,
-    MESSAGE_INTERVAL,
-    MESSAGE_REPORT,
-    MESSAGE_TICK_NOW,
-    MESSAGE_STOP
-};
+enum message_type { MESSAGE_INTEREST, MESSAGE_INTERVAL, MESSAGE_REPORT, MESSAGE_STOP };
 
 struct message {
     enum message_type type;
