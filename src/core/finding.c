@@ -2,6 +2,8 @@
 #include "flametop/core/finding.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "flametop/base/macros.h"
 #include "flametop/core/table.h"
@@ -55,6 +57,22 @@ level_name(enum level level)
     static const char *const names[] = {"normal", "info", "warning", "critical", "emergency"};
     assert(level >= LEVEL_NORMAL && level <= LEVEL_EMERGENCY);
     return names[level];
+}
+
+static int
+worst_first(const void *a, const void *b)
+{
+    const struct finding *x = a, *y = b;
+    int order = (y->impact > x->impact) - (y->impact < x->impact);
+    return order != 0 ? order : strcmp(x->id, y->id);
+}
+
+void
+findings_sort(struct finding *findings, size_t count)
+{
+    if (count > 1) {
+        qsort(findings, count, sizeof(findings[0]), worst_first);
+    }
 }
 
 struct table *

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flametop/base/macros.h"
+
 struct chunk_list *
 chunk_list_new(struct chunk *const *chunks, size_t count)
 {
@@ -99,6 +101,14 @@ picture_track(const struct picture *picture, const char *name)
     return NULL;
 }
 
+static int64_t
+first_tick(const struct track *track)
+{
+    return track->chunks != NULL && track->chunks->count > 0 ? track->chunks->chunks[0]->first_ns
+           : track->head_ticks > 0                           ? track->head->mono_ns[0]
+                                                             : INT64_MAX;
+}
+
 /* The track with the longest history stands for the machine's clock. */
 static const struct track *
 clock_track(const struct picture *picture)
@@ -106,14 +116,9 @@ clock_track(const struct picture *picture)
     const struct track *best = NULL;
     int64_t oldest = INT64_MAX;
     for (size_t i = 0; i < picture->track_count; i++) {
-        const struct track *track = &picture->tracks[i];
-        int64_t first = track->chunks != NULL && track->chunks->count > 0
-                            ? track->chunks->chunks[0]->first_ns
-                        : track->head_ticks > 0 ? track->head->mono_ns[0]
-                                                : INT64_MAX;
-        if (first < oldest) {
-            oldest = first;
-            best = track;
+        if (first_tick(&picture->tracks[i]) < oldest) {
+            oldest = first_tick(&picture->tracks[i]);
+            best = &picture->tracks[i];
         }
     }
     return best;
@@ -151,16 +156,42 @@ picture_oldest(const struct picture *picture)
     if (track == NULL) {
         return picture->mono_ns;
     }
-    return track->chunks != NULL && track->chunks->count > 0 ? track->chunks->chunks[0]->first_ns
-                                                             : track->head->mono_ns[0];
+    return first_tick(track);
 }
 
-/* The newest tick <= mono_ns among a track's, or the oldest there is; *ret_before and *ret_after
- * are its neighbours (itself at the ends). */
-static int64_t
-tick_at(const struct track *track, int64_t mono_ns, int64_t *ret_before, int64_t *ret_after)
+static size_t
+tick_count(const struct track *track)
 {
-    int64_t best = INT64_MIN, before = INT64_MIN, after = INT64_MAX, oldest = INT64_MAX;
+    size_t count = track->head_ticks;
+    for (size_t i = 0; track->chunks != NULL && i < track->chunks->count; i++) {
+        count += track->chunks->chunks[i]->ticks;
+    }
+    return count;
+}
+
+/* Whose ticks are the moments around a time: of the tracks that reach back to it the one with the
+ * most, as slow sources have few; the one with the longest history when none reaches back. */
+static const struct track *
+finest_track(const struct picture *picture, int64_t mono_ns)
+{
+    const struct track *best = NULL;
+    size_t most = 0;
+    for (size_t i = 0; i < picture->track_count; i++) {
+        const struct track *track = &picture->tracks[i];
+        if (first_tick(track) <= mono_ns && tick_count(track) > most) {
+            most = tick_count(track);
+            best = track;
+        }
+    }
+    return best != NULL ? best : clock_track(picture);
+}
+
+/* The newest tick <= mono_ns among a track's, or the oldest there is; *ret_after is the one after
+ * it (itself at the end). */
+static int64_t
+tick_at(const struct track *track, int64_t mono_ns, int64_t *ret_after)
+{
+    int64_t best = INT64_MIN, after = INT64_MAX, oldest = INT64_MAX;
     size_t chunk_count = track->chunks != NULL ? track->chunks->count : 0;
     for (size_t part = 0; part <= chunk_count; part++) {
         int64_t times[CHUNK_TICKS];
@@ -185,7 +216,6 @@ tick_at(const struct track *track, int64_t mono_ns, int64_t *ret_before, int64_t
         for (size_t i = 0; i < count; i++) {
             oldest = times[i] < oldest ? times[i] : oldest;
             if (times[i] <= mono_ns) {
-                before = best;
                 best = times[i];
             } else if (times[i] < after) {
                 after = times[i];
@@ -195,26 +225,27 @@ tick_at(const struct track *track, int64_t mono_ns, int64_t *ret_before, int64_t
     if (best == INT64_MIN) {
         best = oldest;
     }
-    *ret_before = before == INT64_MIN ? best : before;
     *ret_after = after == INT64_MAX ? best : after;
     return best;
 }
 
 int64_t
-picture_step(const struct picture *picture, int steps)
+picture_step(const struct picture *picture, int64_t mono_ns, int steps)
 {
     const struct picture *whole = picture->base != NULL ? picture->base : picture;
-    const struct track *track = clock_track(whole);
-    int64_t now = picture->mono_ns;
+    const struct track *track = finest_track(whole, mono_ns);
     if (track == NULL) {
-        return now;
+        return mono_ns;
     }
-    for (; steps != 0; steps += steps < 0 ? 1 : -1) {
-        int64_t before, after;
-        tick_at(track, now, &before, &after);
-        now = steps < 0 ? before : after;
+    int64_t after, start = tick_at(track, mono_ns, &after), now = start;
+    for (bool moved = true; steps != 0 && moved; steps += steps < 0 ? 1 : -1) {
+        int64_t from = steps < 0 ? now - 1 : now;
+        int64_t at = tick_at(finest_track(whole, from), from, &after);
+        int64_t next = steps < 0 ? MIN(at, now) : MAX(after, now);
+        moved = next != now;
+        now = next;
     }
-    return now;
+    return now != start ? now : mono_ns;
 }
 
 static bool
@@ -253,26 +284,19 @@ past_tables(struct picture *past, const struct picture *base)
     }
 }
 
-static int
-worst_first(const void *a, const void *b)
-{
-    const struct finding *x = a, *y = b;
-    return (y->impact > x->impact) - (y->impact < x->impact);
-}
-
 struct picture *
 picture_at(struct picture *picture, int64_t mono_ns)
 {
     struct picture *base = picture->base != NULL ? picture->base : picture;
-    const struct track *track = clock_track(base);
+    const struct track *track = finest_track(base, mono_ns);
     struct picture *past = picture_new(base->catalog, base->arena.bytes_max);
     if (past == NULL) {
         return NULL;
     }
     past->base = picture_acquire(base);
     if (track != NULL) {
-        int64_t before, after;
-        mono_ns = tick_at(track, mono_ns, &before, &after);
+        int64_t after;
+        mono_ns = tick_at(track, mono_ns, &after);
     }
     past->number = base->number;
     past->mono_ns = mono_ns;
@@ -289,8 +313,6 @@ picture_at(struct picture *picture, int64_t mono_ns)
         return NULL;
     }
     past_tables(past, base);
-    if (past->finding_count > 1) {
-        qsort(past->findings, past->finding_count, sizeof(past->findings[0]), worst_first);
-    }
+    findings_sort(past->findings, past->finding_count);
     return past;
 }

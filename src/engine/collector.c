@@ -462,14 +462,6 @@ fill_host(struct collector *collector, struct picture *picture)
     host->memory_limit = isnan(memory) ? 0 : memory;
 }
 
-static int
-worst_first(const void *a, const void *b)
-{
-    const struct finding *x = a, *y = b;
-    int order = (y->impact > x->impact) - (y->impact < x->impact);
-    return order != 0 ? order : strcmp(x->id, y->id);
-}
-
 static void
 analyze(struct collector *collector, struct picture *picture)
 {
@@ -481,7 +473,7 @@ analyze(struct collector *collector, struct picture *picture)
     if (picture->findings != NULL) {
         memcpy(picture->findings, findings.list, findings.count * sizeof(findings.list[0]));
         picture->finding_count = findings.count;
-        qsort(picture->findings, picture->finding_count, sizeof(picture->findings[0]), worst_first);
+        findings_sort(picture->findings, picture->finding_count);
     }
     picture->looked_at = findings.looked_at;
     picture->not_looked_at = findings.not_looked_at;

@@ -921,7 +921,7 @@ app_do_time_step(struct app *app, const char *argument)
     const struct picture *shown = app_shown(app);
     if (shown != NULL && str_i64(&rest, &steps) && rest.n == 0 && steps >= -100000 &&
         steps <= 100000) {
-        moment_skip(app, steps * shown->interval_ns);
+        moment_step(app, (int)steps);
     }
 }
 

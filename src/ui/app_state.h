@@ -113,6 +113,7 @@ bool moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns);
 bool duration_parse(const char *text, int64_t *ret_ns);     /* 500ms, 2s, -1m, 6h, 7d, 4m31s */
 void moment_hold(struct app *app, struct picture *picture); /* takes the reference; NULL: live */
 void moment_skip(struct app *app, int64_t by_ns);
+void moment_step(struct app *app, int steps); /* by ticks */
 void moment_go(struct app *app, int64_t wall_ns);
 
 /* The commands of the app's own. */

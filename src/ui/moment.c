@@ -190,6 +190,21 @@ moment_skip(struct app *app, int64_t by_ns)
     }
 }
 
+void
+moment_step(struct app *app, int steps)
+{
+    const struct picture *shown = app_shown(app);
+    if (shown == NULL || (app->held == NULL && steps >= 0)) {
+        return;
+    }
+    int64_t to_ns = picture_step(app->live, shown->mono_ns, steps);
+    if (to_ns != shown->mono_ns) {
+        show(app, to_ns);
+    } else if (steps < 0) {
+        app_say(app, "the history begins here");
+    }
+}
+
 /* Wall and monotonic time run apart by suspends and clock steps: corrected twice, by what is off.
  */
 void

@@ -205,9 +205,9 @@ test_collector__walks_back_over_sealed_chunks(void **state)
             assert_string_equal(row[1].text, want);
         }
         NEAR(best, 199.0 - back + 7);
-        assert_true(picture_step(past, 1) == past->mono_ns + NS_PER_S);
+        assert_true(picture_step(past, past->mono_ns, 1) == past->mono_ns + NS_PER_S);
         if (back < 199) {
-            assert_true(picture_step(past, -1) == past->mono_ns - NS_PER_S);
+            assert_true(picture_step(past, past->mono_ns, -1) == past->mono_ns - NS_PER_S);
         }
         picture_release(past);
     }

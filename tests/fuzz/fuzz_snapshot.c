@@ -29,7 +29,7 @@ ask(struct picture *picture)
     for (size_t i = 0; catalog_metric_at(picture->catalog, i) != NULL; i++) {
         query_once(picture, catalog_metric_at(picture->catalog, i)->name, NULL);
     }
-    struct picture *past = picture_at(picture, picture_step(picture, -1));
+    struct picture *past = picture_at(picture, picture_step(picture, picture->mono_ns, -1));
     picture_wall(picture, picture_oldest(picture));
     picture_release(past);
 }

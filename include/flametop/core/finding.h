@@ -31,6 +31,9 @@ struct finding {
 
 const char *level_name(enum level level);
 
+/* Worst first; equals by id, so that they keep their places. */
+void findings_sort(struct finding *findings, size_t count);
+
 /* Findings as a table, which is how they are kept for going back in time. */
 struct table_def;
 struct table;

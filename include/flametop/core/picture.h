@@ -90,8 +90,9 @@ struct picture *picture_new(struct catalog *catalog, size_t arena_bytes_max);
  * kept table. NULL when out of memory. */
 struct picture *picture_at(struct picture *picture, int64_t mono_ns);
 
-/* The tick before or after the picture's moment (steps < 0 or > 0 ticks away), monotonic. */
-int64_t picture_step(const struct picture *picture, int steps);
+/* The tick `steps` ticks before (< 0) or after (> 0) the one of mono_ns, or as far as there are
+ * any; mono_ns itself where there is none. Ticks are those of the source that has the most. */
+int64_t picture_step(const struct picture *picture, int64_t mono_ns, int steps);
 struct picture *picture_acquire(struct picture *picture);
 void picture_release(struct picture *picture);
 
