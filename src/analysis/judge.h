@@ -95,10 +95,10 @@ struct judgement {
     size_t proof_count;
 };
 
-/* Kills that the groups counted, remembered from picture to picture. */
-#define GROUPS_MAX 64
+/* Kills that the groups counted, remembered from picture to picture. Paths are of any length. */
+#define GROUPS_MAX 512 /* as many as the source of control groups reads */
 struct group_kills {
-    char path[SUBJECT_BYTES];
+    uint64_t path_hash;
     double kills;
     int64_t killed_ns, seen_ns; /* 0: none seen */
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/table.h"
 #include "flametop/core/unit.h"
@@ -40,8 +41,9 @@ static int64_t
 last_kill(const struct bench *bench, const char *path, double kills)
 {
     struct group_kills *slot = NULL, *oldest = &bench->groups[0];
+    uint64_t hash = hash_text(path);
     for (size_t i = 0; i < GROUPS_MAX && slot == NULL; i++) {
-        if (strcmp(bench->groups[i].path, path) == 0) {
+        if (bench->groups[i].path_hash == hash) {
             slot = &bench->groups[i];
         } else if (bench->groups[i].seen_ns < oldest->seen_ns) {
             oldest = &bench->groups[i];
@@ -49,8 +51,7 @@ last_kill(const struct bench *bench, const char *path, double kills)
     }
     if (slot == NULL) {
         slot = oldest;
-        *slot = (struct group_kills){.kills = kills};
-        snprintf(slot->path, sizeof(slot->path), "%s", path);
+        *slot = (struct group_kills){.path_hash = hash, .kills = kills};
     }
     if (kills > slot->kills) {
         slot->killed_ns = bench->picture->mono_ns;

@@ -74,6 +74,8 @@ static struct world {
     bool denied; /* rights hide some of what they do */
     bool group;
     double group_use, group_kills;
+    size_t group_others;    /* further groups, with room */
+    const char *group_path; /* NULL: "/box" */
 } world;
 
 static struct instant
@@ -119,8 +121,17 @@ source_poll(void *state, struct batch *batch)
         row[GROUP].text = "box";
     }
     if (world.group) {
-        union cell *row = table_add(batch_table(batch, &groups, 1), batch->arena);
-        row[0].text = "/box";
+        struct table *others = batch_table(batch, &groups, 1 + world.group_others);
+        for (size_t i = 0; i < world.group_others; i++) {
+            union cell *row = table_add(others, batch->arena);
+            row[0].text = arena_printf(batch->arena, "/other%zu", i);
+            row[1].text = "other";
+            row[2].real = 1e6;
+            row[3].real = 100e6;
+            row[4].real = 0;
+        }
+        union cell *row = table_add(others, batch->arena);
+        row[0].text = world.group_path != NULL ? world.group_path : "/box";
         row[1].text = "box";
         row[2].real = world.group_use;
         row[3].real = 100e6;
@@ -410,9 +421,8 @@ test_bottleneck__does_not_believe_a_jump_of_dead_children(void **state)
 }
 
 static void
-test_bottleneck__lays_kills_at_their_group(void **state)
+check_kills_of_group(struct fixture *f)
 {
-    struct fixture *f = *state;
     world.group = true;
     world.group_use = 50e6;
     world.group_kills = 3; /* before we came */
@@ -427,6 +437,29 @@ test_bottleneck__lays_kills_at_their_group(void **state)
     assert_null(finding(f, "memory.oom"));
     pass(f, 20);
     assert_int_equal(f->picture->finding_count, 0);
+}
+
+static void
+test_bottleneck__lays_kills_at_their_group(void **state)
+{
+    check_kills_of_group(*state);
+}
+
+static void
+test_bottleneck__knows_groups_of_long_paths_again(void **state)
+{
+    static char path[4000];
+    memset(path, 'd', sizeof(path) - 1);
+    path[0] = '/';
+    world.group_path = path;
+    check_kills_of_group(*state);
+}
+
+static void
+test_bottleneck__knows_as_many_groups_as_are_read(void **state)
+{
+    world.group_others = 511;
+    check_kills_of_group(*state);
 }
 
 static void
@@ -467,6 +500,8 @@ main(void)
         TEST(names_one_thread_that_fills_a_core),
         TEST(does_not_believe_a_jump_of_dead_children),
         TEST(lays_kills_at_their_group),
+        TEST(knows_groups_of_long_paths_again),
+        TEST(knows_as_many_groups_as_are_read),
         TEST(lays_other_kills_at_the_machine),
         TEST(says_once_what_is_not_there),
     };
