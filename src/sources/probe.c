@@ -33,7 +33,7 @@ struct probes {
     pthread_mutex_t lock;
     pthread_cond_t work, answered;
     probe_function function;
-    const struct clock *clock;
+    struct clock clock; /* by value: a thread that hangs outlives whoever gave it */
     bool is_stopping;
     unsigned refs, threads, idle_threads;
     size_t queued, asking;
@@ -43,7 +43,7 @@ struct probes {
 static int64_t
 now_of(const struct probes *probes)
 {
-    return clock_now(probes->clock).mono_ns;
+    return clock_now(&probes->clock).mono_ns;
 }
 
 /* Gives up one reference and the lock. */
@@ -177,7 +177,7 @@ probes_new(probe_function function, const struct clock *clock)
     pthread_cond_init(&probes->answered, &attributes);
     pthread_condattr_destroy(&attributes);
     probes->function = function;
-    probes->clock = clock;
+    probes->clock = *clock;
     probes->refs = 1;
     return probes;
 }

@@ -32,7 +32,8 @@ struct probe_answer {
 
 struct probes;
 
-/* NULL when out of memory. The clock is read on all threads and must outlive them. */
+/* NULL when out of memory. The clock is copied; it is read on all threads, so what its
+ * state points to must outlive them. */
 struct probes *probes_new(probe_function function, const struct clock *clock);
 void probes_free(struct probes *probes);
 

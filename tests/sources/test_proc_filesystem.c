@@ -10,13 +10,14 @@
 
 /* What the false statvfs does; only these cross threads. */
 static _Atomic int64_t now_ns;
-static atomic_int calls, hanging_calls;
+static atomic_int calls, hanging_calls, clock_reads;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
 static struct instant
 fake_now(void *context)
 {
     (void)context;
+    atomic_fetch_add(&clock_reads, 1);
     int64_t at = atomic_load(&now_ns);
     return (struct instant){at, at, at};
 }
@@ -56,22 +57,23 @@ fake_statvfs(const char *path, struct statvfs *ret_values)
 }
 
 static void
-open_tree(struct poll *poll, const char *root, probe_function function)
+open_tree(struct poll *poll, const char *root, probe_function function, const struct clock *clock)
 {
     assert_int_equal(poll_open_at(poll, &source_proc_filesystem, root), 0);
     poll->source->close(poll->state);
-    poll->setup.clock = &fake_clock;
+    poll->setup.clock = clock;
     assert_int_equal(
         filesystem_open_with(&poll->setup, function, &poll->state, poll->why, sizeof(poll->why)),
         0);
 }
 
 static void
-open_fixture(struct poll *poll, const char *tree, probe_function function)
+open_fixture(struct poll *poll, const char *tree, probe_function function,
+             const struct clock *clock)
 {
     char root[PATH_MAX];
     snprintf(root, sizeof(root), "%s/%s", fixtures(), tree);
-    open_tree(poll, root, function);
+    open_tree(poll, root, function, clock);
 }
 
 /* Time passes for the source and its threads alike. */
@@ -109,7 +111,7 @@ test_proc_filesystem__reads_sizes_as_df_does(void **state)
     (void)state;
     struct poll poll;
     atomic_store(&now_ns, NS_PER_S);
-    open_fixture(&poll, "kernel6", fake_statvfs);
+    open_fixture(&poll, "kernel6", fake_statvfs, &fake_clock);
     step(&poll, NS_PER_S);
     run_until_known(&poll, "system.filesystem.usage", "mountpoint=/mnt/nosource,state=used");
     static const struct {
@@ -154,7 +156,7 @@ test_proc_filesystem__a_dead_mount_holds_up_nobody(void **state)
     atomic_store(&hanging_calls, 0);
     atomic_store(&calls, 0);
     pthread_mutex_lock(&gate);
-    open_fixture(&poll, "kernel6", fake_statvfs);
+    open_fixture(&poll, "kernel6", fake_statvfs, &fake_clock);
     step(&poll, NS_PER_S);
     wait_for(&hanging_calls, 1);
     assert_unknown(&poll, "system.filesystem.usage", alive); /* it waits behind the dead one */
@@ -187,11 +189,18 @@ test_proc_filesystem__closes_while_a_call_hangs(void **state)
     struct poll poll;
     atomic_store(&hanging_calls, 0);
     pthread_mutex_lock(&gate);
-    open_fixture(&poll, "kernel6", fake_statvfs);
+    struct clock *clock = malloc(sizeof(*clock)); /* the owner's: it goes before the call returns */
+    assert_non_null(clock);
+    *clock = fake_clock;
+    open_fixture(&poll, "kernel6", fake_statvfs, clock);
     step(&poll, NS_PER_S);
     wait_for(&hanging_calls, 1);
     poll_close(&poll);
+    int before = atomic_load(&clock_reads);
+    *clock = (struct clock){.now = NULL};
+    free(clock);
     pthread_mutex_unlock(&gate);
+    wait_for(&clock_reads, before + 1);
 }
 
 static void
@@ -206,7 +215,7 @@ test_proc_filesystem__follows_the_table(void **state)
     struct poll poll;
     tree_make(root);
     tree_write(root, "proc/self/mountinfo", first, strlen(first));
-    open_tree(&poll, root, fake_statvfs);
+    open_tree(&poll, root, fake_statvfs, &fake_clock);
     step(&poll, NS_PER_S);
     run_until_known(&poll, "system.filesystem.read_only", "mountpoint=/x");
     assert_value(&poll, "system.filesystem.read_only", "mountpoint=/x", 1);
@@ -226,7 +235,7 @@ test_proc_filesystem__asks_the_network_when_told_to(void **state)
     (void)state;
     struct poll poll;
     atomic_store(&now_ns, NS_PER_S);
-    open_fixture(&poll, "kernel6", fake_statvfs);
+    open_fixture(&poll, "kernel6", fake_statvfs, &fake_clock);
     poll.source->close(poll.state);
     poll.setup.network_filesystems = true;
     assert_int_equal(
