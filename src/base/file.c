@@ -25,14 +25,24 @@ file_pread(int fd, char *dst, size_t size)
         if (got == 0) {
             break;
         }
-        n += (size_t)got;
-        /* A seq_file answers in pages: a short read of less than that is the end. */
-        if (n + 1 < size && got < 1024) {
-            break;
-        }
+        n += (size_t)got; /* short or not: a seq_file stops before a record that fits no page */
     }
     dst[n] = 0;
     return (ssize_t)n;
+}
+
+ssize_t
+file_pread_once(int fd, char *dst, size_t size)
+{
+    ssize_t got;
+    do {
+        got = pread(fd, dst, size - 1, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return -errno;
+    }
+    dst[got] = 0;
+    return got;
 }
 
 ssize_t
@@ -145,12 +155,9 @@ open_temporary(const char *path, unsigned mode)
     return fd;
 }
 
-int
-file_write_atomic(const char *path, const void *data, size_t n, unsigned mode)
+static int
+replace(const char *path, const void *data, size_t n, unsigned mode)
 {
-    if (is_special(path)) {
-        return write_special(path, data, n);
-    }
     char temporary[PATH_MAX];
     int length = snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid());
     if (length < 0 || (size_t)length >= sizeof(temporary)) {
@@ -173,5 +180,24 @@ file_write_atomic(const char *path, const void *data, size_t n, unsigned mode)
     if (error != 0) {
         unlink(temporary);
     }
+    return error;
+}
+
+int
+file_write_atomic(const char *path, const void *data, size_t n, unsigned mode)
+{
+    struct stat st;
+    if (is_special(path)) {
+        return write_special(path, data, n);
+    }
+    if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode)) {
+        return replace(path, data, n, mode);
+    }
+    char *target = realpath(path, NULL); /* the link stays and what it leads to is replaced */
+    if (target == NULL) {
+        return -errno;
+    }
+    int error = replace(target, data, n, mode);
+    free(target);
     return error;
 }

@@ -312,7 +312,7 @@ static ssize_t
 read_stat(struct scan *scan, struct process *process, char *text, size_t size)
 {
     if (process->fd >= 0) {
-        ssize_t n = file_pread(process->fd, text, size);
+        ssize_t n = file_pread_once(process->fd, text, size);
         if (n > 0) {
             return n;
         }
@@ -324,7 +324,7 @@ read_stat(struct scan *scan, struct process *process, char *text, size_t size)
     if (fd < 0) {
         return -errno;
     }
-    ssize_t n = file_pread(fd, text, size);
+    ssize_t n = file_pread_once(fd, text, size);
     bool keep = n > 0 && scan->fds_kept < scan->fds_max && !is_cold(scan, process);
     if (keep) {
         process->fd = fd;

@@ -168,7 +168,7 @@ static bool
 read_number_fd(int fd, double *ret_value)
 {
     char text[32];
-    ssize_t n = file_pread(fd, text, sizeof(text));
+    ssize_t n = file_pread_once(fd, text, sizeof(text));
     return n > 0 && parse_single((struct str){text, (size_t)n}, ret_value);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +106,69 @@ test_file__devices_and_pipes_are_written_to(void **state)
 }
 
 static void
+test_file__a_link_is_followed(void **state)
+{
+    (void)state;
+    char target[128], link[128];
+    struct stat st;
+    in_folder("target", target);
+    in_folder("link", link);
+    assert_int_equal(symlink("target", link), 0);
+    assert_int_equal(file_write_atomic(link, "lost", 4, 0600), -ENOENT);
+    assert_int_equal(file_write_atomic(target, "old", 3, 0600), 0);
+    assert_int_equal(file_write_atomic(link, "new", 3, 0600), 0);
+    check_content(target, "new");
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(unlink(target), 0);
+}
+
+#define DEPTH 16
+#define SHORT_RECORDS 4
+#define STEP ((size_t)1 << 16)
+
+/* Mappings at the bottom: the record of the last does not fit the page with the others. */
+static void
+test_file__a_short_read_is_not_the_end(void **state)
+{
+    (void)state;
+    static char path[4096], text[1 << 18];
+    char name[241];
+    memset(name, 'd', sizeof(name) - 1);
+    name[sizeof(name) - 1] = 0;
+    size_t lengths[DEPTH];
+    strlcpy(path, folder, sizeof(path));
+    for (size_t i = 0; i < DEPTH; i++) {
+        lengths[i] = strlen(path);
+        snprintf(path + lengths[i], sizeof(path) - lengths[i], "/%s", name);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    size_t bottom = strlen(path);
+    strlcpy(path + bottom, "/file", sizeof(path) - bottom);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 4096), 0);
+    char *low = (char *)0x10000000;
+    for (size_t i = 0; i <= SHORT_RECORDS; i++) {
+        int flags = MAP_PRIVATE | MAP_FIXED | (i < SHORT_RECORDS ? MAP_ANONYMOUS : 0);
+        char *at = low + i * STEP;
+        assert_true(mmap(at, 4096, PROT_READ, flags, i < SHORT_RECORDS ? -1 : fd, 0) == at);
+    }
+    close(fd);
+    assert_true(file_read_at(AT_FDCWD, "/proc/self/maps", text, sizeof(text)) > 4096);
+    assert_non_null(strstr(text, path));
+    assert_non_null(strstr(text, "[stack]"));
+    munmap(low, (SHORT_RECORDS + 1) * STEP);
+    assert_int_equal(unlink(path), 0);
+    path[bottom] = 0;
+    for (size_t i = DEPTH; i > 0; i--) {
+        assert_int_equal(rmdir(path), 0);
+        path[lengths[i - 1]] = 0;
+    }
+}
+
+static void
 test_file__reads_are_bounded_and_ended(void **state)
 {
     (void)state;
@@ -136,6 +200,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_file__a_failure_leaves_the_old, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file__devices_and_pipes_are_written_to, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_file__a_link_is_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_file__a_short_read_is_not_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file__reads_are_bounded_and_ended, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

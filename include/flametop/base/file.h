@@ -12,6 +12,10 @@
  * Answers the length or a negative errno. For kept /proc descriptors: fresh data every time. */
 ssize_t file_pread(int fd, char *dst, size_t size);
 
+/* The same with one read, for a kept file of a single short record: the read that finds the end is
+ * saved. `size` is at least 2. */
+ssize_t file_pread_once(int fd, char *dst, size_t size);
+
 /* Opens `path` relative to `dir_fd` (AT_FDCWD for none), reads and closes it; otherwise as above.
  */
 ssize_t file_read_at(int dir_fd, const char *path, char *dst, size_t size);
@@ -21,8 +25,8 @@ ssize_t file_read_at(int dir_fd, const char *path, char *dst, size_t size);
 ssize_t file_load(const char *path, size_t bytes_max, char **ret_data);
 
 /* Writes next to `path` and renames over it, so that a reader sees the old or the new and a failure
- * leaves the old; what is no regular file (a device, a FIFO) is written to. Answers 0 or a negative
- * errno. */
+ * leaves the old; what is no regular file (a device, a FIFO) is written to, and a symbolic link is
+ * followed: one that leads nowhere is -ENOENT. Answers 0 or a negative errno. */
 int file_write_atomic(const char *path, const void *data, size_t n, unsigned mode);
 
 #endif
