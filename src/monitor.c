@@ -1,6 +1,7 @@
 /* The monitor: engine below, screen above. */
 #include "monitor.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +18,15 @@
 
 #define SLOW_LINK_INTERVAL_NS (5 * NS_PER_S)
 
-/* Signals are the screen's business, read from a descriptor: no thread may take them. */
+/* Signals are the screen's business, read from a descriptor: no thread may take them. Lines have no
+ * terminal to put in order first: Ctrl-Z stops them as it stops any program. */
 static void
-block_signals(void)
+block_signals(bool plain)
 {
-    static const int signals[] = {SIGWINCH, SIGTSTP, SIGCONT, SIGHUP, SIGTERM, SIGINT};
+    static const int signals[] = {SIGHUP, SIGTERM, SIGINT, SIGWINCH, SIGTSTP, SIGCONT};
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+    for (size_t i = 0; i < (plain ? 3 : ARRAY_SIZE(signals)); i++) {
         sigaddset(&set, signals[i]);
     }
     sigprocmask(SIG_BLOCK, &set, NULL);
@@ -70,8 +72,17 @@ preset_filter(const struct cli *cli, struct buf *text)
 static int
 first_view(const struct cli *cli)
 {
-    static const int numbers[] = {1, 2, 3, 8, 9};
-    return numbers[CLAMP(config_integer(cli->config, "view"), 0, 4)];
+    static const struct {
+        const char *word;
+        int number;
+    } views[] = {{"overview", 1}, {"system", 2}, {"processes", 3}, {"findings", 8}, {"metrics", 9}};
+    const char *word = config_text(cli->config, "view");
+    size_t i = 0;
+    while (i + 1 < ARRAY_SIZE(views) && strcmp(views[i].word, word) != 0) {
+        i++;
+    }
+    assert(strcmp(views[i].word, word) == 0);
+    return views[i].number;
 }
 
 static void
@@ -90,18 +101,18 @@ bind_keys(const struct cli *cli, struct app *app)
 static struct app *
 make_app(const struct cli *cli, struct buf *filter)
 {
-    static const char *const keymaps[] = {NULL, "atop", "htop", "vim"};
-    struct app_options options = {
-        .catalog = cli->catalog,
-        .span_ns = config_integer(cli->config, "span"),
-        .view = first_view(cli),
-        .readonly = config_bool(cli->config, "readonly"),
-        .filter = preset_filter(cli, filter),
-        .keymap = keymaps[CLAMP(config_integer(cli->config, "keymap"), 0, 3)],
-        .save = save,
-        .save_context = (void *)cli,
-        .environment = machine_target(cli) == TARGET_LOCAL ? environment : NULL,
-        .environment_context = (void *)cli};
+    const char *keymap = config_text(cli->config, "keymap");
+    struct app_options options = {.catalog = cli->catalog,
+                                  .span_ns = config_integer(cli->config, "span"),
+                                  .view = first_view(cli),
+                                  .readonly = config_bool(cli->config, "readonly"),
+                                  .filter = preset_filter(cli, filter),
+                                  .keymap = strcmp(keymap, "default") != 0 ? keymap : NULL,
+                                  .save = save,
+                                  .save_context = (void *)cli,
+                                  .environment =
+                                      machine_target(cli) == TARGET_LOCAL ? environment : NULL,
+                                  .environment_context = (void *)cli};
     options.cards = config_list(cli->config, "cards", &options.card_count);
     struct app *app = app_new(&options);
     if (app != NULL) {
@@ -230,6 +241,6 @@ monitor_run(const struct cli *cli)
     if (!isatty(STDOUT_FILENO) && !plain) {
         return snapshot_run(cli);
     }
-    block_signals();
+    block_signals(plain);
     return target == TARGET_FILE ? run_file(cli) : run_local(cli);
 }

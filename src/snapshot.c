@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flametop/base/buf.h"
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/str.h"
@@ -53,7 +54,12 @@ choose(const char *path, const char *name, struct chosen *ret, char *why, size_t
         ret->drawing = DRAWING_TEXT;
         return 0;
     }
-    snprintf(why, why_size, "there is no format %s: json, text or ansi", name);
+    struct buf formats;
+    buf_init(&formats, 256);
+    snapshot_list_formats(&formats);
+    snprintf(why, why_size, "there is no format %s; there are:%s", name,
+             formats.n > 0 ? formats.data : " none");
+    buf_done(&formats);
     return -EINVAL;
 }
 

@@ -138,33 +138,6 @@ str_i64(struct str *rest, int64_t *ret_value)
 }
 
 bool
-str_hex(struct str *rest, uint64_t *ret_value)
-{
-    struct str s = skip_blanks(*rest);
-    size_t i = s.n > 1 && s.p[0] == '0' && (s.p[1] | 32) == 'x' ? 2 : 0;
-    size_t start = i;
-    uint64_t value = 0;
-    for (; i < s.n; i++) {
-        char c = s.p[i], lower = (char)(c | 32);
-        uint64_t digit;
-        if (c >= '0' && c <= '9') {
-            digit = (uint64_t)(c - '0');
-        } else if (lower >= 'a' && lower <= 'f') {
-            digit = (uint64_t)(lower - 'a') + 10;
-        } else {
-            break;
-        }
-        value = value >> 60 != 0 ? UINT64_MAX : value << 4 | digit;
-    }
-    if (i == start) {
-        return false;
-    }
-    *ret_value = value;
-    *rest = (struct str){s.p + i, s.n - i};
-    return true;
-}
-
-bool
 str_double(struct str *rest, double *ret_value)
 {
     /* At most 19 significant digits enter an integer; the rest only move the exponent. Values with

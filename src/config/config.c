@@ -516,12 +516,6 @@ config_integer(const struct config *config, const char *name)
     return setting_of(config, name)->value.integer;
 }
 
-double
-config_real(const struct config *config, const char *name)
-{
-    return setting_of(config, name)->value.real;
-}
-
 const char *
 config_text(const struct config *config, const char *name)
 {

@@ -153,16 +153,6 @@ chart_max(const struct chart *chart)
 }
 
 double
-chart_min(const struct chart *chart)
-{
-    double min = NAN;
-    for (size_t i = 0; i < chart->count; i++) {
-        min = fmin(min, (double)chart->buckets[i].min);
-    }
-    return min;
-}
-
-double
 chart_mean(const struct chart *chart)
 {
     double sum = 0;

@@ -416,13 +416,6 @@ keep_view(struct keep *keep)
     return kept;
 }
 
-struct kept *
-kept_acquire(struct kept *kept)
-{
-    __atomic_add_fetch(&kept->refs, 1, __ATOMIC_RELAXED);
-    return kept;
-}
-
 void
 kept_release(struct kept *kept)
 {

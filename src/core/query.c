@@ -85,12 +85,6 @@ query_free(struct query *query)
     }
 }
 
-const struct metric *
-query_metric(const struct query *query)
-{
-    return query->metric;
-}
-
 /* ---- leaves ---- */
 
 static int

@@ -105,6 +105,7 @@ plain_run(struct engine *engine, int fd)
     struct pollfd fds[] = {
         {.fd = engine_fd(engine), .events = POLLIN},
         {.fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN},
+        {.fd = fd}, /* POLLERR, POLLHUP: nobody reads any more */
     };
     struct picture *last = NULL;
     struct buf out;
@@ -113,6 +114,8 @@ plain_run(struct engine *engine, int fd)
     while (ok && fds[1].revents == 0) {
         uint64_t count;
         if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR) {
+            ok = false;
+        } else if (fds[2].revents != 0) {
             ok = false;
         } else if ((fds[0].revents & POLLIN) != 0 && read(fds[0].fd, &count, sizeof(count)) > 0) {
             ok = step(engine, fd, &last, &out);

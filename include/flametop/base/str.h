@@ -36,7 +36,6 @@ bool str_until(struct str *rest, char stop, struct str *ret_part);
  * str_u64 and str_i64 saturate. str_double reads decimal notation in the C locale. */
 bool str_u64(struct str *rest, uint64_t *ret_value);
 bool str_i64(struct str *rest, int64_t *ret_value);
-bool str_hex(struct str *rest, uint64_t *ret_value);
 bool str_double(struct str *rest, double *ret_value);
 
 /* Copies at most size - 1 bytes and a NUL. Answers dst. */

@@ -118,7 +118,6 @@ bool config_set(struct config *config, const char *name, const char *value, cons
 bool config_bool(const struct config *config, const char *name);
 int64_t config_integer(const struct config *config,
                        const char *name); /* durations in ns, sizes, choices */
-double config_real(const struct config *config, const char *name);
 const char *config_text(const struct config *config, const char *name);
 const char *const *config_list(const struct config *config, const char *name, size_t *ret_count);
 

@@ -43,7 +43,6 @@ const struct bucket *chart_bucket(const struct chart *chart, size_t i);
 
 /* Over all buckets; NaN when empty. */
 double chart_max(const struct chart *chart);
-double chart_min(const struct chart *chart);
 double chart_mean(const struct chart *chart);
 
 /* Which way it goes, by least squares over the bucket means: the change over the whole span

@@ -27,7 +27,6 @@ void keep_drop_oldest(struct keep *keep);
 struct kept;
 struct kept *keep_view(struct keep *keep); /* one reference; NULL when out of memory */
 void kept_release(struct kept *kept);
-struct kept *kept_acquire(struct kept *kept);
 const struct table_def *kept_def(const struct kept *kept);
 
 /* The table at the newest tick not later than mono_ns, in the arena; columns that are not kept are

@@ -39,7 +39,6 @@ struct query *query_new(struct catalog *catalog, const char *metric, const char 
 struct query *query_new_formula(struct catalog *catalog, const char *formula, char *why,
                                 size_t why_size);
 void query_free(struct query *query);
-const struct metric *query_metric(const struct query *query); /* NULL for a formula */
 
 /* The value at the picture's moment: the newest reading not older than it and not older than 3
  * intervals of its source. NaN: unknown. */
