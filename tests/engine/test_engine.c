@@ -78,13 +78,13 @@ static const struct source source = {.name = "counting",
 static const struct source *const sources[] = {&source};
 
 static struct engine *
-start(struct catalog **ret_catalog)
+start(struct catalog **ret_catalog, int64_t interval_ns)
 {
     *ret_catalog = catalog_new(1000);
     struct collector_options options = {.catalog = *ret_catalog,
                                         .roots = {"/nonexistent", "/nonexistent", "/nonexistent"},
                                         .clock = clock_system,
-                                        .interval_ns = 100 * NS_PER_MS,
+                                        .interval_ns = interval_ns,
                                         .history_bytes = 1 << 20,
                                         .sources = sources,
                                         .source_count = 1};
@@ -119,7 +119,7 @@ test_engine__pictures_stay_as_they_were(void **state)
 {
     (void)state;
     struct catalog *catalog;
-    struct engine *engine = start(&catalog);
+    struct engine *engine = start(&catalog, 100 * NS_PER_MS);
     struct picture *held = wait_for_newer(engine, 0);
     double before = query_once(held, "t.level", NULL);
     uint64_t newest = held->number;
@@ -157,10 +157,15 @@ test_engine__interval_changes_are_taken_and_bounded(void **state)
 {
     (void)state;
     struct catalog *catalog;
-    struct engine *engine = start(&catalog);
+    struct engine *engine = start(&catalog, NS_PER_S);
+    struct picture *picture = wait_for_newer(engine, 0);
+    assert_true(picture->interval_ns == NS_PER_S);
+    uint64_t first = picture->number;
+    picture_release(picture);
     struct message message = {.type = MESSAGE_INTERVAL, .interval_ns = 1};
     assert_true(engine_send(engine, &message));
-    struct picture *picture = wait_for_newer(engine, 3);
+    picture =
+        wait_for_newer(engine, first + 2); /* the one after it may be older than the message */
     assert_true(picture->interval_ns == INTERVAL_NS_MIN);
     picture_release(picture);
     engine_stop(engine);
