@@ -11,6 +11,7 @@
 
 #define USERS_MAX 16384
 #define PASSWD_BYTES_MAX ((size_t)4 << 20)
+#define TICKS_BETWEEN_CHECKS 60
 #define USER_NAME_BYTES 33 /* 32 and NUL, as useradd(8) allows */
 
 struct user {
@@ -115,13 +116,22 @@ users_free(struct users *users)
     }
 }
 
+static void
+check(struct users *users, uint64_t tick)
+{
+    users->checked_tick = tick;
+    load(users);
+}
+
 static struct user *
 find(struct users *users, uint32_t uid, uint64_t tick)
 {
+    if (tick - users->checked_tick >= TICKS_BETWEEN_CHECKS) {
+        check(users, tick); /* also who is known may have got another name, or a number one */
+    }
     struct user *user = map_get(&users->by_uid, (uint64_t)uid + 1);
     if (user == NULL && users->checked_tick != tick) {
-        users->checked_tick = tick;
-        load(users);
+        check(users, tick);
         user = map_get(&users->by_uid, (uint64_t)uid + 1);
     }
     if (user == NULL) {
