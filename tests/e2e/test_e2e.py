@@ -351,15 +351,18 @@ def test_plain__stops_by_key_and_ends_with_its_reader():
     # A process group of its own that is not orphaned: the kernel stops no other by SIGTSTP.
     child = subprocess.Popen([FLAMETOP, "--plain", "--interval", "60s"], stdout=subprocess.PIPE, env=environment(),
                              process_group=0)
-    child.stdout.readline()
-    child.send_signal(signal.SIGTSTP)
-    end = time.monotonic() + 5
-    while (stopped := os.waitpid(child.pid, os.WUNTRACED | os.WNOHANG))[0] == 0 and time.monotonic() < end:
-        time.sleep(0.05)
-    check(os.WIFSTOPPED(stopped[1]), "SIGTSTP does not stop it")
-    child.send_signal(signal.SIGCONT)
-    child.stdout.close()
-    child.wait(10)  # long before the next picture
+    try:
+        child.stdout.readline()
+        child.send_signal(signal.SIGTSTP)
+        end = time.monotonic() + 5
+        while (stopped := os.waitpid(child.pid, os.WUNTRACED | os.WNOHANG))[0] == 0 and time.monotonic() < end:
+            time.sleep(0.05)
+        check(os.WIFSTOPPED(stopped[1]), "SIGTSTP does not stop it")
+        child.send_signal(signal.SIGCONT)
+        child.stdout.close()
+        child.wait(10)  # long before the next picture
+    finally:
+        child.kill()
 
 
 def test_arguments__bad_ones_are_one_sentence():
