@@ -4,7 +4,8 @@
  * most FDS_KEPT_MAX of them. Cold ones are read every COLD_STRIDE-th tick only, and their rates are
  * over their own time between readings: kernel threads, and above MANY processes all, that sleep
  * and used no CPU for COLD_TICKS ticks (LAZY_TICKS when they used next to none in their whole
- * life). Then the costly files of a few. All of it in slices of SLICE_NS.
+ * life). Others that sleep as long and are not on screen are read every QUIET_STRIDE-th tick. Then
+ * the costly files of a few. All of it in slices of SLICE_NS.
  *
  * Invariants: by_pid holds the living, one record a pid; a record whose start time changed is
  * another process and starts anew; `list` is valid from the end of SCAN_LIST until the next
@@ -36,6 +37,7 @@
 #define MANY 1000
 #define COLD_TICKS 10
 #define COLD_STRIDE 4
+#define QUIET_STRIDE 2
 #define LAZY_TICKS                                                                                 \
     2 /* so that all have two readings, and a parent is read once more after its child */
 #define LAZY_SHARE 1000 /* lazy: less than 1/1000 of a core since its start */
@@ -300,11 +302,24 @@ is_cold(const struct scan *scan, const struct process *process)
     return scan->tick - process->active_tick >= (lazy ? LAZY_TICKS : COLD_TICKS);
 }
 
+/* Each how many ticks it is read: a sleeper that is neither on screen nor cold can wait for one. */
+static unsigned
+stride(const struct scan *scan, const struct process *process)
+{
+    if (process->looked_tick == scan->tick || !process->known) {
+        return 1;
+    }
+    if (is_cold(scan, process)) {
+        return COLD_STRIDE;
+    }
+    bool quiet = is_asleep(process->stat.state) && scan->tick - process->active_tick >= COLD_TICKS;
+    return quiet ? QUIET_STRIDE : 1;
+}
+
 static bool
 is_due(const struct scan *scan, const struct process *process)
 {
-    return process->looked_tick == scan->tick || !is_cold(scan, process) ||
-           ((uint64_t)process->pid + scan->tick) % COLD_STRIDE == 0;
+    return ((uint64_t)process->pid + scan->tick) % stride(scan, process) == 0;
 }
 
 /* The length of the text, or a negative errno: -ENOENT and -ESRCH mean it is gone. */
