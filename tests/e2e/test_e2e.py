@@ -359,8 +359,9 @@ def test_plain__stops_by_key_and_ends_with_its_reader():
             time.sleep(0.05)
         check(os.WIFSTOPPED(stopped[1]), "SIGTSTP does not stop it")
         child.send_signal(signal.SIGCONT)
+        time.sleep(1.5)  # the second picture, with the first rates, comes soon
         child.stdout.close()
-        child.wait(10)  # long before the next picture
+        child.wait(5)  # long before the next picture
     finally:
         child.kill()
 
