@@ -176,8 +176,8 @@ def check_free(v, p, text):
 
 def check_ss(v, p, text):
     established = float(re.search(r"estab (\d+)", text)[1])
-    v.compare("ss estab", p.now("system.network.connection.count", state="established") or
-              p.mean("system.network.connection.count"), established, absolute=8, relative=0.1)  # the load's connections come and go
+    v.compare("ss estab", p.now("system.network.connection.count", protocol="tcp", state="established"),
+              established, absolute=3, relative=0.1)
 
 
 def check_df(v, p, text):
