@@ -511,6 +511,7 @@ const struct source source_proc_tcp = {
         "TCP, UDP, sockets and connection tracking from /proc/net, round-trip times by sock_diag.",
     .metrics = metrics,
     .metric_count = ARRAY_SIZE(metrics),
+    .every = 2, /* nine files, and nothing in them that a second would change */
     .open = tcp_open,
     .poll = tcp_poll,
     .close = tcp_close,
