@@ -18,7 +18,8 @@ digits(double value, char *dst, size_t size)
     }
     /* Beyond all suffixes digits would run on. */
     bool endless = size_of >= 1e6;
-    snprintf(dst, size, endless ? "%.*g" : "%.*f", endless ? 3 : decimals, value == 0 ? 0.0 : value);
+    snprintf(dst, size, endless ? "%.*g" : "%.*f", endless ? 3 : decimals,
+             value == 0 ? 0.0 : value);
     for (char *p = dst; *p != 0; p++) {
         *p = *p == ',' ? '.' : *p;
     }
@@ -36,7 +37,8 @@ percent(double value, char *dst, size_t size)
         return;
     }
     bool endless = size_of >= 1e9;
-    snprintf(dst, size, endless ? "%.*g" : "%.*f", endless ? 3 : decimals, value == 0 ? 0.0 : value);
+    snprintf(dst, size, endless ? "%.*g" : "%.*f", endless ? 3 : decimals,
+             value == 0 ? 0.0 : value);
     for (char *p = dst; *p != 0; p++) {
         *p = *p == ',' ? '.' : *p;
     }

@@ -34,9 +34,18 @@ test_utf8__bad_bytes_come_out_one_by_one(void **state)
         const char *bytes;
         size_t n, bad;
     } rows[] = {
-        {"\x80", 1, 1},         {"\xff\xfe", 2, 2},         {"\xc0\x80", 2, 2},         {"\xc1\xbf", 2, 2},
-        {"\xe0\x80\x80", 3, 3}, {"\xed\xa0\x80", 3, 3},     {"\xf0\x80\x80\x80", 4, 4}, {"\xf4\x90\x80\x80", 4, 4},
-        {"\xf8\x88\x80\x80\x80", 5, 5}, {"\xe2\x82", 2, 2}, {"a\xe2z", 3, 1},           {"\0", 1, 1},
+        {"\x80", 1, 1},
+        {"\xff\xfe", 2, 2},
+        {"\xc0\x80", 2, 2},
+        {"\xc1\xbf", 2, 2},
+        {"\xe0\x80\x80", 3, 3},
+        {"\xed\xa0\x80", 3, 3},
+        {"\xf0\x80\x80\x80", 4, 4},
+        {"\xf4\x90\x80\x80", 4, 4},
+        {"\xf8\x88\x80\x80\x80", 5, 5},
+        {"\xe2\x82", 2, 2},
+        {"a\xe2z", 3, 1},
+        {"\0", 1, 1},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct str rest = {rows[i].bytes, rows[i].n};
@@ -56,8 +65,9 @@ test_utf8__widths_are_cells(void **state)
     static const struct {
         const char *text;
         size_t width;
-    } rows[] = {{"", 0},     {"abc", 3},   {"ü", 1},      {"u\u0308", 1}, {"日本", 4},  {"한", 2}, {"😀", 2},
-                {"\u200b", 0}, {"\u00ad", 0}, {"\x1b[", 1}, {"…–", 2},     {"▁█", 2},     {"⠿", 1},  {"ｱ", 1}};
+    } rows[] = {{"", 0},   {"abc", 3}, {"ü", 1},      {"u\u0308", 1}, {"日本", 4},
+                {"한", 2}, {"😀", 2},   {"\u200b", 0}, {"\u00ad", 0},  {"\x1b[", 1},
+                {"…–", 2}, {"▁█", 2},  {"⠿", 1},      {"ｱ", 1}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         assert_int_equal(utf8_text_width(str_from(rows[i].text)), rows[i].width);
     }
@@ -70,13 +80,24 @@ test_utf8__cleaning_leaves_nothing_a_terminal_obeys(void **state)
     static const struct {
         const char *dirty, *clean;
     } rows[] = {
-        {"plain ü 日", "plain ü 日"}, {"\x1b[31m", "?[31m"},  {"a\tb\nc\rd", "a b c d"}, {"\x7f", "?"},
-        {"\xc2\x9b" "2J", "?2J"},          {"\u202eevil", "?evil"}, {"\u2066x\u2069", "?x?"},  {"\xff\xc3", "??"},
-        {"\u2028", "?"},              {"\ufeff", "?"},         {"", ""},
+        {"plain ü 日", "plain ü 日"},
+        {"\x1b[31m", "?[31m"},
+        {"a\tb\nc\rd", "a b c d"},
+        {"\x7f", "?"},
+        {"\xc2\x9b"
+         "2J",
+         "?2J"},
+        {"\u202eevil", "?evil"},
+        {"\u2066x\u2069", "?x?"},
+        {"\xff\xc3", "??"},
+        {"\u2028", "?"},
+        {"\ufeff", "?"},
+        {"", ""},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char clean[64], again[64];
-        assert_int_equal(utf8_clean(str_from(rows[i].dirty), clean, sizeof(clean)), strlen(rows[i].clean));
+        assert_int_equal(utf8_clean(str_from(rows[i].dirty), clean, sizeof(clean)),
+                         strlen(rows[i].clean));
         assert_string_equal(clean, rows[i].clean);
         utf8_clean(str_from(clean), again, sizeof(again));
         assert_string_equal(again, clean);
