@@ -1,0 +1,38 @@
+/* An exporter: what keeps state and passes on what the engine makes: the agent's interface, a
+ * recorder, history on disk. Runs on the engine's thread; blocking work has a thread of its own. */
+#ifndef FLAMETOP_CORE_EXPORTER_H
+#define FLAMETOP_CORE_EXPORTER_H
+
+#include <stddef.h>
+
+#include "flametop/core/batch.h"
+#include "flametop/core/interest.h"
+#include "flametop/core/picture.h"
+
+struct uv_loop_s;
+struct config;
+
+struct exporter_setup {
+    struct uv_loop_s *loop; /* the engine's; NULL when there is none (a collector driven by hand) */
+    struct catalog *catalog;
+    const void *options; /* what main gives this exporter */
+    /* What its readers look at; several exporters' and the screen's are joined. */
+    void (*interest)(void *context, const struct interest *interest);
+    /* A reading the program makes of itself (collector_report). */
+    void (*report)(void *context, const char *metric, const char *labels, double value);
+    void *context;
+};
+
+struct exporter {
+    const char *name;
+    const char *text;
+    /* 0 with *ret_state, or a negative errno and a sentence: the program does not start. */
+    int (*open)(const struct exporter_setup *setup, void **ret_state, char *why, size_t why_size);
+    /* Each batch as it is stored; valid during the call. NULL: not wanted. */
+    void (*batch)(void *state, const char *source, const struct batch *batch);
+    /* Each picture as it is published (acquire to keep). */
+    void (*picture)(void *state, struct picture *picture);
+    void (*close)(void *state);
+};
+
+#endif

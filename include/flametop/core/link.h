@@ -1,0 +1,85 @@
+/* A link: the other end of an attached target. It lives on the engine's loop, brings sources to be
+ * polled, older history, and for an agent the host and its findings; the collector does the rest as
+ * for this machine.
+ *
+ * Times: a link that mirrors another machine's clock (an agent) says so by `clock_offset`; the
+ * collector's clock is then that machine's, so batches keep their own times. */
+#ifndef FLAMETOP_CORE_LINK_H
+#define FLAMETOP_CORE_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/core/chunk.h"
+#include "flametop/core/finding.h"
+#include "flametop/core/interest.h"
+#include "flametop/core/picture.h"
+#include "flametop/core/source.h"
+
+struct uv_loop_s;
+
+enum link_state {
+    LINK_CONNECTING, /* nothing yet */
+    LINK_LIVE,
+    LINK_LOST,    /* was live; the picture ages; trying again */
+    LINK_REFUSED, /* wrong password, wrong kind of server: no automatic retry */
+};
+
+/* What the screen says of it. Copied into each picture. */
+struct link_status {
+    enum link_state state;
+    const char *target;     /* as shown: "http://web-01:7711" */
+    const char *kind;       /* "agent", "prometheus", "json", ... "" while unknown */
+    const char *why;        /* one sentence when not live; "" */
+    int64_t heard_mono_ns;  /* this machine's clock: when it last brought something; 0: never */
+    int64_t retry_mono_ns;  /* this machine's clock: when it tries again; 0: it does not */
+    int64_t clock_error_ns; /* its wall clock minus ours; 0 when unknown or below 1 s */
+    int64_t round_trip_ns;  /* 0: unknown */
+    bool may_change;        /* commands are allowed there (a second token was given) */
+    bool insecure;          /* the server is not verified */
+};
+
+/* Where a link puts what it brings. Engine thread. All copy what they are given. */
+struct link_sink {
+    void *context;
+    /* A source to poll from the next tick on; it and its state outlive the link's close. */
+    void (*source)(void *context, const struct source *source);
+    void (*chunk)(void *context, const char *source, struct chunk *chunk);
+    void (*host)(void *context, const struct host *host);
+    void (*clock)(void *context, const struct clock *clock);
+    /* The findings of the other end stand for ours; NULL list: judge here. */
+    void (*findings)(void *context, const struct finding *findings, size_t count,
+                     const char *looked_at, const char *not_looked_at);
+    /* A tick is whole: make a picture now instead of at the next own tick. */
+    void (*tick)(void *context);
+};
+
+struct link_setup {
+    struct uv_loop_s *loop;
+    struct catalog *catalog;
+    const struct table_def *const *tables; /* definitions to use for tables of these names */
+    size_t table_count;
+    int64_t interval_ns;
+    int64_t span_ns;     /* of history wanted first */
+    const void *options; /* what main gives this link: target, credentials */
+    struct link_sink sink;
+};
+
+/* Answer to a command sent to the other end (signal, renice): "" when it was done. Engine thread.
+ */
+typedef void link_answer(void *context, const char *why);
+
+struct link {
+    const char *name;
+    int (*open)(const struct link_setup *setup, void **ret_state, char *why, size_t why_size);
+    void (*status)(const void *state, struct link_status *ret_status);
+    void (*interest)(void *state, const struct interest *interest);
+    void (*interval)(void *state, int64_t interval_ns);
+    void (*retry)(void *state); /* the user asks for it */
+    void (*command)(void *state, const char *name, const char *arguments_json, void *context,
+                    link_answer *answer);
+    void (*close)(void *state);
+};
+
+#endif
