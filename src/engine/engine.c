@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/log.h"
+#include "flametop/base/thread.h"
 #include "flametop/engine/queue.h"
 #include "flametop/engine/slot.h"
 
@@ -158,18 +158,6 @@ run(void *argument)
     return NULL;
 }
 
-/* The thread inherits a mask with every signal blocked: signals are main's business. */
-static int
-start_thread(struct engine *engine)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&engine->thread, NULL, run, engine);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 static void
 engine_free(struct engine *engine)
 {
@@ -203,9 +191,9 @@ engine_start(struct collector *collector, int64_t interval_ns, char *why, size_t
     engine->timer.data = engine->stepper.data = engine->wake.data = engine;
     engine->due_ns = clock_mono_ns();
     schedule(engine);
-    int error = engine->event_fd < 0 ? errno : start_thread(engine);
+    int error = engine->event_fd < 0 ? -errno : thread_start(run, engine, &engine->thread);
     if (error != 0) {
-        snprintf(why, why_size, "the engine thread does not start: %s", strerror(error));
+        snprintf(why, why_size, "the engine thread does not start: %s", strerror(-error));
         close_all(engine);
         uv_run(&engine->loop, UV_RUN_DEFAULT);
         engine->collector = NULL; /* stays the caller's */

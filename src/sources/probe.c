@@ -6,18 +6,16 @@
 #include "probe.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/thread.h"
 
 #define THREADS_MAX 8
 #define HANGING_NS (NS_PER_S / 2)
-#define STACK_BYTES ((size_t)256 << 10)
 
 enum slot_state { SLOT_FREE, SLOT_IDLE, SLOT_QUEUED, SLOT_ASKING };
 
@@ -140,28 +138,6 @@ thread_main(void *context)
     return NULL;
 }
 
-/* With the lock held. Signals are main's: the thread starts with all blocked. */
-static void
-start_thread(struct probes *probes)
-{
-    pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes) != 0) {
-        return;
-    }
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, MAX(STACK_BYTES, (size_t)PTHREAD_STACK_MIN));
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    if (pthread_create(&thread, &attributes, thread_main, probes) == 0) {
-        probes->threads++;
-        probes->refs++;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-}
-
 struct probes *
 probes_new(probe_function function, const struct clock *clock)
 {
@@ -255,7 +231,10 @@ help(struct probes *probes)
     if (probes->idle_threads > 0) {
         pthread_cond_signal(&probes->work);
     } else if (probes->threads < THREADS_MAX && all_hang(probes)) {
-        start_thread(probes);
+        if (thread_start(thread_main, probes, NULL) == 0) {
+            probes->threads++;
+            probes->refs++;
+        }
     }
 }
 

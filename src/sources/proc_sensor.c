@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include <time.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/thread.h"
 #include "kept.h"
 #include "sensor_scan.h"
 #include "sources.h"
@@ -127,7 +127,6 @@ _Static_assert(ARRAY_SIZE(metrics) == SENSOR_METRICS, "a row for each");
 #define WAIT_NS NS_PER_MS
 #define ROUND_NS_MIN (NS_PER_S * 9 / 10)
 #define LATE_NS (10 * NS_PER_S) /* older readings are no readings; a longer round is said */
-#define STACK_BYTES ((size_t)512 << 10)
 
 struct sensors {
     pthread_mutex_t lock;
@@ -215,24 +214,6 @@ sensor_thread(void *context)
     }
 }
 
-/* Signals belong to the main thread, so they are blocked before the thread is there. */
-static int
-start_thread(struct sensors *sensors)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all, before;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attributes, sensor_thread, sensors);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return -error;
-}
-
 static bool
 has_sensors(const struct roots *roots)
 {
@@ -287,7 +268,7 @@ sensor_open(const struct source_setup *setup, void **ret_state, char *why, size_
         snprintf(why, why_size, "out of memory");
         return -ENOMEM;
     }
-    int error = start_thread(sensors);
+    int error = thread_start(sensor_thread, sensors, NULL);
     if (error != 0) {
         snprintf(why, why_size, "no thread to read sensors: %s", strerror(-error));
         sensors_free(sensors);
