@@ -10,8 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-ssize_t
-file_pread(int fd, char *dst, size_t size)
+#define BRIEF_BYTES 1024
+
+/* Reads until EOF, or until a first read brought less than `enough`. */
+static ssize_t
+pread_all(int fd, char *dst, size_t size, size_t enough)
 {
     size_t n = 0;
     while (n + 1 < size) {
@@ -25,10 +28,26 @@ file_pread(int fd, char *dst, size_t size)
         if (got == 0) {
             break;
         }
+        bool brief = n == 0 && (size_t)got < enough && (size_t)got + 1 < size;
         n += (size_t)got; /* short or not: a seq_file stops before a record that fits no page */
+        if (brief) {
+            break;
+        }
     }
     dst[n] = 0;
     return (ssize_t)n;
+}
+
+ssize_t
+file_pread(int fd, char *dst, size_t size)
+{
+    return pread_all(fd, dst, size, 0);
+}
+
+ssize_t
+file_pread_brief(int fd, char *dst, size_t size)
+{
+    return pread_all(fd, dst, size, BRIEF_BYTES);
 }
 
 ssize_t
@@ -45,16 +64,28 @@ file_pread_once(int fd, char *dst, size_t size)
     return got;
 }
 
-ssize_t
-file_read_at(int dir_fd, const char *path, char *dst, size_t size)
+static ssize_t
+read_at(int dir_fd, const char *path, char *dst, size_t size, size_t enough)
 {
     int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         return -errno;
     }
-    ssize_t n = file_pread(fd, dst, size);
+    ssize_t n = pread_all(fd, dst, size, enough);
     close(fd);
     return n;
+}
+
+ssize_t
+file_read_at(int dir_fd, const char *path, char *dst, size_t size)
+{
+    return read_at(dir_fd, path, dst, size, 0);
+}
+
+ssize_t
+file_read_brief_at(int dir_fd, const char *path, char *dst, size_t size)
+{
+    return read_at(dir_fd, path, dst, size, BRIEF_BYTES);
 }
 
 ssize_t

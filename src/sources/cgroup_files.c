@@ -32,7 +32,7 @@ add_hierarchy(struct cgroup_files *files, const char *point, const char *root, b
     str_copy(str_from(root), hierarchy->root, sizeof(hierarchy->root));
     if (v2) {
         char text[512];
-        ssize_t n = file_read_at(fd, "cgroup.controllers", text, sizeof(text));
+        ssize_t n = file_read_brief_at(fd, "cgroup.controllers", text, sizeof(text));
         hierarchy->controllers = n > 0 ? cgroup_controllers((struct str){text, (size_t)n}, ' ') : 0;
         /* v2 counts CPU time in every group, whether the controller is on or not. */
         hierarchy->controllers |=
@@ -182,7 +182,7 @@ read_text(const struct hierarchy *hierarchy, const char *path, const char *file,
         return (struct str){text, 0};
     }
     snprintf(name, sizeof(name), ".%s/%s", path, file);
-    ssize_t n = file_read_at(hierarchy->fd, name, text, FILE_BYTES);
+    ssize_t n = file_read_brief_at(hierarchy->fd, name, text, FILE_BYTES);
     return (struct str){text, n > 0 ? (size_t)n : 0};
 }
 

@@ -88,7 +88,8 @@ kept_read(struct kept *kept, struct str *ret_text)
         return false;
     }
     for (;;) {
-        ssize_t n = file_pread(kept->fd, kept->data, kept->capacity);
+        ssize_t n = (kept->has_long_records ? file_pread : file_pread_brief)(kept->fd, kept->data,
+                                                                             kept->capacity);
         if (n < 0) {
             close(kept->fd);
             kept->fd = -1;
@@ -129,8 +130,9 @@ kept_once(char *dst, size_t size, const char *format, ...)
     va_start(args, format);
     int length = vsnprintf(path, sizeof(path), format, args);
     va_end(args);
-    ssize_t n =
-        length > 0 && (size_t)length < sizeof(path) ? file_read_at(AT_FDCWD, path, dst, size) : -1;
+    ssize_t n = length > 0 && (size_t)length < sizeof(path)
+                    ? file_read_brief_at(AT_FDCWD, path, dst, size)
+                    : -1;
     return str_trim((struct str){dst, n > 0 ? (size_t)n : 0});
 }
 

@@ -20,8 +20,9 @@ struct kept {
     char *data;
     size_t capacity;
     int fd;
-    int error;     /* positive errno of the last failure; 0: none */
-    unsigned wait; /* reads to let pass before opening is tried again */
+    int error;             /* positive errno of the last failure; 0: none */
+    unsigned wait;         /* reads to let pass before opening is tried again */
+    bool has_long_records; /* of 3 KiB and more: set it after opening */
 };
 
 /* Opens ROOT/PATH. 0 or a negative errno; also after a failure kept_read may be called, and

@@ -366,6 +366,7 @@ filesystem_open_with(const struct source_setup *setup, probe_function function, 
     }
     filesystems->with_network = setup->network_filesystems;
     int error = kept_open(&filesystems->table, setup->roots->proc, "self/mountinfo");
+    filesystems->table.has_long_records = true; /* the layers of an overlay */
     if (error == 0 && function != NULL) {
         filesystems->probes = probes_new(function, setup->clock);
         error = filesystems->probes == NULL ? -ENOMEM : 0;

@@ -1,15 +1,16 @@
 /* The process table, from /proc/PID.
  *
- * A tick lists /proc once and reads one file a process, `stat`, through descriptors kept for at
- * most FDS_KEPT_MAX of them. Cold ones are read every COLD_STRIDE-th tick only, and their rates are
+ * A tick lists /proc once, or not at all while nobody was born or has gone, and reads one file a
+ * process, `stat`, through descriptors kept for at most FDS_KEPT_MAX of them. Cold ones are read
+ * every COLD_STRIDE-th tick only (IDLE_STRIDE-th when they never used any CPU), and their rates are
  * over their own time between readings: kernel threads, and above MANY processes all, that sleep
  * and used no CPU for COLD_TICKS ticks (LAZY_TICKS when they used next to none in their whole
  * life). Others that sleep as long and are not on screen are read every QUIET_STRIDE-th tick. Then
  * the costly files of a few. All of it in slices of SLICE_NS.
  *
  * Invariants: by_pid holds the living, one record a pid; a record whose start time changed is
- * another process and starts anew; `list` is valid from the end of SCAN_LIST until the next
- * SCAN_START. */
+ * another process and starts anew; `list` holds those of by_pid, and those found gone since it was
+ * made, from the end of SCAN_LIST until the next. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,7 @@
 #define MANY 1000
 #define COLD_TICKS 10
 #define COLD_STRIDE 4
+#define IDLE_STRIDE 8
 #define QUIET_STRIDE 2
 #define LAZY_TICKS                                                                                 \
     2 /* so that all have two readings, and a parent is read once more after its child */
@@ -45,6 +47,9 @@
 #define COMMAND_YOUNG_NS (2 * NS_PER_S)   /* between readings of a young one's command line */
 #define COMMAND_LOOKED_NS (10 * NS_PER_S) /* and of one on screen */
 #define LIST_BYTES 32768
+#define LIST_ENTRY_BYTES 64 /* at least what an entry of a process takes */
+#define LIST_TICKS 8        /* listed at least as often */
+#define FDS_FEW 256         /* so many may be kept for the cold as well */
 
 void
 rates_init(struct rates *rates)
@@ -176,13 +181,55 @@ free_exited(struct scan *scan)
     scan->exited_count = 0;
 }
 
+/* Marks the rows on screen. */
+static void
+mark_looked(struct scan *scan)
+{
+    const struct interest *interest = scan->setup.interest;
+    unsigned count = MIN(interest->pid_count, (unsigned)INTEREST_ROWS_MAX);
+    for (unsigned i = 0; i <= count; i++) {
+        int64_t pid = i < count ? interest->pids[i] : interest->selected_pid;
+        struct process *process = pid > 0 ? map_get(&scan->by_pid, (uint64_t)pid) : NULL;
+        if (process != NULL) {
+            process->looked_tick = scan->tick;
+        }
+    }
+}
+
+static void
+begin_reading(struct scan *scan)
+{
+    mark_looked(scan);
+    scan->at = 0;
+    scan->phase = SCAN_READ;
+}
+
+/* Each birth in this pid namespace moves the last pid of /proc/loadavg, and procfs counts the
+ * processes in the links of its root: when neither moved, the list of the last time holds. */
+static struct census
+take_census(const struct scan *scan)
+{
+    char text[128];
+    struct stat info;
+    struct census census = {0};
+    ssize_t n = scan->loadavg_fd < 0 ? -1 : file_pread_once(scan->loadavg_fd, text, sizeof(text));
+    if (n <= 0 || fstat(scan->proc_fd, &info) != 0) {
+        return census;
+    }
+    struct str rest = str_trim((struct str){text, (size_t)n}), last = {0}, word;
+    while (str_word(&rest, &word)) {
+        last = word;
+    }
+    census.links = (uint64_t)info.st_nlink;
+    census.known = str_u64(&last, &census.last_pid) && last.n == 0;
+    return census;
+}
+
 static void
 start(struct scan *scan, const struct batch *batch)
 {
+    bool listed = scan->exited_count == 0 && scan->not_kept == 0;
     free_exited(scan);
-    scan->count = 0;
-    scan->not_kept = 0;
-    scan->saw_init = false;
     scan->denied = 0;
     scan->tick++;
     if (scan->tick == 1) {
@@ -190,7 +237,19 @@ start(struct scan *scan, const struct batch *batch)
     }
     scan->boot_ticks =
         (uint64_t)((double)MAX(batch->at.boot_ns, 0) / 1e9 * (double)scan->ticks_per_second);
-    lseek(scan->proc_fd, 0, SEEK_SET);
+    struct census now = take_census(scan);
+    bool same =
+        now.known && now.last_pid == scan->census.last_pid && now.links == scan->census.links;
+    if (listed && same && scan->census.known && scan->tick - scan->list_tick < LIST_TICKS) {
+        begin_reading(scan);
+        return;
+    }
+    scan->census = now; /* taken before the list: who is born meanwhile changes the next */
+    scan->list_tick = scan->tick;
+    scan->count = 0;
+    scan->not_kept = 0;
+    scan->saw_init = false;
+    lseek(scan->proc_fd, scan->pids_at, SEEK_SET);
     scan->phase = SCAN_LIST;
 }
 
@@ -216,21 +275,6 @@ list_pid(struct scan *scan, int64_t pid)
     }
 }
 
-/* Marks the rows on screen. */
-static void
-mark_looked(struct scan *scan)
-{
-    const struct interest *interest = scan->setup.interest;
-    unsigned count = MIN(interest->pid_count, (unsigned)INTEREST_ROWS_MAX);
-    for (unsigned i = 0; i <= count; i++) {
-        int64_t pid = i < count ? interest->pids[i] : interest->selected_pid;
-        struct process *process = pid > 0 ? map_get(&scan->by_pid, (uint64_t)pid) : NULL;
-        if (process != NULL) {
-            process->looked_tick = scan->tick;
-        }
-    }
-}
-
 /* Those that were not listed have exited. */
 static void
 end_list(struct scan *scan)
@@ -246,9 +290,19 @@ end_list(struct scan *scan)
     for (process = scan->exited; process != NULL; process = process->next_exited) {
         map_remove(&scan->by_pid, (uint64_t)process->pid);
     }
-    mark_looked(scan);
-    scan->at = 0;
-    scan->phase = SCAN_READ;
+    scan->census.known &= scan->census.links >= scan->count; /* else it counts something else */
+    begin_reading(scan);
+}
+
+/* The pids of procfs come last: from the second time on the list begins with the entry before. */
+static void
+note_pids_at(struct scan *scan, const struct dirent64 *entry, bool is_pid)
+{
+    if (scan->proc_sizes && scan->pids_at == 0) {
+        scan->pids_at = is_pid ? scan->entry_at : 0;
+        scan->entry_at = scan->next_at;
+        scan->next_at = entry->d_off;
+    }
 }
 
 /* False when the slice is used up. */
@@ -272,10 +326,16 @@ list(struct scan *scan, struct batch *batch)
         for (ssize_t at = 0; at < n;) {
             const struct dirent64 *entry = (const struct dirent64 *)(const void *)(bytes + at);
             int64_t pid;
-            if (pid_parse(entry->d_name, &pid)) {
+            bool is_pid = pid_parse(entry->d_name, &pid);
+            note_pids_at(scan, entry, is_pid);
+            if (is_pid) {
                 list_pid(scan, pid);
             }
             at += entry->d_reclen;
+        }
+        if (scan->proc_sizes && n + LIST_ENTRY_BYTES <= LIST_BYTES) {
+            end_list(scan); /* procfs stops only where an entry does not fit */
+            return true;
         }
         if (scan_late(scan)) {
             return false;
@@ -310,7 +370,8 @@ stride(const struct scan *scan, const struct process *process)
         return 1;
     }
     if (is_cold(scan, process)) {
-        return COLD_STRIDE;
+        bool idle = process->stat.kernel && process->stat.cpu_ticks == 0;
+        return idle ? IDLE_STRIDE : COLD_STRIDE;
     }
     bool quiet = is_asleep(process->stat.state) && scan->tick - process->active_tick >= COLD_TICKS;
     return quiet ? QUIET_STRIDE : 1;
@@ -320,6 +381,13 @@ static bool
 is_due(const struct scan *scan, const struct process *process)
 {
     return ((uint64_t)process->pid + scan->tick) % stride(scan, process) == 0;
+}
+
+/* 4.3 KiB of kernel memory each: for the hot ones, or while they are few. */
+static bool
+is_kept(const struct scan *scan, const struct process *process)
+{
+    return scan->count <= FDS_FEW || !is_cold(scan, process);
 }
 
 /* The length of the text, or a negative errno: -ENOENT and -ESRCH mean it is gone. */
@@ -340,7 +408,7 @@ read_stat(struct scan *scan, struct process *process, char *text, size_t size)
         return -errno;
     }
     ssize_t n = file_pread_once(fd, text, size);
-    bool keep = n > 0 && scan->fds_kept < scan->fds_max && !is_cold(scan, process);
+    bool keep = n > 0 && scan->fds_kept < scan->fds_max && is_kept(scan, process);
     if (keep) {
         process->fd = fd;
         scan->fds_kept++;
@@ -482,8 +550,8 @@ read_process(struct scan *scan, struct process *process, struct batch *batch, in
     } else {
         take_stat(scan, process, &stat, now_ns);
     }
-    if (process->fd >= 0 && is_cold(scan, process)) {
-        close_stat(scan, process); /* 4.3 KiB of kernel memory each: for the hot ones */
+    if (process->fd >= 0 && !is_kept(scan, process)) {
+        close_stat(scan, process);
     }
 }
 
@@ -588,8 +656,37 @@ process_close(void *state)
     map_done(&scan->by_pid);
     free(scan->list);
     users_free(scan->users);
+    if (scan->loadavg_fd >= 0) {
+        close(scan->loadavg_fd);
+    }
     close(scan->proc_fd);
     free(scan);
+}
+
+static bool
+is_procfs(int fd)
+{
+    struct statfs system;
+    return fstatfs(fd, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
+}
+
+/* /proc/loadavg, where its last pid is of those that are listed: what is laid over it by a
+ * container's file system, and the /proc of another pid namespace, say something else. */
+static int
+open_loadavg(int proc_fd)
+{
+    char self[32] = "", own[32];
+    snprintf(own, sizeof(own), "%ld", (long)getpid());
+    ssize_t n = readlinkat(proc_fd, "self", self, sizeof(self) - 1);
+    if (n <= 0 || strcmp(self, own) != 0) {
+        return -1;
+    }
+    int fd = openat(proc_fd, "loadavg", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && !is_procfs(fd)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
 }
 
 static int
@@ -612,8 +709,8 @@ process_open(const struct source_setup *setup, void **ret_state, char *why, size
     }
     scan->setup = *setup;
     scan->proc_fd = fd;
-    struct statfs system;
-    scan->proc_sizes = fstatfs(fd, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
+    scan->proc_sizes = is_procfs(fd);
+    scan->loadavg_fd = scan->proc_sizes ? open_loadavg(fd) : -1;
     scan->users = users;
     scan->ticks_per_second = MAX(sysconf(_SC_CLK_TCK), 1);
     scan->page_bytes = sysconf(_SC_PAGESIZE);

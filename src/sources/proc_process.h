@@ -147,11 +147,17 @@ struct watch {
     struct watched_thread threads[WATCH_THREADS_MAX];
 };
 
+/* What changes when a process is born or has gone. */
+struct census {
+    bool known;
+    uint64_t last_pid, links;
+};
+
 enum scan_phase { SCAN_START, SCAN_LIST, SCAN_READ, SCAN_COSTLY, SCAN_THREADS };
 
 struct scan {
     struct source_setup setup;
-    int proc_fd;
+    int proc_fd, loadavg_fd; /* -1: its last pid says nothing here */
     long ticks_per_second, page_bytes;
     struct users *users;
 
@@ -161,9 +167,12 @@ struct scan {
     size_t at;        /* in the phase's loop */
 
     struct map by_pid;
-    struct process **list; /* as listed this tick; those found gone since have .gone */
+    struct process **list; /* as listed; those found gone since have .gone */
     size_t count, capacity;
-    struct process *exited; /* shown once more */
+    struct census census; /* before the list was made */
+    uint64_t list_tick;
+    int64_t pids_at, entry_at, next_at; /* where the list begins; while that is looked for */
+    struct process *exited;             /* shown once more */
     size_t exited_count;
     uint64_t not_kept; /* processes beyond PROCESSES_MAX */
 
@@ -173,7 +182,7 @@ struct scan {
     bool saw_init;
     size_t denied;
 
-    bool proc_sizes; /* the root is a procfs, whose directories have the sizes it gives them */
+    bool proc_sizes; /* the root is a procfs: sizes and offsets of directories are as it has them */
     size_t round_robin;
     struct watch watches[WATCHES_MAX];
 };

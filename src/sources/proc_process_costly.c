@@ -146,7 +146,7 @@ read_file(const struct scan *scan, struct process *process, enum cost cost, cons
 {
     char path[48];
     snprintf(path, sizeof(path), "%lld/%s", (long long)process->pid, name);
-    ssize_t n = file_read_at(scan->proc_fd, path, text, size);
+    ssize_t n = file_read_brief_at(scan->proc_fd, path, text, size);
     if (n < 0) {
         process->denied |= cost;
         process->denied_tick = scan->tick;
@@ -433,7 +433,7 @@ read_thread(const struct scan *scan, struct process *process, int task_fd,
     char path[32], text[1024];
     struct pid_stat stat;
     snprintf(path, sizeof(path), "%lld/stat", (long long)thread->tid);
-    ssize_t n = file_read_at(task_fd, path, text, sizeof(text));
+    ssize_t n = file_read_brief_at(task_fd, path, text, sizeof(text));
     if (n <= 0 || !pid_stat_parse((struct str){text, (size_t)n}, &stat)) {
         return;
     }

@@ -187,7 +187,9 @@ test_file__reads_are_bounded_and_ended(void **state)
     free(loaded);
     assert_int_equal(file_load(path, sizeof(long_text) - 1, &loaded), -EFBIG);
     assert_int_equal(file_load("/nonexistent", 10, &loaded), -ENOENT);
+    assert_int_equal(file_read_brief_at(AT_FDCWD, path, text, sizeof(text)), 4999);
     assert_int_equal(file_read_at(AT_FDCWD, "/nonexistent", text, sizeof(text)), -ENOENT);
+    assert_int_equal(file_read_brief_at(AT_FDCWD, "/nonexistent", text, sizeof(text)), -ENOENT);
     assert_true(file_load(folder, 10, &loaded) < 0);
     assert_int_equal(unlink(path), 0);
 }

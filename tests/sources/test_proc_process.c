@@ -2,6 +2,7 @@
 #include "../check.h"
 
 #include <grp.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -479,6 +480,90 @@ test_proc_process__unprivileged_user_sees_what_is_public(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* The state the table shows of a process; NULL: no row. */
+static const char *
+state_shown(const struct batch *batch, pid_t pid)
+{
+    const struct table *table = batch->tables[0];
+    for (size_t i = 0; i < table->count; i++) {
+        const union cell *row = table_row(table, i);
+        if (row[PROCESS_PID].integer == pid) {
+            return row[PROCESS_STATE].text;
+        }
+    }
+    return NULL;
+}
+
+static pid_t
+start_sleeper(void)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        for (;;) {
+            pause();
+        }
+    }
+    return child;
+}
+
+static void
+end_sleeper(pid_t child)
+{
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void
+poll_real(void *state, struct batch *batch, struct arena *arena)
+{
+    arena_clear(arena);
+    batch_begin(batch, clock_now(&clock_system), arena);
+    while (source_proc_process.poll(state, batch) == SOURCE_MORE) {
+    }
+    assert_int_equal(batch->table_count, 1);
+}
+
+/* The list of the last tick is taken when nothing tells of a birth or an end: each must. */
+static void
+test_proc_process__every_birth_and_end_is_seen_at_once(void **state)
+{
+    (void)state;
+    struct interest interest = {.process_sort = -1};
+    struct roots roots = {"/proc", "/sys", "/sys/fs/cgroup"};
+    struct source_setup setup = {
+        .roots = &roots, .clock = &clock_system, .interest = &interest, .interval_ns = NS_PER_S};
+    char why[160];
+    void *scan;
+    assert_int_equal(source_proc_process.open(&setup, &scan, why, sizeof(why)), 0);
+    struct catalog *catalog = catalog_new(100);
+    struct batch batch;
+    struct arena arena;
+    batch_init(&batch, catalog);
+    arena_init(&arena, (size_t)64 << 20);
+    poll_real(scan, &batch, &arena);
+    for (int i = 0; i < 12; i++) { /* longer than a list may be used, with 0 to 3 still ticks */
+        pid_t child = start_sleeper();
+        poll_real(scan, &batch, &arena);
+        assert_non_null(state_shown(&batch, child));
+        assert_non_null(state_shown(&batch, getpid()));
+        for (int still = 0; still < i % 4; still++) {
+            poll_real(scan, &batch, &arena);
+            assert_non_null(state_shown(&batch, child));
+            assert_non_null(state_shown(&batch, getpid()));
+        }
+        end_sleeper(child);
+        poll_real(scan, &batch, &arena);
+        assert_string_equal(state_shown(&batch, child), "X"); /* once more */
+        poll_real(scan, &batch, &arena);
+        assert_null(state_shown(&batch, child));
+    }
+    source_proc_process.close(scan);
+    arena_done(&arena);
+    batch_done(&batch);
+    catalog_free(catalog);
+}
+
 static void
 test_proc_process__missing_proc_is_left_out(void **state)
 {
@@ -514,6 +599,7 @@ main(void)
         cmocka_unit_test(test_proc_process__descriptors_are_given_back),
         cmocka_unit_test(test_proc_process__arena_full_is_counted),
         cmocka_unit_test(test_proc_process__unprivileged_user_sees_what_is_public),
+        cmocka_unit_test(test_proc_process__every_birth_and_end_is_seen_at_once),
         cmocka_unit_test(test_proc_process__missing_proc_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,13 +12,21 @@
  * Answers the length or a negative errno. For kept /proc descriptors: fresh data every time. */
 ssize_t file_pread(int fd, char *dst, size_t size);
 
+/* The same, but a first read that brings less than 1 KiB is the whole: the read that would find the
+ * end is saved. True of files whose records are shorter than 3 KiB, as the kernel fills a page of
+ * records at a time. */
+ssize_t file_pread_brief(int fd, char *dst, size_t size);
+
 /* The same with one read, for a kept file of a single short record: the read that finds the end is
  * saved. `size` is at least 2. */
 ssize_t file_pread_once(int fd, char *dst, size_t size);
 
-/* Opens `path` relative to `dir_fd` (AT_FDCWD for none), reads and closes it; otherwise as above.
- */
+/* Opens `path` relative to `dir_fd` (AT_FDCWD for none), reads and closes it; otherwise as
+ * file_pread. */
 ssize_t file_read_at(int dir_fd, const char *path, char *dst, size_t size);
+
+/* The same as file_pread_brief. */
+ssize_t file_read_brief_at(int dir_fd, const char *path, char *dst, size_t size);
 
 /* Reads a whole file into fresh memory, ended with NUL. -EFBIG above bytes_max, otherwise a
  * negative errno. */
