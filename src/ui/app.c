@@ -230,6 +230,24 @@ call_any(struct app *app, struct box *first, const char *name, const char *argum
     return reaction;
 }
 
+/* What the prompt of such a command begins with: what is in force. */
+static const char *
+current_of(struct app *app, const struct box *first, const char *name)
+{
+    struct opened *opened = app_opened(app);
+    const char *text = NULL;
+    if (first != NULL && first->panel->current != NULL) {
+        text = first->panel->current(first->state, name);
+    }
+    for (size_t i = 0; i < opened->count && text == NULL; i++) {
+        const struct box *box = &opened->boxes[i];
+        if (box->area.width > 0 && box->state != NULL && box->panel->current != NULL) {
+            text = box->panel->current(box->state, name);
+        }
+    }
+    return text != NULL ? text : "";
+}
+
 /* A command of a line that no question stands before any more. */
 static void
 run_on(struct app *app, struct box *target, const char *name, const char *argument)
@@ -422,7 +440,8 @@ app_command(struct app *app, const char *line)
     if (argument[0] == '\0' && command->prompt != NULL && command->run == NULL) {
         if (overlay_is_open(&app->overlay) || app_focus(app) != NULL) {
             struct box *target = overlay_is_open(&app->overlay) ? NULL : app_focus(app);
-            app_ask_prompt(app, command->prompt, "", command->name, target);
+            app_ask_prompt(app, command->prompt, current_of(app, target, command->name),
+                           command->name, target);
         }
         return;
     }

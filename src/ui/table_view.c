@@ -380,7 +380,7 @@ static size_t
 ordered(const struct table_view *view, int columns[TABLE_VIEW_COLUMNS])
 {
     size_t count = 0;
-    uint64_t left = view->chosen;
+    uint64_t left = view->chosen | UINT64_C(1) << view->sort;
     for (size_t i = 0; view->order != NULL && view->order[i] != NULL; i++) {
         int column = table_column(view->def, view->order[i]);
         if (column >= 0 && column < TABLE_VIEW_COLUMNS && (left >> column & 1) != 0) {
@@ -434,35 +434,92 @@ squeeze(const struct table_view *view, const int *columns, size_t count, int roo
     return view->narrow && wanted - room <= spare ? MAX(wanted - room, 0) : 0;
 }
 
-/* Gives columns their places; those that do not fit are dropped from the right. A text column grows
- * to what is left when the one without a width is not shown. */
+static bool
+is_elastic(const struct table_view *view, int column)
+{
+    return view->def->columns[column].width == 0;
+}
+
+/* What stays when the others are scrolled: what says which row it is, and what it is sorted by. */
+static bool
+is_kept(const struct table_view *view, int column)
+{
+    const struct column *shown = &view->def->columns[column];
+    return column == view->sort || (shown->flags & COLUMN_KEY) != 0 ||
+           (view->indented != NULL && strcmp(shown->name, view->indented) == 0);
+}
+
+/* Takes the first `skip` columns that do not stay out of the list. Answers what is left. */
+static size_t
+skip_columns(const struct table_view *view, int *columns, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0, skipped = 0; i < count; i++) {
+        bool stays = is_kept(view, columns[i]) || is_elastic(view, columns[i]);
+        if (stays || skipped == view->skip) {
+            columns[kept++] = columns[i];
+        } else {
+            skipped++;
+        }
+    }
+    return kept;
+}
+
+/* Room for the column that takes what is left, where there is room for it at all. */
+static int
+elastic_room(const struct table_view *view, const int *columns, size_t count, int width)
+{
+    bool there = count > 0 && is_elastic(view, columns[count - 1]);
+    return !there || view->narrow ? 0 : MAX(width / 5, LAST_WIDTH_MIN) + 1;
+}
+
+/* Gives columns their places; those that do not fit are dropped from the right, never the one the
+ * rows are sorted by. */
 static void
 place(struct table_view *view, struct rect area)
 {
     int columns[TABLE_VIEW_COLUMNS], x = area.x + 1, end = area.x + area.width;
     size_t count = ordered(view, columns);
+    count = skip_columns(view, columns, count);
     int squeezed = squeeze(view, columns, count, area.width);
-    view->place_count = 0;
+    int fixed_end = end - elastic_room(view, columns, count, area.width);
+    int sorted =
+        is_elastic(view, view->sort) ? 0 : column_width(&view->def->columns[view->sort]) + 1;
+    bool full = false;
+    view->place_count = view->missing = 0;
     for (size_t i = 0; i < count; i++) {
         const struct column *column = &view->def->columns[columns[i]];
-        bool rest = column->width == 0;
+        bool rest = is_elastic(view, columns[i]), is_sort = columns[i] == view->sort;
         int width = rest ? end - x : column_width(column);
         if (!rest && is_left(column) && column->width > TEXT_WIDTH_MIN) {
             width -= squeezed;
             squeezed = 0;
         }
-        if (x + width > end || (rest && width < LAST_WIDTH_MIN)) {
-            if (!rest && view->place_count > 0) {
-                break;
-            }
-            if (rest) {
-                continue;
-            }
-            width = end - x;
+        sorted = is_sort ? 0 : sorted;
+        full = full || (!rest && !is_sort && x + width + sorted > fixed_end);
+        bool fits = rest ? width >= LAST_WIDTH_MIN : (is_sort ? x + width <= end : !full);
+        if (!fits && (rest || view->place_count > 0)) {
+            view->missing++;
+            continue;
         }
+        width = MIN(width, end - x);
         view->places[view->place_count++] = (struct table_view_place){columns[i], x, width};
         x += width + 1;
     }
+}
+
+/* The sign of the sort stands in the blank beside the title: no column moves for it. */
+static void
+draw_sort_sign(const struct table_view *view, struct canvas *canvas,
+               const struct table_view_place *place, int y, struct style style)
+{
+    const struct column *column = &view->def->columns[place->column];
+    int title = MIN((int)strlen(column->title), place->width);
+    int x = is_left(column) ? place->x + title : place->x + place->width - title - 1;
+    uint32_t sign = canvas->glyphs == GLYPHS_ASCII ? (view->ascending ? '^' : 'v')
+                    : view->ascending              ? 0x25B2
+                                                   : 0x25BC;
+    canvas_put(canvas, x, y, sign, style);
 }
 
 static void
@@ -481,6 +538,13 @@ draw_head(const struct table_view *view, struct canvas *canvas, struct rect area
             canvas_text_right(canvas, place->x, area.y, place->width, str_from(column->title),
                               here);
         }
+        if (place->column == view->sort && !view->tree) {
+            draw_sort_sign(view, canvas, place, area.y, style);
+        }
+    }
+    if (view->skip > 0) {
+        canvas_put(canvas, area.x, area.y, canvas->glyphs == GLYPHS_ASCII ? '<' : 0x2039,
+                   (struct style){.fg = ROLE_KEY});
     }
 }
 
@@ -600,6 +664,14 @@ table_view_draw(struct table_view *view, const struct panel_context *context, st
     }
 }
 
+const char *
+table_view_current(const struct table_view *view, const char *command)
+{
+    return strcmp(command, "filter.set") == 0   ? view->filter_text
+           : strcmp(command, "search.set") == 0 ? view->search
+                                                : NULL;
+}
+
 const union cell *
 table_view_selected(const struct table_view *view)
 {
@@ -652,6 +724,19 @@ move_by(struct table_view *view, const char *name)
         }
     }
     return false;
+}
+
+/* Shows columns further right, or further left again. */
+static bool
+scroll_columns(struct table_view *view, const char *name)
+{
+    bool right = strcmp(name, "move.right") == 0;
+    if (!right && strcmp(name, "move.left") != 0) {
+        return false;
+    }
+    view->skip += right && view->missing > 0;
+    view->skip -= !right && view->skip > 0;
+    return true;
 }
 
 static void
@@ -778,7 +863,8 @@ follow(struct table_view *view)
     view->follow = on && view->count > 0;
 }
 
-/* Clears one thing; false when there is nothing left to clear. */
+/* Clears one thing; false when there is nothing left to clear. The selection stays: what was meant
+ * for the row somebody chose must not hit the one that happens to be first. */
 static bool
 escape(struct table_view *view, const struct panel_context *context)
 {
@@ -788,9 +874,6 @@ escape(struct table_view *view, const struct panel_context *context)
         set_filter(view, context, "");
     } else if (view->follow) {
         view->follow = false;
-    } else if (view->pinned) {
-        view->pinned = view->loose = false;
-        view->at = view->first = 0;
     } else {
         return false;
     }
@@ -818,7 +901,7 @@ table_view_command(struct table_view *view, const struct panel_context *context,
     if (view->def == NULL) {
         return REACTION_NONE;
     }
-    if (move_by(view, name)) {
+    if (move_by(view, name) || scroll_columns(view, name)) {
         return REACTION_HANDLED | REACTION_INTEREST;
     }
     if (strcmp(name, "sort.next") == 0) {

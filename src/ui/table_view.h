@@ -4,7 +4,8 @@
  * Invariant: the selection is a key, not a place: when rows move, it stays on its row. As long as
  * nobody has moved it, it is the first row, whichever that is. Columns have fixed widths, so
  * numbers do not move; the last column takes what is left, and columns are dropped from the right
- * where there is no room. */
+ * where there is no room, but never the one the rows are sorted by. Left and right scroll the
+ * columns that do not say which row it is. */
 #ifndef FLAMETOP_SRC_UI_TABLE_VIEW_H
 #define FLAMETOP_SRC_UI_TABLE_VIEW_H
 
@@ -55,6 +56,8 @@ struct table_view {
     struct filter *filter;
     char filter_text[TABLE_VIEW_TEXT], search[TABLE_VIEW_TEXT];
     uint64_t chosen; /* bit i: column i is wanted */
+    size_t skip;     /* columns scrolled out to the left */
+    size_t missing;  /* at the last drawing: columns that did not fit */
     bool follow;
 
     bool pinned;       /* somebody moved the selection */
@@ -92,6 +95,9 @@ enum reaction table_view_mouse(struct table_view *view, const struct panel_conte
 
 /* The selection stays on its row from now on, as if somebody had moved it there. */
 void table_view_pin(struct table_view *view);
+
+/* The text that filter.set or search.set would change, "" for none; NULL for other commands. */
+const char *table_view_current(const struct table_view *view, const char *command);
 
 /* The selected row's cells, valid as long as the picture; NULL when there are no rows. */
 const union cell *table_view_selected(const struct table_view *view);

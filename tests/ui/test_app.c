@@ -207,6 +207,26 @@ test_app__filter_from_the_start(void **state)
 }
 
 static void
+test_app__prompts_begin_with_what_is_in_force(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3});
+    canvas_resize(&screen->canvas, 100, 30);
+    type(screen, "fnginx\rf");
+    assert_non_null(strstr(shown(screen, &out), " filter: nginx"));
+    type(screen, " cpu>1\rf");
+    assert_non_null(strstr(shown(screen, &out), " filter: nginx cpu>1"));
+    type(screen, "\x15\r/worker\r/");
+    assert_non_null(strstr(shown(screen, &out), " search: worker"));
+    buf_done(&out);
+    screen_close(screen);
+    free(screen);
+}
+
+static void
 test_plain__says_what_changed(void **state)
 {
     (void)state;
@@ -324,6 +344,7 @@ main(void)
         cmocka_unit_test(test_app__evidence_keeps_its_subject),
         cmocka_unit_test(test_app__readonly_has_no_signals),
         cmocka_unit_test(test_app__filter_from_the_start),
+        cmocka_unit_test(test_app__prompts_begin_with_what_is_in_force),
         cmocka_unit_test(test_plain__says_what_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,8 +100,11 @@ test_table_view__selection_is_a_row_not_a_place(void **state)
     next_picture(shown);
     assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 812);
     assert_true(shown->view.at > 1);
-    command(shown, "escape", "");
-    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 824);
+    /* Esc has nothing to close: the selection stays. */
+    assert_int_equal(table_view_command(&shown->view, &shown->context, "escape", ""),
+                     REACTION_NONE);
+    draw(shown, 120, 20);
+    assert_int_equal(table_view_selected(&shown->view)[FAKE_PID].integer, 812);
     shown_free(shown);
 }
 
@@ -184,6 +187,66 @@ test_table_view__filters_and_searches(void **state)
     command(shown, "filter.set", "no such thing");
     assert_null(table_view_selected(&shown->view));
     command(shown, "move.down", "");
+    shown_free(shown);
+}
+
+static bool
+has_place(const struct shown *shown, int column)
+{
+    for (size_t i = 0; i < shown->view.place_count; i++) {
+        if (shown->view.places[i].column == column) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+test_table_view__sort_column_is_always_shown(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(6);
+    draw(shown, 60, 10);
+    assert_false(has_place(shown, FAKE_WRITE));
+    command(shown, "sort.set", "write");
+    draw(shown, 60, 10);
+    assert_true(has_place(shown, FAKE_WRITE));
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    canvas_dump(&shown->canvas, &out);
+    assert_non_null(strstr(out.data, "▼WRITE"));
+    command(shown, "sort.invert", "");
+    draw(shown, 60, 10);
+    buf_clear(&out);
+    canvas_dump(&shown->canvas, &out);
+    assert_non_null(strstr(out.data, "▲WRITE"));
+    buf_done(&out);
+    shown_free(shown);
+}
+
+static void
+test_table_view__right_scrolls_what_is_not_the_row_s_name(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(6);
+    draw(shown, 70, 10);
+    assert_true(has_place(shown, FAKE_USER));
+    assert_false(has_place(shown, FAKE_WRITE));
+    for (int i = 0; i < 20; i++) {
+        table_view_command(&shown->view, &shown->context, "move.right", "");
+        draw(shown, 70, 10);
+    }
+    assert_false(has_place(shown, FAKE_USER));
+    assert_true(has_place(shown, FAKE_WRITE));
+    assert_true(has_place(shown, FAKE_PID));
+    assert_true(has_place(shown, FAKE_NAME));
+    assert_true(has_place(shown, FAKE_CPU));
+    assert_int_equal(shown->view.missing, 0);
+    for (int i = 0; i < 20; i++) {
+        table_view_command(&shown->view, &shown->context, "move.left", "");
+    }
+    draw(shown, 70, 10);
+    assert_true(has_place(shown, FAKE_USER));
     shown_free(shown);
 }
 
@@ -297,6 +360,8 @@ main(void)
         cmocka_unit_test(test_table_view__a_ring_of_parents_ends),
         cmocka_unit_test(test_table_view__filters_and_searches),
         cmocka_unit_test(test_table_view__columns_keep_their_places),
+        cmocka_unit_test(test_table_view__sort_column_is_always_shown),
+        cmocka_unit_test(test_table_view__right_scrolls_what_is_not_the_row_s_name),
         cmocka_unit_test(test_table_view__formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,10 @@ struct panel {
     enum reaction (*command)(void *state, const struct panel_context *context, const char *name,
                              const char *argument);
 
+    /* What a command that asks for a text would change ("filter.set": the filter in force, "" for
+     * none), to begin its prompt with; NULL: not a command of mine. NULL: it has none. */
+    const char *(*current)(void *state, const char *command);
+
     /* A click or wheel inside the area last drawn, in canvas coordinates. NULL: none. */
     enum reaction (*mouse)(void *state, const struct panel_context *context, int x, int y,
                            int button);

@@ -484,6 +484,18 @@ filter_set(struct metrics *metrics, const char *argument)
     filter(metrics, &keep);
 }
 
+/* Clears the search, then the filter; false when there is neither. */
+static bool
+escape(struct metrics *metrics)
+{
+    bool searched = metrics->search[0] != '\0', filtered = metrics->filter[0] != '\0';
+    metrics->search[0] = '\0';
+    if (!searched && filtered) {
+        filter_set(metrics, "");
+    }
+    return searched || filtered;
+}
+
 /* "system.disk.io{device=sda} 1.2 MB/s" */
 static void
 copy(struct metrics *metrics, const struct panel_context *context, const struct entry *entry)
@@ -514,10 +526,21 @@ metrics_command(void *state, const struct panel_context *context, const char *na
         search_set(metrics, context, argument);
     } else if (strcmp(name, "search.next") == 0 || strcmp(name, "search.previous") == 0) {
         find(metrics, strcmp(name, "search.next") == 0 ? 1 : -1);
+    } else if (strcmp(name, "escape") == 0) {
+        return escape(metrics) ? REACTION_HANDLED : REACTION_NONE;
     } else if (!move(metrics, name)) {
         return REACTION_NONE;
     }
     return REACTION_HANDLED;
+}
+
+static const char *
+metrics_current(void *state, const char *command)
+{
+    const struct metrics *metrics = state;
+    return strcmp(command, "filter.set") == 0   ? metrics->filter
+           : strcmp(command, "search.set") == 0 ? metrics->search
+                                                : NULL;
 }
 
 static enum reaction
@@ -548,5 +571,6 @@ const struct panel panel_metrics = {
     .has_data = metrics_have_data,
     .draw = metrics_draw,
     .command = metrics_command,
+    .current = metrics_current,
     .mouse = metrics_mouse,
 };

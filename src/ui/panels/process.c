@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "flametop/base/utf8.h"
+#include "flametop/core/query.h"
 #include "flametop/core/unit.h"
 #include "flametop/base/buf.h"
 #include "flametop/ui/term.h"
@@ -538,34 +539,70 @@ draw_drawer(struct process_panel *panel, const struct panel_context *context, st
 
 /* ---- the panel ---- */
 
+/* How many processes there were, where more are known to have been than the table has rows. */
+static size_t
+processes_there(const struct panel_context *context, const struct table *table)
+{
+    size_t total = MAX(table->total, table->count);
+    double count = context->picture->past
+                       ? query_once(context->picture, "system.process.count", NULL)
+                       : (double)NAN;
+    return count > (double)total && count < 1e9 ? (size_t)count : total;
+}
+
+/* "top 8 of 214 kept" of a moment of the past, of which only the busiest are kept. */
+static char *
+kept_text(const struct panel_context *context, const struct table *table, char *dst, size_t size)
+{
+    size_t total = processes_there(context, table);
+    if (total > table->count) {
+        snprintf(dst, size, "top %zu of %zu kept", table->count, total);
+    } else {
+        snprintf(dst, size, "top %zu kept", table->count);
+    }
+    return dst;
+}
+
 static void
-draw_box(struct process_panel *panel, const struct table *table, struct canvas *canvas,
-         struct rect area, bool focused)
+draw_box(struct process_panel *panel, const struct panel_context *context,
+         const struct table *table, struct canvas *canvas, struct rect area, bool focused)
 {
     canvas_box(canvas, area, (struct style){.fg = focused ? ROLE_BORDER_FOCUS : ROLE_BORDER});
-    canvas_printf(canvas, area.x + 1, area.y, area.width - 12,
+    char kept[64], count[80];
+    if (context->picture->past) {
+        snprintf(count, sizeof(count), " %s ", kept_text(context, table, kept, sizeof(kept)));
+    } else {
+        snprintf(count, sizeof(count), " %zu ", MAX(table->total, table->count));
+    }
+    int room = area.width - 4 - (int)strlen(count);
+    canvas_printf(canvas, area.x + 1, area.y, MAX(room, 0),
                   (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD}, " Processes by %s ",
                   panel->view.def->columns[panel->view.sort].title);
-    char count[32];
-    snprintf(count, sizeof(count), " %zu ", MAX(table->total, table->count));
     canvas_text_right(canvas, area.x + 2, area.y, area.width - 4, str_from(count),
                       (struct style){.fg = ROLE_VALUE});
 }
 
 /* What the table shows, where that is not simply everything. */
 static int
-draw_state(const struct process_panel *panel, struct canvas *canvas, struct rect area,
-           const struct table *table)
+draw_state(const struct process_panel *panel, const struct panel_context *context,
+           struct canvas *canvas, struct rect area, const struct table *table)
 {
     const struct table_view *view = &panel->view;
-    bool everything = view->count == MAX(table->total, table->count);
+    bool past = context->picture->past;
+    bool everything = view->count == MAX(table->total, table->count) && !past;
     if (everything && !view->tree && !view->follow && view->search[0] == '\0') {
         return 0;
     }
-    char text[512];
-    snprintf(text, sizeof(text), " %zu of %zu%s%s%s%s%s%s", view->count,
-             MAX(table->total, table->count), view->filter_text[0] != '\0' ? "  filter: " : "",
-             view->filter_text, view->tree ? "  tree" : "", view->follow ? "  following" : "",
+    char text[512], kept[64], shown[160];
+    if (past) {
+        snprintf(shown, sizeof(shown), "%s: of the past only the busiest processes are kept",
+                 kept_text(context, table, kept, sizeof(kept)));
+    } else {
+        snprintf(shown, sizeof(shown), "%zu of %zu", view->count, MAX(table->total, table->count));
+    }
+    snprintf(text, sizeof(text), " %s%s%s%s%s%s%s", shown,
+             view->filter_text[0] != '\0' ? "  filter: " : "", view->filter_text,
+             view->tree ? "  tree" : "", view->follow ? "  following" : "",
              view->search[0] != '\0' ? "  search: " : "", view->search);
     canvas_text(canvas, area.x, area.y, area.width, str_from(text), (struct style){.fg = ROLE_DIM});
     return 1;
@@ -585,10 +622,10 @@ process_draw(void *state, const struct panel_context *context, struct canvas *ca
     panel->view.narrow = boxed || area.width < NARROW;
     panel->view.order = panel->view.narrow ? order_small : order;
     if (boxed) {
-        draw_box(panel, table, canvas, area, focused);
+        draw_box(panel, context, table, canvas, area, focused);
         area = (struct rect){area.x + 1, area.y + 1, area.width - 2, area.height - 2};
-    } else if (area.height > 10) {
-        int used = draw_state(panel, canvas, area, table);
+    } else if (area.height > 10 || (context->picture->past && area.height > 3)) {
+        int used = draw_state(panel, context, canvas, area, table);
         area.y += used;
         area.height -= used;
     }
@@ -823,6 +860,13 @@ process_command(void *state, const struct panel_context *context, const char *na
     return table_view_command(&panel->view, context, name, argument);
 }
 
+static const char *
+process_current(void *state, const char *command)
+{
+    const struct process_panel *panel = state;
+    return table_view_current(&panel->view, command);
+}
+
 static enum reaction
 process_mouse(void *state, const struct panel_context *context, int x, int y, int button)
 {
@@ -874,6 +918,7 @@ const struct panel panel_processes = {
     .has_data = process_has_data,
     .draw = process_draw,
     .command = process_command,
+    .current = process_current,
     .mouse = process_mouse,
     .interest = process_interest,
 };
