@@ -6,10 +6,13 @@
 #include "app_state.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "flametop/base/utf8.h"
@@ -522,12 +525,36 @@ prompt_done(struct app *app)
     }
 }
 
+/* The argument of a command, after the first `n` bytes of what was typed. */
+static void
+complete_argument(struct app *app, const struct command *command, size_t n)
+{
+    char line[PROMPT_BYTES], typed[PROMPT_BYTES];
+    struct words words = {.count = 0};
+    if (command != NULL) {
+        command_words(command, app, &words);
+    }
+    strlcpy(typed, app->prompt.text, sizeof(typed));
+    strlcpy(line, typed, sizeof(line));
+    char hint[sizeof(app->prompt.hint)];
+    if (words_complete(&words, typed + n, line + n, sizeof(line) - n, hint, sizeof(hint))) {
+        prompt_set(&app->prompt, line);
+    }
+    strlcpy(app->prompt.hint, hint, sizeof(app->prompt.hint));
+}
+
 static void
 prompt_complete(struct app *app)
 {
+    const char *text = app->prompt.text, *argument;
     char line[PROMPT_BYTES];
-    if (strcmp(app->prompt_command, "command") == 0 &&
-        command_complete(app->prompt.text, line, sizeof(line))) {
+    if (strcmp(app->prompt_command, "command") != 0) {
+        const struct command *asks = command_find(app->prompt_command, strlen(app->prompt_command));
+        complete_argument(app, asks, 0);
+    } else if (strpbrk(text + strspn(text, " \t"), " \t") != NULL) {
+        const struct command *command = command_of_line(text, &argument);
+        complete_argument(app, command, command != NULL ? (size_t)(argument - text) : 0);
+    } else if (command_complete(text, line, sizeof(line))) {
         prompt_set(&app->prompt, line);
     }
 }
@@ -556,7 +583,9 @@ key_to_question(struct app *app, int32_t key)
     struct question asked = app->question;
     app->question.open = false;
     if (key == 'y' || key == 'Y') {
+        app->answered = true;
         run_on(app, asked.target, asked.command, asked.argument);
+        app->answered = false;
     } else {
         app_say(app, "nothing was done");
     }
@@ -830,22 +859,57 @@ snapshot_name(const struct picture *picture, char *dst, size_t size)
     snprintf(dst, size, "flametop-%s-%s.json", host, time_text);
 }
 
+/* "~/x" as the shell would have it; other users' homes ("~name/x") are left as they are. */
+static void
+expand_home(const char *path, char *dst, size_t size)
+{
+    const char *home = getenv("HOME");
+    bool own = path[0] == '~' && (path[1] == '/' || path[1] == '\0');
+    if (own && home != NULL && home[0] == '/') {
+        snprintf(dst, size, "%s%s", home, path + 1);
+    } else {
+        strlcpy(dst, path, size);
+    }
+}
+
+static void
+save_to(struct app *app, const struct picture *picture, const char *path)
+{
+    char why[256] = "";
+    if (app->options.save(app->options.save_context, picture, path, why, sizeof(why)) == 0) {
+        app_say(app, "saved %s", path);
+    } else {
+        app_say(app, "%s", why[0] != '\0' ? why : "it could not be saved");
+    }
+}
+
+/* What is there already is written over only after a question. */
 void
 app_do_save(struct app *app, const char *argument)
 {
     const struct picture *picture = app_shown(app);
-    char name[128], why[256] = "";
+    char name[128], path[PATH_MAX];
+    struct stat there;
     if (picture == NULL || app->options.save == NULL) {
         app_say(app, "there is nothing to save here");
-    } else if (argument[0] == '\0') {
+        return;
+    }
+    if (argument[0] == '\0') {
         snapshot_name(picture, name, sizeof(name));
         app_ask_prompt(app, "save as", name, "save", NULL);
-    } else if (app->options.save(app->options.save_context, picture, argument, why, sizeof(why)) ==
-               0) {
-        app_say(app, "saved %s", argument);
-    } else {
-        app_say(app, "%s", why[0] != '\0' ? why : "it could not be saved");
+        return;
     }
+    expand_home(argument, path, sizeof(path));
+    if (app->answered || stat(path, &there) != 0 || !S_ISREG(there.st_mode)) {
+        save_to(app, picture, path);
+        return;
+    }
+    struct question *asked = &app->question;
+    *asked = (struct question){.open = true, .command = "save"};
+    char text[sizeof(asked->text)];
+    snprintf(text, sizeof(text), "%s is there already: write over it?", argument);
+    utf8_clean(str_from(text), asked->text, sizeof(asked->text));
+    strlcpy(asked->argument, argument, sizeof(asked->argument));
 }
 
 void
@@ -862,8 +926,12 @@ app_do_span(struct app *app, const char *argument)
         app_ask_prompt(app, "span (1m 5m 10m 1h 6h 24h 7d)", "", "span", NULL);
     } else if (duration_parse(argument, &span_ns) && span_ns > 0) {
         app->span = span_nearest(span_ns);
+        if (span_table[app->span].ns != span_ns) {
+            app_say(app, "span %s: the nearest to %s of 1m 5m 10m 1h 6h 24h 7d",
+                    span_table[app->span].text, argument);
+        }
     } else {
-        app_say(app, "span “%s”: one of 1m 5m 10m 1h 6h 24h 7d is asked for", argument);
+        app_say(app, "span “%s”: give one of 1m 5m 10m 1h 6h 24h 7d", argument);
     }
 }
 
@@ -944,18 +1012,40 @@ app_do_time_step(struct app *app, const char *argument)
     }
 }
 
+/* The number of a view, by that number, by its name, or by a beginning only one view has; -1. */
+static int
+view_number(const char *text)
+{
+    struct str rest = str_from(text);
+    uint64_t number;
+    if (str_u64(&rest, &number) && rest.n == 0) {
+        return number < VIEW_CHART ? (int)number : -1;
+    }
+    int found = -1, matches = 0;
+    for (size_t i = 0; i < view_count; i++) {
+        const struct view *view = &view_table[i];
+        if (view->number >= VIEW_CHART || strncasecmp(view->name, text, strlen(text)) != 0) {
+            continue;
+        }
+        if (view->name[strlen(text)] == '\0') {
+            return view->number;
+        }
+        found = view->number;
+        matches++;
+    }
+    return matches == 1 ? found : -1;
+}
+
 void
 app_do_view(struct app *app, const char *argument)
 {
-    struct str rest = str_from(argument);
-    uint64_t number;
     struct panel_context context = app_context(app);
     if (argument[0] == '\0') {
-        app_ask_prompt(app, "view (0 to 9)", "", "view", NULL);
-    } else if (str_u64(&rest, &number) && rest.n == 0 && number < VIEW_CHART) {
-        panel_open_view(&context, (int)number);
+        app_ask_prompt(app, "view (0 to 9, or its name)", "", "view", NULL);
+    } else if (view_number(argument) >= 0) {
+        panel_open_view(&context, view_number(argument));
     } else {
-        app_say(app, "view “%s”: a number from 0 to 9 is asked for", argument);
+        app_say(app, "view “%s”: give a number from 0 to 9, or a name such as processes", argument);
     }
 }
 

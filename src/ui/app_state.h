@@ -30,7 +30,7 @@ struct opened {
 /* A question on the status line; `command` runs on `target` when it is answered yes. */
 struct question {
     bool open;
-    char text[160], command[KEY_COMMAND_BYTES], argument[128];
+    char text[PROMPT_BYTES + 64], command[KEY_COMMAND_BYTES], argument[PROMPT_BYTES];
     struct box *target;
 };
 
@@ -56,6 +56,7 @@ struct app {
     struct box *prompt_target; /* NULL: the app's own command */
     char prompt_command[KEY_COMMAND_BYTES];
     struct question question;
+    bool answered; /* while the command of a question answered yes runs */
     char said[200];
     int64_t said_until_ns;
 

@@ -3,9 +3,85 @@
 #include "command.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "flametop/base/macros.h"
 #include "app_state.h"
+#include "panels/panels.h"
+
+void
+words_add(struct words *words, const char *word)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        if (strcmp(words->list[i], word) == 0) {
+            return;
+        }
+    }
+    if (words->count < WORDS_MAX && strlen(word) < WORD_BYTES) {
+        strlcpy(words->list[words->count++], word, WORD_BYTES);
+    }
+}
+
+static void
+words_columns(const struct app *app, struct words *words)
+{
+    const struct picture *picture = app_shown(app);
+    const struct table *table = picture != NULL ? picture_table(picture, "processes") : NULL;
+    for (size_t i = 0; table != NULL && i < table->def->column_count; i++) {
+        words_add(words, table->def->columns[i].title);
+    }
+}
+
+static void
+words_intervals(const struct app *app, struct words *words)
+{
+    (void)app;
+    static const char *const often[] = {"100ms", "250ms", "500ms", "1s", "2s",
+                                        "5s",    "10s",   "30s",   "60s"};
+    for (size_t i = 0; i < ARRAY_SIZE(often); i++) {
+        words_add(words, often[i]);
+    }
+}
+
+static void
+words_keymaps(const struct app *app, struct words *words)
+{
+    (void)app;
+    keymap_presets(words);
+}
+
+static void
+words_spans(const struct app *app, struct words *words)
+{
+    (void)app;
+    for (size_t i = 0; i < span_count; i++) {
+        words_add(words, span_table[i].name);
+    }
+}
+
+static void
+add_theme(void *context, const char *name)
+{
+    words_add(context, name);
+}
+
+static void
+words_themes(const struct app *app, struct words *words)
+{
+    (void)app;
+    theme_list(add_theme, words);
+}
+
+static void
+words_views(const struct app *app, struct words *words)
+{
+    (void)app;
+    for (size_t i = 0; i < view_count; i++) {
+        if (view_table[i].number < VIEW_CHART) {
+            words_add(words, view_table[i].name);
+        }
+    }
+}
 
 const struct command command_table[] = {
     {"close", "", "Closes what is open; with nothing open, leaves.", NULL, false, app_do_close},
@@ -75,11 +151,32 @@ const struct command command_table[] = {
     {"tree.unfold", "", "Shows what is below the selected row.", NULL, false, NULL},
     {"unpin", "", "Takes the selected metric, or pinned card, off the overview.", NULL, false,
      NULL},
-    {"view", "NUMBER", "Opens a view.", "view", false, app_do_view},
+    {"view", "VIEW", "Opens a view by its number or name: view 3, view processes.", "view", false,
+     app_do_view},
     {"zoom.in", "", "Shows less time in this chart.", NULL, false, NULL},
     {"zoom.out", "", "Shows more time in this chart.", NULL, false, NULL},
 };
 const size_t command_count = ARRAY_SIZE(command_table);
+
+static const struct {
+    const char *command;
+    void (*add)(const struct app *app, struct words *words);
+} argument_words[] = {
+    {"columns", words_columns},  {"interval", words_intervals},
+    {"keymap", words_keymaps},   {"process.signal", panel_signal_words},
+    {"sort.set", words_columns}, {"span", words_spans},
+    {"theme", words_themes},     {"view", words_views},
+};
+
+void
+command_words(const struct command *command, const struct app *app, struct words *words)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(argument_words); i++) {
+        if (strcmp(argument_words[i].command, command->name) == 0) {
+            argument_words[i].add(app, words);
+        }
+    }
+}
 
 static bool
 begins(const struct command *command, const char *name, size_t n)
@@ -140,4 +237,37 @@ command_complete(const char *line, char *dst, size_t size)
     memcpy(dst, first, common);
     strlcpy(dst + common, matches == 1 ? " " : "", size - common);
     return true;
+}
+
+bool
+words_complete(const struct words *words, const char *text, char *dst, size_t size, char *hint,
+               size_t hint_size)
+{
+    size_t n = strlen(text), common = 0, matches = 0;
+    const char *first = NULL;
+    hint[0] = '\0';
+    for (size_t i = 0; i < words->count; i++) {
+        const char *word = words->list[i];
+        if (strncasecmp(word, text, n) != 0) {
+            continue;
+        }
+        if (matches++ == 0) {
+            first = word;
+            common = strlen(word);
+        }
+        while (strncasecmp(first, word, common) != 0) {
+            common--;
+        }
+        strlcat(hint, matches > 1 ? " " : "", hint_size);
+        strlcat(hint, word, hint_size);
+    }
+    if (matches < 2) {
+        hint[0] = '\0';
+    }
+    if (matches == 0 || common >= size) {
+        return false;
+    }
+    memcpy(dst, first, common);
+    dst[common] = '\0';
+    return matches == 1 || common > n;
 }

@@ -9,6 +9,17 @@
 
 struct app;
 
+/* The words an argument may be, for completion; names that do not fit are left out. */
+#define WORDS_MAX 64
+#define WORD_BYTES 40
+
+struct words {
+    char list[WORDS_MAX][WORD_BYTES];
+    size_t count;
+};
+
+void words_add(struct words *words, const char *word); /* each once */
+
 struct command {
     const char *name;
     const char *usage; /* of its argument: "[TEXT]", "" for none */
@@ -31,5 +42,13 @@ const struct command *command_of_line(const char *line, const char **ret_argumen
 /* What Tab makes of a line: the completed name, or what several have in common. False when nothing
  * is gained. */
 bool command_complete(const char *line, char *dst, size_t size);
+
+/* Adds what the argument of a command may be, where that is a known set. */
+void command_words(const struct command *command, const struct app *app, struct words *words);
+
+/* The same for a text that is one of the words, whatever the case. The words that fit are put into
+ * `hint` when there are several ("" otherwise). */
+bool words_complete(const struct words *words, const char *text, char *dst, size_t size, char *hint,
+                    size_t hint_size);
 
 #endif

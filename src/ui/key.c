@@ -308,6 +308,14 @@ keymap_preset(struct keymap *keymap, const char *name, char *why, size_t why_siz
     return found || refuse(why, why_size, "htop, vim and atop are known, not", name);
 }
 
+void
+keymap_presets(struct words *words)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(presets); i++) {
+        words_add(words, presets[i].preset);
+    }
+}
+
 const char *
 keymap_find(const struct keymap *keymap, const char *panel, const char *view, int32_t key)
 {

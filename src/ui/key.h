@@ -14,6 +14,8 @@
 #define KEY_NAME_BYTES 16
 #define KEY_COMMAND_BYTES 48
 
+struct words;
+
 struct key_row {
     char context[16];
     int32_t key;
@@ -40,6 +42,9 @@ bool key_bind(struct keymap *keymap, const char *context, const char *key, const
 
 /* "htop", "vim", "atop": adds that program's habits to the keys that ship. */
 bool keymap_preset(struct keymap *keymap, const char *name, char *why, size_t why_size);
+
+/* Their names. */
+void keymap_presets(struct words *words);
 
 /* The command line of a key, or NULL. */
 const char *keymap_find(const struct keymap *keymap, const char *panel, const char *view,

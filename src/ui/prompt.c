@@ -19,6 +19,7 @@ prompt_open(struct prompt *prompt, const char *label, const char *prefill)
     strlcpy(prompt->label, label, sizeof(prompt->label));
     prompt_set(prompt, prefill);
     prompt->history_at = 0;
+    prompt->hint[0] = '\0';
 }
 
 static bool
@@ -169,6 +170,7 @@ move(struct prompt *prompt, int32_t key)
 enum prompt_result
 prompt_key(struct prompt *prompt, int32_t key)
 {
+    prompt->hint[0] = '\0';
     if (key == 27 || key == 3 ||
         ((key == TERM_BACKSPACE || key == 127) && prompt->text[0] == '\0')) {
         return PROMPT_CANCELLED;
@@ -203,7 +205,11 @@ prompt_draw(const struct prompt *prompt, struct canvas *canvas, int y)
             from++;
         }
     }
-    canvas_text(canvas, x, y, room + 1, str_from(prompt->text + from), plain);
+    int used = canvas_text(canvas, x, y, room + 1, str_from(prompt->text + from), plain);
+    if (prompt->hint[0] != '\0' && x + used + 3 < canvas->width) {
+        canvas_text(canvas, x + used + 2, y, canvas->width - x - used - 2, str_from(prompt->hint),
+                    (struct style){.fg = ROLE_DIM});
+    }
     canvas->cursor_x =
         x + (int)utf8_text_width((struct str){prompt->text + from, prompt->cursor - from});
     canvas->cursor_y = y;

@@ -14,7 +14,8 @@
 struct prompt {
     char label[48];
     char text[PROMPT_BYTES];
-    size_t cursor; /* byte offset, always at the start of a character */
+    char hint[PROMPT_BYTES]; /* what Tab found, beside the text until the next key */
+    size_t cursor;           /* byte offset, always at the start of a character */
     char history[PROMPT_HISTORY][PROMPT_BYTES]; /* newest first */
     size_t history_count, history_at;           /* 0: the line being typed; i: history[i - 1] */
 };

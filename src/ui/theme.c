@@ -5,6 +5,7 @@
  * nothing is looked up again while drawing. */
 #include "flametop/ui/theme.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -749,4 +750,39 @@ theme_load(const char *name_or_path, struct theme *ret_theme, struct buf *errors
         "~/.config/flametop/themes or /usr/share/flametop/themes\n",
         name_or_path);
     return false;
+}
+
+static void
+list_folder(char *path, void (*each)(void *context, const char *name), void *context)
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return;
+    }
+    *slash = '\0';
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        char name[sizeof(entry->d_name)];
+        struct str stem = str_from(entry->d_name);
+        if (str_ends(stem, ".theme") && entry->d_name[0] != '.') {
+            stem.n -= strlen(".theme");
+            each(context, str_copy(stem, name, sizeof(name)));
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+}
+
+void
+theme_list(void (*each)(void *context, const char *name), void *context)
+{
+    static const char *const builtin[] = {"dark", "light", "mono"};
+    for (size_t i = 0; i < ARRAY_SIZE(builtin); i++) {
+        each(context, builtin[i]);
+    }
+    char path[PATH_MAX + 64];
+    for (int i = 0; place(i, "", path, sizeof(path)); i++) {
+        list_folder(path, each, context);
+    }
 }

@@ -2,6 +2,8 @@
  * sizes. See golden.h for how the files are written anew. */
 #include "../check.h"
 
+#include <unistd.h>
+
 #include "flametop/base/buf.h"
 #include "flametop/base/utf8.h"
 #include "flametop/ui/app.h"
@@ -227,6 +229,100 @@ test_app__prompts_begin_with_what_is_in_force(void **state)
 }
 
 static void
+test_app__arguments_are_completed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *typed, *shows;
+    } rows[] = {
+        {":view pro\t", " command: view processes"},
+        {":theme li\t", " command: theme light"},
+        {":span \t", "1m 5m 10m 1h 6h 24h 7d"},
+        {":sort.set wr\t", " command: sort.set WRITE"},
+        {":keymap v\t", " command: keymap vim"},
+        {":interval 2\t", "250ms 2s"},
+        {":span\r2\t", "): 24h"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct screen *screen = calloc(1, sizeof(*screen));
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        screen_open(screen, &(struct app_options){.view = 3});
+        canvas_resize(&screen->canvas, 100, 30);
+        type(screen, rows[i].typed);
+        assert_non_null(strstr(shown(screen, &out), rows[i].shows));
+        buf_done(&out);
+        screen_close(screen);
+        free(screen);
+    }
+}
+
+static void
+test_app__views_have_names_and_spans_say_what_they_became(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 1});
+    canvas_resize(&screen->canvas, 100, 30);
+    app_command(screen->app, "view processes");
+    assert_non_null(strstr(shown(screen, &out), "COMMAND"));
+    app_command(screen->app, "view beam");
+    assert_non_null(strstr(shown(screen, &out), "No Erlang node"));
+    app_command(screen->app, "view nothing");
+    assert_non_null(strstr(shown(screen, &out), "view “nothing”"));
+    app_command(screen->app, "span 3m");
+    assert_non_null(strstr(shown(screen, &out), "span 5 min: the nearest to 3m"));
+    buf_done(&out);
+    screen_close(screen);
+    free(screen);
+}
+
+static int
+count_saves(void *context, const struct picture *picture, const char *path, char *why,
+            size_t why_size)
+{
+    (void)picture;
+    (void)why;
+    (void)why_size;
+    char *last = context;
+    strlcpy(last, path, 256);
+    return 0;
+}
+
+static void
+test_app__saving_asks_before_it_writes_over(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    char last[256] = "", path[] = "/tmp/flametop-test-XXXXXX", command[300];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    buf_init(&out, 1 << 20);
+    screen_open(screen,
+                &(struct app_options){.view = 3, .save = count_saves, .save_context = last});
+    canvas_resize(&screen->canvas, 100, 30);
+    snprintf(command, sizeof(command), "save %s", path);
+    app_command(screen->app, command);
+    assert_non_null(strstr(shown(screen, &out), "is there already: write over it?"));
+    type(screen, "n");
+    assert_string_equal(last, "");
+    app_command(screen->app, command);
+    type(screen, "y");
+    assert_string_equal(last, path);
+    setenv("HOME", "/nowhere", 1);
+    app_command(screen->app, "save ~/x.json");
+    assert_string_equal(last, "/nowhere/x.json");
+    close(fd);
+    unlink(path);
+    buf_done(&out);
+    screen_close(screen);
+    free(screen);
+}
+
+static void
 test_plain__says_what_changed(void **state)
 {
     (void)state;
@@ -345,6 +441,9 @@ main(void)
         cmocka_unit_test(test_app__readonly_has_no_signals),
         cmocka_unit_test(test_app__filter_from_the_start),
         cmocka_unit_test(test_app__prompts_begin_with_what_is_in_force),
+        cmocka_unit_test(test_app__arguments_are_completed),
+        cmocka_unit_test(test_app__views_have_names_and_spans_say_what_they_became),
+        cmocka_unit_test(test_app__saving_asks_before_it_writes_over),
         cmocka_unit_test(test_plain__says_what_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

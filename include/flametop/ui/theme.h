@@ -45,6 +45,10 @@ bool theme_parse(struct str text, const char *file_name, struct theme *ret_theme
  * ("a/b", "b.theme"). Errors as above; ret_theme is untouched when no file was read. */
 bool theme_load(const char *name_or_path, struct theme *ret_theme, struct buf *errors);
 
+/* The names theme_load knows: the built-in ones and those of the folders it looks in. A name may
+ * come twice. */
+void theme_list(void (*each)(void *context, const char *name), void *context);
+
 /* Nearest of the 256, 16 or 8 colours of xterm's palette to 0xRRGGBB. */
 int theme_nearest(uint32_t rgb, int colours);
 

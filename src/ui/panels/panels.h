@@ -12,6 +12,11 @@ extern const struct panel panel_metrics;
 extern const struct panel panel_processes;
 extern const struct panel panel_system;
 
+/* The signals process.signal offers, for completion (src/ui/command.h). */
+struct app;
+struct words;
+void panel_signal_words(const struct app *app, struct words *words);
+
 /* The diagnosis in one row (or more, where that is all there is): level, impact, sentence, how many
  * more. */
 void diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect area,

@@ -19,6 +19,7 @@
 #include "flametop/core/unit.h"
 #include "flametop/base/buf.h"
 #include "flametop/ui/term.h"
+#include "../command.h"
 #include "../table_view.h"
 #include "../widgets/wrap.h"
 #include "reading.h"
@@ -657,6 +658,15 @@ static const struct {
     {SIGUSR2, "USR2", "its own meaning"},
     {SIGABRT, "ABRT", "end with a core dump"},
 };
+
+void
+panel_signal_words(const struct app *app, struct words *words)
+{
+    (void)app;
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        words_add(words, signals[i].name);
+    }
+}
 
 /* Whether the selected process is of now and of here; says so otherwise. */
 static bool
