@@ -277,6 +277,8 @@ past_tables(struct picture *past, const struct picture *base)
             past->tables[past->table_count++] = table;
             continue;
         }
+        past->looked_at = base->looked_at;
+        past->not_looked_at = base->not_looked_at;
         past->findings = arena_news(&past->arena, struct finding, table->count);
         if (past->findings != NULL) {
             past->finding_count = findings_from_table(table, past->findings, table->count);
@@ -306,8 +308,7 @@ picture_at(struct picture *picture, int64_t mono_ns)
     past->past = true;
     past->host = base->host;
     past->host.uptime_s -= (double)(base->mono_ns - mono_ns) / 1e9;
-    past->looked_at = base->looked_at;
-    past->not_looked_at = base->not_looked_at;
+    past->looked_at = NULL; /* until findings of that moment are found */
     if (!past_tracks(past, base)) {
         picture_release(past);
         return NULL;

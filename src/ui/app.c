@@ -818,18 +818,29 @@ step_panel(struct app *app, int step)
     }
 }
 
+/* A panel may be several: it is asked first, and told from which side it is entered. */
+static void
+go_panel(struct app *app, int step)
+{
+    if (call(app, app_focus(app), step > 0 ? "panel.next" : "panel.previous", "") ==
+        REACTION_NONE) {
+        step_panel(app, step);
+        call(app, app_focus(app), step > 0 ? "panel.first" : "panel.last", "");
+    }
+}
+
 void
 app_do_panel_next(struct app *app, const char *argument)
 {
     (void)argument;
-    step_panel(app, 1);
+    go_panel(app, 1);
 }
 
 void
 app_do_panel_previous(struct app *app, const char *argument)
 {
     (void)argument;
-    step_panel(app, -1);
+    go_panel(app, -1);
 }
 
 void
@@ -1051,14 +1062,30 @@ app_do_view(struct app *app, const char *argument)
 
 /* ---- drawing ---- */
 
+/* What a view says of a moment of the past that it has nothing of. */
+static const struct {
+    int view;
+    const char *text;
+} past_remedies[] = {
+    {3, "The processes of this moment were not kept. A snapshot keeps them for the moment it was "
+        "saved at (r goes back to it), a running flametop the busiest ones of each moment."},
+    {8, "What was unusual at this moment was not kept. A snapshot keeps it for the moment it was "
+        "saved at: r goes back to it."},
+};
+
 static void
 draw_remedy(const struct app *app, struct canvas *canvas, struct rect area)
 {
     const struct view *view = view_find(app->view);
+    const struct picture *picture = app_shown(app);
+    const char *remedy = view->remedy;
+    for (size_t i = 0; i < ARRAY_SIZE(past_remedies) && picture->base != NULL; i++) {
+        remedy = past_remedies[i].view == view->number ? past_remedies[i].text : remedy;
+    }
     struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD}, text = {.fg = ROLE_TEXT};
     int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
     canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
-    struct str rest = str_from(view->remedy);
+    struct str rest = str_from(remedy);
     wrap_draw(canvas, (struct rect){area.x + margin, y + 2, area.width - 2 * margin, 4}, rest,
               text);
 }

@@ -296,6 +296,11 @@ evidence_fill(struct app *app, struct overlay *overlay)
         overlay_add(overlay, ROLE_TEXT, "now", picture->findings[0].sentence, "evidence");
         return;
     }
+    if (picture->base != NULL && picture->looked_at == NULL) {
+        overlay_add(overlay, ROLE_TEXT, "found", "not known: findings of this moment were not kept",
+                    NULL);
+        return;
+    }
     const char *looked_at = picture->looked_at, *missing = picture->not_looked_at;
     overlay_add(overlay, ROLE_TEXT, "found", "nothing unusual", NULL);
     add_wrapped(app, overlay, "looked at", looked_at != NULL ? looked_at : "nothing yet", 11);

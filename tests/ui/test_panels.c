@@ -168,6 +168,61 @@ test_metrics__filter_search_and_open(void **state)
 }
 
 static void
+test_metrics__list_wholes_and_know_other_names(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, &panel_metrics, 4, 120, 40, GLYPHS_BRAILLE);
+    catalog_add_alias(stage.fake.catalog, "cpu_percent", "system.cpu.utilization");
+    stage_draw(&stage, 40, true);
+    stage.panel->command(stage.state, &stage.context, "filter.set", "cpu_percent");
+    stage.panel->command(stage.state, &stage.context, "move.first", "");
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_metric, "system.cpu.utilization");
+    assert_string_equal(asked_labels, "");
+    stage.panel->command(stage.state, &stage.context, "move.down", "");
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_labels, "cpu=0");
+    assert_string_equal(stage.panel->current(stage.state, "filter.set"), "cpu_percent");
+    assert_int_equal(stage.panel->command(stage.state, &stage.context, "escape", ""),
+                     REACTION_HANDLED);
+    assert_string_equal(stage.panel->current(stage.state, "filter.set"), "");
+    assert_int_equal(stage.panel->command(stage.state, &stage.context, "escape", ""),
+                     REACTION_NONE);
+    stage_done(&stage);
+}
+
+/* Tab goes from the map through all tables beneath it, and on; Shift-Tab the same way back. */
+static void
+test_cores__tab_reaches_the_tables_beneath(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, &panel_cores, 4, 60, 40, GLYPHS_BRAILLE);
+    stage_draw(&stage, 40, true);
+    int down = 0, up = 0;
+    static const char *const last[] = {"system.disk.io", "system.filesystem.utilization"};
+    while (stage.panel->command(stage.state, &stage.context, "panel.next", "") != REACTION_NONE) {
+        stage_draw(&stage, 40, true);
+        stage.panel->command(stage.state, &stage.context, "open", "");
+        if (down < (int)ARRAY_SIZE(last)) {
+            assert_string_equal(asked_metric, last[down]);
+        }
+        down++;
+    }
+    assert_true(down >= 4);
+    stage.panel->command(stage.state, &stage.context, "panel.last", "");
+    while (stage.panel->command(stage.state, &stage.context, "panel.previous", "") !=
+           REACTION_NONE) {
+        up++;
+    }
+    assert_int_equal(up, down);
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_metric, "system.cpu.utilization");
+    stage_done(&stage);
+}
+
+static void
 check_chart(const char *target, int width, int height, enum glyphs glyphs,
             const char *const *commands, const char *name)
 {
@@ -310,6 +365,8 @@ main(void)
         cmocka_unit_test(test_system__looks_as_it_did),
         cmocka_unit_test(test_metrics__look_as_they_did),
         cmocka_unit_test(test_metrics__filter_search_and_open),
+        cmocka_unit_test(test_metrics__list_wholes_and_know_other_names),
+        cmocka_unit_test(test_cores__tab_reaches_the_tables_beneath),
         cmocka_unit_test(test_chart__looks_as_it_did),
         cmocka_unit_test(test_cards__open_what_is_selected),
         cmocka_unit_test(test_cards__pinned_ones_follow_those_of_every_machine),

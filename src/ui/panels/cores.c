@@ -373,6 +373,7 @@ cores_labels(const struct cores *cores)
 struct side {
     struct cores *cores;
     struct sections *sections; /* beneath, where there is room */
+    bool beneath;              /* the cursor is there, not on the map */
 };
 
 static void
@@ -424,11 +425,30 @@ side_draw(void *state, const struct panel_context *context, struct canvas *canva
     if (height > 2) {
         height = 2 + cores_rows(side->cores, context, height - 2);
         cores_draw(side->cores, context, canvas, (struct rect){area.x, area.y, area.width, height},
-                   focused);
+                   focused && !side->beneath);
     }
     sections_draw(side->sections, context, canvas,
-                  (struct rect){area.x, area.y + height, area.width, area.height - height}, false,
-                  false);
+                  (struct rect){area.x, area.y + height, area.width, area.height - height},
+                  focused && side->beneath, false);
+}
+
+/* Tab and its like: from the map to the tables beneath, one after the other, and back. */
+static enum reaction
+side_step(struct side *side, const char *name)
+{
+    bool forward = strcmp(name, "panel.next") == 0;
+    if (strcmp(name, "panel.first") == 0) {
+        side->beneath = false;
+    } else if (strcmp(name, "panel.last") == 0) {
+        side->beneath = sections_step(side->sections, -1, true);
+    } else if (!side->beneath) {
+        side->beneath = forward && sections_step(side->sections, 1, true);
+        return side->beneath ? REACTION_HANDLED : REACTION_NONE;
+    } else if (!sections_step(side->sections, forward ? 1 : -1, false)) {
+        side->beneath = false;
+        return forward ? REACTION_NONE : REACTION_HANDLED;
+    }
+    return REACTION_HANDLED;
 }
 
 static enum reaction
@@ -437,6 +457,12 @@ side_command(void *state, const struct panel_context *context, const char *name,
 {
     (void)argument;
     struct side *side = state;
+    if (strncmp(name, "panel.", 6) == 0) {
+        return side_step(side, name);
+    }
+    if (side->beneath) {
+        return sections_command(side->sections, context, name);
+    }
     if (strcmp(name, "open") == 0) {
         panel_open_chart(context, METRIC, cores_labels(side->cores));
         return REACTION_HANDLED;
@@ -447,7 +473,10 @@ side_command(void *state, const struct panel_context *context, const char *name,
 static enum reaction
 side_mouse(void *state, const struct panel_context *context, int x, int y, int button)
 {
-    return sections_mouse(((struct side *)state)->sections, context, x, y, button);
+    struct side *side = state;
+    enum reaction reaction = sections_mouse(side->sections, context, x, y, button);
+    side->beneath = reaction != REACTION_NONE;
+    return reaction;
 }
 
 const struct panel panel_cores = {

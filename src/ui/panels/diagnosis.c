@@ -45,6 +45,13 @@ static void
 draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect area)
 {
     char text[SENTENCE_BYTES];
+    if (picture->base != NULL && picture->looked_at == NULL) {
+        wrap_draw(
+            canvas, area,
+            STR(" – what was unusual then is not known: findings of this moment were not kept"),
+            (struct style){.fg = ROLE_DIM});
+        return;
+    }
     bool covered = picture->looked_at != NULL && picture->looked_at[0] != '\0';
     char sign[8] = "";
     sign[utf8_put(glyph_level(canvas->glyphs, LEVEL_NORMAL), sign)] = '\0';

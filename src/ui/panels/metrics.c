@@ -117,15 +117,16 @@ add_stored(struct metrics *metrics, const struct picture *picture)
     }
 }
 
-/* One row for each value of the metric's first label, or one alone when it has none. */
+/* One row for the whole of the metric, and one for each value of its first label when it has one.
+ */
 static void
 add_derived(struct metrics *metrics, const struct metric *metric, const struct picture *picture)
 {
     struct str keys = str_from(metric->labels), key;
+    if (!isnan(query_once(picture, metric->name, NULL))) {
+        add(metrics, metric, "", NULL);
+    }
     if (!str_word(&keys, &key)) {
-        if (!isnan(query_once(picture, metric->name, NULL))) {
-            add(metrics, metric, "", NULL);
-        }
         return;
     }
     const char *values[DERIVED_VALUES_MAX];
@@ -159,9 +160,10 @@ compare_entries(const void *a, const void *b)
     return order != 0 ? order : strverscmp(left->labels, right->labels);
 }
 
-/* Whether every word of the filter is in the name, the labels or the source. */
+/* Whether every word of the filter is in the name, the labels or the source, or another name of the
+ * metric (system.cpuUsage). */
 static bool
-matches(const struct entry *entry, const char *words)
+matches(struct catalog *catalog, const struct entry *entry, const char *words)
 {
     struct str rest = str_from(words), word;
     while (str_word(&rest, &word)) {
@@ -170,6 +172,7 @@ matches(const struct entry *entry, const char *words)
         bool negated = text[0] == '!' && text[1] != '\0';
         const char *wanted = negated ? text + 1 : text;
         bool found = strcasestr(entry->metric->name, wanted) != NULL ||
+                     catalog_metric(catalog, wanted) == entry->metric ||
                      strcasestr(entry->labels, wanted) != NULL ||
                      (entry->source != NULL && strcasestr(entry->source, wanted) != NULL);
         if (found == negated) {
@@ -194,7 +197,7 @@ filter(struct metrics *metrics, const struct entry *keep)
     metrics->shown_count = 0;
     metrics->selected = 0;
     for (size_t i = 0; metrics->shown != NULL && i < metrics->count; i++) {
-        if (!matches(&metrics->entries[i], metrics->filter)) {
+        if (!matches(metrics->catalog, &metrics->entries[i], metrics->filter)) {
             continue;
         }
         if (keep->metric != NULL && same_entry(keep, &metrics->entries[i])) {
@@ -454,7 +457,7 @@ find(struct metrics *metrics, int step)
     size_t n = metrics->shown_count;
     for (size_t i = 1; i <= n && metrics->search[0] != '\0'; i++) {
         size_t at = (metrics->selected + (step > 0 ? i : n - i)) % n;
-        if (matches(&metrics->entries[metrics->shown[at]], metrics->search)) {
+        if (matches(metrics->catalog, &metrics->entries[metrics->shown[at]], metrics->search)) {
             metrics->selected = at;
             return true;
         }
@@ -467,7 +470,7 @@ search_set(struct metrics *metrics, const struct panel_context *context, const c
 {
     str_copy(str_from(argument), metrics->search, sizeof(metrics->search));
     const struct entry *entry = selected_entry(metrics);
-    if (entry != NULL && matches(entry, metrics->search)) {
+    if (entry != NULL && matches(metrics->catalog, entry, metrics->search)) {
         return;
     }
     if (argument[0] != '\0' && !find(metrics, 1)) {

@@ -24,6 +24,7 @@
 #define HEIGHT_EDGES 3 /* box and head line */
 #define LABEL_BYTES 96
 #define REACHES_WIDTH 9
+#define FILLER_ROWS_MIN 4
 
 struct cell_text {
     struct query *query; /* NULL: unknown metric */
@@ -58,6 +59,7 @@ struct section {
 /* One row on the screen. */
 struct spot {
     struct rect area;
+    size_t section;
     const char *metric, *labels;
 };
 
@@ -301,7 +303,9 @@ sections_have_data(struct sections *sections, const struct panel_context *contex
     return false;
 }
 
-/* Finds columns that have values by now; those of a machine that lacks them stay away. */
+/* Finds columns that have values by now; those of a machine that lacks them stay away. A column
+ * that every machine has is there from the start: one that comes with the first value and moves the
+ * others cannot be read. */
 static void
 probe_columns(struct section *section, const struct picture *picture)
 {
@@ -311,6 +315,7 @@ probe_columns(struct section *section, const struct picture *picture)
     }
     section->probed_at = picture->number;
     for (size_t i = 0; i < SECTION_COLUMNS_MAX; i++) {
+        section->known[i] = section->known[i] || section->def->columns[i].always;
         for (size_t r = 0; r < MIN(section->count, (size_t)PROBE_ROWS) && !section->known[i]; r++) {
             struct row *row = &section->rows[r];
             section->known[i] =
@@ -450,10 +455,11 @@ draw_row(struct canvas *canvas, const struct section_def *def, const struct grid
 }
 
 static void
-add_spot(struct sections *sections, struct rect area, const char *metric, const char *labels)
+add_spot(struct sections *sections, struct rect area, size_t section, const char *metric,
+         const char *labels)
 {
     if (sections->spot_count < SPOTS_MAX) {
-        sections->spots[sections->spot_count++] = (struct spot){area, metric, labels};
+        sections->spots[sections->spot_count++] = (struct spot){area, section, metric, labels};
     }
 }
 
@@ -476,7 +482,8 @@ draw_rows(struct sections *sections, struct section *section, const struct panel
         row_update(section, row, context, grid.spark);
         draw_row(canvas, def, &grid, row, x, y, width);
         const char *metric = row->fixed != NULL ? row->fixed->metric : def->metric;
-        add_spot(sections, (struct rect){area.x + 1, y, area.width - 2, 1}, metric, row->labels);
+        add_spot(sections, (struct rect){area.x + 1, y, area.width - 2, 1},
+                 (size_t)(section - sections->list), metric, row->labels);
         y++;
     }
 }
@@ -497,12 +504,12 @@ table_cell_text(const struct column *column, union cell cell, bool ascii, char *
     return dst;
 }
 
-/* Rows of the table by its own order: the largest of the sort column first, by selection (few are
- * shown). */
+/* The largest rows of a column first, by selection (few are shown). */
 static size_t
-top_rows(const struct table *table, size_t *ret_rows, size_t max)
+top_rows(const struct table *table, const char *sort, size_t *ret_rows, size_t max)
 {
-    size_t column = table->def->sort_column, count = 0;
+    int named = sort != NULL ? table_column(table->def, sort) : -1;
+    size_t column = named >= 0 ? (size_t)named : table->def->sort_column, count = 0;
     enum column_type type = table->def->columns[column].type;
     for (size_t row = 0; row < table->count; row++) {
         union cell value = table_row(table, row)[column];
@@ -521,26 +528,48 @@ top_rows(const struct table *table, size_t *ret_rows, size_t max)
     return count;
 }
 
-/* Columns that fit, each as wide as it wants; the one without a width takes the rest. */
-static int
-table_widths(const struct table_def *def, int width, int *ret_widths, int max)
+#define TABLE_COLUMNS_MAX 64
+
+/* The columns of a table section in the order they are shown. */
+static size_t
+table_order(const struct section_def *section, const struct table_def *def,
+            size_t columns[TABLE_COLUMNS_MAX])
 {
-    int used = 0, count = 0, rest = -1;
-    for (size_t i = 0; i < def->column_count && count < max; i++) {
-        const struct column *column = &def->columns[i];
+    size_t count = 0;
+    for (size_t i = 0; section->table_columns != NULL && section->table_columns[i] != NULL; i++) {
+        int column = table_column(def, section->table_columns[i]);
+        if (column >= 0 && count < TABLE_COLUMNS_MAX) {
+            columns[count++] = (size_t)column;
+        }
+    }
+    for (size_t i = 0; section->table_columns == NULL && i < def->column_count; i++) {
+        if ((def->columns[i].flags & COLUMN_HIDDEN) == 0 && count < TABLE_COLUMNS_MAX) {
+            columns[count++] = i;
+        }
+    }
+    return count;
+}
+
+/* Columns that fit, each as wide as it wants; the one without a width takes the rest. */
+static void
+table_widths(const struct table_def *def, const size_t *columns, size_t count, int width,
+             int *ret_widths)
+{
+    int used = 0, rest = -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct column *column = &def->columns[columns[i]];
         bool elastic = column->width == 0;
-        int wanted = (column->flags & COLUMN_HIDDEN) != 0 ? 0 : elastic ? 12 : (int)column->width;
-        if (wanted > 0 && used + wanted + 1 > width) {
+        int wanted = elastic ? 12 : (int)column->width;
+        if (used + wanted + 1 > width) {
             wanted = 0;
         }
-        rest = elastic && wanted > 0 ? count : rest;
-        ret_widths[count++] = wanted;
+        rest = elastic && wanted > 0 ? (int)i : rest;
+        ret_widths[i] = wanted;
         used += wanted > 0 ? wanted + 1 : 0;
     }
     if (rest >= 0) {
         ret_widths[rest] += MAX(width - used, 0);
     }
-    return count;
 }
 
 static void
@@ -548,24 +577,27 @@ draw_table(const struct section *section, const struct panel_context *context,
            struct canvas *canvas, struct rect area)
 {
     const struct table *table = picture_table(context->picture, section->def->table);
-    int widths[64], x = area.x + 2, y = area.y + 1, lines = area.height - HEIGHT_EDGES;
-    size_t rows[SECTION_ROWS_MAX + 1];
-    int columns = table_widths(table->def, area.width - 4, widths, (int)ARRAY_SIZE(widths));
-    size_t count = top_rows(table, rows, (size_t)CLAMP(lines, 0, SECTION_ROWS_MAX));
-    for (int i = 0; i < columns; i++) {
-        const struct column *column = &table->def->columns[i];
+    int widths[TABLE_COLUMNS_MAX], x = area.x + 2, y = area.y + 1,
+                                   lines = area.height - HEIGHT_EDGES;
+    size_t rows[SECTION_ROWS_MAX + 1], columns[TABLE_COLUMNS_MAX];
+    size_t shown = table_order(section->def, table->def, columns);
+    table_widths(table->def, columns, shown, area.width - 4, widths);
+    size_t count =
+        top_rows(table, section->def->sort, rows, (size_t)CLAMP(lines, 0, SECTION_ROWS_MAX));
+    for (size_t i = 0; i < shown; i++) {
+        const struct column *column = &table->def->columns[columns[i]];
         bool text = column->type == COLUMN_TEXT;
         for (size_t r = 0; r <= count && widths[i] > 0; r++) {
             char cell[256];
-            struct str shown = r == 0 ? str_from(column->title)
+            struct str words = r == 0 ? str_from(column->title)
                                       : str_from(table_cell_text(
-                                            column, table_row(table, rows[r - 1])[i],
+                                            column, table_row(table, rows[r - 1])[columns[i]],
                                             context->glyphs == GLYPHS_ASCII, cell, sizeof(cell)));
             struct style style = r == 0 ? style_head : style_text;
             if (text) {
-                canvas_text(canvas, x, y + (int)r, widths[i], shown, style);
+                canvas_text(canvas, x, y + (int)r, widths[i], words, style);
             } else {
-                canvas_text_right(canvas, x, y + (int)r, widths[i], shown, style);
+                canvas_text_right(canvas, x, y + (int)r, widths[i], words, style);
             }
         }
         x += widths[i] > 0 ? widths[i] + 1 : 0;
@@ -591,7 +623,8 @@ place(struct sections *sections, const struct panel_context *context, struct rec
             best = heights[c] < heights[best] ? c : best;
         }
         int left = area.height - heights[best];
-        if (rows == 0 || (!paged && left < edges + 1)) {
+        if (rows == 0 || (!paged && left < edges + 1) ||
+            (section->def->filler && left < edges + FILLER_ROWS_MIN)) {
             continue;
         }
         if (paged && wanted > left && left < area.height && left < edges + 4) {
@@ -612,7 +645,7 @@ place(struct sections *sections, const struct panel_context *context, struct rec
 
 static void
 draw_section(struct sections *sections, const struct placement *placement,
-             const struct panel_context *context, struct canvas *canvas, bool focused)
+             const struct panel_context *context, struct canvas *canvas)
 {
     struct section *section = &sections->list[placement->section];
     struct rect clip = canvas_clip(canvas, placement->area);
@@ -623,7 +656,7 @@ draw_section(struct sections *sections, const struct placement *placement,
     if (rows > room) {
         snprintf(count, sizeof(count), "%d of %d", MAX(room, 0), rows);
     }
-    frame_draw(canvas, placement->area, section->def->title, count, focused);
+    frame_draw(canvas, placement->area, section->def->title, count, false);
     if (section->def->table != NULL) {
         draw_table(section, context, canvas, placement->area);
     } else {
@@ -632,10 +665,25 @@ draw_section(struct sections *sections, const struct placement *placement,
     canvas_unclip(canvas, clip);
 }
 
+/* The selected row, and the edge of the section it is in. */
 static void
 draw_cursor(const struct sections *sections, struct canvas *canvas)
 {
     const struct spot *spot = &sections->spots[sections->selected];
+    for (size_t i = 0; i < sections->placed; i++) {
+        const struct rect *area = &sections->placements[i].area;
+        if (sections->placements[i].section == spot->section && area->height > 1) {
+            struct style edge = {ROLE_BORDER_FOCUS, 0, 0};
+            struct rect sides[] = {
+                {area->x, area->y, 1, area->height},
+                {area->x + area->width - 1, area->y, 1, area->height},
+                {area->x, area->y + area->height - 1, area->width, 1},
+            };
+            for (size_t side = 0; side < ARRAY_SIZE(sides); side++) {
+                canvas_restyle(canvas, sides[side], edge);
+            }
+        }
+    }
     canvas_restyle(canvas, spot->area, (struct style){ROLE_SELECT_FG, ROLE_SELECT_BG, 0});
     canvas->cursor_x = spot->area.x;
     canvas->cursor_y = spot->area.y;
@@ -651,7 +699,7 @@ sections_draw(struct sections *sections, const struct panel_context *context, st
     for (size_t i = 0; i < sections->placed; i++) {
         const struct placement *placement = &sections->placements[i];
         if (placement->page == sections->page) {
-            draw_section(sections, placement, context, canvas, false);
+            draw_section(sections, placement, context, canvas);
             last = placement;
         }
     }
@@ -726,6 +774,29 @@ sections_command(struct sections *sections, const struct panel_context *context,
         return REACTION_HANDLED;
     }
     return move(sections, name) ? REACTION_HANDLED : REACTION_NONE;
+}
+
+bool
+sections_step(struct sections *sections, int step, bool enter)
+{
+    int count = sections->spot_count;
+    if (count == 0) {
+        return false;
+    }
+    sections->selected = enter ? (step > 0 ? 0 : count - 1) : sections->selected;
+    int at = sections->selected;
+    size_t from = sections->spots[at].section;
+    while (!enter && at >= 0 && at < count && sections->spots[at].section == from) {
+        at += step;
+    }
+    if (at < 0 || at >= count) {
+        return false;
+    }
+    while (at > 0 && sections->spots[at - 1].section == sections->spots[at].section) {
+        at--;
+    }
+    sections->selected = at;
+    return true;
 }
 
 enum reaction

@@ -17,6 +17,7 @@
 struct section_column {
     const char *title, *metric, *labels;
     int width;
+    bool always; /* shown also while no row has a value; others once one had */
 };
 
 /* A row that is always the same: its sparkline and value. */
@@ -47,7 +48,10 @@ struct section_def {
     const struct section_quiet *quiet; /* NULL: all rows are shown */
     const struct section_row *rows;    /* fixed rows instead */
     size_t row_count;
-    const char *table; /* a table of the picture instead */
+    const char *table;                /* a table of the picture instead */
+    const char *sort;                 /* its column, largest first; NULL: its own */
+    const char *const *table_columns; /* ended by NULL; NULL: those that are not hidden */
+    bool filler;                      /* only where a page has room left for it */
 };
 
 struct sections;
@@ -63,6 +67,11 @@ void sections_draw(struct sections *sections, const struct panel_context *contex
 
 enum reaction sections_command(struct sections *sections, const struct panel_context *context,
                                const char *name);
+
+/* Moves the cursor to the first row of the next section on the page (step 1) or of the previous one
+ * (-1); false past the end. `enter` begins at the first or the last one instead. */
+bool sections_step(struct sections *sections, int step, bool enter);
+
 enum reaction sections_mouse(struct sections *sections, const struct panel_context *context, int x,
                              int y, int button);
 

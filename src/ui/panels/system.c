@@ -2,6 +2,7 @@
 #include "system.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* /dev, /dev/shm, /run and their like are mounted everywhere and hold next to nothing; a full one
  * matters as any. */
@@ -19,11 +20,11 @@ static const struct section_quiet quiet_filesystems = {
     {                                                                                              \
         .title = "Cores", .metric = "system.cpu.utilization", .label = "cpu",                      \
         .label_title = "CORE", .scale = READING_SHARE, .columns = {                                \
-            {"USE", "system.cpu.utilization", NULL, 7},                                            \
-            {"USER", "system.cpu.user.utilization", NULL, 7},                                      \
-            {"SYSTEM", "system.cpu.system.utilization", NULL, 7},                                  \
-            {"IOWAIT", "system.cpu.iowait.utilization", NULL, 7},                                  \
-            {"CLOCK", "system.cpu.frequency", NULL, 9}                                             \
+            {"USE", "system.cpu.utilization", NULL, 7, true},                                      \
+            {"USER", "system.cpu.user.utilization", NULL, 7, true},                                \
+            {"SYSTEM", "system.cpu.system.utilization", NULL, 7, true},                            \
+            {"IOWAIT", "system.cpu.iowait.utilization", NULL, 7, true},                            \
+            {"CLOCK", "system.cpu.frequency", NULL, 9, false}                                      \
         }                                                                                          \
     }
 
@@ -31,12 +32,12 @@ static const struct section_quiet quiet_filesystems = {
     {                                                                                              \
         .title = "Disks", .metric = "system.disk.io", .label = "device", .label_title = "DISK",    \
         .scale = READING_NICE, .columns = {                                                        \
-            {"READ", "system.disk.io", "direction=read", 9},                                       \
-            {"WRITE", "system.disk.io", "direction=write", 9},                                     \
-            {"BUSY", "system.disk.utilization", NULL, 7},                                          \
-            {"AWAIT", "system.disk.await", NULL, 8},                                               \
-            {"QUEUE", "system.disk.queue", NULL, 6},                                               \
-            {"IOPS", "system.disk.operations", NULL, 9}                                            \
+            {"READ", "system.disk.io", "direction=read", 9, true},                                 \
+            {"WRITE", "system.disk.io", "direction=write", 9, true},                               \
+            {"BUSY", "system.disk.utilization", NULL, 7, true},                                    \
+            {"AWAIT", "system.disk.await", NULL, 8, true},                                         \
+            {"QUEUE", "system.disk.queue", NULL, 6, true},                                         \
+            {"IOPS", "system.disk.operations", NULL, 9, true}                                      \
         }                                                                                          \
     }
 
@@ -44,9 +45,9 @@ static const struct section_quiet quiet_filesystems = {
     {                                                                                              \
         .title = "Filesystems", .metric = "system.filesystem.utilization", .label = "mountpoint",  \
         .label_title = "MOUNTED ON", .scale = READING_SHARE, .reaches = "FULL IN",                 \
-        .columns = {{"USE", "system.filesystem.utilization", NULL, 7},                             \
-                    {"USED", "system.filesystem.usage", "state=used", 9},                          \
-                    {"INODES", "system.filesystem.inodes.utilization", NULL, 7}},                  \
+        .columns = {{"USE", "system.filesystem.utilization", NULL, 7, true},                       \
+                    {"USED", "system.filesystem.usage", "state=used", 9, true},                    \
+                    {"INODES", "system.filesystem.inodes.utilization", NULL, 7, false}},           \
         .quiet = &quiet_filesystems                                                                \
     }
 
@@ -54,12 +55,12 @@ static const struct section_quiet quiet_filesystems = {
     {                                                                                              \
         .title = "Interfaces", .metric = "system.network.io", .label = "interface",                \
         .label_title = "INTERFACE", .scale = READING_NICE, .columns = {                            \
-            {"IN", "system.network.io", "direction=receive", 9},                                   \
-            {"OUT", "system.network.io", "direction=transmit", 9},                                 \
-            {"PACKETS", "system.network.packets", NULL, 8},                                        \
-            {"ERRORS", "system.network.errors", NULL, 7},                                          \
-            {"DROPS", "system.network.dropped", NULL, 7},                                          \
-            {"LINK", "system.network.link.utilization", NULL, 7}                                   \
+            {"IN", "system.network.io", "direction=receive", 9, true},                             \
+            {"OUT", "system.network.io", "direction=transmit", 9, true},                           \
+            {"PACKETS", "system.network.packets", NULL, 8, true},                                  \
+            {"ERRORS", "system.network.errors", NULL, 7, true},                                    \
+            {"DROPS", "system.network.dropped", NULL, 7, true},                                    \
+            {"LINK", "system.network.link.utilization", NULL, 7, false}                            \
         }                                                                                          \
     }
 
@@ -67,9 +68,9 @@ static const struct section_quiet quiet_filesystems = {
     {                                                                                              \
         .title = "Pressure", .metric = "system.pressure.some.utilization", .label = "resource",    \
         .label_title = "WAITING FOR", .scale = READING_SHARE, .columns = {                         \
-            {"SOME", "system.pressure.some.utilization", NULL, 7},                                 \
-            {"FULL", "system.pressure.full.utilization", NULL, 7},                                 \
-            {"10 s", "system.pressure.avg10", "kind=some", 7}                                      \
+            {"SOME", "system.pressure.some.utilization", NULL, 7, true},                           \
+            {"FULL", "system.pressure.full.utilization", NULL, 7, true},                           \
+            {"10 s", "system.pressure.avg10", "kind=some", 7, true}                                \
         }                                                                                          \
     }
 
@@ -77,8 +78,8 @@ static const struct section_quiet quiet_filesystems = {
     {                                                                                              \
         .title = "Temperatures", .metric = "hw.temperature", .label = "sensor",                    \
         .label_title = "SENSOR", .scale = READING_NICE, .columns = {                               \
-            {"NOW", "hw.temperature", NULL, 8},                                                    \
-            {"OF LIMIT", "hw.temperature.utilization", NULL, 8}                                    \
+            {"NOW", "hw.temperature", NULL, 8, true},                                              \
+            {"OF LIMIT", "hw.temperature.utilization", NULL, 8, false}                             \
         }                                                                                          \
     }
 
@@ -132,6 +133,15 @@ static const struct section_row tcp_rows[] = {
     {"Open files", "system.file.descriptor.count", NULL, "", READING_NICE},
 };
 
+static const char *const process_columns[] = {"process.pid",
+                                              "process.name",
+                                              "process.cpu.utilization",
+                                              "process.memory.usage",
+                                              "process.owner",
+                                              "process.threads",
+                                              "process.age",
+                                              NULL};
+
 static const struct section_def defs[] = {
     CORES,
     {.title = "Memory", .rows = memory_rows, .row_count = ARRAY_SIZE(memory_rows)},
@@ -144,6 +154,21 @@ static const struct section_def defs[] = {
     {.title = "TCP and sockets", .rows = tcp_rows, .row_count = ARRAY_SIZE(tcp_rows)},
     SENSORS,
     {.title = "Cgroups", .table = "cgroups"},
+    {.title = "Processes by CPU",
+     .table = "processes",
+     .sort = "process.cpu.utilization",
+     .table_columns = process_columns,
+     .filler = true},
+    {.title = "Processes by memory",
+     .table = "processes",
+     .sort = "process.memory.usage",
+     .table_columns = process_columns,
+     .filler = true},
+    {.title = "Processes by threads",
+     .table = "processes",
+     .sort = "process.threads",
+     .table_columns = process_columns,
+     .filler = true},
 };
 
 static const struct section_def side_defs[] = {
@@ -193,6 +218,20 @@ system_command(void *state, const struct panel_context *context, const char *nam
                const char *argument)
 {
     (void)argument;
+    static const struct {
+        const char *name;
+        int step;
+        bool enter;
+    } steps[] = {{"panel.next", 1, false},
+                 {"panel.previous", -1, false},
+                 {"panel.first", 1, true},
+                 {"panel.last", -1, true}};
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        if (strcmp(name, steps[i].name) == 0) {
+            return sections_step(state, steps[i].step, steps[i].enter) ? REACTION_HANDLED
+                                                                       : REACTION_NONE;
+        }
+    }
     return sections_command(state, context, name);
 }
 
