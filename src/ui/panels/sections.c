@@ -296,7 +296,8 @@ bool
 sections_have_data(struct sections *sections, const struct panel_context *context)
 {
     for (size_t i = 0; i < sections->count; i++) {
-        if (section_refresh(&sections->list[i], sections->catalog, context) > 0) {
+        if (!sections->list[i].def->filler &&
+            section_refresh(&sections->list[i], sections->catalog, context) > 0) {
             return true;
         }
     }
@@ -497,11 +498,28 @@ table_cell_text(const struct column *column, union cell cell, bool ascii, char *
         snprintf(dst, size, "%s", ascii ? "-" : "–");
     } else if (column->type == COLUMN_TEXT) {
         utf8_clean(str_from(cell.text), dst, size);
+    } else if (column->type == COLUMN_INTEGER && column->unit[0] == '\0') {
+        snprintf(dst, size, "%lld", (long long)cell.integer); /* a pid is no amount */
     } else {
         double value = column->type == COLUMN_REAL ? cell.real : (double)cell.integer;
         unit_format(value, column->unit, ascii, dst, size);
     }
     return dst;
+}
+
+/* By a column; rows that are equal in it by the table's rank columns. */
+static int
+compare_rows(const struct table *table, size_t column, size_t a, size_t b)
+{
+    const struct table_def *def = table->def;
+    const union cell *cells_a = table_row(table, a), *cells_b = table_row(table, b);
+    int order = cell_compare(def->columns[column].type, cells_a[column], cells_b[column]);
+    for (size_t i = 0; order == 0 && i < def->column_count; i++) {
+        if ((def->columns[i].flags & COLUMN_RANK) != 0) {
+            order = cell_compare(def->columns[i].type, cells_a[i], cells_b[i]);
+        }
+    }
+    return order;
 }
 
 /* The largest rows of a column first, by selection (few are shown). */
@@ -510,12 +528,9 @@ top_rows(const struct table *table, const char *sort, size_t *ret_rows, size_t m
 {
     int named = sort != NULL ? table_column(table->def, sort) : -1;
     size_t column = named >= 0 ? (size_t)named : table->def->sort_column, count = 0;
-    enum column_type type = table->def->columns[column].type;
     for (size_t row = 0; row < table->count; row++) {
-        union cell value = table_row(table, row)[column];
         size_t at = count;
-        while (at > 0 &&
-               cell_compare(type, value, table_row(table, ret_rows[at - 1])[column]) > 0) {
+        while (at > 0 && compare_rows(table, column, row, ret_rows[at - 1]) > 0) {
             at--;
         }
         if (at >= max) {
