@@ -33,15 +33,15 @@ struct http_client *http_client_new(struct uv_loop_s *loop, const struct url *or
                                     const struct http_credentials *credentials, char *why,
                                     size_t why_size);
 
-/* Ends what is under way without calling back. */
+/* Ends what is under way without calling back. The loop must turn once more, to close handles. */
 void http_client_free(struct http_client *client);
 
 struct http_answer {
-    int status;            /* 0: there was none, see why */
+    int status;            /* 0: there was none, or not a whole one, see why */
     const char *why;       /* one sentence of what went wrong ("refused the connection"), or "" */
     const char *type;      /* Content-Type, "" when none */
     const char *realm;     /* of WWW-Authenticate, "" when none */
-    struct str body;       /* whole, decompressed; empty for streams */
+    struct str body;       /* whole, decompressed; of streams only a refusal's first 4 KiB */
     int64_t duration_ns;   /* from request to end */
     int64_t first_byte_ns; /* from request to the first byte of the answer */
 };
@@ -56,7 +56,8 @@ struct http_request {
     int64_t timeout_ns; /* of the whole; for a stream: of silence */
     size_t body_max;    /* after decompression; more is an error ("answered more than 64 KiB") */
     void *context;
-    /* A stream: bytes as they come, decompressed; false ends it. NULL: the body is collected. */
+    /* A stream: bytes as they come, decompressed; false ends it. NULL: the body is collected. When
+     * the status is not 2xx there are none. */
     bool (*bytes)(void *context, const void *bytes, size_t n);
     /* Exactly once, last, unless cancelled. The answer is valid during the call. */
     void (*done)(void *context, const struct http_answer *answer);
@@ -64,7 +65,8 @@ struct http_request {
 
 struct http_call;
 
-/* NULL when out of memory. At most 64 at once on one client; more wait their turn. */
+/* `path` begins with '/'. NULL when it does not, or out of memory. At most 64 at once on one
+ * client; more wait their turn. */
 struct http_call *http_send(struct http_client *client, const struct http_request *request);
 
 /* Without calling back. NULL is allowed. */
