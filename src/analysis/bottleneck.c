@@ -1,46 +1,97 @@
 /* The diagnosis: what holds this machine back at this moment.
  *
  * Judges say what they see in one picture. Here that becomes findings that people can read: a
- * judgement must stand for its hold time before it is shown, stays for 5 s after it was last made,
- * and its words change at most every 5 s. Silence is earned: `looked_at` lists what there was
- * enough data for, `not_looked_at` what was not there. */
+ * judgement must stand for its hold time before it is shown, and its numbers are renewed every 2 s.
+ * When it is no longer made its finding stays for a while in the past tense: 5 s, and longer for
+ * what comes back again and again, so that bursts do not make it flicker. Silence is earned:
+ * `looked_at` lists what there was enough data for, and is empty as long as something is seen that
+ * has not stood for its hold time; `not_looked_at` is what was not there. */
 #include "flametop/core/analyzer.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "flametop/base/macros.h"
 #include "flametop/core/query.h"
 #include "judge.h"
 
 #define TRACKED_MAX 64
-#define STAYS_NS (5 * NS_PER_S)
-#define WORDS_NS (5 * NS_PER_S)
-#define SMOOTHING_S 2.0
+#define THRESHOLDS_MAX 32
+#define WORDS_NS (19 * NS_PER_S / 10) /* every second tick of a second */
+#define FORGOTTEN_NS (60 * NS_PER_S)  /* what comes back before is the same trouble again */
+#define SAME_NS (10 * NS_PER_S)       /* and before this it began when it first did */
+#define LEVEL_NS (10 * NS_PER_S)
+#define SMOOTHING_S 0.7
 #define AT_START_NS (3 * NS_PER_S / 2)
+#define ENOUGH_NS (9 * NS_PER_S / 10) /* rates over this say what a second is like */
+#define NEW_NS (10 * NS_PER_S)
 #define GRAVE 45
+#define CRITICAL 80
 #define SPIKE_NS (10 * NS_PER_S)
+
+enum stage {
+    STAGE_PENDING, /* seen, not yet shown */
+    STAGE_SHOWN,
+    STAGE_OVER, /* shown in the past tense */
+    STAGE_PAST, /* no longer shown, remembered */
+};
 
 /* A judgement over time. */
 struct tracked {
     struct judgement judgement; /* as its words stand on the screen */
-    int64_t first_ns, first_wall_ns, last_ns, worded_ns;
-    bool shown;
+    enum stage stage;
+    int64_t first_ns, first_wall_ns; /* when it began */
+    int64_t last_ns, last_wall_ns;   /* when it was last made */
+    int64_t worded_ns, level_ns;
+    unsigned returns;
     double impact; /* smoothed */
+    enum level level;
 };
 
 struct diagnosis {
     struct query *queries[READ_COUNT];
     double readings[READ_COUNT];
     int64_t spike_ns[READ_COUNT];
+    struct limit limits[READ_COUNT];
+    struct threshold thresholds[THRESHOLDS_MAX];
+    size_t threshold_count;
     struct tracked tracked[TRACKED_MAX];
     size_t count;
     int64_t started_ns, last_ns;
     struct judgement judgements[JUDGEMENTS_MAX];
     struct group_kills groups[GROUPS_MAX];
 };
+
+static bool
+has_judge(const char *metric)
+{
+    for (size_t i = 0; i < READ_COUNT; i++) {
+        if (reading_rows[i].judged && strcmp(reading_rows[i].metric, metric) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Metrics with thresholds of the user that no judge speaks for. */
+static void
+find_thresholds(struct diagnosis *d, struct catalog *catalog)
+{
+    const struct metric *metric;
+    for (size_t i = 0;
+         (metric = catalog_metric_at(catalog, i)) != NULL && d->threshold_count < THRESHOLDS_MAX;
+         i++) {
+        char why[160];
+        struct limit limit = limit_of(catalog, metric->name);
+        if (limit.chosen && !has_judge(metric->name)) {
+            d->thresholds[d->threshold_count++] = (struct threshold){
+                metric, limit, query_new(catalog, metric->name, NULL, why, sizeof(why))};
+        }
+    }
+}
 
 static void *
 diagnosis_open(struct catalog *catalog)
@@ -53,6 +104,12 @@ diagnosis_open(struct catalog *catalog)
         d->queries[i] = row->formula != NULL
                             ? query_new_formula(catalog, row->formula, why, sizeof(why))
                             : query_new(catalog, row->metric, row->labels, why, sizeof(why));
+        if (row->judged) {
+            d->limits[i] = limit_of(catalog, row->metric);
+        }
+    }
+    if (d != NULL) {
+        find_thresholds(d, catalog);
     }
     return d;
 }
@@ -64,10 +121,14 @@ diagnosis_close(void *state)
     for (size_t i = 0; d != NULL && i < READ_COUNT; i++) {
         query_free(d->queries[i]);
     }
+    for (size_t i = 0; d != NULL && i < d->threshold_count; i++) {
+        query_free(d->thresholds[i].query);
+    }
     free(d);
 }
 
-/* The mean follows with a time constant of 2 s. A spike stays for 10 s after it was seen. */
+/* The mean follows with a time constant of 0.7 s: at one tick a second two of them tell. A spike
+ * stays for 10 s after it was seen. */
 static void
 read_all(struct diagnosis *d, const struct picture *picture)
 {
@@ -103,37 +164,125 @@ find(struct diagnosis *d, const struct judgement *judgement)
     return NULL;
 }
 
+static enum level
+level_of(double impact)
+{
+    return impact >= CRITICAL ? LEVEL_CRITICAL : impact >= GRAVE ? LEVEL_WARNING : LEVEL_INFO;
+}
+
+/* A slot for a new one: free, or of what is only remembered. */
+static struct tracked *
+make_room(struct diagnosis *d)
+{
+    for (size_t i = 0; d->count == TRACKED_MAX && i < d->count; i++) {
+        if (d->tracked[i].stage == STAGE_PAST) {
+            d->tracked[i] = d->tracked[--d->count];
+        }
+    }
+    return d->count < TRACKED_MAX ? &d->tracked[d->count++] : NULL;
+}
+
+static void
+begin(struct tracked *tracked, const struct picture *picture, const struct judgement *judgement)
+{
+    *tracked = (struct tracked){.judgement = *judgement,
+                                .first_ns = picture->mono_ns,
+                                .first_wall_ns = picture->wall_ns,
+                                .returns = tracked->returns,
+                                .impact = judgement->impact};
+}
+
+/* Up and down in steps that last: a level that changes with each burst tells nothing. */
+static void
+set_level(struct tracked *tracked, int64_t now)
+{
+    enum level up = level_of(tracked->impact - 2), down = level_of(tracked->impact + 8);
+    enum level level = up > tracked->level ? up : down < tracked->level ? down : tracked->level;
+    if (level != tracked->level && now - tracked->level_ns >= LEVEL_NS) {
+        tracked->level = level;
+        tracked->level_ns = now;
+    }
+}
+
+/* The kernel's averages speak for the seconds before us, and a snapshot has no later: what is there
+ * from the start is said at once, as soon as there are rates that mean something. */
+static bool
+is_due(const struct diagnosis *d, const struct tracked *tracked, const struct judgement *judgement,
+       int64_t now)
+{
+    bool at_start = d->started_ns == tracked->first_ns ||
+                    (tracked->first_ns - d->started_ns <= AT_START_NS &&
+                     (judgement->impact >= GRAVE || now - d->started_ns >= ENOUGH_NS));
+    return at_start || now - tracked->first_ns >= judgement->hold_ns;
+}
+
 static void
 note(struct diagnosis *d, const struct picture *picture, const struct judgement *judgement)
 {
     struct tracked *tracked = find(d, judgement);
     int64_t now = picture->mono_ns;
     if (tracked == NULL) {
-        if (d->count == TRACKED_MAX) {
+        if ((tracked = make_room(d)) == NULL) {
             return;
         }
-        tracked = &d->tracked[d->count++];
-        *tracked = (struct tracked){.judgement = *judgement,
-                                    .first_ns = now,
-                                    .first_wall_ns = picture->wall_ns,
-                                    .worded_ns = now,
-                                    .impact = judgement->impact};
+        tracked->returns = 0;
+        begin(tracked, picture, judgement);
+    } else if (tracked->stage == STAGE_PAST) {
+        begin(tracked, picture, judgement);
+    } else if (tracked->stage == STAGE_OVER) {
+        if (now - tracked->last_ns > SAME_NS) {
+            tracked->first_ns = now;
+            tracked->first_wall_ns = picture->wall_ns;
+        }
+        tracked->stage = STAGE_SHOWN;
+        tracked->returns += now - tracked->last_ns > 2 * picture->interval_ns;
+        tracked->worded_ns = 0;
     }
     tracked->last_ns = now;
+    tracked->last_wall_ns = picture->wall_ns;
     tracked->impact += (judgement->impact - tracked->impact) * 0.3;
-    /* The kernel's averages speak for the seconds before us, and the second picture is the first
-     * with rates: what is grave by then is said at once, a snapshot has no later. */
-    bool at_start =
-        d->started_ns == tracked->first_ns ||
-        (tracked->first_ns - d->started_ns <= AT_START_NS && judgement->impact >= GRAVE);
-    bool now_shown = at_start || now - tracked->first_ns >= judgement->hold_ns;
-    bool reword = now - tracked->worded_ns >= WORDS_NS || (now_shown && !tracked->shown) ||
-                  (tracked->judgement.culprit.pid == 0 && judgement->culprit.pid != 0);
-    tracked->shown |= now_shown;
-    if (reword) {
+    bool begins = tracked->stage == STAGE_PENDING && is_due(d, tracked, judgement, now);
+    if (begins) {
+        tracked->stage = STAGE_SHOWN;
+        tracked->impact = judgement->impact;
+        tracked->level = level_of(judgement->impact);
+        tracked->level_ns = now;
+    }
+    set_level(tracked, now);
+    if (begins || now - tracked->worded_ns >= WORDS_NS ||
+        (tracked->judgement.culprit.pid == 0 && judgement->culprit.pid != 0)) {
         tracked->judgement = *judgement;
         tracked->worded_ns = now;
     }
+}
+
+/* How long the past tense stays: what comes and goes is said for longer each time. */
+static int64_t
+stay_ns(const struct tracked *tracked)
+{
+    static const int64_t seconds[] = {5, 20, 60};
+    return seconds[MIN(tracked->returns, ARRAY_SIZE(seconds) - 1)] * NS_PER_S;
+}
+
+/* What was not judged in this picture. Answers whether it is worth keeping. */
+static bool
+let_go(struct tracked *tracked, int64_t now)
+{
+    int64_t silent = now - tracked->last_ns;
+    if (silent == 0) {
+        return true;
+    }
+    if (tracked->stage == STAGE_SHOWN) {
+        tracked->stage = STAGE_OVER;
+    }
+    if (tracked->stage == STAGE_OVER && silent >= stay_ns(tracked)) {
+        tracked->stage = STAGE_PAST;
+        tracked->returns++; /* if it ever does */
+    }
+    if (tracked->stage == STAGE_PENDING && silent >= 2 * NS_PER_S) {
+        tracked->stage = STAGE_PAST;
+    }
+    return tracked->stage != STAGE_PAST || (tracked->returns > 0 && silent < FORGOTTEN_NS);
 }
 
 static void
@@ -141,18 +290,11 @@ forget_old(struct diagnosis *d, int64_t now)
 {
     size_t kept = 0;
     for (size_t i = 0; i < d->count; i++) {
-        int64_t silent = now - d->tracked[i].last_ns;
-        if (silent < STAYS_NS && (d->tracked[i].shown || silent < 2 * NS_PER_S)) {
+        if (let_go(&d->tracked[i], now)) {
             d->tracked[kept++] = d->tracked[i];
         }
     }
     d->count = kept;
-}
-
-static enum level
-level_of(int impact)
-{
-    return impact >= 80 ? LEVEL_CRITICAL : impact >= 45 ? LEVEL_WARNING : LEVEL_INFO;
 }
 
 static const char *
@@ -186,6 +328,42 @@ add_evidence(const struct judgement *j, struct finding *finding, struct arena *a
 }
 
 static void
+word(const struct judgement *j, struct finding *finding, struct arena *arena)
+{
+    const char *joint = j->does[0] == '\'' || j->does[0] == 0 ? "" : " ";
+    if (j->culprit.pid != 0) {
+        finding->sentence =
+            arena_printf(arena, "%s; %s%s%s", j->what, j->culprit.name, joint, j->does);
+        finding->short_sentence =
+            arena_printf(arena, "%s; %s%s%s", j->brief, j->culprit.name, joint, j->does);
+    } else if (j->culprit.hidden) {
+        finding->sentence = arena_printf(arena, "%s; culprit unknown: needs root", j->what);
+        finding->short_sentence = arena_printf(arena, "%s; culprit unknown: needs root", j->brief);
+    } else {
+        finding->sentence = copy(arena, j->what);
+        finding->short_sentence = copy(arena, j->brief);
+    }
+}
+
+/* "the CPU was 98 % busy until 14:02:31; culprit: dd (812)". */
+static void
+word_past(const struct tracked *tracked, struct finding *finding, struct arena *arena)
+{
+    const struct judgement *j = &tracked->judgement;
+    char until[16];
+    time_t at = (time_t)(tracked->last_wall_ns / NS_PER_S);
+    struct tm day;
+    localtime_r(&at, &day);
+    strftime(until, sizeof(until), "%H:%M:%S", &day);
+    finding->short_sentence = arena_printf(arena, "%s until %s", j->was, until);
+    finding->sentence =
+        j->culprit.pid == 0
+            ? finding->short_sentence
+            : arena_printf(arena, "%s; culprit: %s", finding->short_sentence, j->culprit.name);
+    finding->until_wall_ns = tracked->last_wall_ns;
+}
+
+static void
 show(const struct tracked *tracked, struct findings *findings)
 {
     const struct judgement *j = &tracked->judgement;
@@ -203,21 +381,31 @@ show(const struct tracked *tracked, struct findings *findings)
         .culprit_pid = j->culprit.pid,
         .since_wall_ns = tracked->first_wall_ns,
         .impact = CLAMP(impact, 1, 100),
-        .level = level_of(impact)};
-    const char *joint = j->does[0] == '\'' ? "" : " ";
-    if (j->culprit.pid != 0) {
-        finding->sentence = arena_printf(arena, "%s; %s%s%s", j->what, j->culprit.name,
-                                         j->does[0] != 0 ? joint : "", j->does);
-        finding->short_sentence = arena_printf(arena, "%s; %s%s%s", j->brief, j->culprit.name,
-                                               j->does[0] != 0 ? joint : "", j->does);
-    } else if (j->culprit.hidden) {
-        finding->sentence = arena_printf(arena, "%s; culprit unknown: needs root", j->what);
-        finding->short_sentence = arena_printf(arena, "%s; culprit unknown: needs root", j->brief);
+        .level = tracked->level};
+    if (tracked->stage == STAGE_OVER) {
+        word_past(tracked, finding, arena);
     } else {
-        finding->sentence = copy(arena, j->what);
-        finding->short_sentence = copy(arena, j->brief);
+        word(j, finding, arena);
     }
     add_evidence(j, finding, arena);
+}
+
+/* Something is seen and has not stood long enough to be said: silence would not be true. Later on
+ * only what is grave counts, or each small burst would show. */
+static bool
+is_undecided(const struct diagnosis *d, int64_t now)
+{
+    if (now == d->started_ns && isnan(d->readings[READ_CPU])) {
+        return true; /* rates take two readings */
+    }
+    for (size_t i = 0; i < d->count; i++) {
+        const struct tracked *tracked = &d->tracked[i];
+        if (tracked->stage == STAGE_PENDING &&
+            (tracked->impact >= GRAVE || now - d->started_ns < NEW_NS)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* What there was data for, and what this machine does not tell. */
@@ -248,7 +436,11 @@ say_scope(const struct diagnosis *d, const struct picture *picture, struct findi
         n += (size_t)snprintf(said + n, sizeof(said) - n, "%s%zu processes", n > 0 ? ", " : "",
                               processes->total);
     }
-    findings->looked_at = copy(findings->arena, said);
+    int64_t looked_ns = picture->mono_ns - d->started_ns;
+    if (looked_ns < NEW_NS && n > 0 && n < sizeof(said) - 16) {
+        snprintf(said + n, sizeof(said) - n, ", for %.1f s", (double)looked_ns / 1e9);
+    }
+    findings->looked_at = is_undecided(d, picture->mono_ns) ? "" : copy(findings->arena, said);
     bool no_pressure = isnan(d->readings[READ_PSI_CPU]);
     bool no_groups = picture_table(picture, "cgroups") == NULL;
     findings->not_looked_at = no_pressure && no_groups
@@ -256,6 +448,22 @@ say_scope(const struct diagnosis *d, const struct picture *picture, struct findi
                               : no_pressure ? "pressure (this kernel has no PSI)"
                               : no_groups   ? "control groups"
                                             : NULL;
+}
+
+/* What is shown in the present tense. */
+static size_t
+list_standing(const struct diagnosis *d, struct standing ret_standing[TRACKED_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        const struct tracked *tracked = &d->tracked[i];
+        if (tracked->stage == STAGE_SHOWN) {
+            ret_standing[count++] =
+                (struct standing){tracked->judgement.kind, tracked->judgement.subject,
+                                  tracked->judgement.culprit.pid};
+        }
+    }
+    return count;
 }
 
 static void
@@ -269,10 +477,17 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
         d->started_ns = picture->mono_ns;
     }
     read_all(d, picture);
+    struct standing standing[TRACKED_MAX];
+    size_t standing_count = list_standing(d, standing);
     double cores =
         picture->host.core_limit > 0 ? picture->host.core_limit : d->readings[READ_CORES];
     struct bench bench = {.picture = picture,
                           .readings = d->readings,
+                          .limits = d->limits,
+                          .standing = standing,
+                          .standing_count = standing_count,
+                          .thresholds = d->thresholds,
+                          .threshold_count = d->threshold_count,
                           .processes = picture_table(picture, "processes"),
                           .cgroups = picture_table(picture, "cgroups"),
                           .cores = cores >= 1 ? cores : MAX(picture->host.cores, 1),
@@ -283,12 +498,13 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
     judge_disk(&bench);
     judge_network(&bench);
     judge_limits(&bench);
+    judge_thresholds(&bench);
     for (size_t i = 0; i < bench.count; i++) {
         note(d, picture, &bench.list[i]);
     }
     forget_old(d, picture->mono_ns);
     for (size_t i = 0; i < d->count; i++) {
-        if (d->tracked[i].shown) {
+        if (d->tracked[i].stage == STAGE_SHOWN || d->tracked[i].stage == STAGE_OVER) {
             show(&d->tracked[i], findings);
         }
     }

@@ -1,4 +1,4 @@
-/* What judges share: readings, proofs and culprits. */
+/* What judges share: readings, thresholds and proofs. */
 #include "judge.h"
 
 #include <math.h>
@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "flametop/base/macros.h"
-#include "flametop/core/table.h"
 #include "flametop/core/unit.h"
 
 /* What happened since the last reading; the kernel's mean of 10 s stands in for it in the first
@@ -16,43 +15,49 @@
     "system.pressure.avg10{kind=" kind ",resource=" resource "})"
 
 const struct reading_row reading_rows[READ_COUNT] = {
-    [READ_CPU] = {"system.cpu.utilization", NULL, false},
+    [READ_CPU] = {"system.cpu.utilization", NULL, false, NULL, true},
     [READ_SYSTEM] = {"system.cpu.system.utilization", NULL, false},
-    [READ_STEAL] = {"system.cpu.steal.utilization", NULL, false},
+    [READ_STEAL] = {"system.cpu.steal.utilization", NULL, false, NULL, true},
     [READ_INTERRUPT] = {"system.cpu.interrupt.utilization", NULL, false},
     [READ_RUN_QUEUE] = {"system.cpu.run_queue", NULL, false},
     [READ_LOAD] = {"system.cpu.load_average.1m", NULL, false},
     [READ_BLOCKED] = {"system.cpu.blocked", NULL, false},
     [READ_CORES] = {"system.cpu.logical.count", NULL, false},
-    [READ_FORKS] = {"system.process.forks", NULL, false},
+    [READ_FORKS] = {"system.process.forks", NULL, false, NULL, true},
     [READ_PSI_CPU] = {.formula = PRESSURE("some", "cpu")},
     [READ_PSI_MEMORY] = {.formula = PRESSURE("some", "memory")},
     [READ_PSI_MEMORY_FULL] = {.formula = PRESSURE("full", "memory")},
     [READ_PSI_IO] = {.formula = PRESSURE("some", "io")},
     [READ_PSI_IO_FULL] = {.formula = PRESSURE("full", "io")},
-    [READ_MEMORY] = {"system.memory.utilization", NULL, false},
+    [READ_MEMORY] = {"system.memory.utilization", NULL, false, NULL, true},
     [READ_MEMORY_LIMIT] = {"system.memory.limit", NULL, false},
     [READ_MEMORY_AVAILABLE] = {"system.memory.available", NULL, false},
     [READ_SWAP_IN] = {"system.swap.io", "direction=in", false},
     [READ_RECLAIM_STALLS] = {"system.memory.reclaim.stalls", NULL, false},
     [READ_OOM_KILLS] = {"system.memory.oom_kills", NULL, true},
-    [READ_DISK] = {"system.disk.utilization", NULL, false},
-    [READ_NETWORK_ERRORS] = {"system.network.errors", NULL, false},
-    [READ_NETWORK_DROPPED] = {"system.network.dropped", NULL, false},
+    [READ_DISK] = {"system.disk.utilization", NULL, false, NULL, true},
+    [READ_NETWORK_ERRORS] = {"system.network.errors", NULL, false, NULL, true},
+    [READ_NETWORK_DROPPED] = {"system.network.dropped", NULL, false, NULL, true},
     [READ_NETWORK_PACKETS] = {"system.network.packets", NULL, false},
-    [READ_LINK] = {"system.network.link.utilization", NULL, false},
+    [READ_LINK] = {"system.network.link.utilization", NULL, false, NULL, true},
     [READ_RETRANSMITS] = {"system.network.tcp.retransmits", NULL, false},
     [READ_SEGMENTS] = {"system.network.tcp.segments", "direction=transmit", false},
-    [READ_LISTEN_DROPS] = {"system.network.tcp.listen.overflows", NULL, true},
-    [READ_CONNTRACK] = {"system.network.conntrack.utilization", NULL, false},
-    [READ_FILES] = {"system.file.descriptor.utilization", NULL, false},
-    [READ_FILESYSTEM] = {"system.filesystem.utilization", NULL, false},
-    [READ_INODES] = {"system.filesystem.inodes.utilization", NULL, false},
+    [READ_LISTEN_DROPS] = {"system.network.tcp.listen.overflows", NULL, true, NULL, true},
+    [READ_CONNTRACK] = {"system.network.conntrack.utilization", NULL, false, NULL, true},
+    [READ_FILES] = {"system.file.descriptor.utilization", NULL, false, NULL, true},
+    [READ_FILESYSTEM] = {"system.filesystem.utilization", NULL, false, NULL, true},
+    [READ_INODES] = {"system.filesystem.inodes.utilization", NULL, false, NULL, true},
     [READ_THROTTLED] = {"system.cpu.throttles", NULL, true},
     [READ_UNDERVOLTAGE] = {"hw.undervoltage", NULL, false},
-    [READ_QUOTA_THROTTLED] = {"container.cpu.throttled", NULL, false},
+    [READ_QUOTA_THROTTLED] = {"container.cpu.throttled", NULL, false, NULL, true},
     [READ_QUOTA_USE] = {"container.cpu.utilization", NULL, false},
 };
+
+/* Impacts: what warns, and what is so clear that it is said soon; what is critical. */
+#define WARNING 45
+#define CLEAR 60
+#define CRITICAL 80
+#define SLACK 0.05 /* of a threshold: what is being said may fall this much below it */
 
 struct judgement *
 judge_say(struct bench *bench, const char *kind, const char *subject, double impact)
@@ -61,8 +66,12 @@ judge_say(struct bench *bench, const char *kind, const char *subject, double imp
         return NULL;
     }
     struct judgement *judgement = &bench->list[bench->count++];
-    *judgement = (struct judgement){
-        .kind = kind, .impact = (int)lround(fmin(impact, 100)), .hold_ns = 3 * NS_PER_S};
+    int whole = (int)lround(fmin(impact, 100));
+    *judgement = (struct judgement){.kind = kind,
+                                    .impact = whole,
+                                    .hold_ns = whole >= CLEAR     ? NS_PER_S
+                                               : whole >= WARNING ? 2 * NS_PER_S
+                                                                  : 3 * NS_PER_S};
     snprintf(judgement->subject, sizeof(judgement->subject), "%s", subject);
     return judgement;
 }
@@ -87,85 +96,96 @@ reading_of(const struct bench *bench, enum reading which)
     return bench->readings[which];
 }
 
-/* What the search for a culprit needs of the process table; columns that are not there are -1. */
-struct search {
-    const struct table *table;
-    int amount, pid, name, group;
-};
+char *
+judge_percent(double share, char *dst, size_t size)
+{
+    if (share >= 0.095) {
+        snprintf(dst, size, "%.0f %%", 100 * share);
+        return dst;
+    }
+    return unit_format(share, "1", false, dst, size);
+}
+
+const struct standing *
+judge_standing(const struct bench *bench, const char *kind, const char *subject)
+{
+    for (size_t i = 0; i < bench->standing_count; i++) {
+        const struct standing *standing = &bench->standing[i];
+        if (strcmp(standing->kind, kind) == 0 && strcmp(standing->subject, subject) == 0) {
+            return standing;
+        }
+    }
+    return NULL;
+}
+
+struct limit
+limit_of(struct catalog *catalog, const char *metric)
+{
+    struct limit limit = {false, NAN, NAN};
+    const struct metric *row = catalog_metric(catalog, metric);
+    if (row != NULL && catalog_thresholds_chosen(catalog, row)) {
+        limit.chosen = catalog_thresholds(catalog, row, &limit.warning, &limit.critical);
+    }
+    return limit;
+}
 
 static bool
-search_init(struct search *search, const struct table *table, const char *column)
+passes(double value, double threshold, bool less_is_worse, double slack)
 {
-    if (table == NULL) {
+    if (isnan(threshold) || threshold == 0) {
         return false;
     }
-    *search = (struct search){.table = table,
-                              .amount = table_column(table->def, column),
-                              .pid = table_column(table->def, "process.pid"),
-                              .name = table_column(table->def, "process.name"),
-                              .group = table_column(table->def, "process.cgroup")};
-    return search->amount >= 0 && search->pid >= 0 && search->name >= 0;
+    double shift = fabs(threshold) * slack;
+    return less_is_worse ? value <= threshold + shift : value >= threshold - shift;
 }
 
-static bool
-is_in_group(const struct search *search, const union cell *row, const char *cgroup)
+enum level
+limit_level(const struct limit *limit, double value, bool less_is_worse, double slack)
 {
-    return cgroup == NULL || (search->group >= 0 && row[search->group].text != NULL &&
-                              strcmp(row[search->group].text, cgroup) == 0);
+    bool less = less_is_worse || (limit->critical > 0 && limit->critical < limit->warning);
+    return passes(value, limit->critical, less, slack)  ? LEVEL_CRITICAL
+           : passes(value, limit->warning, less, slack) ? LEVEL_WARNING
+                                                        : LEVEL_NORMAL;
 }
 
-/* Whether rights hide some processes from us, or what they do: the source says so. */
-static bool
-are_hidden(const struct bench *bench)
+double
+judge_limit(const struct bench *bench, enum reading which, double built_in, const char *kind,
+            const char *subject)
 {
-    const struct track *track = picture_track(bench->picture, "processes");
-    return track != NULL && track->state == SOURCE_DEGRADED;
-}
-
-static struct culprit
-find_culprit(const struct bench *bench, const char *column, const char *cgroup, double most)
-{
-    struct culprit culprit = {.amount = NAN};
-    struct search search;
-    if (!search_init(&search, bench->processes, column)) {
-        return culprit;
+    const struct limit *limit = &bench->limits[which];
+    double least = built_in;
+    if (limit->chosen) {
+        least = limit->warning > 0 ? limit->warning : INFINITY;
+        least = limit->critical > 0 ? fmin(limit->critical, least) : least;
     }
-    culprit.hidden = are_hidden(bench);
-    const union cell *best = NULL;
-    for (size_t i = 0; i < search.table->count; i++) {
-        const union cell *row = table_row(search.table, i);
-        if (!is_in_group(&search, row, cgroup)) {
-            continue;
-        }
-        double amount = row[search.amount].real;
-        if (amount > 0 && amount <= most && (best == NULL || amount > best[search.amount].real)) {
-            best = row;
-        }
+    return judge_standing(bench, kind, subject) != NULL ? least * (1 - SLACK) : least;
+}
+
+void
+judge_chosen(const struct bench *bench, struct judgement *judgement, enum reading which,
+             double value)
+{
+    const struct limit *limit = &bench->limits[which];
+    if (!limit->chosen) {
+        return;
     }
-    if (best != NULL) {
-        const char *name = best[search.name].text;
-        culprit.pid = best[search.pid].integer;
-        culprit.amount = best[search.amount].real;
-        snprintf(culprit.name, sizeof(culprit.name), "%.30s (%lld)", name != NULL ? name : "?",
-                 (long long)culprit.pid);
+    enum level level = limit_level(limit, value, false, SLACK);
+    if (level == LEVEL_NORMAL) {
+        return;
     }
-    return culprit;
-}
-
-struct culprit
-culprit_in(const struct bench *bench, const char *column, const char *cgroup)
-{
-    return find_culprit(bench, column, cgroup, INFINITY);
-}
-
-struct culprit
-culprit_below(const struct bench *bench, const char *column, double most)
-{
-    return find_culprit(bench, column, NULL, most);
-}
-
-struct culprit
-culprit_by(const struct bench *bench, const char *column)
-{
-    return find_culprit(bench, column, NULL, INFINITY);
+    bool critical = level == LEVEL_CRITICAL;
+    const struct metric *metric =
+        catalog_metric(bench->picture->catalog, reading_rows[which].metric);
+    bool counter = metric->kind == METRIC_COUNTER;
+    char unit[32], text[32];
+    snprintf(unit, sizeof(unit), "%s%s", metric->unit, counter ? "/s" : "");
+    double threshold = critical ? limit->critical : limit->warning;
+    unit_format(threshold, unit, false, text, sizeof(text));
+    size_t n = strlen(judgement->what);
+    snprintf(judgement->what + n, sizeof(judgement->what) - n, " (your threshold: %s)", text);
+    judgement->impact = critical              ? MAX(judgement->impact, CRITICAL + 5)
+                        : limit->critical > 0 ? CLAMP(judgement->impact, WARNING, CRITICAL - 5)
+                                              : MAX(judgement->impact, WARNING);
+    judge_proof(judgement, critical ? "your threshold, critical" : "your threshold, warning",
+                threshold, unit, NULL, NULL);
 }

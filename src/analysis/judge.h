@@ -61,7 +61,20 @@ struct reading_row {
     const char *metric, *labels;
     bool spike;          /* what happened within the last seconds counts, not the mean: OOM kills */
     const char *formula; /* instead of a metric */
+    bool judged;         /* a judge speaks for it, by judge_limit: also for the user's thresholds */
 };
+
+/* The user's thresholds of a metric; those of a level that was not set are 0 or NaN. */
+struct limit {
+    bool chosen;
+    double warning, critical;
+};
+
+struct limit limit_of(struct catalog *catalog, const char *metric);
+
+/* LEVEL_NORMAL, WARNING or CRITICAL. Less is worse when critical is below warning, or when higher
+ * is better. `slack` is the part of a threshold by which the value may fall short of it. */
+enum level limit_level(const struct limit *limit, double value, bool less_is_worse, double slack);
 
 extern const struct reading_row reading_rows[READ_COUNT];
 
@@ -75,7 +88,6 @@ struct culprit {
 
 struct proof {
     const char *label; /* a constant */
-
     char value[32];
     const char *metric; /* a constant, or NULL */
     char labels[SUBJECT_BYTES + 32];
@@ -87,6 +99,7 @@ struct judgement {
     int impact;                  /* 0-100 */
     int64_t hold_ns;             /* how long it must stand before it is shown */
     char what[SENTENCE_BYTES];   /* "disk nvme0n1 98 % busy, 41 % of tasks wait for it" */
+    char was[128];               /* the same when it is over: "disk nvme0n1 was 98 % busy" */
     char brief[80];              /* "nvme0n1 98 % busy" */
     struct culprit culprit;
     char does[48];
@@ -103,9 +116,21 @@ struct group_kills {
     int64_t killed_ns, seen_ns; /* 0: none seen */
 };
 
+/* What is being said: it may fall a little below its threshold, and its culprit stays while it is
+ * about as much to blame as any other. */
+struct standing {
+    const char *kind, *subject;
+    int64_t pid; /* 0: nobody */
+};
+
 struct bench {
     const struct picture *picture;
-    const double *readings; /* [enum reading], smoothed; NaN unknown */
+    const double *readings;     /* [enum reading], smoothed; NaN unknown */
+    const struct limit *limits; /* [enum reading]: the user's */
+    const struct standing *standing;
+    size_t standing_count;
+    const struct threshold *thresholds; /* of metrics that no judge speaks for */
+    size_t threshold_count;
     const struct table *processes, *cgroups;
     double cores;               /* what the machine or its limit has */
     struct group_kills *groups; /* [GROUPS_MAX] */
@@ -123,20 +148,45 @@ void judge_proof(struct judgement *judgement, const char *label, double value, c
 
 double reading_of(const struct bench *bench, enum reading which);
 
+/* From where on a judge speaks: the user's threshold, or the built-in one; 5 % lower for what is
+ * being said already. */
+double judge_limit(const struct bench *bench, enum reading which, double built_in, const char *kind,
+                   const char *subject);
+
+/* The user's thresholds of this reading decide the level, and are named. After the words. */
+void judge_chosen(const struct bench *bench, struct judgement *judgement, enum reading which,
+                  double value);
+
+/* "98 %", "4.2 %", "–". Answers dst. */
+char *judge_percent(double share, char *dst, size_t size);
+
+/* Whose rates these are: what is being said of this kind and subject; NULL when it is new. */
+const struct standing *judge_standing(const struct bench *bench, const char *kind,
+                                      const char *subject);
+
+/* Each names the culprit by the resource the judgement is about, and what it does: who uses the
+ * CPU, itself or by its children; who holds memory (of one control group; NULL: all); who moves
+ * bytes and waits for it; whose children come and go. */
+void blame_cpu(const struct bench *bench, struct judgement *judgement);
+void blame_memory(const struct bench *bench, struct judgement *judgement, const char *cgroup);
+void blame_io(const struct bench *bench, struct judgement *judgement, double moved);
+void blame_forks(const struct bench *bench, struct judgement *judgement, double forks);
+
 /* The process with the most of a real column; the amount is per second where the column is. */
 struct culprit culprit_by(const struct bench *bench, const char *column);
 
-/* The same among amounts up to `most`: a counter of dead children jumps by the whole life of a
- * child when it ends, more than anybody can have used since the last picture. */
-struct culprit culprit_below(const struct bench *bench, const char *column, double most);
-
-/* The same among the processes of one control group (process.cgroup); all when there is none. */
-struct culprit culprit_in(const struct bench *bench, const char *column, const char *cgroup);
+/* A metric with thresholds of the user, of which no judge knows. */
+struct threshold {
+    const struct metric *metric;
+    struct limit limit;
+    struct query *query;
+};
 
 void judge_cpu(struct bench *bench);
 void judge_memory(struct bench *bench);
 void judge_disk(struct bench *bench);
 void judge_network(struct bench *bench);
 void judge_limits(struct bench *bench);
+void judge_thresholds(struct bench *bench);
 
 #endif

@@ -11,33 +11,10 @@
 
 /* From here on a core counts as full; the kernel's ticks leave a few per cent of doubt. */
 #define FULL 0.90
+#define CLEARLY 0.95 /* said soon */
+#define BUSY_THREAD 0.93
+#define SLACK 0.08 /* while it is being said */
 #define FORKS_STORM 500.0
-#define PLAUSIBLE 1.15 /* ticks of 10 ms; children cannot have used more than all did */
-
-/* Who uses the CPU itself, or whose children do: a build's compilers are gone before they are
- * looked at. Nobody is blamed for less than a tenth of a core. */
-static void
-blame_cpu(const struct bench *bench, struct judgement *judgement)
-{
-    double all = reading_of(bench, READ_CPU) * bench->cores;
-    struct culprit own = culprit_by(bench, "process.cpu.utilization");
-    struct culprit parent =
-        culprit_below(bench, "process.children.cpu.utilization", all * PLAUSIBLE);
-    /* A child's whole life counts at its end; what is seen working now comes first when it explains
-     * half of what is used. */
-    bool children = isnan(own.amount) || (parent.amount > own.amount && own.amount < all / 2);
-    judgement->culprit = children ? parent : own;
-    if (!(judgement->culprit.amount >= 0.1)) {
-        judgement->culprit = (struct culprit){.hidden = own.hidden};
-    }
-    if (judgement->culprit.pid != 0) {
-        char amount[32];
-        unit_format(fmin(judgement->culprit.amount, all), "1", false, amount, sizeof(amount));
-        snprintf(judgement->does, sizeof(judgement->does),
-                 children ? "'s children use %s" : "uses %s", amount);
-    }
-}
-
 /* Saturated is not the same as busy: somebody must wait. Without pressure the run queue stands in
  * for it. */
 static void
@@ -46,25 +23,29 @@ judge_saturation(struct bench *bench)
     double use = reading_of(bench, READ_CPU), psi = reading_of(bench, READ_PSI_CPU);
     double queue = reading_of(bench, READ_RUN_QUEUE) / bench->cores;
     double waiting = isnan(psi) ? CLAMP((queue - 1) / 2, 0.0, 1.0) : psi;
-    if (!(use >= FULL)) {
+    if (!(use >= judge_limit(bench, READ_CPU, FULL, "cpu.saturated", ""))) {
         return;
     }
+    double full = fmax(use - FULL, 0) / (1 - FULL);
     struct judgement *j =
-        judge_say(bench, "cpu.saturated", "",
-                  35 + 25 * (use - FULL) / (1 - FULL) + 40 * (isnan(waiting) ? 0 : waiting));
+        judge_say(bench, "cpu.saturated", "", 35 + 25 * full + 30 * (isnan(waiting) ? 0 : waiting));
     if (j == NULL) {
         return;
     }
     char busy[32], wait[32];
-    unit_format(use, "1", false, busy, sizeof(busy));
-    unit_format(isnan(psi) ? queue : psi, isnan(psi) ? "" : "1", false, wait, sizeof(wait));
+    judge_percent(use, busy, sizeof(busy));
     if (isnan(psi)) {
+        unit_format(queue, "", false, wait, sizeof(wait));
         snprintf(j->what, sizeof(j->what), "CPU %s busy, %s tasks want each core", busy, wait);
     } else {
+        judge_percent(psi, wait, sizeof(wait));
         snprintf(j->what, sizeof(j->what), "CPU %s busy, tasks wait for a core %s of the time",
                  busy, wait);
     }
     snprintf(j->brief, sizeof(j->brief), "CPU %s busy", busy);
+    snprintf(j->was, sizeof(j->was), "the CPU was %s busy", busy);
+    j->hold_ns = use >= CLEARLY ? MIN(j->hold_ns, NS_PER_S) : j->hold_ns;
+    judge_chosen(bench, j, READ_CPU, use);
     j->advice = "See which processes use it (3) and since when (Enter on the CPU card); nice what "
                 "can wait.";
     judge_proof(j, "CPU busy", use, "1", "system.cpu.utilization", "");
@@ -97,27 +78,30 @@ judge_one_thread(struct bench *bench)
         const union cell *row = table_row(table, i);
         bool single = row[threads].integer <= 1;
         double busy = single ? row[cpu].real : top >= 0 ? row[top].real : NAN;
-        if (!(busy >= 0.93)) {
+        if (!(busy >= BUSY_THREAD - SLACK)) {
             continue;
         }
         char subject[32], share[32];
         snprintf(subject, sizeof(subject), "%lld", (long long)row[pid].integer);
+        if (busy < BUSY_THREAD && judge_standing(bench, "cpu.one_thread", subject) == NULL) {
+            continue;
+        }
         struct judgement *j = judge_say(bench, "cpu.one_thread", subject, 20 + 40 / bench->cores);
         if (j == NULL) {
             return;
         }
-        j->hold_ns = 5 * NS_PER_S;
         const char *thread =
             !single && top_name >= 0 && row[top_name].text != NULL ? row[top_name].text : NULL;
         snprintf(j->culprit.name, sizeof(j->culprit.name), "%.30s (%s)",
                  row[name].text != NULL ? row[name].text : "?", subject);
         j->culprit.pid = row[pid].integer;
-        unit_format(busy, "1", false, share, sizeof(share));
+        judge_percent(fmin(busy, 1), share, sizeof(share));
         snprintf(j->what, sizeof(j->what),
                  "one thread%s%.24s%s fills a core while the machine is %.0f %% idle",
                  thread != NULL ? " (" : "", thread != NULL ? thread : "",
                  thread != NULL ? ")" : "", 100 * (1 - use));
         snprintf(j->brief, sizeof(j->brief), "one thread fills a core");
+        snprintf(j->was, sizeof(j->was), "one thread filled a core");
         snprintf(j->does, sizeof(j->does), "uses %s", share);
         j->advice = "More cores do not help it: the work of this thread must be split, or be less.";
         judge_proof(j, "its busiest thread", busy, "1", NULL, NULL);
@@ -129,8 +113,9 @@ static void
 judge_steal(struct bench *bench)
 {
     double steal = reading_of(bench, READ_STEAL);
-    struct judgement *j =
-        steal >= 0.10 ? judge_say(bench, "cpu.stolen", "", 30 + 100 * (steal - 0.10)) : NULL;
+    struct judgement *j = steal >= judge_limit(bench, READ_STEAL, 0.10, "cpu.stolen", "")
+                              ? judge_say(bench, "cpu.stolen", "", 30 + 100 * fmax(steal - 0.10, 0))
+                              : NULL;
     if (j == NULL) {
         return;
     }
@@ -139,9 +124,11 @@ judge_steal(struct bench *bench)
     snprintf(j->what, sizeof(j->what),
              "the hypervisor gives %s of the CPU time this machine wants to others", share);
     snprintf(j->brief, sizeof(j->brief), "%s of CPU stolen", share);
+    snprintf(j->was, sizeof(j->was), "%s of the CPU time was stolen", share);
     j->advice = "Nothing in this machine causes it: ask for a host with room, or a size without "
                 "burst credits.";
-    j->hold_ns = 5 * NS_PER_S;
+    j->hold_ns = MAX(j->hold_ns, 3 * NS_PER_S);
+    judge_chosen(bench, j, READ_STEAL, steal);
     judge_proof(j, "steal", steal, "1", "system.cpu.steal.utilization", "");
     judge_proof(j, "CPU busy", reading_of(bench, READ_CPU), "1", "system.cpu.utilization", "");
 }
@@ -152,7 +139,9 @@ judge_quota(struct bench *bench)
 {
     double throttled = reading_of(bench, READ_QUOTA_THROTTLED);
     struct judgement *j =
-        throttled >= 0.05 ? judge_say(bench, "cpu.quota", "", 30 + 60 * throttled) : NULL;
+        throttled >= judge_limit(bench, READ_QUOTA_THROTTLED, 0.05, "cpu.quota", "")
+            ? judge_say(bench, "cpu.quota", "", 30 + 60 * throttled)
+            : NULL;
     if (j == NULL) {
         return;
     }
@@ -161,6 +150,8 @@ judge_quota(struct bench *bench)
     snprintf(j->what, sizeof(j->what), "the container is held back by its CPU limit %s of the time",
              share);
     snprintf(j->brief, sizeof(j->brief), "CPU limit reached %s of the time", share);
+    snprintf(j->was, sizeof(j->was), "the CPU limit held the container back %s of the time", share);
+    judge_chosen(bench, j, READ_QUOTA_THROTTLED, throttled);
     j->advice = "Raise the limit (cpu.max), or run fewer threads than the limit has cores.";
     judge_proof(j, "throttled", throttled, "1", "container.cpu.throttled", "");
     judge_proof(j, "use of the limit", reading_of(bench, READ_QUOTA_USE), "1",
@@ -204,6 +195,7 @@ judge_softirq(struct bench *bench)
         snprintf(j->what, sizeof(j->what), "core %.16s spends %s on interrupts, the others %.0f %%",
                  which, share, 100 * fmax(others, 0));
         snprintf(j->brief, sizeof(j->brief), "interrupts fill core %.16s", which);
+        snprintf(j->was, sizeof(j->was), "interrupts filled core %.16s", which);
         j->advice =
             "Spread them: more queues of the network card (ethtool -L), RPS, or irqbalance.";
         j->hold_ns = 5 * NS_PER_S;
@@ -214,33 +206,31 @@ judge_softirq(struct bench *bench)
     arena_done(&arena);
 }
 
-/* Short-lived processes are gone before they are seen: their parent inherits their CPU time, and
- * the blame. */
+/* Short-lived processes are gone before they are seen: whose children come and go is estimated. */
 static void
 judge_forks(struct bench *bench)
 {
     double forks = reading_of(bench, READ_FORKS);
-    struct judgement *j = forks >= FORKS_STORM ? judge_say(bench, "process.fork_storm", "",
-                                                           30 + 35 * fmin(forks / 4000, 1))
-                                               : NULL;
+    static const char kind[] = "process.fork_storm";
+    struct judgement *j = forks >= judge_limit(bench, READ_FORKS, FORKS_STORM, kind, "")
+                              ? judge_say(bench, kind, "", 30 + 35 * fmin(forks / 4000, 1))
+                              : NULL;
     if (j == NULL) {
         return;
     }
-    char rate[32], share[32];
-    unit_format(forks, "{process}/s", false, rate, sizeof(rate));
-    snprintf(j->what, sizeof(j->what), "%s new processes and threads", rate);
-    snprintf(j->brief, sizeof(j->brief), "%s forks", rate);
+    char rate[32];
+    unit_format(forks, "", false, rate, sizeof(rate));
+    snprintf(j->what, sizeof(j->what), "%s new processes and threads a second", rate);
+    snprintf(j->brief, sizeof(j->brief), "%s forks/s", rate);
+    snprintf(j->was, sizeof(j->was), "%s processes and threads a second were started", rate);
     j->advice = "Short-lived processes cost more to start than they do: keep them running, or do "
                 "it inside one.";
-    j->culprit = culprit_below(bench, "process.children.cpu.utilization",
-                               reading_of(bench, READ_CPU) * bench->cores * PLAUSIBLE);
-    if (j->culprit.pid != 0) {
-        snprintf(j->does, sizeof(j->does), "'s children use %s",
-                 unit_format(j->culprit.amount, "1", false, share, sizeof(share)));
-    }
+    j->hold_ns = MIN(j->hold_ns, 2 * NS_PER_S);
+    judge_chosen(bench, j, READ_FORKS, forks);
     judge_proof(j, "forks and clones", forks, "{process}/s", "system.process.forks", "");
     judge_proof(j, "in the kernel", reading_of(bench, READ_SYSTEM), "1",
                 "system.cpu.system.utilization", "");
+    blame_forks(bench, j, forks);
 }
 
 static void
@@ -252,6 +242,7 @@ judge_heat(struct bench *bench)
     if (j != NULL) {
         snprintf(j->what, sizeof(j->what), "the CPU slows itself down because it is too hot");
         snprintf(j->brief, sizeof(j->brief), "CPU throttled by heat");
+        snprintf(j->was, sizeof(j->was), "the CPU was throttled by heat");
         j->advice = "Look at fans and dust; see the temperatures in System (2).";
         judge_proof(j, "throttling", throttles, "{event}/s", "system.cpu.throttles", "");
     }
@@ -260,6 +251,7 @@ judge_heat(struct bench *bench)
         snprintf(j->what, sizeof(j->what),
                  "the supply voltage is too low, the CPU runs slower than it could");
         snprintf(j->brief, sizeof(j->brief), "under-voltage");
+        snprintf(j->was, sizeof(j->was), "the supply voltage was too low");
         j->advice = "Use a stronger power supply or a shorter cable.";
     }
 }

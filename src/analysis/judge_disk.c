@@ -14,7 +14,10 @@
  * its time. */
 #define BUSY 0.4
 #define VERY_BUSY 0.6
+#define STANDING 0.7 /* of the waiting it takes: while it is being said */
+#define FILLED 0.95
 #define GROWTH_POINTS 32
+#define SLACKEST 0.9 /* below the threshold of what is being said, too */
 #define GROWTH_NS (30 * NS_PER_S)
 
 static double
@@ -30,26 +33,6 @@ of_device(const struct bench *bench, const char *metric, const char *key, const 
     return query_once(bench->picture, metric, labels);
 }
 
-/* Who reads or writes most, and which it is. */
-static void
-blame_io(const struct bench *bench, struct judgement *judgement, double moved)
-{
-    struct culprit writer = culprit_by(bench, "process.disk.write"),
-                   reader = culprit_by(bench, "process.disk.read");
-    bool writes = !(reader.amount > writer.amount);
-    judgement->culprit = writes ? writer : reader;
-    bool too_little = !(judgement->culprit.amount >= moved * 0.05);
-    if (too_little) {
-        /* Somebody does much more than anyone who may be read. */
-        judgement->culprit = (struct culprit){.hidden = writer.hidden || reader.hidden};
-    }
-    if (judgement->culprit.pid != 0) {
-        char amount[32];
-        snprintf(judgement->does, sizeof(judgement->does), "%s %s", writes ? "writes" : "reads",
-                 unit_format(judgement->culprit.amount, "By/s", false, amount, sizeof(amount)));
-    }
-}
-
 static void
 judge_device(struct bench *bench, const char *device)
 {
@@ -57,7 +40,9 @@ judge_device(struct bench *bench, const char *device)
     double busy =
         of_device(bench, "system.disk.utilization", "device", device, NULL, labels, sizeof(labels));
     double psi = reading_of(bench, READ_PSI_IO);
-    if (!(busy >= BUSY)) {
+    bool chosen = bench->limits[READ_DISK].chosen;
+    double least = judge_limit(bench, READ_DISK, BUSY, "disk.saturated", device);
+    if (!(busy >= least)) {
         return;
     }
     double wait =
@@ -68,7 +53,8 @@ judge_device(struct bench *bench, const char *device)
         of_device(bench, "system.disk.io", "device", device, NULL, labels, sizeof(labels));
     /* Busy alone is no harm (principle of iostat's %util): somebody must wait, in the queue or by
      * pressure. */
-    bool hurts = psi >= 0.25 || (busy >= VERY_BUSY && psi >= 0.15) ||
+    double less = judge_standing(bench, "disk.saturated", device) != NULL ? STANDING : 1;
+    bool hurts = chosen || psi >= 0.25 * less || (busy >= VERY_BUSY && psi >= 0.15 * less) ||
                  (busy >= VERY_BUSY && isnan(psi) && (queue >= 1.5 || wait >= 0.02)) ||
                  (busy >= 0.9 && queue >= 4);
     if (!hurts) {
@@ -81,8 +67,8 @@ judge_device(struct bench *bench, const char *device)
         return;
     }
     char share[32], waiting[32];
-    unit_format(busy, "1", false, share, sizeof(share));
-    unit_format(psi, "1", false, waiting, sizeof(waiting));
+    judge_percent(busy, share, sizeof(share));
+    judge_percent(psi, waiting, sizeof(waiting));
     if (isnan(psi)) {
         unit_format(wait, "s", false, waiting, sizeof(waiting));
         snprintf(j->what, sizeof(j->what), "disk %.48s %s busy, a request takes %s", device, share,
@@ -92,6 +78,8 @@ judge_device(struct bench *bench, const char *device)
                  device, share, waiting);
     }
     snprintf(j->brief, sizeof(j->brief), "%.40s %s busy", device, share);
+    snprintf(j->was, sizeof(j->was), "disk %.48s was %s busy", device, share);
+    judge_chosen(bench, j, READ_DISK, busy);
     j->advice = "See what is written (3, sorted by WRITE); many small fsyncs cost more than bytes.";
     labels[0] = 0;
     labels_add(labels, sizeof(labels), "device", str_from(device));
@@ -110,20 +98,22 @@ static void
 judge_elsewhere(struct bench *bench)
 {
     double psi = reading_of(bench, READ_PSI_IO), full = reading_of(bench, READ_PSI_IO_FULL);
-    struct judgement *j = psi >= 0.4 && reading_of(bench, READ_DISK) < BUSY
+    double least = judge_standing(bench, "io.waiting", "") != NULL ? 0.3 : 0.4;
+    struct judgement *j = psi >= least && reading_of(bench, READ_DISK) < BUSY
                               ? judge_say(bench, "io.waiting", "", 20 + 50 * psi)
                               : NULL;
     if (j == NULL) {
         return;
     }
     char share[32];
-    unit_format(psi, "1", false, share, sizeof(share));
+    judge_percent(psi, share, sizeof(share));
     snprintf(j->what, sizeof(j->what), "tasks wait for I/O %s of the time, but no disk is busy",
              share);
     snprintf(j->brief, sizeof(j->brief), "tasks wait for I/O %s", share);
+    snprintf(j->was, sizeof(j->was), "tasks waited for I/O %s of the time", share);
     j->advice = "Flushes, network storage or an I/O limit of a control group: see WCHAN in "
                 "Processes (3, C).";
-    j->hold_ns = 5 * NS_PER_S;
+    j->hold_ns = 3 * NS_PER_S;
     judge_proof(j, "tasks waiting (PSI some)", psi, "1", "system.pressure.some.utilization",
                 "resource=io");
     judge_proof(j, "all waiting (PSI full)", full, "1", "system.pressure.full.utilization",
@@ -171,22 +161,26 @@ blame_filling(const struct bench *bench, struct judgement *j, const char *mountp
 }
 
 static void
-judge_full(struct bench *bench, const char *mountpoint, const char *metric, const char *kind,
+judge_full(struct bench *bench, const char *mountpoint, enum reading which, const char *kind,
            const char *of)
 {
+    const char *metric = reading_rows[which].metric;
     char labels[SUBJECT_BYTES + 64], share[32];
     double use = of_device(bench, metric, "mountpoint", mountpoint, NULL, labels, sizeof(labels));
-    if (!(use >= 0.95)) {
+    if (!(use >= judge_limit(bench, which, FILLED, kind, mountpoint))) {
         return;
     }
     struct judgement *j =
-        judge_say(bench, kind, mountpoint, use >= 0.995 ? 70 : 25 + 40 * (use - 0.95) / 0.05);
+        judge_say(bench, kind, mountpoint,
+                  use >= 0.995 ? 70 : 25 + 40 * fmax(use - FILLED, 0) / (1 - FILLED));
     if (j == NULL) {
         return;
     }
     unit_format(use, "1", false, share, sizeof(share));
     snprintf(j->what, sizeof(j->what), "file system %.64s %s full%s", mountpoint, share, of);
     snprintf(j->brief, sizeof(j->brief), "%.40s %s full%s", mountpoint, share, of);
+    snprintf(j->was, sizeof(j->was), "file system %.64s was %s full%s", mountpoint, share, of);
+    judge_chosen(bench, j, which, use);
     j->advice =
         "du -x finds what is large; deleted files that are still open keep their room (lsof +L1).";
     j->hold_ns = NS_PER_S;
@@ -200,7 +194,7 @@ judge_disk(struct bench *bench)
     struct arena arena;
     const char *names[DEVICES_MAX];
     arena_init(&arena, (size_t)256 * 1024);
-    if (reading_of(bench, READ_DISK) >= BUSY) {
+    if (reading_of(bench, READ_DISK) >= judge_limit(bench, READ_DISK, BUSY, "", "") * SLACKEST) {
         size_t count = query_label_values(bench->picture, "system.disk.utilization", "device",
                                           &arena, names, DEVICES_MAX);
         for (size_t i = 0; i < count; i++) {
@@ -210,19 +204,21 @@ judge_disk(struct bench *bench)
     judge_elsewhere(bench);
     static const struct {
         enum reading reading;
-        const char *metric, *kind, *of;
+        const char *kind, *of;
     } fillings[] = {
-        {READ_FILESYSTEM, "system.filesystem.utilization", "filesystem.full", ""},
-        {READ_INODES, "system.filesystem.inodes.utilization", "filesystem.inodes", " of inodes"},
+        {READ_FILESYSTEM, "filesystem.full", ""},
+        {READ_INODES, "filesystem.inodes", " of inodes"},
     };
     for (size_t f = 0; f < ARRAY_SIZE(fillings); f++) {
-        if (!(reading_of(bench, fillings[f].reading) >= 0.95)) {
+        enum reading which = fillings[f].reading;
+        double least = judge_limit(bench, which, FILLED, "", "") * SLACKEST;
+        if (!(reading_of(bench, which) >= least)) {
             continue;
         }
-        size_t count = query_label_values(bench->picture, fillings[f].metric, "mountpoint", &arena,
-                                          names, DEVICES_MAX);
+        size_t count = query_label_values(bench->picture, reading_rows[which].metric, "mountpoint",
+                                          &arena, names, DEVICES_MAX);
         for (size_t i = 0; i < count; i++) {
-            judge_full(bench, names[i], fillings[f].metric, fillings[f].kind, fillings[f].of);
+            judge_full(bench, names[i], which, fillings[f].kind, fillings[f].of);
         }
     }
     arena_done(&arena);

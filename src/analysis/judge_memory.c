@@ -13,17 +13,6 @@
 #define ROOMY 0.85 /* below this much use it is not the machine that is short */
 
 static void
-blame_memory(const struct bench *bench, struct judgement *judgement, const char *cgroup)
-{
-    judgement->culprit = culprit_in(bench, "process.memory.usage", cgroup);
-    if (judgement->culprit.pid != 0) {
-        char amount[32];
-        snprintf(judgement->does, sizeof(judgement->does), "holds %s",
-                 unit_format(judgement->culprit.amount, "By", false, amount, sizeof(amount)));
-    }
-}
-
-static void
 prove_memory(const struct bench *bench, struct judgement *j)
 {
     judge_proof(j, "used (total - available)", reading_of(bench, READ_MEMORY), "1",
@@ -91,6 +80,7 @@ say_group(struct bench *bench, const struct group *group)
                  group->name, used, most);
     }
     snprintf(j->brief, sizeof(j->brief), "%.30s at its memory limit", group->name);
+    snprintf(j->was, sizeof(j->was), "group %.48s was at its memory limit", group->name);
     j->advice = "Raise the group's limit (memory.max), or find out what grows in it.";
     judge_proof(j, "use", group->use, "By", NULL, NULL);
     judge_proof(j, "limit", group->limit, "By", NULL, NULL);
@@ -144,7 +134,8 @@ judge_pressure(struct bench *bench, bool in_group)
     double psi = reading_of(bench, READ_PSI_MEMORY), used = reading_of(bench, READ_MEMORY);
     double swap_in = reading_of(bench, READ_SWAP_IN),
            stalls = reading_of(bench, READ_RECLAIM_STALLS);
-    bool short_of = used >= 0.95, waits = psi >= 0.05, swaps = swap_in >= 2e6;
+    bool short_of = used >= judge_limit(bench, READ_MEMORY, 0.95, "memory.short", "");
+    bool waits = psi >= 0.05, swaps = swap_in >= 2e6;
     bool stalled = isnan(psi) && stalls >= 50;
     if (!(short_of || waits || swaps || stalled)) {
         return;
@@ -170,6 +161,7 @@ judge_pressure(struct bench *bench, bool in_group)
         snprintf(j->what, sizeof(j->what),
                  "tasks %s while %s of it is free: a group is at its limit", how, room);
         snprintf(j->brief, sizeof(j->brief), "a group is at its memory limit");
+        snprintf(j->was, sizeof(j->was), "a group was at its memory limit");
         j->advice = "See the control groups in System (2): who is near a limit.";
         prove_memory(bench, j);
         return;
@@ -183,6 +175,8 @@ judge_pressure(struct bench *bench, bool in_group)
         snprintf(j->what, sizeof(j->what), "memory %s used, little is left to drop", share);
     }
     snprintf(j->brief, sizeof(j->brief), "memory %s used", share);
+    snprintf(j->was, sizeof(j->was), "memory was %s used", share);
+    judge_chosen(bench, j, READ_MEMORY, used);
     j->advice = "See who holds it (3, then M); what grows steadily is a leak.";
     prove_memory(bench, j);
     blame_memory(bench, j, NULL);
@@ -199,6 +193,7 @@ judge_kills(struct bench *bench, bool in_group)
     j->hold_ns = 3 * NS_PER_S / 2; /* groups are read less often: if it was one, that says more */
     snprintf(j->what, sizeof(j->what), "the kernel killed a process because memory ran out");
     snprintf(j->brief, sizeof(j->brief), "a process was killed for memory");
+    snprintf(j->was, sizeof(j->was), "the kernel killed a process because memory ran out");
     j->advice = "dmesg says which; give it more memory or a limit of its own.";
     prove_memory(bench, j);
     blame_memory(bench, j, NULL);

@@ -22,8 +22,10 @@ judge_loss(struct bench *bench)
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         double lost = reading_of(bench, rows[i].reading), share = lost / fmax(packets, 1);
+        bool chosen = bench->limits[rows[i].reading].chosen;
         struct judgement *j =
-            lost >= rows[i].least && share >= rows[i].share
+            (chosen || share >= rows[i].share) &&
+                    lost >= judge_limit(bench, rows[i].reading, rows[i].least, rows[i].kind, "")
                 ? judge_say(bench, rows[i].kind, "", 30 + 50 * fmin(share * 10, 1))
                 : NULL;
         if (j == NULL) {
@@ -35,6 +37,8 @@ judge_loss(struct bench *bench)
         snprintf(j->what, sizeof(j->what), "network: %s packets %s (%s of all)", rate, rows[i].word,
                  part);
         snprintf(j->brief, sizeof(j->brief), "%s packets %s", rate, rows[i].word);
+        snprintf(j->was, sizeof(j->was), "%s packets were %s", rate, rows[i].word);
+        judge_chosen(bench, j, rows[i].reading, lost);
         j->advice = rows[i].advice;
         j->hold_ns = 5 * NS_PER_S;
         judge_proof(j, rows[i].word, lost, "{packet}/s", rows[i].metric, "");
@@ -57,6 +61,7 @@ judge_retransmits(struct bench *bench)
     unit_format(share, "1", false, part, sizeof(part));
     snprintf(j->what, sizeof(j->what), "TCP sends %s of its segments twice", part);
     snprintf(j->brief, sizeof(j->brief), "TCP retransmits %s", part);
+    snprintf(j->was, sizeof(j->was), "TCP sent %s of its segments twice", part);
     j->advice = "Packets are lost on the way: compare with the interfaces' drops, then look at the "
                 "other end.";
     j->hold_ns = 5 * NS_PER_S;
@@ -68,8 +73,9 @@ static void
 judge_link(struct bench *bench)
 {
     double use = reading_of(bench, READ_LINK);
-    struct judgement *j =
-        use >= 0.9 ? judge_say(bench, "network.link", "", 40 + 300 * (use - 0.9)) : NULL;
+    struct judgement *j = use >= judge_limit(bench, READ_LINK, 0.9, "network.link", "")
+                              ? judge_say(bench, "network.link", "", 40 + 300 * fmax(use - 0.9, 0))
+                              : NULL;
     if (j == NULL) {
         return;
     }
@@ -77,6 +83,8 @@ judge_link(struct bench *bench)
     unit_format(use, "1", false, share, sizeof(share));
     snprintf(j->what, sizeof(j->what), "a network link carries %s of what it can", share);
     snprintf(j->brief, sizeof(j->brief), "network link %s full", share);
+    snprintf(j->was, sizeof(j->was), "a network link was %s full", share);
+    judge_chosen(bench, j, READ_LINK, use);
     j->advice = "See the interfaces in System (2): which direction, and what speed was negotiated.";
     judge_proof(j, "busiest link", use, "1", "system.network.link.utilization", "");
 }
@@ -86,7 +94,9 @@ judge_listen(struct bench *bench)
 {
     double drops = reading_of(bench, READ_LISTEN_DROPS);
     struct judgement *j =
-        drops > 0 ? judge_say(bench, "network.listen", "", 35 + 30 * fmin(drops / 50, 1)) : NULL;
+        drops > 0 && drops >= judge_limit(bench, READ_LISTEN_DROPS, 0, "network.listen", "")
+            ? judge_say(bench, "network.listen", "", 35 + 30 * fmin(drops / 50, 1))
+            : NULL;
     if (j == NULL) {
         return;
     }
@@ -95,6 +105,8 @@ judge_listen(struct bench *bench)
     snprintf(j->what, sizeof(j->what),
              "%s connections are refused because a server accepts too slowly", rate);
     snprintf(j->brief, sizeof(j->brief), "listen queue overflows");
+    snprintf(j->was, sizeof(j->was), "a listen queue overflowed");
+    judge_chosen(bench, j, READ_LISTEN_DROPS, drops);
     j->advice = "ss -ltn shows the full queue (Recv-Q at Send-Q); raise its backlog and "
                 "net.core.somaxconn.";
     judge_proof(j, "listen overflows", drops, "{connection}/s",
@@ -127,7 +139,9 @@ judge_limits(struct bench *bench)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         double use = reading_of(bench, rows[i].reading);
         struct judgement *j =
-            use >= 0.85 ? judge_say(bench, rows[i].kind, "", 35 + 400 * (use - 0.85)) : NULL;
+            use >= judge_limit(bench, rows[i].reading, 0.85, rows[i].kind, "")
+                ? judge_say(bench, rows[i].kind, "", 35 + 400 * fmax(use - 0.85, 0))
+                : NULL;
         if (j == NULL) {
             continue;
         }
@@ -135,6 +149,8 @@ judge_limits(struct bench *bench)
         unit_format(use, "1", false, share, sizeof(share));
         snprintf(j->what, sizeof(j->what), "%s are at %s of their limit", rows[i].what, share);
         snprintf(j->brief, sizeof(j->brief), "%s at %s", rows[i].what, share);
+        snprintf(j->was, sizeof(j->was), "%s were at %s of their limit", rows[i].what, share);
+        judge_chosen(bench, j, rows[i].reading, use);
         j->advice = rows[i].advice;
         judge_proof(j, rows[i].what, use, "1", rows[i].metric, "");
     }

@@ -63,7 +63,8 @@ static int
 worst_first(const void *a, const void *b)
 {
     const struct finding *x = a, *y = b;
-    int order = (y->impact > x->impact) - (y->impact < x->impact);
+    int order = (x->until_wall_ns != 0) - (y->until_wall_ns != 0);
+    order = order != 0 ? order : (y->impact > x->impact) - (y->impact < x->impact);
     return order != 0 ? order : strcmp(x->id, y->id);
 }
 

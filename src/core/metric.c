@@ -15,6 +15,7 @@
 struct entry {
     const struct metric *metric;
     double warning, critical;
+    bool chosen;                            /* the thresholds are the user's */
     const struct metric_settings *settings; /* NULL: none */
 };
 
@@ -84,7 +85,7 @@ add(struct catalog *catalog, const struct metric *metric)
         return;
     }
     struct entry *entry = &catalog->metrics[catalog->metric_count++];
-    *entry = (struct entry){metric, metric->warning, metric->critical, NULL};
+    *entry = (struct entry){metric, metric->warning, metric->critical, false, NULL};
     uint64_t key = hash_text(metric->name);
     while (map_get(&catalog->metric_by_name, key) != NULL) {
         key++;
@@ -233,6 +234,16 @@ catalog_thresholds(struct catalog *catalog, const struct metric *metric, double 
     return true;
 }
 
+bool
+catalog_thresholds_chosen(struct catalog *catalog, const struct metric *metric)
+{
+    pthread_mutex_lock(&catalog->lock);
+    const struct entry *entry = entry_of(catalog, metric->name);
+    bool chosen = entry != NULL && entry->chosen;
+    pthread_mutex_unlock(&catalog->lock);
+    return chosen;
+}
+
 void
 catalog_set_thresholds(struct catalog *catalog, const struct metric *metric, double warning,
                        double critical)
@@ -242,6 +253,7 @@ catalog_set_thresholds(struct catalog *catalog, const struct metric *metric, dou
     if (entry != NULL) {
         entry->warning = warning;
         entry->critical = critical;
+        entry->chosen = true;
     }
     pthread_mutex_unlock(&catalog->lock);
 }

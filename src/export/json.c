@@ -87,6 +87,12 @@ write_findings(struct json *json, const struct picture *picture)
         text_or_null(json, "short_sentence", finding->short_sentence);
         json_key(json, "since");
         json_time(json, finding->since_wall_ns);
+        json_key(json, "until");
+        if (finding->until_wall_ns != 0) {
+            json_time(json, finding->until_wall_ns);
+        } else {
+            json_null(json);
+        }
         text_or_null(json, "culprit", finding->culprit);
         json_key(json, "culprit_pid");
         if (finding->culprit_pid > 0) {

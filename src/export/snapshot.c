@@ -168,6 +168,7 @@ read_findings(struct reader *reader, const cJSON *list)
             .advice = text_of(reader, member(item, "advice"), NULL),
             .culprit_pid = pid,
             .since_wall_ns = time_of(member(item, "since")),
+            .until_wall_ns = time_of(member(item, "until")),
             .impact = (int)CLAMP(real_or_zero(member(item, "impact")), 0.0, 100.0),
             .level = level_of(member(item, "level"))};
         read_evidence(reader, member(item, "evidence"), finding);

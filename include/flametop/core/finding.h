@@ -23,7 +23,8 @@ struct finding {
     const char *advice;  /* what to do or look at next; NULL: none */
     int64_t culprit_pid; /* 0: none */
     int64_t since_wall_ns;
-    int impact; /* 0-100 */
+    int64_t until_wall_ns; /* 0: still so; else it is over, and the sentence says until when */
+    int impact;            /* 0-100 */
     enum level level;
     const struct evidence *evidence;
     size_t evidence_count;
@@ -31,7 +32,7 @@ struct finding {
 
 const char *level_name(enum level level);
 
-/* Worst first; equals by id, so that they keep their places. */
+/* Worst first, what is over last; equals by id, so that they keep their places. */
 void findings_sort(struct finding *findings, size_t count);
 
 /* Findings as a table, which is how they are kept for going back in time. */

@@ -90,6 +90,9 @@ bool catalog_thresholds(struct catalog *catalog, const struct metric *metric, do
 void catalog_set_thresholds(struct catalog *catalog, const struct metric *metric, double warning,
                             double critical);
 
+/* Whether the thresholds are the user's (catalog_set_thresholds). */
+bool catalog_thresholds_chosen(struct catalog *catalog, const struct metric *metric);
+
 /* What the user set for one metric besides its thresholds; all zero: nothing. Set before threads
  * start. */
 #define METRIC_PERCENTILES_MAX 8

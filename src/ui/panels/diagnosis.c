@@ -32,13 +32,23 @@ word(const struct finding *finding, int room, bool dated, char *dst, size_t size
         (int)utf8_text_width(str_from(finding->sentence)) > room && finding->short_sentence != NULL;
     strlcpy(dst, is_short ? finding->short_sentence : finding->sentence, size);
     char since[16], with[SENTENCE_BYTES];
-    if (dated && finding->since_wall_ns > 0 && strstr(dst, "since ") == NULL) {
+    if (dated && finding->since_wall_ns > 0 && finding->until_wall_ns == 0 &&
+        strstr(dst, "since ") == NULL) {
         format_since(finding->since_wall_ns, since, sizeof(since));
         snprintf(with, sizeof(with), "%s, since %s", dst, since);
         if ((int)utf8_text_width(str_from(with)) <= room) {
             strlcpy(dst, with, size);
         }
     }
+}
+
+/* What is over alarms nobody. */
+static struct style
+style_of(const struct finding *finding)
+{
+    return finding->until_wall_ns != 0
+               ? (struct style){.fg = ROLE_DIM}
+               : (struct style){.fg = level_role(finding->level), .attributes = CELL_BOLD};
 }
 
 static void
@@ -81,7 +91,7 @@ diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect
         snprintf(more, sizeof(more), "  %s%s why ", others, key);
     }
     int more_width = (int)utf8_text_width(str_from(more));
-    struct style style = {.fg = level_role(worst->level), .attributes = CELL_BOLD};
+    struct style style = style_of(worst);
     word(worst, area.width * area.height - more_width - 7, true, text, sizeof(text));
     sign[utf8_put(glyph_level(canvas->glyphs, (int)worst->level), sign)] = '\0';
     snprintf(line, sizeof(line), " %s %d  %s", sign, worst->impact, text);
@@ -127,7 +137,7 @@ draw_finding(const struct finding *finding, struct canvas *canvas, struct rect a
 {
     char sign[8] = "", text[SENTENCE_BYTES], since[16];
     sign[utf8_put(glyph_level(canvas->glyphs, (int)finding->level), sign)] = '\0';
-    struct style style = {.fg = level_role(finding->level), .attributes = CELL_BOLD};
+    struct style style = style_of(finding);
     format_since(finding->since_wall_ns, since, sizeof(since));
     int x = canvas_printf(canvas, area.x, area.y, area.width, style, " %s %3d  %s  ", sign,
                           finding->impact, since);
