@@ -1,14 +1,15 @@
 /* Layouts and heads. */
 #include "flametop/core/head.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dictionary.h"
+
 static uint64_t layout_serials;
 
-struct layout *
-layout_new(const struct series *const *series, size_t count)
+static struct layout *
+layout_alloc(size_t count)
 {
     struct layout *layout = malloc(sizeof(*layout) + count * sizeof(layout->series[0]));
     if (layout == NULL) {
@@ -16,9 +17,30 @@ layout_new(const struct series *const *series, size_t count)
     }
     layout->refs = 1;
     layout->serial = __atomic_add_fetch(&layout_serials, 1, __ATOMIC_RELAXED);
+    layout->texts = NULL;
     layout->count = count;
-    if (count > 0) {
+    return layout;
+}
+
+struct layout *
+layout_new(const struct series *const *series, size_t count)
+{
+    struct layout *layout = layout_alloc(count);
+    if (layout != NULL && count > 0) {
         memcpy(layout->series, series, count * sizeof(layout->series[0]));
+    }
+    return layout;
+}
+
+struct layout *
+layout_new_rows(const struct series *series, size_t count, struct dictionary *texts)
+{
+    struct layout *layout = layout_alloc(count);
+    for (size_t i = 0; layout != NULL && i < count; i++) {
+        layout->series[i] = series;
+    }
+    if (layout != NULL) {
+        layout->texts = dictionary_acquire(texts);
     }
     return layout;
 }
@@ -34,6 +56,7 @@ void
 layout_release(struct layout *layout)
 {
     if (layout != NULL && __atomic_sub_fetch(&layout->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        dictionary_release(layout->texts);
         free(layout);
     }
 }

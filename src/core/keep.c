@@ -1,6 +1,6 @@
 /* Kept rows. Invariant: a slot belongs to one key from the tick it was assigned until the key drops
  * out; the key itself is a column of the slot, so a reader needs nothing but the chunks and the
- * dictionary. */
+ * dictionary of their layout. */
 #include "flametop/core/keep.h"
 
 #include <math.h>
@@ -8,115 +8,53 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flametop/base/hash.h"
-#include "flametop/core/chunk.h"
+#include "dictionary.h"
 #include "flametop/core/picture.h"
 
 #define SLOTS_MAX 64
-#define TEXTS_MAX 4096
-#define TEXT_BYTES_MAX ((size_t)256 * 1024)
-#define TEXT_CUT 256
-
-/* Append-only texts: entries below the count a reader was given never change. */
-struct dictionary {
-    unsigned refs; /* atomic */
-    struct arena arena;
-    struct map by_hash;
-    size_t bytes; /* of the texts */
-    size_t count;
-    const char *texts[TEXTS_MAX];
-};
-
-struct part {
-    struct chunk *chunk;
-    struct dictionary *dictionary;
-};
 
 struct kept {
     unsigned refs; /* atomic */
     const struct table_def *def;
     size_t slots;
+    struct chunk_list *chunks;
     struct head *head;
     size_t head_ticks;
-    struct dictionary *dictionary;
-    size_t part_count;
-    struct part parts[];
 };
 
 struct keep {
     const struct table_def *def;
     size_t slots, kept_columns, key_column;
-    struct layout *layout;
-    struct head *head;
-    size_t head_ticks;
-    struct dictionary *dictionary;
-    struct part *parts;
-    size_t part_count, part_capacity;
-    size_t memory;
+    struct history history;
     double slot_key[SLOTS_MAX]; /* NaN: free */
 };
 
 static const struct metric slot_metric = {.name = "kept", .unit = "", .labels = "", .text = ""};
 static const struct series slot_series = {&slot_metric, "", 0};
 
-static struct dictionary *
-dictionary_new(void)
-{
-    struct dictionary *dictionary = calloc(1, sizeof(*dictionary));
-    if (dictionary != NULL) {
-        dictionary->refs = 1;
-        arena_init(&dictionary->arena, TEXT_BYTES_MAX);
-        map_init(&dictionary->by_hash, TEXTS_MAX);
-    }
-    return dictionary;
-}
-
-static struct dictionary *
-dictionary_acquire(struct dictionary *dictionary)
-{
-    __atomic_add_fetch(&dictionary->refs, 1, __ATOMIC_RELAXED);
-    return dictionary;
-}
-
-static void
-dictionary_release(struct dictionary *dictionary)
-{
-    if (dictionary != NULL && __atomic_sub_fetch(&dictionary->refs, 1, __ATOMIC_ACQ_REL) == 0) {
-        arena_done(&dictionary->arena);
-        map_done(&dictionary->by_hash);
-        free(dictionary);
-    }
-}
-
-/* The text's index, or NaN when the dictionary is full. */
-static double
-dictionary_index(struct dictionary *dictionary, const char *text)
-{
-    size_t n = strnlen(text, TEXT_CUT);
-    uint64_t key = hash_bytes(text, n);
-    void *found;
-    while ((found = map_get(&dictionary->by_hash, key)) != NULL) {
-        size_t index = (size_t)(uintptr_t)found - 1;
-        if (strlen(dictionary->texts[index]) == n &&
-            memcmp(dictionary->texts[index], text, n) == 0) {
-            return (double)index;
-        }
-        key++;
-    }
-    if (dictionary->count == TEXTS_MAX || dictionary->bytes + n >= TEXT_BYTES_MAX / 4 * 3) {
-        return NAN;
-    }
-    size_t index = dictionary->count++;
-    dictionary->bytes += n + 1;
-    dictionary->texts[index] = arena_text(&dictionary->arena, text, n);
-    map_put(&dictionary->by_hash, key, (void *)(uintptr_t)(index + 1));
-    return (double)index;
-}
-
 static bool
 is_kept(const struct column *column)
 {
     return (column->flags & (COLUMN_KEY | COLUMN_KEEP)) != 0;
+}
+
+/* A slot keeps its texts' indices only within one dictionary: with another, all start anew. */
+static bool
+new_dictionary(struct keep *keep)
+{
+    struct dictionary *texts = dictionary_new();
+    size_t count = keep->slots * keep->kept_columns;
+    struct layout *layout = texts != NULL ? layout_new_rows(&slot_series, count, texts) : NULL;
+    dictionary_release(texts);
+    if (layout == NULL) {
+        return false;
+    }
+    history_set_layout(&keep->history, layout);
+    layout_release(layout);
+    for (size_t s = 0; s < keep->slots; s++) {
+        keep->slot_key[s] = NAN;
+    }
+    return true;
 }
 
 struct keep *
@@ -136,80 +74,19 @@ keep_new(const struct table_def *def)
         }
     }
     keep->slots = MIN(def->kept_rows * ranks, (size_t)SLOTS_MAX);
-    for (size_t s = 0; s < keep->slots; s++) {
-        keep->slot_key[s] = NAN;
-    }
-    size_t count = keep->slots * keep->kept_columns;
-    const struct series **series = calloc(count + 1, sizeof(*series));
-    for (size_t i = 0; series != NULL && i < count; i++) {
-        series[i] = &slot_series;
-    }
-    keep->layout = series != NULL ? layout_new(series, count) : NULL;
-    free(series);
-    keep->dictionary = dictionary_new();
-    if (keep->layout == NULL || keep->dictionary == NULL) {
+    if (!new_dictionary(keep)) {
         keep_free(keep);
         return NULL;
     }
     return keep;
 }
 
-static void
-part_done(struct part *part)
-{
-    chunk_release(part->chunk);
-    dictionary_release(part->dictionary);
-}
-
 void
 keep_free(struct keep *keep)
 {
-    if (keep == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < keep->part_count; i++) {
-        part_done(&keep->parts[i]);
-    }
-    free(keep->parts);
-    head_release(keep->head);
-    layout_release(keep->layout);
-    dictionary_release(keep->dictionary);
-    free(keep);
-}
-
-static void
-seal(struct keep *keep)
-{
-    struct chunk *chunk = keep->head_ticks > 0 ? chunk_seal(keep->head, keep->head_ticks) : NULL;
-    head_release(keep->head);
-    keep->head = NULL;
-    keep->head_ticks = 0;
-    if (chunk == NULL) {
-        return;
-    }
-    if (keep->part_count == keep->part_capacity) {
-        size_t capacity = keep->part_capacity == 0 ? 16 : keep->part_capacity * 2;
-        struct part *parts = reallocarray(keep->parts, capacity, sizeof(*parts));
-        if (parts == NULL) {
-            chunk_release(chunk);
-            return;
-        }
-        keep->parts = parts;
-        keep->part_capacity = capacity;
-    }
-    keep->parts[keep->part_count++] = (struct part){chunk, dictionary_acquire(keep->dictionary)};
-    keep->memory += chunk_memory(chunk);
-    if (keep->dictionary->count > TEXTS_MAX / 2 || keep->dictionary->bytes > TEXT_BYTES_MAX / 2) {
-        struct dictionary *fresh = dictionary_new();
-        if (fresh != NULL) {
-            keep->memory += keep->dictionary->arena.bytes;
-            dictionary_release(keep->dictionary);
-            keep->dictionary = fresh;
-            /* A slot keeps its text's index only within one dictionary: start all anew. */
-            for (size_t s = 0; s < keep->slots; s++) {
-                keep->slot_key[s] = NAN;
-            }
-        }
+    if (keep != NULL) {
+        history_done(&keep->history);
+        free(keep);
     }
 }
 
@@ -221,7 +98,7 @@ cell_as_double(struct keep *keep, enum column_type type, union cell cell)
     }
     return type == COLUMN_REAL      ? cell.real
            : type == COLUMN_INTEGER ? (double)cell.integer
-                                    : dictionary_index(keep->dictionary, cell.text);
+                                    : dictionary_index(keep->history.layout->texts, cell.text);
 }
 
 /* Adds the row to the chosen ones if it is among the best `want` of them by this column. */
@@ -307,24 +184,20 @@ assign(struct keep *keep, const double *keys, size_t count, size_t ret_slot[SLOT
     }
 }
 
-static bool
-ready(struct keep *keep, struct instant at)
+static struct head *
+begin(struct keep *keep, struct instant at)
 {
-    int64_t offset = at.wall_ns - at.mono_ns;
-    bool stepped = keep->head != NULL && llabs(offset - keep->head->wall_offset_ns) > NS_PER_S / 2;
-    if (keep->head_ticks == CHUNK_TICKS || stepped) {
-        seal(keep);
+    if (history_is_due(&keep->history, at) && dictionary_is_old(keep->history.layout->texts)) {
+        new_dictionary(keep); /* without memory for one the old goes on until it is full */
     }
-    if (keep->head == NULL) {
-        keep->head = head_new(keep->layout, offset);
-    }
-    return keep->head != NULL;
+    return history_begin(&keep->history, at);
 }
 
 void
 keep_add(struct keep *keep, const struct table *table, struct instant at)
 {
-    if (!ready(keep, at)) {
+    struct head *head = begin(keep, at);
+    if (head == NULL) {
         return;
     }
     size_t chosen[SLOTS_MAX], slot[SLOTS_MAX];
@@ -336,9 +209,8 @@ keep_add(struct keep *keep, const struct table *table, struct instant at)
     }
     assign(keep, keys, count, slot);
 
-    struct head *head = keep->head;
-    size_t tick = keep->head_ticks;
-    for (size_t i = 0; i < keep->layout->count; i++) {
+    size_t tick = keep->history.head_ticks;
+    for (size_t i = 0; i < head->layout->count; i++) {
         head->values[i * CHUNK_TICKS + tick] = NAN;
     }
     for (size_t i = 0; i < count; i++) {
@@ -355,8 +227,7 @@ keep_add(struct keep *keep, const struct table *table, struct instant at)
             }
         }
     }
-    head->mono_ns[tick] = at.mono_ns;
-    keep->head_ticks = tick + 1;
+    history_commit(&keep->history, at);
 }
 
 const struct table_def *
@@ -365,53 +236,24 @@ keep_def(const struct keep *keep)
     return keep->def;
 }
 
-size_t
-keep_memory(const struct keep *keep)
+struct history *
+keep_history(struct keep *keep)
 {
-    return keep->memory;
-}
-
-int64_t
-keep_oldest(const struct keep *keep)
-{
-    return keep->part_count > 0 ? keep->parts[0].chunk->first_ns : INT64_MAX;
-}
-
-void
-keep_drop_oldest(struct keep *keep)
-{
-    if (keep->part_count == 0) {
-        return;
-    }
-    struct part *oldest = &keep->parts[0];
-    keep->memory -= chunk_memory(oldest->chunk);
-    bool last_of_dictionary = keep->part_count > 1 ? keep->parts[1].dictionary != oldest->dictionary
-                                                   : keep->dictionary != oldest->dictionary;
-    if (last_of_dictionary) {
-        keep->memory -= oldest->dictionary->arena.bytes;
-    }
-    part_done(oldest);
-    keep->part_count--;
-    memmove(&keep->parts[0], &keep->parts[1], keep->part_count * sizeof(keep->parts[0]));
+    return &keep->history;
 }
 
 struct kept *
-keep_view(struct keep *keep)
+keep_view(const struct keep *keep)
 {
-    struct kept *kept = malloc(sizeof(*kept) + keep->part_count * sizeof(kept->parts[0]));
-    if (kept == NULL) {
-        return NULL;
-    }
-    *kept = (struct kept){.refs = 1,
-                          .def = keep->def,
-                          .slots = keep->slots,
-                          .head = keep->head != NULL ? head_acquire(keep->head) : NULL,
-                          .head_ticks = keep->head_ticks,
-                          .dictionary = dictionary_acquire(keep->dictionary),
-                          .part_count = keep->part_count};
-    for (size_t i = 0; i < keep->part_count; i++) {
-        kept->parts[i] = (struct part){chunk_acquire(keep->parts[i].chunk),
-                                       dictionary_acquire(keep->parts[i].dictionary)};
+    struct kept *kept = malloc(sizeof(*kept));
+    if (kept != NULL) {
+        const struct history *history = &keep->history;
+        *kept = (struct kept){.refs = 1,
+                              .def = keep->def,
+                              .slots = keep->slots,
+                              .chunks = chunk_list_acquire(history->chunks),
+                              .head = history->head != NULL ? head_acquire(history->head) : NULL,
+                              .head_ticks = history->head_ticks};
     }
     return kept;
 }
@@ -419,21 +261,23 @@ keep_view(struct keep *keep)
 void
 kept_release(struct kept *kept)
 {
-    if (kept == NULL || __atomic_sub_fetch(&kept->refs, 1, __ATOMIC_ACQ_REL) != 0) {
-        return;
+    if (kept != NULL && __atomic_sub_fetch(&kept->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        chunk_list_release(kept->chunks);
+        head_release(kept->head);
+        free(kept);
     }
-    for (size_t i = 0; i < kept->part_count; i++) {
-        part_done(&kept->parts[i]);
-    }
-    head_release(kept->head);
-    dictionary_release(kept->dictionary);
-    free(kept);
 }
 
 const struct table_def *
 kept_def(const struct kept *kept)
 {
     return kept->def;
+}
+
+static size_t
+chunk_count(const struct kept *kept)
+{
+    return kept->chunks != NULL ? kept->chunks->count : 0;
 }
 
 /* All columns of one tick, out of the head or a chunk. */
@@ -446,12 +290,12 @@ read_tick(const struct kept *kept, int64_t mono_ns, double *ret_values, size_t c
             for (size_t i = 0; i < count; i++) {
                 ret_values[i] = kept->head->values[i * CHUNK_TICKS + tick];
             }
-            *ret_dictionary = kept->dictionary;
+            *ret_dictionary = kept->head->layout->texts;
             return true;
         }
     }
-    for (size_t p = kept->part_count; p-- > 0;) {
-        const struct chunk *chunk = kept->parts[p].chunk;
+    for (size_t c = chunk_count(kept); c-- > 0;) {
+        const struct chunk *chunk = kept->chunks->chunks[c];
         if (chunk->first_ns > mono_ns) {
             continue;
         }
@@ -467,7 +311,7 @@ read_tick(const struct kept *kept, int64_t mono_ns, double *ret_values, size_t c
         for (size_t i = 0; i < count; i++) {
             ret_values[i] = chunk_column(chunk, i, values) ? values[tick] : NAN;
         }
-        *ret_dictionary = kept->parts[p].dictionary;
+        *ret_dictionary = chunk->layout->texts;
         return true;
     }
     return false;
@@ -488,9 +332,7 @@ cell_from_double(enum column_type type, double value, const struct dictionary *d
         break;
     case COLUMN_TEXT:
     default:
-        cell.text = known && value >= 0 && value < (double)TEXTS_MAX
-                        ? dictionary->texts[(size_t)value]
-                        : NULL;
+        cell.text = dictionary_text(dictionary, value);
         cell.text = cell.text != NULL ? arena_text(arena, cell.text, strlen(cell.text)) : NULL;
         break;
     }
@@ -567,12 +409,12 @@ struct window {
 static bool
 block_column(const struct kept *kept, size_t part, size_t column, double values[CHUNK_TICKS])
 {
-    if (part == kept->part_count) {
+    if (part == chunk_count(kept)) {
         memcpy(values, kept->head->values + column * CHUNK_TICKS,
                kept->head_ticks * sizeof(*values));
         return true;
     }
-    return chunk_column(kept->parts[part].chunk, column, values);
+    return chunk_column(kept->chunks->chunks[part], column, values);
 }
 
 /* Which slot has the key at each tick; false when none ever has. */
@@ -622,11 +464,11 @@ take_block(const struct kept *kept, size_t part, size_t width, size_t key_index,
     int64_t times[CHUNK_TICKS];
     uint8_t slots[CHUNK_TICKS];
     double values[ROW_COLUMNS_MAX][CHUNK_TICKS];
-    bool is_head = part == kept->part_count;
-    size_t ticks = is_head ? kept->head_ticks : kept->parts[part].chunk->ticks;
+    bool is_head = part == chunk_count(kept);
+    size_t ticks = is_head ? kept->head_ticks : kept->chunks->chunks[part]->ticks;
     if (is_head && ticks > 0) {
         memcpy(times, kept->head->mono_ns, ticks * sizeof(*times));
-    } else if (ticks == 0 || !chunk_times(kept->parts[part].chunk, times)) {
+    } else if (ticks == 0 || !chunk_times(kept->chunks->chunks[part], times)) {
         return;
     }
     if (times[0] > window->to_ns || times[ticks - 1] <= window->from_ns ||
@@ -665,7 +507,7 @@ kept_row_values(const struct kept *kept, int64_t key, const size_t *columns, siz
     }
     struct window window = {(double)key, indices,     column_count, from_ns,
                             to_ns,       ret_mono_ns, ret_values,   max};
-    for (size_t part = kept->part_count + 1; part-- > 0 && window.left > 0;) {
+    for (size_t part = chunk_count(kept) + 1; part-- > 0 && window.left > 0;) {
         take_block(kept, part, width, kept_index(def, key_column), &window);
     }
     size_t count = max - window.left;

@@ -6,39 +6,6 @@
 
 #include "flametop/base/macros.h"
 
-struct chunk_list *
-chunk_list_new(struct chunk *const *chunks, size_t count)
-{
-    struct chunk_list *list = malloc(sizeof(*list) + count * sizeof(list->chunks[0]));
-    if (list == NULL) {
-        return NULL;
-    }
-    list->refs = 1;
-    list->count = count;
-    for (size_t i = 0; i < count; i++) {
-        list->chunks[i] = chunk_acquire(chunks[i]);
-    }
-    return list;
-}
-
-struct chunk_list *
-chunk_list_acquire(struct chunk_list *list)
-{
-    __atomic_add_fetch(&list->refs, 1, __ATOMIC_RELAXED);
-    return list;
-}
-
-void
-chunk_list_release(struct chunk_list *list)
-{
-    if (list != NULL && __atomic_sub_fetch(&list->refs, 1, __ATOMIC_ACQ_REL) == 0) {
-        for (size_t i = 0; i < list->count; i++) {
-            chunk_release(list->chunks[i]);
-        }
-        free(list);
-    }
-}
-
 struct picture *
 picture_new(struct catalog *catalog, size_t arena_bytes_max)
 {
@@ -258,7 +225,7 @@ past_tracks(struct picture *past, const struct picture *base)
     for (size_t i = 0; i < base->track_count; i++) {
         struct track *track = &past->tracks[past->track_count++];
         *track = base->tracks[i];
-        track->chunks = track->chunks != NULL ? chunk_list_acquire(track->chunks) : NULL;
+        track->chunks = chunk_list_acquire(track->chunks);
         track->head = track->head != NULL ? head_acquire(track->head) : NULL;
     }
     return true;

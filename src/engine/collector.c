@@ -257,39 +257,49 @@ collector_step(struct collector *collector)
     return true;
 }
 
-static size_t
-history_memory(const struct collector *collector, int64_t *ret_oldest, struct feed **ret_feed)
+/* All histories one after the other: start with 0 and 0; NULL at the end. */
+static struct history *
+next_history(struct collector *collector, size_t *feed, size_t *index)
 {
-    size_t memory = keep_memory(collector->finding_keep);
-    *ret_oldest = keep_oldest(collector->finding_keep);
-    *ret_feed = NULL;
-    for (size_t i = 0; i < collector->feed_count; i++) {
-        struct feed *feed = (struct feed *)&collector->feeds[i];
-        memory += store_memory(&feed->store);
-        if (store_oldest(&feed->store) < *ret_oldest) {
-            *ret_oldest = store_oldest(&feed->store);
-            *ret_feed = feed;
+    for (; *feed < collector->feed_count; ++*feed, *index = 0) {
+        struct history *history = store_history(&collector->feeds[*feed].store, (*index)++);
+        if (history != NULL) {
+            return history;
         }
     }
-    return memory;
+    return (*index)++ == 0 ? keep_history(collector->finding_keep) : NULL;
 }
 
-/* The oldest history goes first, whoever's it is. Answers what is left. */
+/* The bytes of all histories together, and the one that reaches back furthest; NULL: none does. */
 static size_t
-bound_history(struct collector *collector, int64_t *ret_oldest)
+sum_histories(struct collector *collector, struct history **ret_oldest)
 {
-    struct feed *feed;
-    size_t memory;
-    while ((memory = history_memory(collector, ret_oldest, &feed)) >
-               collector->options.history_bytes &&
-           *ret_oldest != INT64_MAX) {
-        if (feed != NULL) {
-            store_drop_oldest(&feed->store);
-        } else {
-            keep_drop_oldest(collector->finding_keep);
+    size_t bytes = 0, feed = 0, index = 0;
+    int64_t oldest = INT64_MAX;
+    *ret_oldest = NULL;
+    struct history *history;
+    while ((history = next_history(collector, &feed, &index)) != NULL) {
+        bytes += history->bytes;
+        if (history_oldest(history) < oldest) {
+            oldest = history_oldest(history);
+            *ret_oldest = history;
         }
     }
-    return memory;
+    return bytes;
+}
+
+/* The oldest chunk goes first, whoever's it is. Answers the bytes left, and since when there is
+ * history: INT64_MAX when there is none. */
+static size_t
+bound_histories(struct collector *collector, int64_t *ret_oldest)
+{
+    struct history *oldest;
+    size_t bytes;
+    while ((bytes = sum_histories(collector, &oldest)) > collector->options.history_bytes &&
+           oldest != NULL && history_drop_oldest(oldest)) {
+    }
+    *ret_oldest = oldest != NULL ? history_oldest(oldest) : INT64_MAX;
+    return bytes;
 }
 
 static void
@@ -341,7 +351,7 @@ collect_self(struct collector *collector)
         self_put(collector, SELF_DROPPED, labels, (double)feed->batch.dropped);
     }
     int64_t oldest;
-    size_t memory = bound_history(collector, &oldest);
+    size_t memory = bound_histories(collector, &oldest);
     self_put(collector, SELF_TICKS_MISSED, "", (double)collector->ticks_missed);
     self_put(collector, SELF_SERIES_REFUSED, "",
              (double)catalog_series_refused(collector->options.catalog));

@@ -14,9 +14,7 @@ store_init(struct store *store)
 void
 store_done(struct store *store)
 {
-    layout_release(store->layout);
-    head_release(store->head);
-    chunk_list_release(store->chunks);
+    history_done(&store->history);
     for (size_t i = 0; i < store->keep_count; i++) {
         keep_free(store->keeps[i]);
     }
@@ -25,45 +23,6 @@ store_done(struct store *store)
     free(store->interval_ns);
     free(store->kept_ns);
     store_init(store);
-}
-
-/* The list with a chunk more at the end, or `skip` fewer at the front. Pictures keep the list they
- * have. */
-static void
-replace_list(struct store *store, size_t skip, struct chunk *added)
-{
-    size_t count = store->chunks != NULL ? store->chunks->count : 0;
-    struct chunk **chunks = calloc(count + 1, sizeof(*chunks));
-    if (chunks == NULL) {
-        return;
-    }
-    size_t n = 0;
-    for (size_t i = skip; i < count; i++) {
-        chunks[n++] = store->chunks->chunks[i];
-    }
-    if (added != NULL) {
-        chunks[n++] = added;
-    }
-    struct chunk_list *list = chunk_list_new(chunks, n);
-    free(chunks);
-    if (list != NULL) {
-        chunk_list_release(store->chunks);
-        store->chunks = list;
-    }
-}
-
-static void
-seal(struct store *store)
-{
-    struct chunk *chunk = store->head_ticks > 0 ? chunk_seal(store->head, store->head_ticks) : NULL;
-    if (chunk != NULL) {
-        replace_list(store, 0, chunk);
-        store->memory += chunk_memory(chunk);
-        chunk_release(chunk);
-    }
-    head_release(store->head);
-    store->head = NULL;
-    store->head_ticks = 0;
 }
 
 static bool
@@ -115,49 +74,40 @@ new_layout(struct store *store, const struct batch *batch)
     if (layout == NULL) {
         return false;
     }
-    layout_release(store->layout);
-    store->layout = layout;
+    history_set_layout(&store->history, layout);
+    layout_release(layout);
     return true;
 }
 
-/* Notes which columns have values; true when a new layout is needed: a column appeared, or the head
- * is full and some have gone silent. */
+/* Notes which columns have values; true when a new layout is needed: a column appeared, or a
+ * new head is due anyway and some have gone silent. */
 static bool
 layout_is_stale(struct store *store, const struct batch *batch)
 {
-    bool stale = store->layout == NULL;
+    bool due = history_is_due(&store->history, batch->at);
+    bool stale = store->history.layout == NULL;
     for (size_t i = 0; i < batch->column_count; i++) {
         if (!isnan(batch->values[i])) {
             store->last_tick[i] = store->tick;
             stale |= store->column_of[i] < 0;
-        } else if (store->head_ticks == CHUNK_TICKS && store->column_of[i] >= 0) {
+        } else if (due && store->column_of[i] >= 0) {
             stale |= store->tick - store->last_tick[i] >= CHUNK_TICKS;
         }
     }
     return stale;
 }
 
-static bool
-ready(struct store *store, const struct batch *batch)
+static struct head *
+begin(struct store *store, const struct batch *batch)
 {
     if (!grow_columns(store, batch)) {
-        return false;
+        return NULL;
     }
     store->tick++;
-    int64_t offset = batch->at.wall_ns - batch->at.mono_ns;
-    bool stale = layout_is_stale(store, batch);
-    bool stepped =
-        store->head != NULL && llabs(offset - store->head->wall_offset_ns) > NS_PER_S / 2;
-    if (stale || stepped || store->head_ticks == CHUNK_TICKS) {
-        seal(store);
+    if (layout_is_stale(store, batch) && !new_layout(store, batch)) {
+        return NULL;
     }
-    if (stale && !new_layout(store, batch)) {
-        return false;
-    }
-    if (store->head == NULL) {
-        store->head = head_new(store->layout, offset);
-    }
-    return store->head != NULL;
+    return history_begin(&store->history, batch->at);
 }
 
 static void
@@ -201,63 +151,33 @@ void
 store_add(struct store *store, const struct batch *batch)
 {
     keep_tables(store, batch);
-    if (batch->column_count == 0 || !ready(store, batch)) {
+    struct head *head = batch->column_count > 0 ? begin(store, batch) : NULL;
+    size_t tick = store->history.head_ticks;
+    if (head == NULL) {
         return;
     }
-    struct head *head = store->head;
-    size_t tick = store->head_ticks;
     for (size_t i = 0; i < batch->column_count; i++) {
         if (store->column_of[i] >= 0) {
             head->values[(size_t)store->column_of[i] * CHUNK_TICKS + tick] =
                 due_value(store, batch, i);
         }
     }
-    head->mono_ns[tick] = batch->at.mono_ns;
-    store->head_ticks = tick + 1;
+    history_commit(&store->history, batch->at);
 }
 
 void
 store_view(const struct store *store, struct track *ret_track)
 {
-    ret_track->chunks = store->chunks != NULL ? chunk_list_acquire(store->chunks) : NULL;
-    ret_track->head = store->head != NULL ? head_acquire(store->head) : NULL;
-    ret_track->head_ticks = store->head_ticks;
+    const struct history *history = &store->history;
+    ret_track->chunks = chunk_list_acquire(history->chunks);
+    ret_track->head = history->head != NULL ? head_acquire(history->head) : NULL;
+    ret_track->head_ticks = history->head_ticks;
 }
 
-size_t
-store_memory(const struct store *store)
+struct history *
+store_history(struct store *store, size_t index)
 {
-    size_t memory = store->memory;
-    for (size_t i = 0; i < store->keep_count; i++) {
-        memory += keep_memory(store->keeps[i]);
-    }
-    return memory;
-}
-
-int64_t
-store_oldest(const struct store *store)
-{
-    int64_t oldest = store->chunks != NULL && store->chunks->count > 0
-                         ? store->chunks->chunks[0]->first_ns
-                         : INT64_MAX;
-    for (size_t i = 0; i < store->keep_count; i++) {
-        oldest = MIN(oldest, keep_oldest(store->keeps[i]));
-    }
-    return oldest;
-}
-
-void
-store_drop_oldest(struct store *store)
-{
-    int64_t oldest = store_oldest(store);
-    if (store->chunks != NULL && store->chunks->count > 0 &&
-        store->chunks->chunks[0]->first_ns == oldest) {
-        store->memory -= chunk_memory(store->chunks->chunks[0]);
-        replace_list(store, 1, NULL);
-    }
-    for (size_t i = 0; i < store->keep_count; i++) {
-        if (keep_oldest(store->keeps[i]) == oldest) {
-            keep_drop_oldest(store->keeps[i]);
-        }
-    }
+    return index == 0                   ? &store->history
+           : index <= store->keep_count ? keep_history(store->keeps[index - 1])
+                                        : NULL;
 }

@@ -1,4 +1,4 @@
-/* The store of one source: its head, its sealed chunks, and the kept rows of its tables.
+/* The store of one source: the history of its series, and the kept rows of its tables.
  *
  * Engine thread only. What pictures see is counted and immutable. */
 #ifndef FLAMETOP_ENGINE_STORE_H
@@ -8,15 +8,12 @@
 #include <stdint.h>
 
 #include "flametop/core/batch.h"
+#include "flametop/core/history.h"
 #include "flametop/core/keep.h"
 #include "flametop/core/picture.h"
 
 struct store {
-    struct layout *layout;
-    struct head *head;
-    size_t head_ticks;
-    struct chunk_list *chunks; /* what pictures see; NULL when none */
-    size_t memory;             /* of sealed chunks */
+    struct history history; /* of the series */
 
     /* Batch columns and layout columns: a column without values over a whole head leaves the
      * layout. */
@@ -40,9 +37,7 @@ void store_add(struct store *store, const struct batch *batch);
 /* What a picture sees from now on: references on chunks and head. */
 void store_view(const struct store *store, struct track *ret_track);
 
-/* Bytes of sealed history, the time of the oldest of it (INT64_MAX: none), and forgetting that. */
-size_t store_memory(const struct store *store);
-int64_t store_oldest(const struct store *store);
-void store_drop_oldest(struct store *store);
+/* Its histories one after the other, that of the series first: index from 0, NULL at the end. */
+struct history *store_history(struct store *store, size_t index);
 
 #endif

@@ -97,12 +97,58 @@ test_keep__a_row_within_bounds(void **state)
     keep_free(keep);
 }
 
+/* More texts than one dictionary takes: with a fresh one, old chunks keep theirs. */
+static void
+test_keep__texts_outlive_their_dictionary(void **state)
+{
+    (void)state;
+    struct keep *keep = keep_new(&def);
+    assert_non_null(keep);
+    int64_t ticks = (int64_t)CHUNK_TICKS * 40;
+    for (int64_t tick = 1; tick <= ticks; tick++) {
+        struct arena arena;
+        arena_init(&arena, 1 << 16);
+        struct table *table = table_new(&arena, &def, 1);
+        union cell *row = table_add(table, &arena);
+        row[0].text = arena_printf(&arena, "text-%d", (int)tick);
+        row[1].integer = 7;
+        row[3].real = 1;
+        keep_add(keep, table,
+                 (struct instant){.mono_ns = tick * NS_PER_S, .wall_ns = tick * NS_PER_S});
+        arena_done(&arena);
+    }
+    struct kept *kept = keep_view(keep);
+    const struct chunk_list *chunks = keep_history(keep)->chunks;
+    assert_ptr_not_equal(chunks->chunks[0]->layout, chunks->chunks[chunks->count - 1]->layout);
+    size_t alone = 0;
+    for (size_t i = 0; i < chunks->count; i++) {
+        alone += chunk_memory(chunks->chunks[i]);
+    }
+    assert_true(keep_history(keep)->bytes > alone); /* and the dictionary only chunks need */
+    while (history_drop_oldest(keep_history(keep))) {
+    }
+    assert_int_equal(keep_history(keep)->bytes, 0);
+    for (int64_t tick = 1; tick <= ticks; tick += 61) {
+        struct arena arena;
+        arena_init(&arena, 1 << 16);
+        struct table *table = kept_table_at(kept, tick * NS_PER_S, &arena);
+        assert_non_null(table);
+        assert_int_equal(table->count, 1);
+        assert_string_equal(table_row(table, 0)[0].text,
+                            arena_printf(&arena, "text-%d", (int)tick));
+        arena_done(&arena);
+    }
+    kept_release(kept);
+    keep_free(keep);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keep__a_row_over_time),
         cmocka_unit_test(test_keep__a_row_within_bounds),
+        cmocka_unit_test(test_keep__texts_outlive_their_dictionary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,16 +14,22 @@
 
 #define CHUNK_TICKS 64
 
+struct dictionary;
+
 /* Which series the columns are. Immutable, counted. */
 struct layout {
-    unsigned refs;   /* atomic */
-    uint64_t serial; /* unique in the process: queries cache look-ups by it */
+    unsigned refs;            /* atomic */
+    uint64_t serial;          /* unique in the process: queries cache look-ups by it */
+    struct dictionary *texts; /* of kept rows: what their columns of texts index; otherwise NULL */
     size_t count;
     const struct series *series[];
 };
 
 /* Copies the pointers. NULL when out of memory. */
 struct layout *layout_new(const struct series *const *series, size_t count);
+
+/* The columns of kept rows, all of one series that stands for none. Takes a reference. */
+struct layout *layout_new_rows(const struct series *series, size_t count, struct dictionary *texts);
 struct layout *layout_acquire(struct layout *layout);
 void layout_release(struct layout *layout);
 

@@ -1,8 +1,8 @@
 /* Kept rows: the top rows of a table at each tick, so that tables too can be walked back.
  *
  * A row that stays among the top keeps its slot, so each (slot, column) is a slowly changing column
- * of the same chunks that series use. Texts are indices into a dictionary that grows with the chunk
- * list. */
+ * of a history (core/history.h) like those of series. Texts are indices into a dictionary that
+ * belongs to the history's layout. */
 #ifndef FLAMETOP_CORE_KEEP_H
 #define FLAMETOP_CORE_KEEP_H
 
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "flametop/base/clock.h"
+#include "flametop/core/history.h"
 #include "flametop/core/table.h"
 
 /* The writer's side; engine thread only. */
@@ -18,14 +19,11 @@ struct keep *keep_new(const struct table_def *def);
 void keep_free(struct keep *keep);
 const struct table_def *keep_def(const struct keep *keep);
 void keep_add(struct keep *keep, const struct table *table, struct instant at);
-size_t keep_memory(const struct keep *keep); /* of sealed chunks */
-int64_t keep_oldest(
-    const struct keep *keep); /* monotonic time of the oldest sealed chunk; INT64_MAX: none */
-void keep_drop_oldest(struct keep *keep);
+struct history *keep_history(struct keep *keep); /* to bound it */
 
 /* What one picture sees of it: counted, immutable. */
 struct kept;
-struct kept *keep_view(struct keep *keep); /* one reference; NULL when out of memory */
+struct kept *keep_view(const struct keep *keep); /* one reference; NULL when out of memory */
 void kept_release(struct kept *kept);
 const struct table_def *kept_def(const struct kept *kept);
 

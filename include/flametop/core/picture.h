@@ -15,21 +15,10 @@
 #include "flametop/core/chunk.h"
 #include "flametop/core/finding.h"
 #include "flametop/core/head.h"
+#include "flametop/core/history.h"
 #include "flametop/core/keep.h"
 #include "flametop/core/metric.h"
 #include "flametop/core/table.h"
-
-/* The sealed chunks of one source, oldest first. Immutable, counted, replaced when a chunk is
- * added. */
-struct chunk_list {
-    unsigned refs; /* atomic */
-    size_t count;
-    struct chunk *chunks[];
-};
-
-struct chunk_list *chunk_list_new(struct chunk *const *chunks, size_t count); /* takes references */
-struct chunk_list *chunk_list_acquire(struct chunk_list *list);
-void chunk_list_release(struct chunk_list *list);
 
 /* One source in a picture. */
 struct track {

@@ -1,0 +1,153 @@
+/* Histories. Invariant: `bytes` is counted anew whenever the list changes, so it cannot drift from
+ * what the list holds. */
+#include "flametop/core/history.h"
+
+#include <stdlib.h>
+
+#include "dictionary.h"
+#include "flametop/base/macros.h"
+
+struct chunk_list *
+chunk_list_new(struct chunk *const *chunks, size_t count)
+{
+    struct chunk_list *list = malloc(sizeof(*list) + count * sizeof(list->chunks[0]));
+    if (list == NULL) {
+        return NULL;
+    }
+    list->refs = 1;
+    list->count = count;
+    for (size_t i = 0; i < count; i++) {
+        list->chunks[i] = chunk_acquire(chunks[i]);
+    }
+    return list;
+}
+
+struct chunk_list *
+chunk_list_acquire(struct chunk_list *list)
+{
+    if (list != NULL) {
+        __atomic_add_fetch(&list->refs, 1, __ATOMIC_RELAXED);
+    }
+    return list;
+}
+
+void
+chunk_list_release(struct chunk_list *list)
+{
+    if (list != NULL && __atomic_sub_fetch(&list->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        for (size_t i = 0; i < list->count; i++) {
+            chunk_release(list->chunks[i]);
+        }
+        free(list);
+    }
+}
+
+void
+history_done(struct history *history)
+{
+    layout_release(history->layout);
+    head_release(history->head);
+    chunk_list_release(history->chunks);
+    *history = (struct history){0};
+}
+
+/* A dictionary stays as long as chunks refer to it; the one still being written is not history. */
+static size_t
+count_bytes(const struct history *history)
+{
+    size_t bytes = 0;
+    const struct dictionary *counted = history->layout->texts;
+    for (size_t i = 0; i < history->chunks->count; i++) {
+        const struct chunk *chunk = history->chunks->chunks[i];
+        bytes += chunk_memory(chunk);
+        if (chunk->layout->texts != counted) {
+            counted = chunk->layout->texts;
+            bytes += counted != history->layout->texts ? dictionary_memory(counted) : 0;
+        }
+    }
+    return bytes;
+}
+
+/* The list with `skip` chunks fewer at the front, and one more at the end. False, and
+ * nothing changed, when out of memory. */
+static bool
+replace_list(struct history *history, size_t skip, struct chunk *added)
+{
+    size_t count = history->chunks != NULL ? history->chunks->count : 0;
+    struct chunk **chunks = calloc(count + 1, sizeof(*chunks));
+    size_t n = 0;
+    for (size_t i = skip; chunks != NULL && i < count; i++) {
+        chunks[n++] = history->chunks->chunks[i];
+    }
+    if (chunks != NULL && added != NULL) {
+        chunks[n++] = added;
+    }
+    struct chunk_list *list = chunks != NULL ? chunk_list_new(chunks, n) : NULL;
+    free(chunks);
+    if (list != NULL) {
+        chunk_list_release(history->chunks);
+        history->chunks = list;
+        history->bytes = count_bytes(history);
+    }
+    return list != NULL;
+}
+
+static void
+seal(struct history *history)
+{
+    struct chunk *chunk =
+        history->head_ticks > 0 ? chunk_seal(history->head, history->head_ticks) : NULL;
+    if (chunk != NULL) {
+        replace_list(history, 0, chunk);
+        chunk_release(chunk);
+    }
+    head_release(history->head);
+    history->head = NULL;
+    history->head_ticks = 0;
+}
+
+void
+history_set_layout(struct history *history, struct layout *layout)
+{
+    seal(history);
+    layout_release(history->layout);
+    history->layout = layout_acquire(layout);
+}
+
+bool
+history_is_due(const struct history *history, struct instant at)
+{
+    return history->head == NULL || history->head_ticks == CHUNK_TICKS ||
+           llabs(at.wall_ns - at.mono_ns - history->head->wall_offset_ns) > NS_PER_S / 2;
+}
+
+struct head *
+history_begin(struct history *history, struct instant at)
+{
+    if (history->head != NULL && history_is_due(history, at)) {
+        seal(history);
+    }
+    if (history->head == NULL) {
+        history->head = head_new(history->layout, at.wall_ns - at.mono_ns);
+    }
+    return history->head;
+}
+
+void
+history_commit(struct history *history, struct instant at)
+{
+    history->head->mono_ns[history->head_ticks++] = at.mono_ns;
+}
+
+int64_t
+history_oldest(const struct history *history)
+{
+    bool any = history->chunks != NULL && history->chunks->count > 0;
+    return any ? history->chunks->chunks[0]->first_ns : INT64_MAX;
+}
+
+bool
+history_drop_oldest(struct history *history)
+{
+    return history_oldest(history) != INT64_MAX && replace_list(history, 1, NULL);
+}
