@@ -61,7 +61,7 @@ const struct option option_table[] = {
      .choices = "auto ascii blocks braille", .group = "Screen",
      .text = "Characters that charts and boxes are drawn with; auto asks charset and terminal."},
     {.name = "mouse", .flag = "mouse", .type = OPTION_BOOL, .fallback = "true", .group = "Screen",
-     .text = "Whether clicks and the wheel are taken or left to the terminal."},
+     .text = "Use clicks and the wheel; without it the terminal has them, to select text."},
     {.name = "plain", .flag = "plain", .type = OPTION_BOOL, .fallback = "false", .group = "Screen",
      .text = "Print one line for each changed finding and never move the cursor (screen readers, logs)."},
     {.name = "slow_link", .flag = "slow-link", .type = OPTION_BOOL, .fallback = "false", .group = "Screen",

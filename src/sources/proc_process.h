@@ -202,7 +202,7 @@ bool threads_step(struct scan *scan, struct batch *batch);
 /* The table and the counts by state. */
 void rows_deliver(struct scan *scan, struct batch *batch);
 
-enum { PROCESS_METRIC_PROCESSES, PROCESS_METRIC_THREADS, PROCESS_METRIC_COUNT };
+enum { PROCESS_METRIC_PROCESSES, PROCESS_METRIC_COUNT };
 extern const struct metric process_metrics[PROCESS_METRIC_COUNT];
 
 #endif

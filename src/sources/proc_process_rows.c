@@ -59,10 +59,6 @@ const struct metric process_metrics[PROCESS_METRIC_COUNT] = {
          .labels = "state",
          .text = "Processes by state (running, sleeping, uninterruptible, idle, stopped, "
                  "defunct)."},
-    [PROCESS_METRIC_THREADS] = {.name = "system.thread.count",
-                                .unit = "{thread}",
-                                .labels = "",
-                                .text = "Threads of all processes."},
 };
 
 /* proc(5): the state field. Rows with the same label are counted together. */
@@ -197,13 +193,12 @@ add_row(struct scan *scan, struct batch *batch, struct table *table, const struc
 static void
 deliver_counts(const struct scan *scan, struct batch *batch)
 {
-    double counts[ARRAY_SIZE(states)] = {0}, threads = 0;
+    double counts[ARRAY_SIZE(states)] = {0};
     for (size_t i = 0; i < scan->count; i++) {
         const struct process *process = scan->list[i];
         const struct state *state = state_of(process->stat.state);
         if (!process->gone && process->known && state != NULL) {
             counts[state - states]++;
-            threads += (double)process->stat.threads;
         }
     }
     for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
@@ -218,7 +213,6 @@ deliver_counts(const struct scan *scan, struct batch *batch)
             batch_put(batch, &process_metrics[PROCESS_METRIC_PROCESSES], states[i].label, sum);
         }
     }
-    batch_put(batch, &process_metrics[PROCESS_METRIC_THREADS], "", threads);
 }
 
 void

@@ -233,6 +233,14 @@ call_any(struct app *app, struct box *first, const char *name, const char *argum
     return reaction;
 }
 
+/* A command that neither the view nor what is selected in it answers. */
+static void
+say_useless(struct app *app, const char *name)
+{
+    app_say(app, "%s does nothing in %s: ? lists the keys and commands", name,
+            view_find(app->view)->title);
+}
+
 /* What the prompt of such a command begins with: what is in force. */
 static const char *
 current_of(struct app *app, const struct box *first, const char *name)
@@ -259,7 +267,7 @@ run_on(struct app *app, struct box *target, const char *name, const char *argume
     if (target == NULL && command != NULL && command->run != NULL) {
         command->run(app, argument);
     } else if (target != NULL && call_any(app, target, name, argument) == REACTION_NONE) {
-        app_say(app, "%s: nothing for it to work on here", name);
+        say_useless(app, name);
     }
 }
 
@@ -451,7 +459,7 @@ app_command(struct app *app, const char *line)
     if (command->run != NULL) {
         command->run(app, argument);
     } else if (call_any(app, app_focus(app), command->name, argument) == REACTION_NONE) {
-        app_say(app, "%s: nothing for it to work on here", command->name);
+        say_useless(app, command->name);
     }
 }
 
@@ -648,7 +656,7 @@ mouse(struct app *app, const struct term_event *event)
     } else if (event->y == 1 && chrome_tab_at(app, event->x) >= 0) {
         struct panel_context context = app_context(app);
         panel_open_view(&context, chrome_tab_at(app, event->x));
-    } else if (event->y == 2) {
+    } else if (event->y == app->sentence_y) {
         app_do_evidence(app, "");
     } else {
         mouse_to_panel(app, event);
@@ -1163,16 +1171,30 @@ app_draw(struct app *app, struct canvas *canvas)
     app->compact = width < 100 || height < 30;
     if (width < APP_WIDTH_MIN || height < APP_HEIGHT_MIN) {
         hide_panels(app);
+        app->sentence_y = -1;
+        memset(app->tab_width, 0, sizeof(app->tab_width));
         diagnosis_draw(picture, canvas, (struct rect){0, 0, width, height}, "!");
         return;
     }
-    struct rect body = {0, 3, width, height - 4};
+    /* What stands around the panels gives way to them: first tabs and keys, then the header. */
+    bool tabs = height >= APP_TABS_HEIGHT, header = height >= APP_HEADER_HEIGHT;
+    int sentence = width < APP_WIDTH_FULL && height >= APP_TABS_HEIGHT ? 2 : 1;
+    int top = header + tabs + sentence;
+    struct rect body = {0, top, width, height - top - tabs};
     draw_panels(app, canvas, body);
-    chrome_header(app, canvas, 0);
-    chrome_tabs(app, canvas, 1);
-    diagnosis_draw(picture, canvas, (struct rect){0, 2, width, 1}, "!");
+    if (header) {
+        chrome_header(app, canvas, 0);
+    }
+    memset(app->tab_width, 0, sizeof(app->tab_width));
+    if (tabs) {
+        chrome_tabs(app, canvas, 1);
+    }
+    app->sentence_y = header + tabs;
+    diagnosis_draw(picture, canvas, (struct rect){0, app->sentence_y, width, sentence}, "!");
     if (overlay_is_open(&app->overlay)) {
         overlay_draw(&app->overlay, canvas, body);
     }
-    chrome_footer(app, canvas, height - 1);
+    if (tabs || app->prompt_open || app->question.open || app->said[0] != '\0') {
+        chrome_footer(app, canvas, height - 1);
+    }
 }

@@ -14,8 +14,11 @@
 #include "view.h"
 
 #define VIEWS_MAX 16
-#define APP_WIDTH_MIN 40 /* smaller screens show the diagnosis alone */
-#define APP_HEIGHT_MIN 12
+#define APP_WIDTH_MIN 24 /* smaller screens show the diagnosis alone */
+#define APP_HEIGHT_MIN 4
+#define APP_WIDTH_FULL 40   /* narrower ones give the diagnosis a second row */
+#define APP_TABS_HEIGHT 8   /* lower ones have neither tabs nor keys */
+#define APP_HEADER_HEIGHT 5 /* nor these a header */
 #define SAY_NS (5 * NS_PER_S)
 
 /* A view that was opened once keeps its panels, and with them selection, filter and sort. The two
@@ -65,6 +68,7 @@ struct app {
     char evidence[256];      /* id of the finding whose evidence is shown; "": the worst */
     int tab_x[VIEWS_MAX], tab_width[VIEWS_MAX];
     int width, height; /* of the last drawing */
+    int sentence_y;    /* row of the diagnosis then; -1: it is all there is */
     enum glyphs glyphs;
 
     /* Only while there is a terminal. */

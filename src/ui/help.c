@@ -35,6 +35,20 @@ keys_of(const struct keymap *keymap, const char *context, const char *line, char
     }
 }
 
+/* What a key with an argument does, in words of its own. */
+static const struct {
+    const char *line, *text;
+} described[] = {
+    {"time.step -1", "Goes back in time by one sample."},
+    {"time.step 1", "Goes forward in time by one sample."},
+    {"time.skip -1m", "Goes back in time by a minute."},
+    {"time.skip 1m", "Goes forward in time by a minute."},
+    {"process.nice -1", "Gives the selected process more of the CPU (nice -1), after a question."},
+    {"process.nice 1", "Gives the selected process less of the CPU (nice +1), after a question."},
+    {"sort.set CPU", "Sorts by CPU."},
+    {"sort.set MEM", "Sorts by memory."},
+};
+
 static void
 describe(const char *line, char *dst, size_t size)
 {
@@ -45,6 +59,12 @@ describe(const char *line, char *dst, size_t size)
         struct str rest = str_from(argument);
         uint64_t number;
         view = str_u64(&rest, &number) ? view_find((int)number) : NULL;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(described); i++) {
+        if (strcmp(described[i].line, line) == 0) {
+            strlcpy(dst, described[i].text, size);
+            return;
+        }
     }
     if (view != NULL) {
         snprintf(dst, size, "Opens view %d, %s.", view->number, view->title);

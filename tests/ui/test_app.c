@@ -116,6 +116,32 @@ test_app__golden(void **state)
     }
 }
 
+/* Small screens: what stands around the panels goes before they do. */
+static void
+test_app__golden_small(void **state)
+{
+    (void)state;
+    static const struct {
+        int width, height;
+    } sizes[] = {{80, 10}, {80, 7}, {80, 4}, {60, 16}, {30, 12}, {24, 4}, {23, 10}};
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        struct screen *screen = calloc(1, sizeof(*screen));
+        struct buf out;
+        char name[64];
+        buf_init(&out, 1 << 20);
+        screen_open(screen, &(struct app_options){.view = 3});
+        canvas_resize(&screen->canvas, sizes[i].width, sizes[i].height);
+        shown(screen, &out);
+        snprintf(name, sizeof(name), "app-small-%dx%d", sizes[i].width, sizes[i].height);
+        golden_text(name, &out);
+        press(screen, ':');
+        assert_non_null(strstr(shown(screen, &out), sizes[i].width < 24 ? "87" : " command:"));
+        screen_close(screen);
+        buf_done(&out);
+        free(screen);
+    }
+}
+
 static void
 test_app__golden_styles_and_ascii(void **state)
 {
@@ -387,7 +413,7 @@ test_app__small_screens_take_no_clicks(void **state)
     press(screen, 'x');
     shown(screen, &before);
     canvas_dump_styles(&screen->canvas, &before);
-    canvas_resize(&screen->canvas, 39, 11);
+    canvas_resize(&screen->canvas, 23, 11);
     app_draw(screen->app, &screen->canvas);
     struct term_event click = {.key = TERM_MOUSE, .button = TERM_CLICK, .x = 5, .y = 9};
     app_key(screen->app, &click);
@@ -433,6 +459,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_app__golden),
+        cmocka_unit_test(test_app__golden_small),
         cmocka_unit_test(test_app__golden_styles_and_ascii),
         cmocka_unit_test(test_app__any_size_and_key),
         cmocka_unit_test(test_app__span_grows_with_the_history),

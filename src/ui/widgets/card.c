@@ -8,6 +8,8 @@
 #define TITLE_WIDTH 12
 #define VALUE_WIDTH 10
 #define WORD_WIDTH 10
+#define CHART_MIN 6    /* cells of a chart in a line: fewer show nothing */
+#define CHART_SHORT 16 /* where the parts have to go for it */
 
 static const struct style style_dim = {ROLE_DIM, 0, 0};
 static const struct style style_text = {ROLE_TEXT, 0, 0};
@@ -150,7 +152,10 @@ card_draw(struct canvas *canvas, struct rect area, const struct card *card)
 int
 card_line_chart(int width)
 {
-    return CLAMP(width - (1 + TITLE_WIDTH + VALUE_WIDTH + 2) - 40, 0, 40);
+    int room = width - (1 + TITLE_WIDTH + VALUE_WIDTH + 2);
+    int beside = room - 40; /* the trend in words and the parts as well */
+    int alone = room - (2 + 4 + WORD_WIDTH + 1);
+    return beside >= CHART_MIN ? MIN(beside, 40) : alone >= CHART_MIN ? MIN(alone, CHART_SHORT) : 0;
 }
 
 void
