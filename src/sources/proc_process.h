@@ -14,7 +14,6 @@
 #include "flametop/base/hash.h"
 #include "flametop/core/batch.h"
 #include "flametop/core/source.h"
-#include "flametop/sources/users.h"
 #include "proc_pid_parse.h"
 
 #define PROCESSES_MAX 65536    /* more are counted, not read */
@@ -51,8 +50,6 @@ enum process_column {
     PROCESS_OPEN_FILES_LIMIT,
     PROCESS_THREAD_NAME,
     PROCESS_THREAD_CPU,
-    PROCESS_BIRTHS,
-    PROCESS_DISK_WAIT,
     PROCESS_COLUMN_COUNT,
 };
 
@@ -87,21 +84,6 @@ enum cost {
 
 enum { RATE_CPU, RATE_CHILDREN, RATE_MAJOR, RATE_MINOR }; /* of process.rates */
 enum { RATE_READ, RATE_WRITE };                           /* of process.io */
-enum { RATE_BORN, RATE_FAULTS };                          /* of process.births */
-
-/* What the kernel adds to a parent when it waits for a child is the child's whole life. What was
- * seen of it while it lived is taken off, so that only what nobody saw counts for the parent. Each
- * row holds a counter of the kernel's, what ended children were seen to have of it, and the sum
- * without that. What an end brought is waited for in this reading and the next. */
-struct unseen {
-    uint64_t last;          /* of the kernel */
-    uint64_t ended, waited; /* seen of children that ended: since the last reading, before it */
-    uint64_t sum;
-};
-
-/* The first reading: of one known from its birth all counts, of others nothing. */
-void unseen_start(struct unseen *unseen, uint64_t counter, bool since_birth);
-void unseen_step(struct unseen *unseen, uint64_t counter);
 
 struct process {
     struct process *next_exited;
@@ -114,13 +96,7 @@ struct process {
 
     struct pid_stat stat; /* .name is not used: */
     char name[PROCESS_NAME_BYTES];
-    struct rates rates, births;
-    bool since_birth; /* born while we looked, at: */
-    int64_t birth_ns;
-    struct unseen children_cpu, children_faults;
-    uint64_t born; /* children seen for the first time */
-    bool fertile;  /* children ended that nobody saw, or were born */
-    double waits;  /* mean over the last readings of whether it waited for storage */
+    struct rates rates;
 
     int64_t command_ns; /* 0: never tried */
     char *command;      /* owned; NULL: not readable, "": none */
@@ -133,9 +109,8 @@ struct process {
     int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns, files_ns,
         limits_ns; /* when read; 0: never */
     struct rates io, switches;
-    struct unseen io_bytes[2]; /* RATE_READ, RATE_WRITE: a child's are added to its parent's, too */
-    bool io_active;            /* the last readings differed */
-    char *cgroup;              /* short name, owned */
+    bool io_active; /* the last readings differed */
+    char *cgroup;   /* short name, owned */
     char wait_channel[48];
     int64_t oom_score;
     int64_t open_files, open_files_limit;
@@ -144,6 +119,14 @@ struct process {
     int64_t thread_ns;
     char thread_name[64];
 };
+
+/* Names of users, from /etc/passwd alone: a look-up by NSS could wait for the network. */
+struct users;
+struct users *users_new(const char *path);
+void users_free(struct users *users);
+
+/* The name, copied to the arena once a tick, or the number when there is none. */
+const char *users_name(struct users *users, uint32_t uid, struct arena *arena, uint64_t tick);
 
 /* The threads of the busiest processes. */
 #define WATCHES_MAX 8

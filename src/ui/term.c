@@ -28,7 +28,6 @@
 #include <wchar.h>
 
 #include "flametop/base/clock.h"
-#include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "keys.h"
@@ -41,7 +40,6 @@
 #define OUT_BYTES_MAX ((size_t)8 << 20)
 #define COPY_BYTES_MAX ((size_t)100 << 10)
 #define INPUT_BYTES 512
-#define MEMORY_BYTES_KEPT (64 << 10)
 
 #define ENTER_MOUSE "\33[?1000h\33[?1002h\33[?1006h"
 #define LEAVE_MOUSE "\33[?1006l\33[?1002l\33[?1000l"
@@ -71,9 +69,7 @@ struct term {
     enum term_depth depth;
     bool sync;
 
-    struct theme chosen, theme, mono; /* as given; with what has to be painted; for no colours */
-    enum { BACK_UNKNOWN, BACK_DARK, BACK_LIGHT } back; /* what the terminal said of its own */
-    bool painted;           /* the theme's background is drawn, not the terminal's left */
+    struct theme theme, mono;
     int colour[ROLE_COUNT]; /* curses' number, -1 the terminal's own, COLOUR_UNSET not yet asked for
                              */
     bool faint[ROLE_COUNT]; /* shown by dim instead of a colour the terminal lacks */
@@ -162,19 +158,9 @@ drain_memory(struct term *term, struct buf *out)
         ssize_t got = pread(term->memory_fd, room, (size_t)n, 0);
         out->n += got > 0 ? (size_t)got : 0;
     }
-    lseek(term->memory_fd, 0, SEEK_SET); /* written over: fresh pages would cost more */
-    if (n > MEMORY_BYTES_KEPT && ftruncate(term->memory_fd, 0) < 0) {
-        log_info("the screen's memory file stays long: %s", strerror(errno));
+    if (ftruncate(term->memory_fd, 0) == 0) {
+        lseek(term->memory_fd, 0, SEEK_SET);
     }
-}
-
-/* A new screen is "initial", and as long as it is, curses writes out after each move of the cursor:
- * some 30 times a frame. Leaving it and coming back ends that. What this writes is dropped. */
-static void
-end_initial_state(void)
-{
-    endwin();
-    doupdate();
 }
 
 static const char *
@@ -523,7 +509,7 @@ ask(struct term *term)
         buf_puts(&term->out,
                  "\33[H\xE2\x96\xB2\33[?6n"); /* does an ambiguous character take one cell? */
     }
-    buf_puts(&term->out, "\33[?2026$p\33]11;?\33\\"); /* synchronised output? background? */
+    buf_puts(&term->out, "\33[?2026$p");
     flush_out(term);
 }
 
@@ -559,8 +545,6 @@ set_up(struct term *term, const struct term_options *options, char *why, size_t 
     make_sequences(term);
     load_own_keys(term);
     first_size(term);
-    typeahead(-1); /* keys are read by us: curses need not look for them while it draws */
-    end_initial_state();
     drain_memory(term, NULL); /* what newterm wrote is in `enter` */
     term->open = true;
     term->clear_next = true;
@@ -687,33 +671,10 @@ term_wants_write(const struct term *term)
 
 /* What a role looks like. */
 
-/* What a theme that leaves both to the terminal needs on one that is not what it was made for. */
-static const struct {
-    uint32_t background, text;
-} papers[2] = {{0x101216, 0xd0d4dc}, {0xfcfcfc, 0x1c2330}};
-
-/* A theme made for the terminal's own background, on one that is as it should be: nothing to paint,
- * which is what sends fewest bytes. A terminal that does not say is taken for a dark one, as most
- * are. */
-static bool
-must_paint(const struct term *term, const struct theme *theme)
-{
-    bool light = term->back == BACK_LIGHT;
-    return term->depth != TERM_DEPTH_MONO && !theme->mono &&
-           theme->colour[ROLE_BACKGROUND] == THEME_NO_COLOUR && light != theme->light;
-}
-
 void
 term_set_theme(struct term *term, const struct theme *theme)
 {
-    term->chosen = term->theme = *theme;
-    term->painted = must_paint(term, theme);
-    if (term->painted) {
-        term->theme.colour[ROLE_BACKGROUND] = papers[theme->light].background;
-        if (theme->colour[ROLE_TEXT] == THEME_NO_COLOUR) {
-            term->theme.colour[ROLE_TEXT] = papers[theme->light].text;
-        }
-    }
+    term->theme = *theme;
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         term->colour[i] = COLOUR_UNSET;
     }
@@ -731,7 +692,7 @@ reduced(struct term *term, int role, uint32_t rgb)
     }
     int nearest = theme_nearest(rgb, counts[term->depth]);
     /* A grey must not vanish into the background: it is shown faint instead. */
-    if (term->depth != TERM_DEPTH_256 && role != ROLE_BACKGROUND &&
+    if (term->depth != TERM_DEPTH_256 &&
         nearest == (term->theme.light ? counts[term->depth] - 1 : 0)) {
         term->faint[role] = true;
         nearest = -1;
@@ -782,10 +743,6 @@ pair_for(struct term *term, struct style style)
     int fg_role = style.fg == ROLE_DEFAULT ? ROLE_TEXT : style.fg;
     int bg_role = style.bg == ROLE_DEFAULT ? ROLE_BACKGROUND : style.bg;
     int fg = role_colour(term, fg_role), bg = role_colour(term, bg_role);
-    if (term->painted) { /* the terminal's own text was made for another background */
-        fg = fg >= 0 ? fg : role_colour(term, ROLE_TEXT);
-        bg = bg >= 0 ? bg : role_colour(term, ROLE_BACKGROUND);
-    }
     if (fg == bg && fg >= 0) { /* two colours became one: writing that can be read comes first */
         fg = -1;
     }
@@ -978,20 +935,6 @@ more_comes(struct term *term)
     return poll(&wait, 1, ESCAPE_WAIT_MS) > 0 && read_input(term);
 }
 
-/* The terminal said what its background is: drawn anew where that changes what is painted. */
-static bool
-learn_background(struct term *term, bool light, struct term_event *event)
-{
-    term->back = light ? BACK_LIGHT : BACK_DARK;
-    struct theme theme = term->chosen;
-    if (must_paint(term, &theme) == term->painted) {
-        return false;
-    }
-    term_set_theme(term, &theme);
-    *event = (struct term_event){.key = TERM_RESIZE, .x = term->width, .y = term->height};
-    return true;
-}
-
 /* Answers are for us, and two clicks become a double click. True when the event is for the caller.
  */
 static bool
@@ -1000,9 +943,6 @@ digest(struct term *term, struct term_event *event)
     if (event->key == KEYS_SYNC_STATE) {
         term->sync = event->x == 1 || event->x == 2;
         return false;
-    }
-    if (event->key == KEYS_BACKGROUND) {
-        return learn_background(term, event->x == 1, event);
     }
     if (event->key == KEYS_CURSOR) {
         if (event->x > 1) { /* East Asian fonts: the signs would shift every row */

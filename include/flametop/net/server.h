@@ -45,9 +45,10 @@ struct http_bytes *http_bytes_new(const void *bytes, size_t n); /* one reference
 struct http_bytes *http_bytes_acquire(struct http_bytes *bytes);
 void http_bytes_release(struct http_bytes *bytes);
 
-/* A body that goes on: one reader. push answers false when more than queue_max is waiting (the
- * caller decides what to drop). `writable` is called when the queue has run empty, `gone` when the
- * reader has left or the server stops: the stream is invalid afterwards. */
+/* A body that goes on: one reader. push answers false when more than queue_max would be waiting
+ * (the caller decides what to drop; into an empty queue one piece of any size goes). `writable` is
+ * called when the queue has run empty, `gone` when the reader has left or the server stops: the
+ * stream is invalid afterwards. */
 struct http_stream;
 struct http_stream_events {
     void *context;
@@ -77,7 +78,7 @@ struct http_stream *http_reply_upgrade(const struct http_message *message,
                                        bool (*received)(void *context, struct http_stream *stream,
                                                         const void *bytes, size_t n));
 
-struct http_server_options {
+struct http_server_options { /* texts must outlive the server */
     struct uv_loop_s *loop;
     const char *const *listen; /* "127.0.0.1:7711", "[::1]:7711" */
     size_t listen_count;
@@ -87,8 +88,10 @@ struct http_server_options {
     bool insecure_no_tls;             /* allow another address than loopback without TLS */
     const char *const *hosts;         /* further names allowed in Host and Origin */
     size_t host_count;
-    unsigned connections_max;
-    size_t body_max;
+    unsigned connections_max; /* at each listener; 0: 256 */
+    unsigned address_max;     /* from one address, unless it is a loopback one; 0: 64 */
+    size_t body_max;          /* 0: 1 MiB */
+    int64_t timeout_ns;       /* of a request to be complete, and of silence; 0: 20 s */
     void *context;
     void (*handle)(void *context, const struct http_message *message);
 };
@@ -102,6 +105,7 @@ struct http_server_counts {
  * is not loopback without TLS or without a token. */
 struct http_server *http_server_new(const struct http_server_options *options, char *why,
                                     size_t why_size);
+/* Ends all streams (`gone` is called); the loop must turn once more to release its handles. */
 void http_server_free(struct http_server *server);
 struct http_server_counts http_server_counts(const struct http_server *server);
 

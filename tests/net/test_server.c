@@ -1,0 +1,699 @@
+/* The HTTP server on a loop of the test's own, spoken to over real sockets, byte for byte. */
+#include "../check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <uv.h>
+#include <zlib.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/net/server.h"
+#include "flametop/net/websocket.h"
+
+#define TURNS 4000 /* of the loop, a millisecond each, before a test gives up */
+#define TOKEN "a-token-for-reading"
+#define CHANGE "a-token-for-changes"
+
+struct bench {
+    uv_loop_t loop;
+    struct http_server *server;
+    struct http_stream *stream;
+    unsigned writable, gone, handled;
+    size_t queue_max;
+    char directory[64], unix_path[96];
+    char seen[256]; /* of the last request */
+};
+
+static void
+on_writable(void *context, struct http_stream *stream)
+{
+    struct bench *bench = context;
+    assert_ptr_equal(stream, bench->stream);
+    bench->writable++;
+}
+
+static void
+on_gone(void *context, struct http_stream *stream)
+{
+    struct bench *bench = context;
+    assert_ptr_equal(stream, bench->stream);
+    bench->stream = NULL;
+    bench->gone++;
+}
+
+/* Sends back what it got; "bye" ends. */
+static bool
+on_received(void *context, struct http_stream *stream, const void *bytes, size_t n)
+{
+    (void)context;
+    struct http_bytes *echo = http_bytes_new(bytes, n);
+    http_stream_push(stream, echo);
+    http_bytes_release(echo);
+    return n != 3 || memcmp(bytes, "bye", 3) != 0;
+}
+
+static void
+on_request(void *context, const struct http_message *message)
+{
+    struct bench *bench = context;
+    static const char *const upgrade[] = {"Upgrade: echo", NULL};
+    struct http_stream_events events = {bench, on_writable, on_gone};
+    const char *a = http_argument(message, "a");
+    bench->handled++;
+    snprintf(bench->seen, sizeof(bench->seen), "%s %s a=%s right=%d peer=%s body=%.*s",
+             message->method, message->path, a != NULL ? a : "-", (int)message->right,
+             message->peer, (int)MIN(message->body.n, 40), message->body.p);
+    if (strcmp(message->path, "/stream") == 0) {
+        bench->stream =
+            http_reply_stream(message, "text/event-stream", NULL, &events, bench->queue_max);
+    } else if (strcmp(message->path, "/echo") == 0) {
+        bench->stream =
+            http_reply_upgrade(message, upgrade, &events, bench->queue_max, on_received);
+    } else if (strcmp(message->path, "/nothing") == 0) {
+        return;
+    } else if (strcmp(message->path, "/error") == 0) {
+        http_reply_error(message, 401, "say \"please\"");
+    } else {
+        http_reply(message, 200, "text/plain", str_from(bench->seen), NULL);
+    }
+}
+
+static struct http_server_options
+options_of(struct bench *bench)
+{
+    static const char *const listen[] = {"127.0.0.1:0"};
+    return (struct http_server_options){.loop = &bench->loop,
+                                        .listen = listen,
+                                        .listen_count = 1,
+                                        .unix_path = bench->unix_path,
+                                        .change_token = CHANGE,
+                                        .body_max = 1000,
+                                        .context = bench,
+                                        .handle = on_request};
+}
+
+static void
+start(struct bench *bench, const struct http_server_options *options)
+{
+    char why[200] = "";
+    bench->server = http_server_new(options, why, sizeof(why));
+    if (bench->server == NULL) {
+        fail_msg("%s", why);
+    }
+}
+
+static int
+setup(void **state)
+{
+    struct bench *bench = calloc(1, sizeof(*bench));
+    assert_int_equal(uv_loop_init(&bench->loop), 0);
+    snprintf(bench->directory, sizeof(bench->directory), "/tmp/flametop-test-XXXXXX");
+    assert_non_null(mkdtemp(bench->directory));
+    snprintf(bench->unix_path, sizeof(bench->unix_path), "%s/s", bench->directory);
+    bench->queue_max = 100000;
+    *state = bench;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct bench *bench = *state;
+    http_server_free(bench->server);
+    uv_run(&bench->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&bench->loop), 0);
+    assert_int_not_equal(access(bench->unix_path, F_OK), 0);
+    assert_int_equal(rmdir(bench->directory), 0);
+    free(bench);
+    return 0;
+}
+
+static int
+dial(unsigned port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+static int
+dial_unix(const char *path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    str_copy(str_from(path), to.sun_path, sizeof(to.sun_path));
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+static void
+turn(struct bench *bench)
+{
+    uv_run(&bench->loop, UV_RUN_NOWAIT);
+    usleep(1000);
+}
+
+static void
+say(int fd, struct str text)
+{
+    assert_int_equal(send(fd, text.p, text.n, MSG_NOSIGNAL), (ssize_t)text.n);
+}
+
+/* Reads until `until` has come, or the end; the text is static. */
+static const char *
+hear(struct bench *bench, int fd, const char *until)
+{
+    static char text[400000];
+    size_t n = 0;
+    text[0] = '\0';
+    for (int i = 0; i < TURNS; i++) {
+        turn(bench);
+        ssize_t got = recv(fd, text + n, sizeof(text) - 1 - n, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN)) {
+            return text;
+        }
+        n += got > 0 ? (size_t)got : 0;
+        text[n] = '\0';
+        if (until != NULL && strstr(text, until) != NULL) {
+            return text;
+        }
+    }
+    fail_msg("no \"%s\" came, but: %.300s", until != NULL ? until : "end", text);
+    return text;
+}
+
+/* Whether the text is an answer with all of its body. */
+static bool
+is_whole(const char *text)
+{
+    const char *body = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
+    return body != NULL && length != NULL &&
+           strlen(body + 4) >= strtoul(length + strlen("Content-Length: "), NULL, 10);
+}
+
+static const char *
+ask(struct bench *bench, struct str request)
+{
+    static char text[20000];
+    size_t n = 0;
+    int fd = dial(http_server_port(bench->server, 0));
+    say(fd, request);
+    text[0] = '\0';
+    for (int i = 0; i < TURNS && !is_whole(text); i++) {
+        turn(bench);
+        ssize_t got = recv(fd, text + n, sizeof(text) - 1 - n, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN)) {
+            break;
+        }
+        n += got > 0 ? (size_t)got : 0;
+        text[n] = '\0';
+    }
+    close(fd);
+    return text;
+}
+
+#define HOST "Host: localhost\r\n"
+#define END "\r\n"
+
+static void
+expect(struct bench *bench, struct str request, const char *start, const char *part)
+{
+    const char *answer = ask(bench, request);
+    if (strncmp(answer, start, strlen(start)) != 0 || strstr(answer, part) == NULL) {
+        fail_msg("%.*s\nwas answered by\n%s", (int)request.n, request.p, answer);
+    }
+}
+
+static void
+test_server__answers_and_keeps_the_connection(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    int fd = dial(http_server_port(bench->server, 0));
+    for (int i = 0; i < 3; i++) {
+        say(fd, STR("GET /x%20y?b=1&a=%41+b HTTP/1.1\r\n" HOST END));
+        const char *answer = hear(bench, fd, "body=");
+        assert_non_null(strstr(answer, "GET /x y a=A b right=1 peer=127.0.0.1"));
+        assert_null(strstr(answer, "onnection: close"));
+        assert_non_null(strstr(answer, "X-Content-Type-Options: nosniff"));
+    }
+    close(fd);
+    struct http_server_counts counts = http_server_counts(bench->server);
+    assert_int_equal(counts.requests, 3);
+    assert_int_equal(counts.connections_total, 1);
+}
+
+static void
+test_server__errors_are_sentences(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    expect(bench, STR("GET /error HTTP/1.1\r\n" HOST END), "HTTP/1.1 401",
+           "{\"error\":\"say \\\"please\\\"\"}");
+    expect(bench, STR("GET /error HTTP/1.1\r\n" HOST END), "HTTP/1.1 401",
+           "WWW-Authenticate: Bearer");
+    expect(bench, STR("GET /nothing HTTP/1.1\r\n" HOST END), "HTTP/1.1 500", "{\"error\"");
+}
+
+static void
+test_server__reads_bodies(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    expect(bench, STR("POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello"), "HTTP/1.1 200",
+           "POST / a=- right=1 peer=127.0.0.1 body=hello");
+    expect(bench,
+           STR("POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\n"
+               "llo\r\n0\r\n\r\n"),
+           "HTTP/1.1 200", "body=hello");
+    int fd = dial(http_server_port(bench->server, 0));
+    say(fd, STR("HEAD / HTTP/1.1\r\n" HOST END));
+    assert_null(strstr(hear(bench, fd, "\r\n\r\n"), "body="));
+    close(fd);
+    assert_string_equal(bench->seen, "GET / a=- right=1 peer=127.0.0.1 body=");
+}
+
+/* A request with a body of n bytes 'x', compressed or not. */
+static struct str
+post(size_t n, bool gzip, bool chunked)
+{
+    static char text[100000];
+    static unsigned char body[60000], packed[60000];
+    size_t size = n;
+    memset(body, 'x', n);
+    const unsigned char *bytes = body;
+    if (gzip) {
+        z_stream z = {
+            .next_in = body, .avail_in = (uInt)n, .next_out = packed, .avail_out = sizeof(packed)};
+        assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY), Z_OK);
+        assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+        size = sizeof(packed) - z.avail_out;
+        deflateEnd(&z);
+        bytes = packed;
+    }
+    int at = snprintf(text, sizeof(text), "POST / HTTP/1.1\r\n" HOST "%s",
+                      gzip ? "Content-Encoding: gzip\r\n" : "");
+    at += chunked ? snprintf(text + at, 80, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", size)
+                  : snprintf(text + at, 80, "Content-Length: %zu\r\n\r\n", size);
+    memcpy(text + at, bytes, size);
+    memcpy(text + at + size, "\r\n0\r\n\r\n", chunked ? 7 : 0);
+    return (struct str){text, (size_t)at + size + (chunked ? 7 : 0)};
+}
+
+static void
+test_server__bounds_bodies(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    expect(bench, post(1000, false, false), "HTTP/1.1 200", "body=xxx");
+    expect(bench, post(1001, false, false), "HTTP/1.1 413", "too large");
+    expect(bench, post(1001, false, true), "HTTP/1.1 413", "too large");
+    expect(bench, post(1000, true, false), "HTTP/1.1 200", "body=xxx");
+    expect(bench, post(60000, true, false), "HTTP/1.1 413", "too large");
+    expect(bench, post(60000, true, true), "HTTP/1.1 413", "too large");
+    assert_int_equal(bench->handled, 2);
+    ask(bench, post(30000, false, true)); /* more than is worth an answer */
+    assert_int_equal(bench->handled, 2);
+    expect(bench,
+           STR("POST / HTTP/1.1\r\n" HOST "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"),
+           "HTTP/1.1 400", "not what Content-Encoding says");
+    expect(bench,
+           STR("POST / HTTP/1.1\r\n" HOST "Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc"),
+           "HTTP/1.1 415", "gzip and deflate");
+}
+
+static void
+test_server__refuses_other_hosts_and_origins(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    static const char *const hosts[] = {"web-01"};
+    options.hosts = hosts;
+    options.host_count = 1;
+    start(bench, &options);
+    static const char *const refused[] = {
+        "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\nContent-Length: 0\r\n\r\n",
+        "POST / HTTP/1.1\r\n" HOST "Origin: null\r\nContent-Length: 2\r\n\r\nab",
+        "GET /echo HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\nConnection: Upgrade\r\n"
+        "Upgrade: echo\r\n\r\n",
+        "DELETE / HTTP/1.1\r\n" HOST "Origin: http://localhost:81\r\n\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        expect(bench, str_from(refused[i]), "HTTP/1.1 403", "{\"error\"");
+    }
+    assert_int_equal(bench->handled, 0);
+    assert_int_equal(http_server_counts(bench->server).refused, ARRAY_SIZE(refused));
+    expect(bench, STR("GET / HTTP/1.1\r\nHost: WEB-01:7711\r\n\r\n"), "HTTP/1.1 200", "GET /");
+    expect(bench,
+           STR("POST / HTTP/1.1\r\n" HOST "Origin: http://localhost\r\nContent-Length: 0\r\n\r\n"),
+           "HTTP/1.1 200", "POST /");
+    const char *answer =
+        ask(bench, STR("GET / HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\n\r\n"));
+    assert_non_null(strstr(answer, "HTTP/1.1 200")); /* but no page may read it: */
+    assert_null(strstr(answer, "Access-Control"));
+}
+
+static void
+test_server__refuses_bad_paths(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    static const char *const paths[] = {"/../etc/passwd",   "/a/%2e%2E/b", "/%2e./x",
+                                        "/a%00b",           "/%zz",        "/x?a=%0d%0a",
+                                        "http://localhost/"};
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+        char request[200];
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\n" HOST END, paths[i]);
+        expect(bench, str_from(request), "HTTP/1.1 400", "error");
+    }
+    char query[400] = "GET /?a=1";
+    for (int i = 0; i < 40; i++) {
+        str_copy(STR("&b=2"), query + strlen(query), 5);
+    }
+    str_copy(STR(" HTTP/1.1\r\n" HOST END), query + strlen(query), 60);
+    expect(bench, str_from(query), "HTTP/1.1 400", "error");
+    assert_int_equal(bench->handled, 0);
+}
+
+static void
+test_server__bounds_headers(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    static char request[40000];
+    static const int sizes[] = {9000, 20000};
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        snprintf(request, sizeof(request), "GET / HTTP/1.1\r\n" HOST "X: %0*d\r\n\r\n", sizes[i],
+                 0);
+        expect(bench, str_from(request), "HTTP/1.1 431", "");
+    }
+    assert_int_equal(bench->handled, 0);
+}
+
+static void
+test_server__knows_tokens(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    options.token = TOKEN;
+    start(bench, &options);
+    static const struct {
+        const char *header, *right;
+    } rows[] = {
+        {"", "right=0"},
+        {"Authorization: Bearer " TOKEN "\r\n", "right=1"},
+        {"Authorization: Bearer a-token-for-readin\r\n", "right=0"},
+        {"Authorization: Bearer a-token-for-readings\r\n", "right=0"},
+        {"Authorization: Bearer \r\n", "right=0"},
+        {"Authorization: Bearer " CHANGE "\r\n", "right=2"},
+        {"Authorization: Basic eDphLXRva2VuLWZvci1yZWFkaW5n\r\n", "right=1"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char request[200];
+        snprintf(request, sizeof(request), "GET / HTTP/1.1\r\n" HOST "%s\r\n", rows[i].header);
+        expect(bench, str_from(request), "HTTP/1.1 200", rows[i].right);
+    }
+}
+
+static void
+test_server__serves_a_unix_socket(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    options.token = TOKEN;
+    int stale = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    str_copy(str_from(bench->unix_path), at.sun_path, sizeof(at.sun_path));
+    assert_int_equal(bind(stale, (struct sockaddr *)&at, sizeof(at)), 0);
+    close(stale); /* its file stays */
+    start(bench, &options);
+    struct stat made;
+    assert_int_equal(stat(bench->unix_path, &made), 0);
+    assert_int_equal(made.st_mode & 0777, 0600);
+    int fd = dial_unix(bench->unix_path);
+    say(fd, STR("GET / HTTP/1.1\r\nHost: whatever\r\n\r\n"));
+    assert_non_null(strstr(hear(bench, fd, "body="), "right=1 peer=unix"));
+    close(fd);
+    char why[200];
+    assert_null(http_server_new(&options, why, sizeof(why)));
+    assert_non_null(strstr(why, "another agent listens there"));
+    assert_int_equal(access(bench->unix_path, F_OK), 0);
+}
+
+static void
+test_server__leaves_foreign_files_alone(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    char why[200];
+    close(open(bench->unix_path, O_CREAT | O_WRONLY, 0600));
+    assert_null(http_server_new(&options, why, sizeof(why)));
+    assert_non_null(strstr(why, "no socket"));
+    assert_int_equal(unlink(bench->unix_path), 0);
+}
+
+static void
+test_server__guards_other_addresses(void **state)
+{
+    struct bench *bench = *state;
+    static const char *const open[] = {"0.0.0.0:0"}, *const bad[] = {"somewhere:1"};
+    struct http_server_options options = options_of(bench);
+    char why[200];
+    options.unix_path = NULL;
+    options.listen = open;
+    options.insecure_no_tls = true;
+    assert_null(http_server_new(&options, why, sizeof(why)));
+    assert_non_null(strstr(why, "--token-file"));
+    options.token = TOKEN;
+    options.insecure_no_tls = false;
+    assert_null(http_server_new(&options, why, sizeof(why)));
+    assert_non_null(strstr(why, "--tls-cert"));
+    options.token = "short";
+    assert_null(http_server_new(&options, why, sizeof(why)));
+    assert_non_null(strstr(why, "at least 16"));
+    options.token = TOKEN;
+    options.listen = bad;
+    assert_null(http_server_new(&options, why, sizeof(why)));
+    assert_non_null(strstr(why, "127.0.0.1:7711"));
+    options.listen = open;
+    options.insecure_no_tls = true;
+    start(bench, &options);
+    /* Asked by the address it came in by, "localhost" as well here. */
+    expect(bench, STR("GET / HTTP/1.1\r\n" HOST END), "HTTP/1.1 200", "right=0");
+    expect(bench, STR("GET / HTTP/1.1\r\nHost: 0.0.0.0\r\n\r\n"), "HTTP/1.1 403", "error");
+}
+
+static void
+push(struct bench *bench, const char *text, bool taken)
+{
+    struct http_bytes *bytes = http_bytes_new(text, strlen(text));
+    assert_int_equal(http_stream_push(bench->stream, bytes), taken);
+    http_bytes_release(bytes);
+}
+
+static void
+test_server__streams(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    int fd = dial(http_server_port(bench->server, 0));
+    say(fd, STR("GET /stream HTTP/1.1\r\n" HOST END));
+    hear(bench, fd, "text/event-stream");
+    assert_int_equal(bench->writable, 0);
+    for (unsigned i = 1; i < 4; i++) {
+        push(bench, "data: one\n\n", true);
+        push(bench, "data: two\n\n", true);
+        hear(bench, fd, "data: two\n\n");
+        turn(bench);
+        assert_int_equal(bench->writable, i);
+        assert_int_equal(http_stream_queued(bench->stream), 0);
+        assert_int_equal(http_stream_sent(bench->stream), 22 * i);
+    }
+    push(bench, "last", true);
+    http_stream_end(bench->stream);
+    push(bench, "too late", false);
+    const char *rest = hear(bench, fd, "\r\n0\r\n\r\n");
+    assert_non_null(strstr(rest, "last"));
+    assert_null(strstr(rest, "too late"));
+    assert_int_equal(bench->gone, 1);
+    close(fd);
+}
+
+static void
+test_server__bounds_the_queue_of_a_stream(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    bench->queue_max = 10;
+    int fd = dial(http_server_port(bench->server, 0));
+    say(fd, STR("GET /stream HTTP/1.1\r\n" HOST END));
+    hear(bench, fd, "text/event-stream");
+    push(bench, "more than the ten bytes", true); /* one piece always */
+    push(bench, "x", false);
+    assert_int_equal(http_server_counts(bench->server).bytes_dropped, 1);
+    hear(bench, fd, "bytes");
+    push(bench, "12345", true);
+    push(bench, "67890", true);
+    push(bench, "1", false);
+    close(fd);
+    for (int i = 0; i < TURNS && bench->gone == 0; i++) {
+        turn(bench);
+        if (bench->stream != NULL) {
+            struct http_bytes *bytes = http_bytes_new("y", 1);
+            http_stream_push(bench->stream, bytes);
+            http_bytes_release(bytes);
+        }
+    }
+    assert_int_equal(bench->gone, 1); /* noticed by what is sent */
+}
+
+static void
+test_server__stops_with_streams_open(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    int one = dial(http_server_port(bench->server, 0));
+    say(one, STR("GET /stream HTTP/1.1\r\n" HOST END));
+    hear(bench, one, "text/event-stream");
+    http_server_free(bench->server);
+    bench->server = NULL;
+    assert_int_equal(bench->gone, 1);
+    close(one);
+    start(bench, &options);
+    one = dial(http_server_port(bench->server, 0));
+    say(one, STR("GET /echo HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: echo\r\n\r\n"));
+    hear(bench, one, "101");
+    push(bench, "unread", true);
+    http_server_free(bench->server);
+    bench->server = NULL;
+    assert_int_equal(bench->gone, 2);
+    close(one);
+}
+
+static void
+test_server__upgrades(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    int fd = dial(http_server_port(bench->server, 0));
+    say(fd, STR("GET /echo HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst"));
+    const char *answer = hear(bench, fd, "first"); /* what came along with the header */
+    assert_non_null(strstr(answer, "HTTP/1.1 101"));
+    for (int i = 0; i < 3; i++) {
+        say(fd, STR("ping"));
+        hear(bench, fd, "ping");
+        push(bench, "from here", true);
+        hear(bench, fd, "from here");
+    }
+    assert_true(bench->writable > 0);
+    say(fd, STR("bye"));
+    assert_string_equal(hear(bench, fd, NULL), "bye"); /* then the end */
+    assert_int_equal(bench->gone, 1);
+    close(fd);
+    for (int i = 0; i < 20; i++) {
+        turn(bench);
+    }
+    assert_int_equal(http_server_counts(bench->server).connections, 0);
+}
+
+static void
+test_server__notices_who_leaves_an_upgrade(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    int fd = dial(http_server_port(bench->server, 0));
+    say(fd, STR("GET /echo HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: echo\r\n\r\n"));
+    hear(bench, fd, "101");
+    close(fd);
+    for (int i = 0; i < TURNS && bench->gone == 0; i++) {
+        turn(bench);
+    }
+    assert_int_equal(bench->gone, 1);
+}
+
+static void
+test_server__shuts_who_is_too_slow(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    options.timeout_ns = NS_PER_S;
+    start(bench, &options);
+    int slow = dial(http_server_port(bench->server, 0)), n = 0;
+    int idle = dial(http_server_port(bench->server, 0)), unread;
+    unread = dial(http_server_port(bench->server, 0));
+    bench->queue_max = (size_t)64 << 20;
+    say(unread, STR("GET /echo HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: echo\r\n\r\n"));
+    hear(bench, unread, "101");
+    static char much[16 << 20];
+    memset(much, 'x', sizeof(much) - 1);
+    push(bench, much, true);
+    say(slow, STR("GET / HTTP/1.1\r\n"));
+    char byte;
+    for (; n < TURNS; n++) {
+        turn(bench);
+        if (n % 200 == 0) {
+            send(slow, "x", 1, MSG_NOSIGNAL); /* a header that never ends */
+        }
+        ssize_t got = recv(slow, &byte, 1, MSG_DONTWAIT);
+        if ((got == 0 || (got < 0 && errno != EAGAIN)) && bench->gone == 1 &&
+            http_server_counts(bench->server).connections == 0) {
+            break;
+        }
+    }
+    assert_true(n < TURNS);
+    assert_int_equal(bench->handled, 1);
+    close(slow);
+    close(idle);
+    close(unread);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_server__answers_and_keeps_the_connection),
+        TEST(test_server__errors_are_sentences),
+        TEST(test_server__reads_bodies),
+        TEST(test_server__bounds_bodies),
+        TEST(test_server__refuses_other_hosts_and_origins),
+        TEST(test_server__refuses_bad_paths),
+        TEST(test_server__bounds_headers),
+        TEST(test_server__knows_tokens),
+        TEST(test_server__serves_a_unix_socket),
+        TEST(test_server__leaves_foreign_files_alone),
+        TEST(test_server__guards_other_addresses),
+        TEST(test_server__streams),
+        TEST(test_server__bounds_the_queue_of_a_stream),
+        TEST(test_server__stops_with_streams_open),
+        TEST(test_server__upgrades),
+        TEST(test_server__notices_who_leaves_an_upgrade),
+        TEST(test_server__shuts_who_is_too_slow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
