@@ -176,15 +176,19 @@ start_engine(const struct cli *cli)
 {
     char why[200] = "";
     struct collector *collector = machine_collector(cli);
-    struct engine *engine =
-        collector != NULL
-            ? engine_start(collector, config_integer(cli->config, "interval"), why, sizeof(why))
-            : NULL;
-    if (collector != NULL && engine == NULL) {
-        cli_complain("%s", why);
-        collector_free(collector);
+    if (collector == NULL) {
+        return NULL;
     }
-    return engine;
+    struct engine_options options = {.collector = collector,
+                                     .catalog = cli->catalog,
+                                     .interval_ns = config_integer(cli->config, "interval")};
+    struct engine *engine = engine_new(&options, why, sizeof(why));
+    if (engine != NULL && engine_start(engine, why, sizeof(why))) {
+        return engine;
+    }
+    cli_complain("%s", why);
+    engine_free(engine);
+    return NULL;
 }
 
 static int
@@ -225,7 +229,7 @@ run_local(const struct cli *cli)
         code = app != NULL ? show(cli, engine, app) : EXIT_FAILED;
         app_free(app);
     }
-    engine_stop(engine);
+    engine_free(engine);
     buf_done(&filter);
     return code;
 }

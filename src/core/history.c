@@ -56,31 +56,40 @@ static size_t
 count_bytes(const struct history *history)
 {
     size_t bytes = 0;
-    const struct dictionary *counted = history->layout->texts;
+    const struct dictionary *writing = history->layout != NULL ? history->layout->texts : NULL;
+    const struct dictionary *counted = writing;
     for (size_t i = 0; i < history->chunks->count; i++) {
         const struct chunk *chunk = history->chunks->chunks[i];
         bytes += chunk_memory(chunk);
         if (chunk->layout->texts != counted) {
             counted = chunk->layout->texts;
-            bytes += counted != history->layout->texts ? dictionary_memory(counted) : 0;
+            bytes += counted != writing && counted != NULL ? dictionary_memory(counted) : 0;
         }
     }
     return bytes;
 }
 
-/* The list with `skip` chunks fewer at the front, and one more at the end. False, and
- * nothing changed, when out of memory. */
-static bool
-replace_list(struct history *history, size_t skip, struct chunk *added)
+static size_t
+chunk_count(const struct history *history)
 {
-    size_t count = history->chunks != NULL ? history->chunks->count : 0;
+    return history->chunks != NULL ? history->chunks->count : 0;
+}
+
+/* The list with `skip` chunks fewer at the front, and one more at `at`. False, and nothing changed,
+ * when out of memory. */
+static bool
+replace_list(struct history *history, size_t skip, struct chunk *added, size_t at)
+{
+    size_t count = chunk_count(history);
     struct chunk **chunks = calloc(count + 1, sizeof(*chunks));
     size_t n = 0;
-    for (size_t i = skip; chunks != NULL && i < count; i++) {
-        chunks[n++] = history->chunks->chunks[i];
-    }
-    if (chunks != NULL && added != NULL) {
-        chunks[n++] = added;
+    for (size_t i = skip; chunks != NULL && i <= count; i++) {
+        if (added != NULL && i == at) {
+            chunks[n++] = added;
+        }
+        if (i < count) {
+            chunks[n++] = history->chunks->chunks[i];
+        }
     }
     struct chunk_list *list = chunks != NULL ? chunk_list_new(chunks, n) : NULL;
     free(chunks);
@@ -98,12 +107,38 @@ seal(struct history *history)
     struct chunk *chunk =
         history->head_ticks > 0 ? chunk_seal(history->head, history->head_ticks) : NULL;
     if (chunk != NULL) {
-        replace_list(history, 0, chunk);
+        replace_list(history, 0, chunk, chunk_count(history));
         chunk_release(chunk);
     }
     head_release(history->head);
     history->head = NULL;
     history->head_ticks = 0;
+}
+
+/* Where a chunk belongs; false when it overlaps another, or the head. */
+static bool
+find_place(const struct history *history, const struct chunk *chunk, size_t *ret_at)
+{
+    struct chunk *const *chunks = history->chunks != NULL ? history->chunks->chunks : NULL;
+    size_t count = chunk_count(history), at = count;
+    while (at > 0 && chunks[at - 1]->first_ns > chunk->first_ns) {
+        at--;
+    }
+    *ret_at = at;
+    if (at > 0 && chunks[at - 1]->last_ns >= chunk->first_ns) {
+        return false;
+    }
+    if (at < count) {
+        return chunk->last_ns < chunks[at]->first_ns;
+    }
+    return history->head_ticks == 0 || chunk->last_ns < history->head->mono_ns[0];
+}
+
+bool
+history_add_chunk(struct history *history, struct chunk *chunk)
+{
+    size_t at;
+    return find_place(history, chunk, &at) && replace_list(history, 0, chunk, at);
 }
 
 void
@@ -149,5 +184,5 @@ history_oldest(const struct history *history)
 bool
 history_drop_oldest(struct history *history)
 {
-    return history_oldest(history) != INT64_MAX && replace_list(history, 1, NULL);
+    return history_oldest(history) != INT64_MAX && replace_list(history, 1, NULL, 0);
 }

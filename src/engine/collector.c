@@ -20,6 +20,7 @@
 
 #define SOURCES_MAX 64
 #define PICTURE_BYTES_MAX ((size_t)256 << 20)
+#define FINDINGS_BYTES_MAX ((size_t)256 << 10)
 #define STEP_NS (5 * NS_PER_MS)
 #define SELF_MEMORY_EVERY 10
 
@@ -44,7 +45,12 @@ struct collector {
     struct feed *self;
     void *analyzer_states[16];
     struct keep *finding_keep;
-    struct arena host_arena;
+    struct arena host_arena, findings_arena;
+    bool judged_elsewhere;
+    struct findings findings; /* made elsewhere */
+    struct link_status link;  /* state with texts in link_arena */
+    struct arena link_arena;
+    bool linked;
     struct host host;
     int64_t host_boot_ns;
     struct query *core_limit, *memory_limit;
@@ -60,6 +66,7 @@ static void
 open_feed(struct collector *collector, const struct source *source)
 {
     if (collector->feed_count == SOURCES_MAX) {
+        log_warning("source %s is left out: there are %d already", source->name, SOURCES_MAX);
         return;
     }
     struct feed *feed = &collector->feeds[collector->feed_count++];
@@ -110,19 +117,26 @@ collector_new(const struct collector_options *options)
                                              .interest = &collector->interest,
                                              .interval_ns = options->interval_ns,
                                              .network_filesystems = options->network_filesystems};
+    open_feed(collector, &source_self); /* first: links add more at any time */
+    collector->self = &collector->feeds[0];
     for (size_t i = 0; i < options->source_count; i++) {
         open_feed(collector, options->sources[i]);
     }
-    open_feed(collector, &source_self);
-    collector->self = &collector->feeds[collector->feed_count - 1];
     for (size_t i = 0; i < options->analyzer_count && i < ARRAY_SIZE(collector->analyzer_states);
          i++) {
         collector->analyzer_states[i] = options->analyzers[i]->open(options->catalog);
     }
     collector->finding_keep = keep_new(&finding_table);
     arena_init(&collector->host_arena, (size_t)64 * 1024);
-    collector->host = (struct host){.name = "", .system = "", .kernel = "", .virtualization = ""};
-    host_read(&collector->host, &collector->options.roots, &collector->host_arena);
+    arena_init(&collector->findings_arena, FINDINGS_BYTES_MAX);
+    arena_init(&collector->link_arena, (size_t)16 * 1024);
+    collector->host = (struct host){.name = options->target != NULL ? options->target : "",
+                                    .system = "",
+                                    .kernel = "",
+                                    .virtualization = ""};
+    if (options->target == NULL) {
+        host_read(&collector->host, &collector->options.roots, &collector->host_arena);
+    }
     collector->host_boot_ns = clock_now(&options->clock).boot_ns;
     collector->core_limit = optional_query(options->catalog, "container.cpu.limit");
     collector->memory_limit = optional_query(options->catalog, "container.memory.limit");
@@ -152,6 +166,8 @@ collector_free(struct collector *collector)
     picture_release(collector->making);
     picture_release(collector->last);
     arena_done(&collector->host_arena);
+    arena_done(&collector->findings_arena);
+    arena_done(&collector->link_arena);
     free(collector);
 }
 
@@ -241,11 +257,8 @@ collector_step(struct collector *collector)
     int64_t deadline = clock_mono_ns() + STEP_NS;
     while (collector->next < collector->feed_count) {
         struct feed *feed = &collector->feeds[collector->next];
-        if (feed == collector->self) {
-            break;
-        }
-        if (!is_due(collector, feed)) {
-            feed->polled = false;
+        if (feed == collector->self || !is_due(collector, feed)) {
+            feed->polled = false; /* its own readings come at the end */
             collector->next++;
             continue;
         }
@@ -473,12 +486,151 @@ fill_host(struct collector *collector, struct picture *picture)
 }
 
 static void
+copy_link(struct link_status *to, const struct link_status *from, struct arena *arena)
+{
+    *to = *from;
+    to->target = arena_text(arena, from->target, strlen(from->target));
+    to->kind = arena_text(arena, from->kind, strlen(from->kind));
+    to->why = arena_text(arena, from->why, strlen(from->why));
+}
+
+static void
+fill_link(struct collector *collector, struct picture *picture)
+{
+    struct link_status *link =
+        collector->linked ? arena_new(&picture->arena, struct link_status) : NULL;
+    if (link != NULL) {
+        copy_link(link, &collector->link, &picture->arena);
+        picture->link = link;
+    }
+}
+
+void
+collector_set_link(struct collector *collector, const struct link_status *status)
+{
+    arena_clear(&collector->link_arena);
+    collector->linked = status != NULL;
+    if (status != NULL) {
+        copy_link(&collector->link, status, &collector->link_arena);
+    }
+}
+
+void
+collector_add_source(struct collector *collector, const struct source *source)
+{
+    open_feed(collector, source);
+}
+
+void
+collector_add_chunk(struct collector *collector, const char *source, struct chunk *chunk)
+{
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        if (strcmp(collector->feeds[i].source->name, source) == 0) {
+            history_add_chunk(&collector->feeds[i].store.history, chunk);
+            return;
+        }
+    }
+}
+
+void
+collector_set_host(struct collector *collector, const struct host *host)
+{
+    struct arena *arena = &collector->host_arena;
+    arena_clear(arena);
+    collector->host = *host;
+    collector->host.name = arena_text(arena, host->name, strlen(host->name));
+    collector->host.system = arena_text(arena, host->system, strlen(host->system));
+    collector->host.kernel = arena_text(arena, host->kernel, strlen(host->kernel));
+    collector->host.virtualization =
+        arena_text(arena, host->virtualization, strlen(host->virtualization));
+    collector->host_boot_ns = clock_now(&collector->options.clock).boot_ns;
+}
+
+void
+collector_set_clock(struct collector *collector, const struct clock *clock)
+{
+    collector->options.clock = *clock;
+    store_done(&collector->self->store); /* which leaves it empty */
+    collector->host_boot_ns = clock_now(&collector->options.clock).boot_ns;
+}
+
+void
+collector_set_tap(struct collector *collector, const struct collector_tap *tap)
+{
+    collector->options.tap = *tap;
+}
+
+static const char *
+text_in(struct arena *arena, const char *text)
+{
+    return text != NULL ? arena_text(arena, text, strlen(text)) : NULL;
+}
+
+static const struct evidence *
+copy_evidence(struct arena *arena, const struct finding *from)
+{
+    struct evidence *list = arena_news(arena, struct evidence, from->evidence_count);
+    for (size_t i = 0; list != NULL && i < from->evidence_count; i++) {
+        const struct evidence *evidence = &from->evidence[i];
+        list[i] = (struct evidence){.label = text_in(arena, evidence->label),
+                                    .value = text_in(arena, evidence->value),
+                                    .metric = text_in(arena, evidence->metric),
+                                    .labels = text_in(arena, evidence->labels)};
+    }
+    return list;
+}
+
+static void
+copy_findings(struct findings *to, const struct finding *list, size_t count, const char *looked_at,
+              const char *not_looked_at)
+{
+    to->count = MIN(count, ARRAY_SIZE(to->list));
+    for (size_t i = 0; i < to->count; i++) {
+        struct finding *finding = &to->list[i];
+        *finding = list[i];
+        finding->id = text_in(to->arena, list[i].id);
+        finding->sentence = text_in(to->arena, list[i].sentence);
+        finding->short_sentence = text_in(to->arena, list[i].short_sentence);
+        finding->culprit = text_in(to->arena, list[i].culprit);
+        finding->advice = text_in(to->arena, list[i].advice);
+        finding->evidence = copy_evidence(to->arena, &list[i]);
+        finding->evidence_count = finding->evidence != NULL ? list[i].evidence_count : 0;
+    }
+    to->looked_at = looked_at != NULL ? text_in(to->arena, looked_at) : "";
+    to->not_looked_at = text_in(to->arena, not_looked_at);
+}
+
+void
+collector_set_findings(struct collector *collector, const struct finding *findings, size_t count,
+                       const char *looked_at, const char *not_looked_at)
+{
+    arena_clear(&collector->findings_arena);
+    collector->findings = (struct findings){.arena = &collector->findings_arena};
+    collector->judged_elsewhere = findings != NULL;
+    if (findings != NULL) {
+        copy_findings(&collector->findings, findings, count, looked_at, not_looked_at);
+    }
+}
+
+static void
+judge(struct collector *collector, struct picture *picture, struct findings *findings)
+{
+    const struct findings *theirs = &collector->findings;
+    if (collector->judged_elsewhere) {
+        copy_findings(findings, theirs->list, theirs->count, theirs->looked_at,
+                      theirs->not_looked_at);
+        return;
+    }
+    for (size_t i = 0; i < collector->options.analyzer_count; i++) {
+        collector->options.analyzers[i]->run(collector->analyzer_states[i], picture, findings);
+    }
+}
+
+static void
 analyze(struct collector *collector, struct picture *picture)
 {
     struct findings findings = {.arena = &picture->arena, .looked_at = ""};
-    for (size_t i = 0; i < collector->options.analyzer_count; i++) {
-        collector->options.analyzers[i]->run(collector->analyzer_states[i], picture, &findings);
-    }
+    judge(collector, picture, &findings);
     picture->findings = arena_news(&picture->arena, struct finding, findings.count);
     if (picture->findings != NULL) {
         memcpy(picture->findings, findings.list, findings.count * sizeof(findings.list[0]));
@@ -516,6 +668,7 @@ collector_finish(struct collector *collector, uint64_t missed)
         return NULL;
     }
     fill_host(collector, picture);
+    fill_link(collector, picture);
     analyze(collector, picture);
     fill_kept(collector, picture);
     for (size_t i = 0; i < collector->feed_count; i++) {

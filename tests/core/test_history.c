@@ -93,6 +93,31 @@ test_history__the_oldest_goes_and_readers_keep_it(void **state)
     history_done(&history);
 }
 
+static void
+test_history__chunks_from_elsewhere_go_where_they_belong(void **state)
+{
+    (void)state;
+    struct history other = make(), history = {0};
+    add(&other, 0, 4 * CHUNK_TICKS, 0);
+    add(&other, 4 * CHUNK_TICKS, 1, 0);
+    struct chunk *const *chunks = other.chunks->chunks;
+    assert_true(history_add_chunk(&history, chunks[2]));
+    assert_true(history_add_chunk(&history, chunks[0]));
+    assert_true(history_add_chunk(&history, chunks[1]));
+    assert_false(history_add_chunk(&history, chunks[1]));
+    assert_int_equal(history.chunks->count, 3);
+    assert_int_equal(history.bytes,
+                     chunk_memory(chunks[0]) + chunk_memory(chunks[1]) + chunk_memory(chunks[2]));
+    for (size_t i = 0; i < 3; i++) {
+        assert_ptr_equal(history.chunks->chunks[i], chunks[i]);
+    }
+    history_set_layout(&history, other.layout);
+    add(&history, 3 * CHUNK_TICKS + 8, 1, 0);
+    assert_false(history_add_chunk(&history, chunks[3])); /* it reaches into the head */
+    history_done(&history);
+    history_done(&other);
+}
+
 int
 main(void)
 {
@@ -100,6 +125,7 @@ main(void)
         cmocka_unit_test(test_history__a_full_head_is_sealed),
         cmocka_unit_test(test_history__other_columns_or_another_wall_clock_seal),
         cmocka_unit_test(test_history__the_oldest_goes_and_readers_keep_it),
+        cmocka_unit_test(test_history__chunks_from_elsewhere_go_where_they_belong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

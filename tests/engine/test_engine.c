@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
@@ -89,9 +90,11 @@ start(struct catalog **ret_catalog, int64_t interval_ns)
                                         .sources = sources,
                                         .source_count = 1};
     char why[160] = "";
-    struct engine *engine =
-        engine_start(collector_new(&options), options.interval_ns, why, sizeof(why));
+    struct engine_options own = {
+        .collector = collector_new(&options), .catalog = *ret_catalog, .interval_ns = interval_ns};
+    struct engine *engine = engine_new(&own, why, sizeof(why));
     assert_non_null(engine);
+    assert_true(engine_start(engine, why, sizeof(why)));
     return engine;
 }
 
@@ -147,7 +150,7 @@ test_engine__pictures_stay_as_they_were(void **state)
     assert_true(query_once(last, "t.level", NULL) == 11.0);
     assert_true(query_once(last, "flametop.ui.frame.rate", NULL) >= 0);
     picture_release(last);
-    engine_stop(engine);
+    engine_free(engine);
     picture_release(held); /* outlives the engine */
     catalog_free(catalog);
 }
@@ -168,7 +171,229 @@ test_engine__interval_changes_are_taken_and_bounded(void **state)
         wait_for_newer(engine, first + 2); /* the one after it may be older than the message */
     assert_true(picture->interval_ns == INTERVAL_NS_MIN);
     picture_release(picture);
-    engine_stop(engine);
+    engine_free(engine);
+    catalog_free(catalog);
+}
+
+/* The other end of a link: its clock is an hour ahead, a timer of its own makes its ticks. */
+struct far_end {
+    struct link_sink sink;
+    uv_timer_t timer;
+    unsigned ticks;
+    char command[32];
+};
+static struct far_end far_end;
+
+static struct instant
+far_now(void *context)
+{
+    (void)context;
+    struct instant now = clock_now(&clock_system);
+    now.mono_ns += 3600 * NS_PER_S;
+    now.boot_ns += 3600 * NS_PER_S;
+    now.wall_ns += 3600 * NS_PER_S;
+    return now;
+}
+
+static void
+far_tick(uv_timer_t *timer)
+{
+    struct far_end *far = timer->data;
+    static const struct evidence evidence = {.label = "busy", .value = "99 %"};
+    static const struct finding finding = {.id = "far.away",
+                                           .sentence = "it is far away",
+                                           .impact = 50,
+                                           .level = LEVEL_WARNING,
+                                           .evidence = &evidence,
+                                           .evidence_count = 1};
+    if (far->ticks++ == 0) {
+        static const struct host host = {
+            .name = "far", .system = "s", .kernel = "k", .virtualization = "", .cores = 7};
+        static const struct clock clock = {far_now, NULL};
+        far->sink.clock(far->sink.context, &clock);
+        far->sink.host(far->sink.context, &host);
+        far->sink.source(far->sink.context, &source);
+    }
+    far->sink.findings(far->sink.context, &finding, 1, "all of it", NULL);
+    far->sink.tick(far->sink.context);
+}
+
+static int
+far_open(const struct link_setup *setup, void **ret_state, char *why, size_t size)
+{
+    (void)why;
+    (void)size;
+    far_end = (struct far_end){.sink = setup->sink};
+    uv_timer_init(setup->loop, &far_end.timer);
+    far_end.timer.data = &far_end;
+    uv_timer_start(&far_end.timer, far_tick, 50, 50);
+    *ret_state = &far_end;
+    return 0;
+}
+
+static void
+far_status(const void *state, struct link_status *ret_status)
+{
+    const struct far_end *far = state;
+    *ret_status = (struct link_status){.state = far->ticks > 0 ? LINK_LIVE : LINK_CONNECTING,
+                                       .target = "http://far:1",
+                                       .kind = "test",
+                                       .why = ""};
+}
+
+static void
+far_interest(void *state, const struct interest *interest)
+{
+    (void)state;
+    (void)interest;
+}
+
+static void
+far_interval(void *state, int64_t interval_ns)
+{
+    (void)state;
+    (void)interval_ns;
+}
+
+static void
+far_command(void *state, const char *name, const char *arguments, void *context,
+            link_answer *answer)
+{
+    (void)state;
+    char why[64];
+    snprintf(why, sizeof(why), "%s %s", name, arguments);
+    answer(context, why);
+}
+
+static void
+far_close(void *state)
+{
+    struct far_end *far = state;
+    uv_close((uv_handle_t *)&far->timer, NULL);
+}
+
+static const struct link far_link = {.name = "test",
+                                     .open = far_open,
+                                     .status = far_status,
+                                     .interest = far_interest,
+                                     .interval = far_interval,
+                                     .command = far_command,
+                                     .close = far_close};
+
+static void
+test_engine__a_link_brings_host_clock_sources_and_findings(void **state)
+{
+    (void)state;
+    struct catalog *catalog = catalog_new(1000);
+    struct collector_options options = {.catalog = catalog,
+                                        .clock = clock_system,
+                                        .interval_ns = 10 * NS_PER_S,
+                                        .history_bytes = 1 << 20,
+                                        .target = "http://far:1"};
+    struct engine_options own = {.collector = collector_new(&options),
+                                 .catalog = catalog,
+                                 .interval_ns = 10 * NS_PER_S, /* the other end's ticks are ours */
+                                 .link = &far_link};
+    char why[200] = "", answer[200];
+    struct engine *engine = engine_new(&own, why, sizeof(why));
+    assert_non_null(engine);
+    assert_true(engine_start(engine, why, sizeof(why)));
+    struct picture *picture = wait_for_newer(engine, 6);
+    assert_string_equal(picture->host.name, "far");
+    assert_int_equal(picture->host.cores, 7);
+    assert_non_null(picture->link);
+    assert_int_equal(picture->link->state, LINK_LIVE);
+    assert_int_equal(picture->finding_count, 1);
+    assert_string_equal(picture->findings[0].evidence[0].value, "99 %");
+    assert_string_equal(picture->looked_at, "all of it");
+    assert_true(query_once(picture, "t.count", NULL) >= 0);
+    assert_true(picture->mono_ns - clock_mono_ns() > 3590 * NS_PER_S);
+    struct message message = {.type = MESSAGE_COMMAND,
+                              .command = {.name = "signal", .arguments = "{}"}};
+    assert_true(engine_send(engine, &message));
+    picture_release(wait_for_newer(engine, picture->number + 3));
+    assert_true(engine_answer(engine, answer, sizeof(answer)));
+    assert_string_equal(answer, "signal {}");
+    assert_false(engine_answer(engine, answer, sizeof(answer)));
+    picture_release(picture);
+    engine_free(engine);
+    catalog_free(catalog);
+}
+
+struct seen {
+    unsigned batches, pictures;
+    bool closed;
+};
+
+static int
+seen_open(const struct exporter_setup *setup, void **ret_state, char *why, size_t size)
+{
+    const struct seen *const *seen = setup->options;
+    struct interest interest = {.process_sort = 41};
+    *ret_state = (void *)(uintptr_t)*seen;
+    setup->interest(setup->context, &interest);
+    if (setup->loop == NULL) {
+        snprintf(why, size, "no loop");
+        return -1;
+    }
+    return 0;
+}
+
+static void
+seen_batch(void *state, const char *name, const struct batch *batch)
+{
+    struct seen *seen = state;
+    seen->batches += strcmp(name, "counting") == 0 && batch->column_count > 0;
+}
+
+static void
+seen_picture(void *state, struct picture *picture)
+{
+    struct seen *seen = state;
+    seen->pictures += picture->number > 0;
+}
+
+static void
+seen_close(void *state)
+{
+    struct seen *seen = state;
+    seen->closed = true;
+}
+
+static void
+test_engine__exporters_see_batches_and_pictures(void **state)
+{
+    (void)state;
+    static const struct exporter exporter = {"seen",     "",           seen_open,
+                                             seen_batch, seen_picture, seen_close};
+    static const struct exporter *const exporters[] = {&exporter};
+    struct seen seen = {0}, *pointer = &seen;
+    const void *const exporter_options[] = {&pointer};
+    struct catalog *catalog = catalog_new(1000);
+    struct collector_options options = {.catalog = catalog,
+                                        .roots = {"/nonexistent", "/nonexistent", "/nonexistent"},
+                                        .clock = clock_system,
+                                        .interval_ns = 100 * NS_PER_MS,
+                                        .history_bytes = 1 << 20,
+                                        .sources = sources,
+                                        .source_count = 1};
+    struct engine_options own = {.collector = collector_new(&options),
+                                 .catalog = catalog,
+                                 .interval_ns = 100 * NS_PER_MS,
+                                 .exporters = exporters,
+                                 .exporter_options = exporter_options,
+                                 .exporter_count = 1};
+    char why[200] = "";
+    struct engine *engine = engine_new(&own, why, sizeof(why));
+    assert_non_null(engine);
+    assert_true(engine_start(engine, why, sizeof(why)));
+    struct picture *picture = wait_for_newer(engine, 3);
+    assert_true(query_once(picture, "t.level", NULL) == 41.0); /* its interest reached the source */
+    picture_release(picture);
+    engine_free(engine);
+    assert_true(seen.batches >= 3);
+    assert_true(seen.pictures >= 3);
+    assert_true(seen.closed);
     catalog_free(catalog);
 }
 
@@ -195,6 +420,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine__pictures_stay_as_they_were),
         cmocka_unit_test(test_engine__interval_changes_are_taken_and_bounded),
+        cmocka_unit_test(test_engine__a_link_brings_host_clock_sources_and_findings),
+        cmocka_unit_test(test_engine__exporters_see_batches_and_pictures),
         cmocka_unit_test(test_engine__a_full_queue_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,10 @@ struct head *history_begin(struct history *history, struct instant at);
 /* The tick is filled in: from now on it belongs to the history. */
 void history_commit(struct history *history, struct instant at);
 
+/* Puts a chunk made elsewhere where its time belongs (a reference is taken). False, and nothing
+ * changed, when it overlaps what is there or memory is out. */
+bool history_add_chunk(struct history *history, struct chunk *chunk);
+
 /* Monotonic time of the oldest sealed chunk; INT64_MAX: none. */
 int64_t history_oldest(const struct history *history);
 

@@ -43,7 +43,8 @@ struct link_status {
 /* Where a link puts what it brings. Engine thread. All copy what they are given. */
 struct link_sink {
     void *context;
-    /* A source to poll from the next tick on; it and its state outlive the link's close. */
+    /* A source to poll from the next tick on. The collector opens it at once and closes it before
+     * the link is closed. */
     void (*source)(void *context, const struct source *source);
     void (*chunk)(void *context, const char *source, struct chunk *chunk);
     void (*host)(void *context, const struct host *host);

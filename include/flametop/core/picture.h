@@ -46,6 +46,8 @@ struct host {
     double uptime_s;
 };
 
+struct link_status; /* core/link.h */
+
 struct picture {
     unsigned refs; /* atomic */
     struct arena arena;
@@ -65,6 +67,8 @@ struct picture {
     size_t finding_count;
     const char *looked_at;     /* what the diagnosis covered: "cpu, memory, disk, ..." */
     const char *not_looked_at; /* what it could not, and why; NULL: nothing */
+
+    const struct link_status *link; /* how the other end is doing; NULL: this machine, a file */
 
     struct kept **kept; /* tables of the past: core/keep.h */
     size_t kept_count;

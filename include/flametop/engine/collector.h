@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "flametop/core/analyzer.h"
+#include "flametop/core/link.h"
 #include "flametop/core/picture.h"
 #include "flametop/core/source.h"
 
@@ -29,6 +30,7 @@ struct collector_options {
     const struct analyzer *const *analyzers;
     size_t analyzer_count;
     struct collector_tap tap; /* optional */
+    const char *target;       /* what is looked at, when it is not this machine: no host is read */
 };
 
 struct collector;
@@ -57,6 +59,24 @@ struct picture *collector_finish(struct collector *collector, uint64_t missed);
 
 /* begin, step until complete, finish. */
 struct picture *collector_tick(struct collector *collector);
+
+/* What a link brings (core/link.h), between ticks or in the midst of one. All copy. */
+void collector_add_source(struct collector *collector, const struct source *source);
+void collector_add_chunk(struct collector *collector, const char *source, struct chunk *chunk);
+void collector_set_host(struct collector *collector, const struct host *host);
+
+/* Another machine's clock from now on: readings of our own made so far are forgotten, as their
+ * times mean nothing there. */
+void collector_set_clock(struct collector *collector, const struct clock *clock);
+
+/* Findings made elsewhere, in place of the analyzers'; NULL: judge here again. */
+void collector_set_findings(struct collector *collector, const struct finding *findings,
+                            size_t count, const char *looked_at, const char *not_looked_at);
+
+/* Put into each picture from now on; NULL: none. */
+void collector_set_link(struct collector *collector, const struct link_status *status);
+
+void collector_set_tap(struct collector *collector, const struct collector_tap *tap);
 
 /* A reading that the program makes of itself, delivered by the `self` source with the next tick. */
 void collector_report(struct collector *collector, const char *metric, const char *labels,

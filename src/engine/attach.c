@@ -1,0 +1,281 @@
+/* Link and exporters of an engine. */
+#include "attach.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/base/str.h"
+
+/* ---- what the link brings ---- */
+
+static void
+on_source(void *context, const struct source *source)
+{
+    struct attach *attach = context;
+    collector_add_source(attach->collector, source);
+}
+
+static void
+on_chunk(void *context, const char *source, struct chunk *chunk)
+{
+    struct attach *attach = context;
+    collector_add_chunk(attach->collector, source, chunk);
+}
+
+static void
+on_host(void *context, const struct host *host)
+{
+    struct attach *attach = context;
+    collector_set_host(attach->collector, host);
+}
+
+static void
+on_clock(void *context, const struct clock *clock)
+{
+    struct attach *attach = context;
+    collector_set_clock(attach->collector, clock);
+}
+
+static void
+on_findings(void *context, const struct finding *findings, size_t count, const char *looked_at,
+            const char *not_looked_at)
+{
+    struct attach *attach = context;
+    collector_set_findings(attach->collector, findings, count, looked_at, not_looked_at);
+}
+
+static void
+on_tick(void *context)
+{
+    struct attach *attach = context;
+    attach->tick(attach->context);
+}
+
+static bool
+open_link(struct attach *attach, const struct engine_options *options, struct uv_loop_s *loop,
+          char *why, size_t why_size)
+{
+    struct link_setup setup = {
+        .loop = loop,
+        .catalog = options->catalog,
+        .tables = options->tables,
+        .table_count = options->table_count,
+        .interval_ns = options->interval_ns,
+        .span_ns = options->span_ns,
+        .options = options->link_options,
+        .sink = {attach, on_source, on_chunk, on_host, on_clock, on_findings, on_tick}};
+    if (options->link->open(&setup, &attach->link_state, why, why_size) < 0) {
+        return false;
+    }
+    attach->link = options->link;
+    return true;
+}
+
+/* ---- interest ---- */
+
+static void
+join_row(struct interest *to, int64_t pid)
+{
+    for (unsigned i = 0; i < to->pid_count; i++) {
+        if (to->pids[i] == pid) {
+            return;
+        }
+    }
+    if (to->pid_count < INTEREST_ROWS_MAX) {
+        to->pids[to->pid_count++] = pid;
+    }
+}
+
+/* The screen's stands for what only one can be; rows and columns are joined. */
+static void
+join(struct interest *to, const struct interest *from)
+{
+    to->process_columns |= from->process_columns;
+    to->process_sort = to->process_sort >= 0 ? to->process_sort : from->process_sort;
+    to->process_filter_costly |= from->process_filter_costly;
+    to->cgroups |= from->cgroups;
+    to->selected_pid = to->selected_pid != 0 ? to->selected_pid : from->selected_pid;
+    for (unsigned i = 0; i < MIN(from->pid_count, (unsigned)INTEREST_ROWS_MAX); i++) {
+        join_row(to, from->pids[i]);
+    }
+    if (from->selected_pid != 0) {
+        join_row(to, from->selected_pid);
+    }
+}
+
+static void
+set_interest(struct attach *attach, size_t who, const struct interest *interest)
+{
+    attach->interests[who] = *interest;
+    struct interest all = attach->interests[0];
+    for (size_t i = 1; i <= attach->exporter_count; i++) {
+        join(&all, &attach->interests[i]);
+    }
+    collector_set_interest(attach->collector, &all);
+    if (attach->link != NULL) {
+        attach->link->interest(attach->link_state, &all);
+    }
+}
+
+void
+attach_interest(struct attach *attach, const struct interest *interest)
+{
+    set_interest(attach, 0, interest);
+}
+
+/* ---- exporters ---- */
+
+static void
+exporter_interest(void *context, const struct interest *interest)
+{
+    struct attach_exporter *own = context;
+    set_interest(own->attach, (size_t)(own - own->attach->exporters) + 1, interest);
+}
+
+static void
+exporter_report(void *context, const char *metric, const char *labels, double value)
+{
+    struct attach_exporter *own = context;
+    collector_report(own->attach->collector, metric, labels, value);
+}
+
+static void
+on_batch(void *context, const char *source, const struct batch *batch)
+{
+    struct attach *attach = context;
+    for (size_t i = 0; i < attach->exporter_count; i++) {
+        struct attach_exporter *own = &attach->exporters[i];
+        if (own->exporter->batch != NULL) {
+            own->exporter->batch(own->state, source, batch);
+        }
+    }
+}
+
+static bool
+open_exporter(struct attach *attach, const struct engine_options *options, size_t which,
+              struct uv_loop_s *loop, char *why, size_t why_size)
+{
+    struct attach_exporter *own = &attach->exporters[attach->exporter_count];
+    *own = (struct attach_exporter){attach, options->exporters[which], NULL};
+    struct exporter_setup setup = {.loop = loop,
+                                   .catalog = options->catalog,
+                                   .options = options->exporter_options[which],
+                                   .interest = exporter_interest,
+                                   .report = exporter_report,
+                                   .context = own};
+    attach->interests[++attach->exporter_count].process_sort = -1;
+    if (own->exporter->open(&setup, &own->state, why, why_size) < 0) {
+        attach->exporter_count--;
+        return false;
+    }
+    return true;
+}
+
+/* ---- all of it ---- */
+
+bool
+attach_open(struct attach *attach, const struct engine_options *options, struct uv_loop_s *loop,
+            void (*tick)(void *context), void *context, char *why, size_t why_size)
+{
+    *attach = (struct attach){.collector = options->collector, .tick = tick, .context = context};
+    attach->interests[0].process_sort = -1;
+    pthread_mutex_init(&attach->lock, NULL);
+    bool good = options->link == NULL || open_link(attach, options, loop, why, why_size);
+    for (size_t i = 0; good && i < MIN(options->exporter_count, (size_t)ENGINE_EXPORTERS_MAX);
+         i++) {
+        good = open_exporter(attach, options, i, loop, why, why_size);
+    }
+    if (good && attach->exporter_count > 0) {
+        collector_set_tap(attach->collector, &(struct collector_tap){attach, on_batch});
+    }
+    if (!good) {
+        attach_close(attach);
+    }
+    return good;
+}
+
+void
+attach_close(struct attach *attach)
+{
+    while (attach->exporter_count > 0) {
+        struct attach_exporter *own = &attach->exporters[--attach->exporter_count];
+        own->exporter->close(own->state);
+    }
+    if (attach->link != NULL) {
+        attach->link->close(attach->link_state);
+        attach->link = NULL;
+    }
+}
+
+void
+attach_prepare(struct attach *attach)
+{
+    if (attach->link != NULL) {
+        struct link_status status = {.target = "", .kind = "", .why = ""};
+        attach->link->status(attach->link_state, &status);
+        collector_set_link(attach->collector, &status);
+    }
+}
+
+void
+attach_publish(struct attach *attach, struct picture *picture)
+{
+    for (size_t i = 0; i < attach->exporter_count; i++) {
+        struct attach_exporter *own = &attach->exporters[i];
+        own->exporter->picture(own->state, picture);
+    }
+}
+
+void
+attach_interval(struct attach *attach, int64_t interval_ns)
+{
+    if (attach->link != NULL) {
+        attach->link->interval(attach->link_state, interval_ns);
+    }
+}
+
+void
+attach_retry(struct attach *attach)
+{
+    if (attach->link != NULL) {
+        attach->link->retry(attach->link_state);
+    }
+}
+
+static void
+on_answer(void *context, const char *why)
+{
+    struct attach *attach = context;
+    pthread_mutex_lock(&attach->lock);
+    if (attach->answer_count < ARRAY_SIZE(attach->answers)) {
+        size_t at = (attach->answer_first + attach->answer_count++) % ARRAY_SIZE(attach->answers);
+        str_copy(str_from(why), attach->answers[at], sizeof(attach->answers[at]));
+    }
+    pthread_mutex_unlock(&attach->lock);
+    attach->tick(attach->context); /* the picture that follows wakes the screen */
+}
+
+void
+attach_command(struct attach *attach, const char *name, const char *arguments)
+{
+    if (attach->link != NULL) {
+        attach->link->command(attach->link_state, name, arguments, attach, on_answer);
+    } else {
+        on_answer(attach, "this machine takes no commands from afar");
+    }
+}
+
+bool
+attach_answer(struct attach *attach, char *dst, size_t size)
+{
+    pthread_mutex_lock(&attach->lock);
+    bool any = attach->answer_count > 0;
+    if (any) {
+        str_copy(str_from(attach->answers[attach->answer_first]), dst, size);
+        attach->answer_first = (attach->answer_first + 1) % ARRAY_SIZE(attach->answers);
+        attach->answer_count--;
+    }
+    pthread_mutex_unlock(&attach->lock);
+    return any;
+}
