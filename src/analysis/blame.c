@@ -16,6 +16,8 @@
 
 #define LOYALTY 0.5
 #define NOTABLE 0.1 /* of a core: nobody is blamed for less */
+#define A_PART 0.15 /* of what all use: one of many small ones is not to blame */
+#define HEAVY 0.05  /* of the memory in use */
 #define TOGETHER                                                                                   \
     1.3             /* times what the busiest does: a group of one name says more than one of it   \
                      */
@@ -305,17 +307,18 @@ blame_cpu(const struct bench *bench, struct judgement *judgement)
         crowd.children >= 0 ? find_most(&crowd, amount_children, crowd.children, NULL, old) : NULL;
     double own_use = own != NULL ? own[crowd.own].real : 0,
            children_use = parent != NULL ? fmin(parent[crowd.children].real, all) : 0;
-    if (fmax(own_use, children_use) < NOTABLE) {
+    size_t columns = crowd.table->def->column_count;
+    if (own_use >= NOTABLE &&
+        blame_family(&crowd, judgement, (size_t)(own - crowd.table->cells) / columns, all)) {
+        return;
+    }
+    if (fmax(own_use, children_use) < fmax(NOTABLE, isinf(all) ? 0 : A_PART * all)) {
         judgement->culprit =
             (struct culprit){.hidden = row_of(&crowd, 1) == NULL && is_io_hidden(bench)};
         return;
     }
-    size_t columns = crowd.table->def->column_count;
-    if (own_use > 0 &&
-        blame_family(&crowd, judgement, (size_t)(own - crowd.table->cells) / columns, all)) {
-        return;
-    }
-    if (children_use > own_use) {
+    /* What is seen at work comes first: what the ended used comes in bursts. */
+    if (children_use > TOGETHER * own_use) {
         say_cpu(judgement, culprit_of(&crowd, parent, children_use), all, "'s children use %s%s",
                 "");
     } else {
@@ -336,6 +339,10 @@ blame_memory(const struct bench *bench, struct judgement *judgement, const char 
     const union cell *row =
         column >= 0 ? find_most(&crowd, amount_plain, column, cgroup, incumbent(bench, judgement))
                     : NULL;
+    double used = bench->readings[READ_MEMORY] * bench->readings[READ_MEMORY_LIMIT];
+    if (cgroup == NULL && row != NULL && row[column].real < HEAVY * used) {
+        return; /* one of many small ones */
+    }
     if (row == NULL) {
         judgement->culprit = (struct culprit){.hidden = is_io_hidden(bench)};
         return;

@@ -182,10 +182,10 @@ judge_chosen(const struct bench *bench, struct judgement *judgement, enum readin
     double threshold = critical ? limit->critical : limit->warning;
     unit_format(threshold, unit, false, text, sizeof(text));
     size_t n = strlen(judgement->what);
-    snprintf(judgement->what + n, sizeof(judgement->what) - n, " (your threshold: %s)", text);
+    snprintf(judgement->what + n, sizeof(judgement->what) - n, " (threshold: %s)", text);
     judgement->impact = critical              ? MAX(judgement->impact, CRITICAL + 5)
                         : limit->critical > 0 ? CLAMP(judgement->impact, WARNING, CRITICAL - 5)
                                               : MAX(judgement->impact, WARNING);
-    judge_proof(judgement, critical ? "your threshold, critical" : "your threshold, warning",
-                threshold, unit, NULL, NULL);
+    judge_proof(judgement, critical ? "threshold, critical" : "threshold, warning", threshold, unit,
+                NULL, NULL);
 }

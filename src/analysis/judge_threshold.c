@@ -77,15 +77,15 @@ judge_value(struct bench *bench, const struct threshold *threshold, const char *
     unit_format(value, unit, false, now, sizeof(now));
     unit_format(bound, unit, false, then, sizeof(then));
     snprintf(whole, sizeof(whole), "%.60s%s%.40s", metric->name, of[0] != 0 ? " of " : "", of);
-    snprintf(j->what, sizeof(j->what), "%s is %s (your %s threshold: %s)", whole, now,
-             level_name(level), then);
+    snprintf(j->what, sizeof(j->what), "%s is %s (%s threshold: %s)", whole, now, level_name(level),
+             then);
     snprintf(j->brief, sizeof(j->brief), "%.48s %s (limit %.20s)", metric->name, now, then);
     snprintf(j->was, sizeof(j->was), "%.90s was %s", whole, now);
     j->advice = "The threshold is set in the configuration (flametop --print-config); view 9 has "
                 "the metric's chart.";
     judge_proof(j, "value", value, unit, metric->name, labels);
-    judge_proof(j, "your threshold, warning", limit->warning, unit, NULL, NULL);
-    judge_proof(j, "your threshold, critical", limit->critical, unit, NULL, NULL);
+    judge_proof(j, "threshold, warning", limit->warning, unit, NULL, NULL);
+    judge_proof(j, "threshold, critical", limit->critical, unit, NULL, NULL);
     blame(bench, j, resource_of(metric->name, of));
 }
 

@@ -513,6 +513,19 @@ test_bottleneck__lays_compilers_at_who_starts_them(void **state)
     }
 }
 
+/* Of many small ones none is to blame. */
+static void
+test_bottleneck__blames_nobody_for_a_small_part(void **state)
+{
+    struct fixture *f = *state;
+    world.values[CPU] = 1;
+    world.people[0].core = 0.12;
+    world.people[1].core = 0.11;
+    pass(f, 6);
+    assert_non_null(finding(f, "cpu.saturated"));
+    assert_null(finding(f, "cpu.saturated")->culprit);
+}
+
 static void
 test_bottleneck__lays_forks_at_who_starts_most(void **state)
 {
@@ -556,11 +569,11 @@ test_bottleneck__takes_the_threshold_of_the_user(void **state)
     world.values[CPU] = 0.7;
     world.people[0].core = 0.8;
     pass(f, 6);
-    assert_true(says(f, "cpu.saturated", "(your threshold: 60 %); p7 (7) uses 70 %"));
+    assert_true(says(f, "cpu.saturated", "(threshold: 60 %); p7 (7) uses 70 %"));
     assert_int_equal(finding(f, "cpu.saturated")->level, LEVEL_WARNING);
     world.values[CPU] = 0.85;
     pass(f, 20);
-    assert_true(says(f, "cpu.saturated", "(your threshold: 80 %)"));
+    assert_true(says(f, "cpu.saturated", "(threshold: 80 %)"));
     assert_int_equal(finding(f, "cpu.saturated")->level, LEVEL_CRITICAL);
 }
 
@@ -586,7 +599,7 @@ test_bottleneck__speaks_for_any_metric_with_a_threshold(void **state)
     world.values[RUN_QUEUE] = 5;
     pass(f, 4);
     assert_true(says(f, "threshold:system.cpu.run_queue",
-                     "system.cpu.run_queue is 5 (your warning threshold: 4); p7 (7)"));
+                     "system.cpu.run_queue is 5 (warning threshold: 4); p7 (7)"));
     assert_int_equal(finding(f, "threshold:system.cpu.run_queue")->level, LEVEL_WARNING);
     int64_t since = finding(f, "threshold:system.cpu.run_queue")->since_wall_ns;
     assert_true(since < f->picture->wall_ns && since > f->picture->wall_ns - 5 * NS_PER_S);
@@ -772,6 +785,7 @@ main(void)
         TEST(renews_its_numbers_every_two_seconds),
         TEST(keeps_to_its_culprit),
         TEST(lays_compilers_at_who_starts_them),
+        TEST(blames_nobody_for_a_small_part),
         TEST(lays_forks_at_who_starts_most),
         TEST(lays_a_disk_at_who_waits_for_it),
         TEST(takes_the_threshold_of_the_user),
