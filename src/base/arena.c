@@ -56,8 +56,8 @@ arena_wipe(struct arena *arena)
 static struct arena_block *
 block_add(struct arena *arena, size_t bytes)
 {
-    /* Blocks double, so a large picture takes few of them. */
-    size_t size = MAX(bytes, MIN(MAX(BLOCK_BYTES, arena->bytes), (size_t)1 << 20));
+    /* Each a quarter of what there is: few blocks for a large picture, and little unused. */
+    size_t size = MAX(bytes, MIN(MAX(BLOCK_BYTES, arena->bytes / 4), (size_t)1 << 20));
     if (size > arena->bytes_max - arena->bytes) {
         size = bytes;
     }
