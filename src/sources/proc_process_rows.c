@@ -104,15 +104,27 @@ fresh(const struct scan *scan, int64_t then_ns, int64_t now_ns)
     return then_ns != 0 && now_ns - then_ns <= MAX(3 * scan->setup.interval_ns, NS_PER_S);
 }
 
-static void
-fill_texts(const struct process *process, union cell *row, struct arena *arena)
+/* The text of the row before when it is the same: the workers of one service have pids in a row,
+ * and at thousands of them a picture is half the size. */
+static const char *
+copy_unless(struct arena *arena, const char *text, const char *before)
 {
-    const char *name = copy(arena, process->name);
+    return before != NULL && strcmp(before, text) == 0 ? before : copy(arena, text);
+}
+
+/* `before` is the row before, or NULL. */
+static void
+fill_texts(const struct process *process, union cell *row, const union cell *before,
+           struct arena *arena)
+{
+    const char *name =
+        copy_unless(arena, process->name, before != NULL ? before[PROCESS_NAME].text : NULL);
     row[PROCESS_NAME].text = name;
     if (process->stat.kernel || (process->command != NULL && process->command[0] == 0)) {
         row[PROCESS_COMMAND].text = arena_printf(arena, "[%s]", name);
     } else if (process->command != NULL) {
-        row[PROCESS_COMMAND].text = copy(arena, process->command);
+        row[PROCESS_COMMAND].text = copy_unless(
+            arena, process->command, before != NULL ? before[PROCESS_COMMAND].text : NULL);
     }
     const struct state *state = state_of(process->gone ? 'X' : process->stat.state);
     row[PROCESS_STATE].text = state != NULL ? state->text : NULL;
@@ -183,7 +195,8 @@ add_row(struct scan *scan, struct batch *batch, struct table *table, const struc
         row[PROCESS_OWNER].text = users_name(scan->users, process->uid, batch->arena, scan->tick);
     }
     if (process->known) {
-        fill_texts(process, row, batch->arena);
+        const union cell *before = table->count > 1 ? table_row(table, table->count - 2) : NULL;
+        fill_texts(process, row, before, batch->arena);
         fill_numbers(scan, process, row, batch->at.boot_ns);
         fill_costly(scan, process, row, batch->arena, batch->at.mono_ns);
     }
