@@ -309,32 +309,52 @@ is_known(enum cells_known which, const uint8_t *bitmap, size_t row)
     return which == CELLS_ALL || (which == CELLS_SOME && (bitmap[row / 8] >> row % 8 & 1) != 0);
 }
 
-/* One column of the stream into column `to` of the table; -1 reads over it. */
+/* n cells: read into `scratch` close together, and into *ret_bitmap which they are. False when they
+ * are damaged. A column that goes nowhere is passed over. */
 static bool
-read_into_column(const struct names *names, struct wire *wire, enum column_type type, int to,
-                 struct table *table, union cell *scratch, struct arena *arena)
+read_column_cells(const struct names *names, struct wire *wire, enum column_type type, size_t n,
+                  bool wanted, union cell *scratch, struct arena *arena,
+                  enum cells_known *ret_which, const uint8_t **ret_bitmap)
 {
-    size_t known = 0, bytes = (table->count + 7) / 8;
+    size_t known = 0, bytes = (n + 7) / 8;
     unsigned which = wire_u8(wire);
     const uint8_t *bitmap = wire->p;
     if (wire->bad || which > CELLS_SOME || (which == CELLS_SOME && bytes > wire_left(wire))) {
         return false;
     }
     wire->p += which == CELLS_SOME ? bytes : 0;
-    for (size_t row = 0; row < table->count; row++) {
+    for (size_t row = 0; row < n; row++) {
         known += is_known((enum cells_known)which, bitmap, row);
     }
-    if (to < 0 || known == 0) {
-        return true;
+    if (wanted && known > 0) {
+        read_cells(names, wire, type, scratch, known, arena);
     }
-    read_cells(names, wire, type, scratch, known, arena);
-    size_t n = 0;
-    for (size_t row = 0; row < table->count && !wire->bad; row++) {
-        if (is_known((enum cells_known)which, bitmap, row)) {
-            table_row(table, row)[to] = scratch[n++];
-        }
-    }
+    *ret_which = (enum cells_known)which;
+    *ret_bitmap = bitmap;
     return !wire->bad;
+}
+
+/* One column of the stream into column `to` of these rows of the table (NULL: of all n); -1 reads
+ * over it. */
+static bool
+read_into_column(const struct names *names, struct wire *wire, enum column_type type, int to,
+                 struct table *table, const size_t *rows, size_t n, union cell *scratch,
+                 struct arena *arena)
+{
+    static const union cell unknown[] = {[COLUMN_REAL] = {.real = NAN},
+                                         [COLUMN_INTEGER] = {.integer = CELL_UNKNOWN},
+                                         [COLUMN_TEXT] = {.text = NULL}};
+    enum cells_known which;
+    const uint8_t *bitmap;
+    if (!read_column_cells(names, wire, type, n, to >= 0, scratch, arena, &which, &bitmap)) {
+        return false;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < n && to >= 0; i++) {
+        union cell *cell = &table_row(table, rows != NULL ? rows[i] : i)[to];
+        *cell = is_known(which, bitmap, i) ? scratch[used++] : unknown[type];
+    }
+    return true;
 }
 
 struct table *
@@ -360,7 +380,102 @@ names_table(const struct names *names, struct wire *wire, struct arena *arena)
     for (size_t c = 0; c < known->column_count; c++) {
         struct wire column = wire_part(wire);
         if (wire->bad || !read_into_column(names, &column, (enum column_type)known->types[c],
-                                           known->columns[c], table, scratch, arena)) {
+                                           known->columns[c], table, NULL, rows, scratch, arena)) {
+            return NULL;
+        }
+    }
+    return table;
+}
+
+/* ---- changes ---- */
+
+bool
+wire_places(struct wire *wire, size_t count, struct arena *arena, size_t **ret_places,
+            size_t *ret_n)
+{
+    size_t n = wire_count(wire, MIN(count, wire_left(wire))), next = 0;
+    size_t *places = arena_news(arena, size_t, n + 1);
+    for (size_t i = 0; places != NULL && i < n; i++) {
+        uint64_t step = wire_varint(wire);
+        if (wire->bad || step >= count - next) {
+            return false;
+        }
+        places[i] = next + (size_t)step;
+        next = places[i] + 1;
+    }
+    *ret_places = places;
+    *ret_n = n;
+    return places != NULL && !wire->bad;
+}
+
+static const struct table *
+table_before(const struct batch *before, const struct table_def *def)
+{
+    for (size_t i = 0; i < before->table_count; i++) {
+        if (before->tables[i]->def == def) {
+            return before->tables[i];
+        }
+    }
+    return NULL;
+}
+
+/* The rows as they were. */
+static bool
+copy_rows(struct wire *wire, const struct table *before, struct table *table, size_t rows,
+          struct arena *arena)
+{
+    int64_t *from = arena_news(arena, int64_t, rows + 1);
+    if (from == NULL) {
+        return false;
+    }
+    wire_integers(wire, from, rows);
+    for (size_t i = 0; i < rows && !wire->bad; i++) {
+        union cell *row = table_add(table, arena);
+        if (row == NULL || from[i] < -1 || from[i] >= (int64_t)before->count) {
+            return false;
+        }
+        if (from[i] >= 0) {
+            memcpy(row, table_row(before, (size_t)from[i]),
+                   table->def->column_count * sizeof(*row));
+        }
+    }
+    return !wire->bad;
+}
+
+struct table *
+names_changed_table(const struct names *names, struct wire *wire, const struct batch *before,
+                    struct arena *arena)
+{
+    unsigned how = wire_u8(wire);
+    if (wire->bad || how > 1) {
+        return NULL;
+    }
+    if (how == 0) {
+        return names_table(names, wire, arena);
+    }
+    size_t size = wire_left(wire);
+    uint64_t id = wire_varint(wire);
+    size_t total = wire_count(wire, SIZE_MAX / 2);
+    if (wire->bad || id >= names->table_count) {
+        return NULL;
+    }
+    const struct stream_table *known = &names->tables[id];
+    const struct table *old = table_before(before, known->def);
+    size_t rows = wire_count(
+        wire, MIN((size_t)TABLE_ROWS_MAX, (old != NULL ? old->count : 0) + size * ROWS_PER_BYTE));
+    struct table *table = old != NULL && !wire->bad ? table_new(arena, known->def, rows) : NULL;
+    union cell *scratch = arena_news(arena, union cell, rows + 1);
+    if (table == NULL || scratch == NULL || table->capacity < rows ||
+        !copy_rows(wire, old, table, rows, arena)) {
+        return NULL;
+    }
+    table->total = MAX(total, rows);
+    for (size_t c = 0; c < known->column_count; c++) {
+        struct wire column = wire_part(wire);
+        size_t *places, n;
+        if (wire->bad || !wire_places(&column, rows, arena, &places, &n) ||
+            (n > 0 && !read_into_column(names, &column, (enum column_type)known->types[c],
+                                        known->columns[c], table, places, n, scratch, arena))) {
             return NULL;
         }
     }

@@ -58,6 +58,15 @@ bool names_read(struct names *names, struct wire payload, struct arena *scratch,
 bool names_series(struct names *names, struct wire *wire, size_t n, uint64_t round,
                   const struct series **ret_series, int64_t *scratch);
 
+/* Places below `count`, ascending: how many, in the arena. False when they are wrong. */
+bool wire_places(struct wire *wire, size_t count, struct arena *arena, size_t **ret_places,
+                 size_t *ret_n);
+
+/* Reads a table as what differs from those of the batch before; NULL when it is damaged or the
+ * arena is full. */
+struct table *names_changed_table(const struct names *names, struct wire *wire,
+                                  const struct batch *before, struct arena *arena);
+
 /* Reads one table into the arena; NULL when it is damaged or the arena is full. */
 struct table *names_table(const struct names *names, struct wire *wire, struct arena *arena);
 

@@ -14,6 +14,7 @@
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "record_last.h"
 #include "record_names.h"
 
 #define BATCH_BYTES_MAX ((size_t)64 << 20)
@@ -33,6 +34,8 @@ struct record_reader {
     struct arena arena; /* of one record */
     struct layout *layouts[LAYOUTS_KEPT];
     size_t layout_next;
+    struct lasts lasts;
+    uint64_t dropped;
 
     struct buf held;
     uint64_t position, round;
@@ -66,6 +69,7 @@ record_reader_free(struct record_reader *reader)
         layout_release(reader->layouts[i]);
     }
     names_done(&reader->names);
+    lasts_done(&reader->lasts);
     batch_done(&reader->batch);
     arena_done(&reader->arena);
     buf_done(&reader->held);
@@ -89,11 +93,10 @@ record_reader_why(const struct record_reader *reader)
 static const char *
 type_name(unsigned type)
 {
-    static const char *const names[] = {[RECORD_HELLO] = "hello",
-                                        [RECORD_NAMES] = "names",
-                                        [RECORD_BATCH] = "batch",
-                                        [RECORD_CHUNK] = "chunk",
-                                        [RECORD_END] = "end"};
+    static const char *const names[] = {
+        [RECORD_HELLO] = "hello", [RECORD_NAMES] = "names",      [RECORD_BATCH] = "batch",
+        [RECORD_CHUNK] = "chunk", [RECORD_END] = "end",          [RECORD_CHANGES] = "changes",
+        [RECORD_TICK] = "tick",   [RECORD_FINDINGS] = "findings"};
     return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type] : "unknown";
 }
 
@@ -167,6 +170,7 @@ on_hello(struct record_reader *reader, struct wire wire)
     hello.at = read_instant(&wire);
     hello.interval_ns = read_time(&wire);
     read_host(&wire, &reader->names.lasting, &hello.host);
+    hello.instance = wire_left(&wire) > 0 ? wire_text(&wire, &reader->names.lasting) : "";
     if (wire.bad || hello.interval_ns <= 0 || reader->names.lasting.full) {
         damaged(reader, RECORD_HELLO, "its contents are wrong");
         return;
@@ -206,6 +210,7 @@ reserve_columns(struct batch *batch, size_t n)
     return true;
 }
 
+/* The samples as they come: refused ones are NULL. */
 static bool
 read_samples(struct record_reader *reader, struct wire *wire)
 {
@@ -218,25 +223,36 @@ read_samples(struct record_reader *reader, struct wire *wire)
         return false;
     }
     wire_doubles(wire, batch->values, n);
-    for (size_t i = 0; i < n; i++) {
-        if (batch->columns[i] == NULL) {
-            batch->dropped++;
-            continue;
-        }
-        batch->columns[batch->column_count] = batch->columns[i];
-        batch->values[batch->column_count++] = batch->values[i];
-    }
+    batch->column_count = n;
     return !wire->bad;
 }
 
+/* What is neither refused nor gone. */
+static void
+keep_known(struct batch *batch)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->column_count; i++) {
+        batch->dropped += batch->columns[i] == NULL;
+        if (batch->columns[i] != NULL && !isnan(batch->values[i])) {
+            batch->columns[kept] = batch->columns[i];
+            batch->values[kept++] = batch->values[i];
+        }
+    }
+    batch->column_count = kept;
+}
+
 static bool
-read_tables(struct record_reader *reader, struct wire *wire)
+read_tables(struct record_reader *reader, struct wire *wire, const struct batch *before)
 {
     struct batch *batch = &reader->batch;
     size_t n = wire_count(wire, BATCH_TABLES_MAX);
     for (size_t i = 0; i < n; i++) {
         struct wire part = wire_part(wire);
-        struct table *table = wire->bad ? NULL : names_table(&reader->names, &part, &reader->arena);
+        struct table *table =
+            wire->bad        ? NULL
+            : before != NULL ? names_changed_table(&reader->names, &part, before, &reader->arena)
+                             : names_table(&reader->names, &part, &reader->arena);
         if (table == NULL) {
             return false;
         }
@@ -245,27 +261,186 @@ read_tables(struct record_reader *reader, struct wire *wire)
     return !wire->bad;
 }
 
+static bool
+read_batch_header(struct record_reader *reader, struct wire *wire)
+{
+    struct batch *batch = &reader->batch;
+    batch->column_count = 0;
+    batch_begin(batch, read_instant(wire), &reader->arena);
+    unsigned state = wire_u8(wire);
+    batch->state = state <= SOURCE_FAILED ? (enum source_state)state : SOURCE_DEGRADED;
+    utf8_clean(str_from(wire_text(wire, &reader->arena)), batch->why, sizeof(batch->why));
+    batch->rejected = wire_varint(wire);
+    batch->dropped = wire_varint(wire);
+    batch->errors = wire_varint(wire);
+    return !wire->bad;
+}
+
+/* Remembers the batch as it came, for changes of it. What takes too much memory is forgotten, and
+ * its changes will be passed over. */
+static void
+remember_batch(struct record_reader *reader, const char *source, bool columns_too)
+{
+    const struct batch *batch = &reader->batch;
+    struct last *last = lasts_find(&reader->lasts, source);
+    last = last != NULL ? last : lasts_add(&reader->lasts, source);
+    if (last == NULL) {
+        return;
+    }
+    bool good = true;
+    if (columns_too) {
+        last->batch.column_count = 0;
+        for (size_t i = 0; i < batch->column_count && good; i++) {
+            good = last_add_column(last, batch->columns[i]);
+            if (good) {
+                last->batch.values[i] = batch->values[i];
+            }
+        }
+    }
+    last_set_header(last, batch);
+    last->known = last_set_tables(last, batch->tables, batch->table_count) && good &&
+                  lasts_bytes(&reader->lasts) <= LAST_BYTES_MAX;
+    if (!last->known) {
+        last_forget(last);
+    }
+}
+
+static void
+pass_batch(struct record_reader *reader, unsigned type, const char *source, bool good)
+{
+    if (!good || reader->arena.full) {
+        damaged(reader, type,
+                reader->arena.full ? "it takes more memory than a batch may"
+                                   : "its contents are wrong");
+        return;
+    }
+    remember_batch(reader, source, type == RECORD_BATCH);
+    keep_known(&reader->batch);
+    if (reader->events.batch != NULL) {
+        reader->events.batch(reader->events.context, source, &reader->batch);
+    }
+}
+
 static void
 on_batch(struct record_reader *reader, struct wire wire)
 {
-    struct batch *batch = &reader->batch;
     const char *source = wire_text(&wire, &reader->arena);
-    batch->column_count = 0;
-    batch_begin(batch, read_instant(&wire), &reader->arena);
-    unsigned state = wire_u8(&wire);
-    batch->state = state <= SOURCE_FAILED ? (enum source_state)state : SOURCE_DEGRADED;
-    utf8_clean(str_from(wire_text(&wire, &reader->arena)), batch->why, sizeof(batch->why));
-    batch->rejected = wire_varint(&wire);
-    batch->dropped = wire_varint(&wire);
-    batch->errors = wire_varint(&wire);
-    if (wire.bad || !read_samples(reader, &wire) || !read_tables(reader, &wire) ||
-        reader->arena.full) {
-        damaged(reader, RECORD_BATCH,
-                reader->arena.full ? "it takes more memory than a batch may"
-                                   : "its contents are wrong");
-    } else if (reader->events.batch != NULL) {
-        reader->events.batch(reader->events.context, source, batch);
+    bool good = read_batch_header(reader, &wire) && read_samples(reader, &wire) &&
+                read_tables(reader, &wire, NULL);
+    pass_batch(reader, RECORD_BATCH, source, good);
+}
+
+/* ---- changes ---- */
+
+/* Columns that are new, at the end of the last batch. */
+static bool
+read_new(struct record_reader *reader, struct wire *wire, struct last *last)
+{
+    bool good = read_samples(reader, wire);
+    for (size_t i = 0; good && i < reader->batch.column_count; i++) {
+        good = last->batch.column_count < SERIES_IDS_MAX &&
+               last_add_column(last, reader->batch.columns[i]);
+        if (good) {
+            last->batch.values[last->batch.column_count - 1] = reader->batch.values[i];
+        }
     }
+    return good;
+}
+
+static bool
+read_gone(struct record_reader *reader, struct wire *wire, struct last *last, size_t had)
+{
+    size_t *places, n;
+    if (!wire_places(wire, had, &reader->arena, &places, &n)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        last->batch.values[places[i]] = NAN;
+    }
+    return true;
+}
+
+static bool
+read_grown(struct record_reader *reader, struct wire *wire, struct last *last, size_t had,
+           double scale)
+{
+    size_t *places, n;
+    if (!wire_places(wire, had, &reader->arena, &places, &n)) {
+        return false;
+    }
+    for (size_t i = 0; i < n && !wire->bad; i++) {
+        double *value = &last->batch.values[places[i]];
+        uint64_t zigzag = wire_varint(wire);
+        double grown = (double)(int64_t)(zigzag >> 1 ^ (0 - (zigzag & 1)));
+        *value = (rint(*value * scale) + grown) / scale;
+    }
+    return !wire->bad;
+}
+
+static bool
+read_others(struct record_reader *reader, struct wire *wire, struct last *last, size_t had)
+{
+    size_t *places, n;
+    if (!wire_places(wire, had, &reader->arena, &places, &n)) {
+        return false;
+    }
+    double *values = arena_news(&reader->arena, double, n + 1);
+    if (values == NULL) {
+        return false;
+    }
+    wire_doubles(wire, values, n);
+    for (size_t i = 0; i < n; i++) {
+        last->batch.values[places[i]] = values[i];
+    }
+    return !wire->bad;
+}
+
+static bool
+read_columns(struct record_reader *reader, struct wire *wire, struct last *last)
+{
+    size_t had = last->batch.column_count;
+    bool good = read_new(reader, wire, last) && read_gone(reader, wire, last, had);
+    for (size_t e = 0; e < CHANGED_EXPONENTS && good; e++) {
+        good = read_grown(reader, wire, last, had, changed_scales[e]);
+    }
+    return good && read_others(reader, wire, last, had);
+}
+
+/* The whole batch, of its last one. */
+static bool
+copy_columns(struct batch *batch, const struct batch *from)
+{
+    if (!reserve_columns(batch, from->column_count)) {
+        return false;
+    }
+    for (size_t i = 0; i < from->column_count; i++) {
+        batch->columns[i] = from->columns[i];
+        batch->values[i] = from->values[i];
+    }
+    batch->column_count = from->column_count;
+    return true;
+}
+
+static void
+on_changes(struct record_reader *reader, struct wire wire)
+{
+    const char *source = wire_text(&wire, &reader->arena);
+    int64_t before_ns = (int64_t)wire_u64(&wire);
+    struct last *last = lasts_find(&reader->lasts, source);
+    if (!wire.bad && (last == NULL || !last->known || last->batch.at.mono_ns != before_ns)) {
+        reader->dropped++; /* it changes a batch that is not here */
+        return;
+    }
+    bool good = !wire.bad && read_batch_header(reader, &wire) &&
+                read_columns(reader, &wire, last) && copy_columns(&reader->batch, &last->batch) &&
+                read_tables(reader, &wire, &last->batch);
+    pass_batch(reader, RECORD_CHANGES, source, good);
+}
+
+uint64_t
+record_reader_dropped(const struct record_reader *reader)
+{
+    return reader->dropped;
 }
 
 /* Chunks of the same columns share a layout: queries find their columns by it. */
@@ -346,6 +521,84 @@ on_chunk(struct record_reader *reader, struct wire wire)
 }
 
 static void
+on_tick(struct record_reader *reader, struct wire wire)
+{
+    struct record_tick tick = {.at = read_instant(&wire)};
+    tick.interval_ns = read_time(&wire);
+    tick.number = wire_varint(&wire);
+    tick.missed = wire_varint(&wire);
+    if (wire.bad || tick.interval_ns <= 0) {
+        damaged(reader, RECORD_TICK, "its contents are wrong");
+    } else if (reader->events.tick != NULL) {
+        reader->events.tick(reader->events.context, &tick);
+    }
+}
+
+/* ---- findings ---- */
+
+static const char *
+read_optional(struct wire *wire, struct arena *arena)
+{
+    return wire_u8(wire) != 0 ? wire_text(wire, arena) : NULL;
+}
+
+static bool
+read_evidence(struct wire *wire, struct arena *arena, struct finding *finding)
+{
+    size_t n = wire_count(wire, EVIDENCE_MAX);
+    struct evidence *evidence = arena_news(arena, struct evidence, n + 1);
+    for (size_t i = 0; evidence != NULL && i < n && !wire->bad; i++) {
+        evidence[i].label = wire_text(wire, arena);
+        evidence[i].value = wire_text(wire, arena);
+        evidence[i].metric = read_optional(wire, arena);
+        evidence[i].labels = read_optional(wire, arena);
+    }
+    finding->evidence = evidence;
+    finding->evidence_count = n;
+    return evidence != NULL && !wire->bad;
+}
+
+static bool
+read_finding(struct wire wire, struct arena *arena, struct finding *ret_finding)
+{
+    struct finding finding = {.id = wire_text(&wire, arena)};
+    finding.sentence = wire_text(&wire, arena);
+    finding.short_sentence = read_optional(&wire, arena);
+    finding.culprit = read_optional(&wire, arena);
+    finding.advice = read_optional(&wire, arena);
+    uint64_t pid = wire_varint(&wire);
+    finding.culprit_pid = pid <= INT64_MAX ? (int64_t)pid : 0;
+    finding.since_wall_ns = read_time(&wire);
+    finding.until_wall_ns = read_time(&wire);
+    int impact = wire_u8(&wire), level = wire_u8(&wire);
+    finding.impact = MIN(impact, 100);
+    finding.level = (enum level)MIN(level, (int)LEVEL_EMERGENCY);
+    bool good = read_evidence(&wire, arena, &finding);
+    *ret_finding = finding;
+    return good;
+}
+
+static void
+on_findings(struct record_reader *reader, struct wire wire)
+{
+    struct arena *arena = &reader->arena;
+    struct record_findings findings = {.looked_at = read_optional(&wire, arena)};
+    findings.not_looked_at = read_optional(&wire, arena);
+    findings.count = wire_count(&wire, FINDINGS_MAX);
+    struct finding *list = arena_news(arena, struct finding, findings.count + 1);
+    bool good = list != NULL && !wire.bad;
+    for (size_t i = 0; good && i < findings.count; i++) {
+        good = read_finding(wire_part(&wire), arena, &list[i]) && !wire.bad;
+    }
+    findings.list = list;
+    if (!good || arena->full) {
+        damaged(reader, RECORD_FINDINGS, "its contents are wrong");
+    } else if (reader->events.findings != NULL) {
+        reader->events.findings(reader->events.context, &findings);
+    }
+}
+
+static void
 on_end(struct record_reader *reader, struct wire wire)
 {
     (void)wire;
@@ -359,8 +612,9 @@ static void
 on_record(struct record_reader *reader, unsigned type, struct wire payload)
 {
     static void (*const handlers[])(struct record_reader *, struct wire) = {
-        [RECORD_HELLO] = on_hello, [RECORD_NAMES] = on_names, [RECORD_BATCH] = on_batch,
-        [RECORD_CHUNK] = on_chunk, [RECORD_END] = on_end,
+        [RECORD_HELLO] = on_hello, [RECORD_NAMES] = on_names,       [RECORD_BATCH] = on_batch,
+        [RECORD_CHUNK] = on_chunk, [RECORD_END] = on_end,           [RECORD_CHANGES] = on_changes,
+        [RECORD_TICK] = on_tick,   [RECORD_FINDINGS] = on_findings,
     };
     if (type >= ARRAY_SIZE(handlers) || handlers[type] == NULL) {
         return; /* of a later version */

@@ -10,28 +10,10 @@
 
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
-#include "record_wire.h"
+#include "record_writer.h"
 
 #define NAMES_FLUSH_BYTES ((size_t)1 << 20)
 #define SCRATCH_BYTES_MAX ((size_t)32 << 20)
-
-struct record_writer {
-    struct buf *out;
-    bool started, broken;
-    uint64_t dropped;
-    struct buf names, payload, entry, table, column;
-    struct arena scratch; /* of one record */
-
-    struct map metric_ids, series_ids; /* address -> id + 1 */
-    size_t metric_count, series_count;
-    const struct table_def *tables[TABLE_IDS_MAX];
-    size_t table_count;
-
-    struct map text_ids; /* hash, probing on by adding 1 -> id + 1 */
-    struct arena text_arena;
-    const char *texts[TEXT_IDS_MAX];
-    size_t text_count, text_bytes;
-};
 
 struct record_writer *
 record_writer_new(struct buf *out)
@@ -51,6 +33,8 @@ record_writer_new(struct buf *out)
     map_init(&writer->metric_ids, METRIC_IDS_MAX);
     map_init(&writer->series_ids, SERIES_IDS_MAX);
     map_init(&writer->text_ids, TEXT_IDS_MAX);
+    buf_init(&writer->findings, RECORD_BYTES_MAX);
+    buf_init(&writer->tick, RECORD_BYTES_MAX);
     return writer;
 }
 
@@ -70,6 +54,10 @@ record_writer_free(struct record_writer *writer)
     map_done(&writer->metric_ids);
     map_done(&writer->series_ids);
     map_done(&writer->text_ids);
+    buf_done(&writer->findings);
+    buf_done(&writer->tick);
+    lasts_done(&writer->lasts);
+    free(writer->series);
     free(writer);
 }
 
@@ -91,9 +79,8 @@ start(struct record_writer *writer)
     }
 }
 
-/* One whole record, or none; empties the payload. */
-static void
-emit(struct record_writer *writer, enum record_type type, struct buf *payload)
+void
+writer_emit(struct record_writer *writer, enum record_type type, struct buf *payload)
 {
     uint8_t byte = (uint8_t)type;
     start(writer);
@@ -113,33 +100,49 @@ emit(struct record_writer *writer, enum record_type type, struct buf *payload)
     buf_clear(payload);
 }
 
-static void
-flush_names(struct record_writer *writer)
+void
+writer_flush_names(struct record_writer *writer)
 {
     if (writer->names.n > 0) {
-        emit(writer, RECORD_NAMES, &writer->names);
+        writer_emit(writer, RECORD_NAMES, &writer->names);
     }
 }
 
-/* The names a payload needs, then the payload. */
-static void
-finish(struct record_writer *writer, enum record_type type)
+void
+writer_finish(struct record_writer *writer, enum record_type type)
 {
-    flush_names(writer);
-    emit(writer, type, &writer->payload);
+    writer_flush_names(writer);
+    writer_emit(writer, type, &writer->payload);
     arena_clear(&writer->scratch);
 }
 
 /* ---- names ---- */
 
-static void
-put_entry(struct record_writer *writer, enum name_kind kind)
+void
+writer_put_entry(struct record_writer *writer, enum name_kind kind)
 {
     buf_putc(&writer->names, (char)kind);
     wire_put_part(&writer->names, &writer->entry);
     if (writer->names.n >= NAMES_FLUSH_BYTES) {
-        flush_names(writer);
+        writer_flush_names(writer);
     }
+}
+
+void
+writer_put_metric(struct record_writer *writer, const struct metric *metric)
+{
+    struct buf *entry = &writer->entry;
+    wire_put_text(entry, metric->name);
+    wire_put_text(entry, metric->unit);
+    wire_put_text(entry, metric->labels);
+    wire_put_text(entry, metric->text);
+    buf_putc(entry, (char)metric->kind);
+    buf_putc(entry, (char)metric->better);
+    buf_putc(entry, (char)metric->fold);
+    buf_putc(entry, (char)metric->bits);
+    wire_put_double(entry, metric->warning);
+    wire_put_double(entry, metric->critical);
+    writer_put_entry(writer, NAME_METRIC);
 }
 
 static bool
@@ -148,49 +151,63 @@ metric_id(struct record_writer *writer, const struct metric *metric, size_t *ret
     uint64_t key = (uint64_t)(uintptr_t)metric;
     uintptr_t known = (uintptr_t)map_get(&writer->metric_ids, key);
     if (known == 0) {
-        if (!map_put(&writer->metric_ids, key, (void *)(writer->metric_count + 1))) {
+        if (writer->frozen ||
+            !map_put(&writer->metric_ids, key, (void *)(writer->metric_count + 1))) {
             return false;
         }
-        struct buf *entry = &writer->entry;
-        wire_put_text(entry, metric->name);
-        wire_put_text(entry, metric->unit);
-        wire_put_text(entry, metric->labels);
-        wire_put_text(entry, metric->text);
-        buf_putc(entry, (char)metric->kind);
-        buf_putc(entry, (char)metric->better);
-        buf_putc(entry, (char)metric->fold);
-        buf_putc(entry, (char)metric->bits);
-        wire_put_double(entry, metric->warning);
-        wire_put_double(entry, metric->critical);
-        put_entry(writer, NAME_METRIC);
+        writer_put_metric(writer, metric);
+        writer->metrics[writer->metric_count] = metric;
         known = ++writer->metric_count;
     }
     *ret_id = known - 1;
     return true;
 }
 
+void
+writer_put_series(struct record_writer *writer, const struct series *series, size_t metric)
+{
+    buf_put_varint(&writer->entry, metric);
+    wire_put_text(&writer->entry, series->labels);
+    writer_put_entry(writer, NAME_SERIES);
+}
+
 static bool
-series_id(struct record_writer *writer, const struct series *series, int64_t *ret_id)
+grow_series(struct record_writer *writer)
+{
+    if (writer->series_count < writer->series_capacity) {
+        return true;
+    }
+    size_t capacity = MAX(writer->series_capacity * 2, (size_t)256);
+    const struct series **series = reallocarray(writer->series, capacity, sizeof(*series));
+    if (series == NULL) {
+        return false;
+    }
+    writer->series = series;
+    writer->series_capacity = capacity;
+    return true;
+}
+
+bool
+writer_series(struct record_writer *writer, const struct series *series, int64_t *ret_id)
 {
     uint64_t key = (uint64_t)(uintptr_t)series;
     uintptr_t known = (uintptr_t)map_get(&writer->series_ids, key);
     if (known == 0) {
         size_t metric;
-        if (!metric_id(writer, series->metric, &metric) ||
+        if (writer->frozen || !metric_id(writer, series->metric, &metric) || !grow_series(writer) ||
             !map_put(&writer->series_ids, key, (void *)(writer->series_count + 1))) {
             return false;
         }
-        buf_put_varint(&writer->entry, metric);
-        wire_put_text(&writer->entry, series->labels);
-        put_entry(writer, NAME_SERIES);
+        writer_put_series(writer, series, metric);
+        writer->series[writer->series_count] = series;
         known = ++writer->series_count;
     }
     *ret_id = (int64_t)known - 1;
     return true;
 }
 
-static void
-put_table_entry(struct record_writer *writer, const struct table_def *def)
+void
+writer_put_table_def(struct record_writer *writer, const struct table_def *def)
 {
     struct buf *entry = &writer->entry;
     wire_put_text(entry, def->name);
@@ -209,11 +226,11 @@ put_table_entry(struct record_writer *writer, const struct table_def *def)
         buf_put_varint(entry, column->flags);
         buf_put_varint(entry, column->width);
     }
-    put_entry(writer, NAME_TABLE);
+    writer_put_entry(writer, NAME_TABLE);
 }
 
-static bool
-table_id(struct record_writer *writer, const struct table_def *def, size_t *ret_id)
+bool
+writer_table(struct record_writer *writer, const struct table_def *def, size_t *ret_id)
 {
     for (size_t i = 0; i < writer->table_count; i++) {
         if (writer->tables[i] == def) {
@@ -221,26 +238,27 @@ table_id(struct record_writer *writer, const struct table_def *def, size_t *ret_
             return true;
         }
     }
-    if (writer->table_count == TABLE_IDS_MAX || def->column_count > TABLE_COLUMNS_MAX) {
+    if (writer->frozen || writer->table_count == TABLE_IDS_MAX ||
+        def->column_count > TABLE_COLUMNS_MAX) {
         return false;
     }
-    put_table_entry(writer, def);
+    writer_put_table_def(writer, def);
     writer->tables[writer->table_count] = def;
     *ret_id = writer->table_count++;
     return true;
 }
 
-/* Between batches: a dictionary that is full starts anew. */
-static void
-refresh_texts(struct record_writer *writer)
+void
+writer_refresh_texts(struct record_writer *writer)
 {
     if (writer->text_count < TEXT_IDS_MAX && writer->text_bytes < TEXT_BYTES_MAX - WIRE_TEXT_MAX) {
         return;
     }
-    put_entry(writer, NAME_FORGET);
+    writer_put_entry(writer, NAME_FORGET);
     map_clear(&writer->text_ids);
     arena_clear(&writer->text_arena);
     writer->text_count = writer->text_bytes = 0;
+    writer->forgotten++;
 }
 
 /* False when the dictionary is full. */
@@ -258,7 +276,8 @@ text_id(struct record_writer *writer, const char *text, size_t *ret_id)
         }
         key++;
     }
-    if (writer->text_count == TEXT_IDS_MAX || writer->text_bytes + n > TEXT_BYTES_MAX) {
+    if (writer->frozen || writer->text_count == TEXT_IDS_MAX ||
+        writer->text_bytes + n > TEXT_BYTES_MAX) {
         return false;
     }
     const char *copy = arena_text(&writer->text_arena, text, n);
@@ -267,7 +286,7 @@ text_id(struct record_writer *writer, const char *text, size_t *ret_id)
         return false;
     }
     buf_add(&writer->entry, text, n);
-    put_entry(writer, NAME_TEXT);
+    writer_put_entry(writer, NAME_TEXT);
     writer->texts[writer->text_count] = copy;
     writer->text_bytes += n;
     *ret_id = writer->text_count++;
@@ -295,7 +314,8 @@ record_write_hello(struct record_writer *writer, const struct record_hello *hell
     wire_put_double(out, host->core_limit);
     wire_put_double(out, host->memory_limit);
     wire_put_double(out, host->uptime_s);
-    finish(writer, RECORD_HELLO);
+    wire_put_text(out, hello->instance);
+    writer_finish(writer, RECORD_HELLO);
 }
 
 /* The columns that have a value. */
@@ -310,7 +330,7 @@ put_samples(struct record_writer *writer, const struct batch *batch)
         return;
     }
     for (size_t i = 0; i < batch->column_count; i++) {
-        if (!isnan(batch->values[i]) && series_id(writer, batch->columns[i], &ids[n])) {
+        if (!isnan(batch->values[i]) && writer_series(writer, batch->columns[i], &ids[n])) {
             values[n++] = batch->values[i];
         }
     }
@@ -320,13 +340,12 @@ put_samples(struct record_writer *writer, const struct batch *batch)
 }
 
 static void
-put_bitmap(struct buf *out, const struct table *table, size_t rows, size_t column)
+put_bitmap(struct buf *out, enum column_type type, const union cell *cells, size_t n)
 {
-    enum column_type type = table->def->columns[column].type;
-    for (size_t row = 0; row < rows; row += 8) {
+    for (size_t row = 0; row < n; row += 8) {
         unsigned byte = 0;
-        for (size_t i = 0; i < 8 && row + i < rows; i++) {
-            byte |= (unsigned)cell_known(type, table_row(table, row + i)[column]) << i;
+        for (size_t i = 0; i < 8 && row + i < n; i++) {
+            byte |= (unsigned)cell_known(type, cells[row + i]) << i;
         }
         buf_putc(out, (char)byte);
     }
@@ -344,56 +363,49 @@ put_text_cell(struct record_writer *writer, const char *text)
     }
 }
 
-/* The known cells of a column. */
 static void
-put_cells(struct record_writer *writer, const struct table *table, size_t rows, size_t column,
-          size_t known, union cell *scratch)
+put_known(struct record_writer *writer, enum column_type type, const union cell *cells, size_t n)
 {
-    enum column_type type = table->def->columns[column].type;
-    size_t n = 0;
-    for (size_t row = 0; row < rows; row++) {
-        union cell cell = table_row(table, row)[column];
-        if (cell_known(type, cell)) {
-            scratch[n++] = cell;
-        }
-    }
     switch (type) {
     case COLUMN_REAL:
-        wire_put_doubles(&writer->column, &scratch->real, known);
+        wire_put_doubles(&writer->column, &cells->real, n);
         break;
     case COLUMN_INTEGER:
-        wire_put_integers(&writer->column, &scratch->integer, known);
+        wire_put_integers(&writer->column, &cells->integer, n);
         break;
     case COLUMN_TEXT:
         for (size_t i = 0; i < n; i++) {
-            put_text_cell(writer, scratch[i].text);
+            put_text_cell(writer, cells[i].text);
         }
         break;
     }
 }
 
-static void
-put_column(struct record_writer *writer, const struct table *table, size_t rows, size_t column,
-           union cell *scratch)
+void
+writer_put_cells(struct record_writer *writer, enum column_type type, union cell *cells, size_t n)
 {
-    enum column_type type = table->def->columns[column].type;
     size_t known = 0;
-    for (size_t row = 0; row < rows; row++) {
-        known += cell_known(type, table_row(table, row)[column]);
+    for (size_t i = 0; i < n; i++) {
+        known += cell_known(type, cells[i]);
     }
-    enum cells_known which = known == rows ? CELLS_ALL : known == 0 ? CELLS_NONE : CELLS_SOME;
+    enum cells_known which = known == n ? CELLS_ALL : known == 0 ? CELLS_NONE : CELLS_SOME;
     buf_putc(&writer->column, (char)which);
     if (which == CELLS_SOME) {
-        put_bitmap(&writer->column, table, rows, column);
+        put_bitmap(&writer->column, type, cells, n);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (cell_known(type, cells[i])) {
+            cells[kept++] = cells[i];
+        }
     }
     if (known > 0) {
-        put_cells(writer, table, rows, column, known, scratch);
+        put_known(writer, type, cells, known);
     }
-    wire_put_part(&writer->table, &writer->column);
 }
 
-static void
-put_table(struct record_writer *writer, const struct table *table, size_t id)
+void
+writer_put_table(struct record_writer *writer, const struct table *table, size_t id)
 {
     size_t rows = MIN(table->count, (size_t)TABLE_ROWS_MAX);
     union cell *scratch = arena_news(&writer->scratch, union cell, MAX(rows, (size_t)1));
@@ -405,7 +417,11 @@ put_table(struct record_writer *writer, const struct table *table, size_t id)
     buf_put_varint(&writer->table, table->total);
     buf_put_varint(&writer->table, rows);
     for (size_t c = 0; c < table->def->column_count; c++) {
-        put_column(writer, table, rows, c, scratch);
+        for (size_t row = 0; row < rows; row++) {
+            scratch[row] = table_row(table, row)[c];
+        }
+        writer_put_cells(writer, table->def->columns[c].type, scratch, rows);
+        wire_put_part(&writer->table, &writer->column);
     }
     while (writer->table.n * ROWS_PER_BYTE < rows) {
         buf_putc(&writer->table, 0);
@@ -418,7 +434,7 @@ put_tables(struct record_writer *writer, const struct batch *batch)
 {
     size_t ids[BATCH_TABLES_MAX], which[BATCH_TABLES_MAX], n = 0;
     for (size_t i = 0; i < batch->table_count; i++) {
-        if (table_id(writer, batch->tables[i]->def, &ids[n])) {
+        if (writer_table(writer, batch->tables[i]->def, &ids[n])) {
             which[n++] = i;
         } else {
             writer->dropped++;
@@ -426,16 +442,14 @@ put_tables(struct record_writer *writer, const struct batch *batch)
     }
     buf_put_varint(&writer->payload, n);
     for (size_t i = 0; i < n; i++) {
-        put_table(writer, batch->tables[which[i]], ids[i]);
+        writer_put_table(writer, batch->tables[which[i]], ids[i]);
     }
 }
 
 void
-record_write_batch(struct record_writer *writer, const char *source, const struct batch *batch)
+writer_put_header(struct record_writer *writer, const struct batch *batch)
 {
     struct buf *out = &writer->payload;
-    refresh_texts(writer);
-    wire_put_text(out, source);
     buf_put_u64(out, (uint64_t)batch->at.mono_ns);
     buf_put_u64(out, (uint64_t)batch->at.wall_ns);
     buf_put_u64(out, (uint64_t)batch->at.boot_ns);
@@ -444,9 +458,21 @@ record_write_batch(struct record_writer *writer, const char *source, const struc
     buf_put_varint(out, batch->rejected);
     buf_put_varint(out, batch->dropped);
     buf_put_varint(out, batch->errors);
+}
+
+void
+record_write_batch(struct record_writer *writer, const char *source, const struct batch *batch)
+{
+    struct last *last = lasts_find(&writer->lasts, source);
+    if (last != NULL) {
+        last_forget(last); /* the reader's is this one now */
+    }
+    writer_refresh_texts(writer);
+    wire_put_text(&writer->payload, source);
+    writer_put_header(writer, batch);
     put_samples(writer, batch);
     put_tables(writer, batch);
-    finish(writer, RECORD_BATCH);
+    writer_finish(writer, RECORD_BATCH);
 }
 
 void
@@ -457,9 +483,10 @@ record_write_chunk(struct record_writer *writer, const char *source, const struc
     int64_t *ids = arena_news(&writer->scratch, int64_t, count);
     bool named = ids != NULL;
     for (size_t i = 0; named && i < count; i++) {
-        named = series_id(writer, chunk->layout->series[i], &ids[i]);
+        named = writer_series(writer, chunk->layout->series[i], &ids[i]);
     }
     if (!named) {
+        writer_flush_names(writer);
         arena_clear(&writer->scratch);
         writer->dropped++;
         return;
@@ -469,11 +496,11 @@ record_write_chunk(struct record_writer *writer, const char *source, const struc
     wire_put_integers(out, ids, count);
     buf_put_varint(out, chunk->size);
     buf_add(out, chunk->bytes, chunk->size);
-    finish(writer, RECORD_CHUNK);
+    writer_finish(writer, RECORD_CHUNK);
 }
 
 void
 record_write_end(struct record_writer *writer)
 {
-    finish(writer, RECORD_END);
+    writer_finish(writer, RECORD_END);
 }

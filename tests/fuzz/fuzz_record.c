@@ -72,7 +72,7 @@ see_batch(void *context, const char *source, const struct batch *batch)
         see_table(seen, batch->tables[i]);
     }
     if (seen->again != NULL) {
-        record_write_batch(seen->again, source, batch);
+        record_write_changes(seen->again, source, batch);
     }
 }
 
@@ -93,6 +93,34 @@ see_chunk(void *context, const char *source, struct chunk *chunk)
 }
 
 static void
+see_tick(void *context, const struct record_tick *tick)
+{
+    struct seen *seen = context;
+    mix(seen, &tick->number, sizeof(tick->number));
+    if (seen->again != NULL) {
+        record_write_tick(seen->again, tick);
+    }
+}
+
+static void
+see_findings(void *context, const struct record_findings *findings)
+{
+    struct seen *seen = context;
+    mix_text(seen, findings->not_looked_at);
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = &findings->list[i];
+        mix_text(seen, finding->sentence);
+        for (size_t e = 0; e < finding->evidence_count; e++) {
+            mix_text(seen, finding->evidence[e].value);
+            mix_text(seen, finding->evidence[e].labels);
+        }
+    }
+    if (seen->again != NULL) {
+        record_write_findings(seen->again, findings);
+    }
+}
+
+static void
 see_hello(void *context, const struct record_hello *hello)
 {
     struct seen *seen = context;
@@ -103,7 +131,12 @@ static void
 read_all(struct catalog *catalog, struct seen *seen, const void *bytes, size_t n, size_t portion,
          bool clean)
 {
-    struct record_events events = {seen, see_hello, see_batch, see_chunk, NULL};
+    struct record_events events = {.context = seen,
+                                   .hello = see_hello,
+                                   .batch = see_batch,
+                                   .chunk = see_chunk,
+                                   .tick = see_tick,
+                                   .findings = see_findings};
     struct record_reader *reader = record_reader_new(catalog, &events);
     must(reader != NULL);
     int error = 0;

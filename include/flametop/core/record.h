@@ -5,9 +5,10 @@
  *
  * Types: hello (protocol, minimum protocol, wall and monotonic pair, interval, host texts), names
  * (metric rows and series, each with the id later records use), batch (one source, one instant:
- * values by series id, tables), chunk (one source: series ids and the chunk's bytes), end. A reader
- * skips types it does not know and stops with a sentence at a damaged record: everything before it
- * stands. */
+ * values by series id, tables), changes (a batch as what differs from the source's batch before),
+ * chunk (one source: series ids and the chunk's bytes), findings, tick (all batches of one instant
+ * have come), end. A reader skips types it does not know and stops with a sentence at a damaged
+ * record: everything before it stands. */
 #ifndef FLAMETOP_CORE_RECORD_H
 #define FLAMETOP_CORE_RECORD_H
 
@@ -23,13 +24,37 @@
 #define RECORD_PROTOCOL 1
 #define RECORD_BYTES_MAX ((size_t)16 << 20)
 
-enum record_type { RECORD_HELLO = 1, RECORD_NAMES, RECORD_BATCH, RECORD_CHUNK, RECORD_END };
+enum record_type {
+    RECORD_HELLO = 1,
+    RECORD_NAMES,
+    RECORD_BATCH,
+    RECORD_CHUNK,
+    RECORD_END,
+    RECORD_CHANGES,
+    RECORD_TICK,
+    RECORD_FINDINGS,
+};
 
 struct record_hello {
     uint64_t protocol, protocol_min;
     struct instant at;
     int64_t interval_ns;
-    struct host host; /* texts live as long as the reader */
+    struct host host;     /* texts live as long as the reader */
+    const char *instance; /* of the agent that writes, so that a reader may resume; "" or NULL */
+};
+
+/* The end of one tick. */
+struct record_tick {
+    struct instant at;
+    int64_t interval_ns;
+    uint64_t number, missed; /* as in a picture */
+};
+
+/* What analyzers found; stands until the next. */
+struct record_findings {
+    const struct finding *list;
+    size_t count;
+    const char *looked_at, *not_looked_at; /* NULL: nothing */
 };
 
 /* Writing: remembers which names went out, so each goes out once. Once a record does not fit
@@ -45,12 +70,52 @@ void record_write_chunk(struct record_writer *writer, const char *source,
                         const struct chunk *chunk);
 void record_write_end(struct record_writer *writer);
 
+/* The same batch as what differs from the source's batch before, when that was written by this
+ * function too; otherwise whole. A reader makes the whole batch of it again. */
+void record_write_changes(struct record_writer *writer, const char *source,
+                          const struct batch *batch);
+void record_write_tick(struct record_writer *writer, const struct record_tick *tick);
+
+/* Nothing when they are the same as the last. */
+void record_write_findings(struct record_writer *writer, const struct record_findings *findings);
+
+/* How much of a writer's names a reader knows. */
+struct record_mark {
+    size_t metrics, series, tables, texts;
+    uint64_t forgotten; /* times the texts were */
+};
+struct record_mark record_writer_mark(const struct record_writer *writer);
+
+/* What one more reader of a shared stream needs. */
+struct record_state {
+    const struct record_hello *hello; /* magic and hello come first; NULL: neither */
+    struct record_mark known;         /* names that it has already */
+    bool names_only;                  /* no batches, findings and tick */
+    int64_t since_mono_ns;            /* batches later than this; INT64_MIN: of every source */
+    size_t rows_max;                  /* of a table, the top ones; 0: all */
+    size_t rows_had; /* what rows_max was the last time: tables that were cut then come, too; 0 */
+};
+
+/* Names series, for all readers, before chunks of them are written for one. */
+void record_write_names(struct record_writer *writer, const struct layout *layout);
+
+/* Writes to `out` the names so far, the last batch of each source that record_write_changes wrote,
+ * the last findings and the last tick: whoever reads it, and then what this writer writes from now
+ * on, is where its other readers are (but for tables that were cut). The writer stays as it is. */
+void record_write_state(struct record_writer *writer, const struct record_state *state,
+                        struct buf *out);
+
+/* A chunk for one reader, to `out`; dropped when it has a series that was not named. */
+void record_write_history(struct record_writer *writer, const char *source,
+                          const struct chunk *chunk, struct buf *out);
+
 /* Records and tables that could not be written. */
 uint64_t record_writer_dropped(const struct record_writer *writer);
 
 /* Reading: bytes in any portions, callbacks out. Names are interned in the catalog; a metric it
  * lacks is made (catalog_define), a series it refuses is counted as dropped. Texts are cleaned.
- * Gaps do not travel: a batch has just the columns that have values, in an order of its own. */
+ * Gaps do not travel: a batch has just the columns that have values, in an order of its own.
+ * Changes come out as the whole batch. */
 struct record_events {
     void *context;
     void (*hello)(void *context, const struct record_hello *hello);
@@ -58,6 +123,8 @@ struct record_events {
     void (*batch)(void *context, const char *source, const struct batch *batch);
     void (*chunk)(void *context, const char *source, struct chunk *chunk); /* acquire to keep */
     void (*end)(void *context);
+    void (*tick)(void *context, const struct record_tick *tick);
+    void (*findings)(void *context, const struct record_findings *findings); /* during the call */
 };
 
 struct record_reader;
@@ -70,6 +137,9 @@ void record_reader_free(struct record_reader *reader);
  * long as the reader. */
 void record_reader_tables(struct record_reader *reader, const struct table_def *const *tables,
                           size_t count);
+
+/* Changes of a batch that this reader has not: passed over. */
+uint64_t record_reader_dropped(const struct record_reader *reader);
 
 /* 0, or a negative errno with a sentence from record_reader_why; after an error nothing more is
  * read. */
