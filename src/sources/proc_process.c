@@ -582,8 +582,8 @@ judge(const struct scan *scan, struct batch *batch)
 {
     if (scan->denied > 0) {
         batch_fail(batch, SOURCE_DEGRADED,
-                   "%zu processes of other users cannot be read (hidepid, or rights)",
-                   scan->denied);
+                   "%zu process%s of other users cannot be read (hidepid, or rights)", scan->denied,
+                   scan->denied == 1 ? "" : "es");
     } else if (!scan->saw_init) {
         batch_fail(batch, SOURCE_DEGRADED,
                    "only own processes are visible (%s hides those of others)",
@@ -594,8 +594,11 @@ judge(const struct scan *scan, struct batch *batch)
         refused += scan->list[i]->rights;
     }
     if (refused > 0) {
-        batch_fail(batch, SOURCE_DEGRADED,
-                   "what %zu processes of other users read and write needs root", refused);
+        batch_fail(batch, SOURCE_DEGRADED, "reads and writes of %zu process%s are not known: %s",
+                   refused, refused == 1 ? "" : "es",
+                   geteuid() == 0 ? "the kernel refuses them even to root here (a container "
+                                    "without CAP_SYS_PTRACE, or a security module)"
+                                  : "those of other users are for root alone");
     }
     if (scan->not_kept > 0) {
         batch_fail(batch, SOURCE_DEGRADED, "%llu processes beyond %d are counted, not read",

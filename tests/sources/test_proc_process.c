@@ -226,7 +226,7 @@ test_proc_process__denied_is_unknown_not_zero(void **state)
     assert_nan(row[PROCESS_MEMORY].real);
     assert_true(row[PROCESS_THREADS].integer == CELL_UNKNOWN);
     assert_int_equal(live.poll.batch.state, SOURCE_DEGRADED);
-    assert_non_null(strstr(live.poll.batch.why, "1 processes of other users"));
+    assert_non_null(strstr(live.poll.batch.why, "1 process of other users cannot"));
     live_close(&live);
 }
 
