@@ -13,7 +13,9 @@
 #include "snapshot.h"
 #include "flametop/analysis/table.h"
 #include "flametop/base/log.h"
+#include "flametop/base/utf8.h"
 #include "flametop/config/alias.h"
+#include "flametop/config/nearest.h"
 #include "flametop/config/paths.h"
 #include "flametop/core/query.h"
 #include "flametop/engine/collector.h"
@@ -54,6 +56,16 @@ complain_lines(const struct buf *lines)
         cli_complain("%.*s", (int)line.n, line.p);
         log_warning("%.*s", (int)line.n, line.p);
     }
+}
+
+int
+cli_glyphs(const struct cli *cli, int automatic)
+{
+    const int glyphs[] = {[CHOSEN_GLYPHS_AUTO] = automatic,
+                          [CHOSEN_GLYPHS_ASCII] = GLYPHS_ASCII,
+                          [CHOSEN_GLYPHS_BLOCKS] = GLYPHS_BLOCKS,
+                          [CHOSEN_GLYPHS_BRAILLE] = GLYPHS_BRAILLE};
+    return glyphs[config_integer(cli->config, "glyphs")];
 }
 
 static void
@@ -130,6 +142,43 @@ check_key(struct checker *checker, const char *context, const char *pair, char *
                     why, why_size);
 }
 
+struct near_theme {
+    struct nearest nearest;
+    char name[64]; /* a copy of the best: those that are listed do not live on */
+};
+
+static void
+try_theme(void *context, const char *name)
+{
+    struct near_theme *near = context;
+    const char *before = near->nearest.best;
+    if (strlen(name) < sizeof(near->name)) {
+        nearest_try(&near->nearest, name);
+    }
+    if (near->nearest.best != before) {
+        strlcpy(near->name, name, sizeof(near->name));
+        near->nearest.best = near->name;
+    }
+}
+
+/* A theme of nearly that name, when the given one is none. */
+static bool
+suggest_theme(const char *name, char *why, size_t why_size)
+{
+    struct near_theme near;
+    nearest_init(&near.nearest, str_from(name));
+    /* There are few names and all are short words: lite is light. */
+    near.nearest.distance = MAX(near.nearest.distance, (unsigned)CLAMP(strlen(name), 1u, 4u) - 1);
+    theme_list(try_theme, &near);
+    if (near.nearest.best == NULL || near.nearest.distance == 0) {
+        return false;
+    }
+    char shown[64];
+    utf8_clean(str_from(name), shown, sizeof(shown));
+    snprintf(why, why_size, "%s: no such theme; did you mean %s?", shown, near.nearest.best);
+    return true;
+}
+
 static bool
 check_theme(const char *name, char *why, size_t why_size)
 {
@@ -138,7 +187,7 @@ check_theme(const char *name, char *why, size_t why_size)
     buf_init(&errors, 4096);
     bool right = theme_load(name, &theme, &errors);
     struct str rest = {errors.data, errors.n}, line;
-    if (!right && str_line(&rest, &line)) {
+    if (!right && !suggest_theme(name, why, why_size) && str_line(&rest, &line)) {
         str_copy(line, why, why_size);
     }
     buf_done(&errors);
@@ -175,6 +224,10 @@ check(void *context, const char *name, const char *value, char *why, size_t why_
 static int
 open_log(const struct config *config)
 {
+    static const enum log_level levels[] = {[CHOSEN_LOG_ERROR] = LOG_LEVEL_ERROR,
+                                            [CHOSEN_LOG_WARNING] = LOG_LEVEL_WARNING,
+                                            [CHOSEN_LOG_INFO] = LOG_LEVEL_INFO,
+                                            [CHOSEN_LOG_DEBUG] = LOG_LEVEL_DEBUG};
     const char *file = config_text(config, "log.file");
     int fd = STDERR_FILENO;
     if (file[0] != 0) {
@@ -184,7 +237,7 @@ open_log(const struct config *config)
             return EXIT_FAILED;
         }
     }
-    log_open(fd, (enum log_level)config_integer(config, "log.level"));
+    log_open(fd, levels[config_integer(config, "log.level")]);
     return -1;
 }
 

@@ -19,6 +19,9 @@ void cli_end(struct cli *cli);
 /* Writes to standard output; the exit code. */
 int cli_print(const struct buf *text);
 
+/* The glyphs that are configured (enum glyphs); `automatic` when that is left to the program. */
+int cli_glyphs(const struct cli *cli, int automatic);
+
 /* "flametop: sentence" on stderr. */
 void cli_complain(const char *format, ...) PRINTF_LIKE(1, 2);
 

@@ -138,9 +138,14 @@ load_theme(const struct cli *cli, struct theme *theme)
 static struct term *
 open_terminal(const struct cli *cli)
 {
+    static const enum term_depth depths[] = {
+        [CHOSEN_COLOURS_AUTO] = TERM_DEPTH_AUTO, [CHOSEN_COLOURS_MONO] = TERM_DEPTH_MONO,
+        [CHOSEN_COLOURS_8] = TERM_DEPTH_8,       [CHOSEN_COLOURS_16] = TERM_DEPTH_16,
+        [CHOSEN_COLOURS_256] = TERM_DEPTH_256,   [CHOSEN_COLOURS_TRUE] = TERM_DEPTH_TRUE,
+    };
     char why[200] = "";
-    struct term_options options = {.depth = (enum term_depth)config_integer(cli->config, "colours"),
-                                   .glyphs = (int)config_integer(cli->config, "glyphs") - 1,
+    struct term_options options = {.depth = depths[config_integer(cli->config, "colours")],
+                                   .glyphs = cli_glyphs(cli, -1),
                                    .mouse = config_bool(cli->config, "mouse")};
     struct term *term = term_open(&options, why, sizeof(why));
     if (term == NULL) {

@@ -92,13 +92,6 @@ size_from(const char *variable, int fallback, int low, int high)
                                                  : fallback;
 }
 
-static enum glyphs
-glyphs_of(const struct cli *cli)
-{
-    int64_t chosen = config_integer(cli->config, "glyphs"); /* auto ascii blocks braille */
-    return chosen == 0 ? GLYPHS_BRAILLE : (enum glyphs)(chosen - 1);
-}
-
 static int
 draw(const struct cli *cli, const struct picture *picture, enum drawing drawing, struct buf *out)
 {
@@ -113,7 +106,7 @@ draw(const struct cli *cli, const struct picture *picture, enum drawing drawing,
         canvas_done(&canvas);
         return -ENOMEM;
     }
-    canvas.glyphs = glyphs_of(cli);
+    canvas.glyphs = (enum glyphs)cli_glyphs(cli, GLYPHS_BRAILLE);
     app_set_picture(app, (struct picture *)picture);
     app_draw(app, &canvas);
     if (drawing == DRAWING_TEXT) {

@@ -49,12 +49,12 @@ store(struct config *config, struct setting *setting, const struct option_value 
 {
     char why[CONFIG_WHY_BYTES];
     if (site->file != NULL && setting->reading == config->reading) {
-        snprintf(why, sizeof(why), "is set twice (first on line %zu)", setting->line);
+        snprintf(why, sizeof(why), "is set twice (first on line %zu)", setting->place.line);
         config_report(site, why);
         return;
     }
     *setting = (struct setting){*value, origin_text(config, site),
-                                site->file != NULL ? config->reading : 0, site->place.line};
+                                site->file != NULL ? config->reading : 0, site->place};
     if (config->arena.full) {
         config_report(site, "too many settings");
     }

@@ -240,22 +240,74 @@ check_order(struct file *file)
         if (higher_is_better ? after > before : after < before) {
             char key[CONFIG_PATH_BYTES];
             snprintf(key, sizeof(key), "thresholds.%s.critical", entry->metric->name);
-            struct site site = site_of(file, key, (struct yaml_place){entry->setting.line, 1});
+            struct site site = site_of(file, key, entry->setting.place);
             config_report(&site, higher_is_better ? "must not be above the warning"
                                                   : "must not be below the warning");
         }
     }
 }
 
+/* One line of errors, and the place it names. */
+struct reported {
+    struct str text;
+    uint64_t line, column;
+    size_t at; /* lines of one place stay in order */
+};
+
+static int
+by_place(const void *a, const void *b)
+{
+    const struct reported *x = a, *y = b;
+    if (x->line != y->line) {
+        return x->line < y->line ? -1 : 1;
+    }
+    if (x->column != y->column) {
+        return x->column < y->column ? -1 : 1;
+    }
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* What was found later in an earlier line (orders of levels, names set twice) goes to its place:
+ * people mend a file from the top. */
+static void
+add_in_order(const struct file *file, struct buf *errors)
+{
+    struct str rest = {file->errors->data, file->errors->n}, line;
+    size_t count = 0, skip = strlen(file->name) + 1;
+    for (size_t i = 0; i < rest.n; i++) {
+        count += rest.p[i] == '\n';
+    }
+    struct reported *lines = calloc(count + 1, sizeof(*lines));
+    for (size_t i = 0; lines != NULL && i < count && str_line(&rest, &line); i++) {
+        struct str place = {line.p + skip, line.n > skip ? line.n - skip : 0}, colon;
+        lines[i] = (struct reported){.text = line, .at = i};
+        if (str_u64(&place, &lines[i].line) && str_until(&place, ':', &colon)) {
+            str_u64(&place, &lines[i].column);
+        }
+    }
+    if (lines == NULL) {
+        buf_add(errors, file->errors->data, file->errors->n);
+        return;
+    }
+    qsort(lines, count, sizeof(*lines), by_place);
+    for (size_t i = 0; i < count; i++) {
+        buf_add(errors, lines[i].text.p, lines[i].text.n);
+        buf_putc(errors, '\n');
+    }
+    free(lines);
+}
+
 bool
 config_read_text(struct config *config, struct str text, const char *file_name, struct buf *errors)
 {
-    struct file file = {.config = config, .name = file_name, .errors = errors, .ok = true};
+    struct buf found;
+    struct file file = {.config = config, .name = file_name, .errors = &found, .ok = true};
     if (text.n > CONFIG_FILE_BYTES_MAX) {
         buf_printf(errors, "%s: larger than 1 MiB\n", file_name);
         return false;
     }
     config->reading++;
+    buf_init(&found, errors->max);
     arena_init(&file.arena, TREE_BYTES_MAX);
     struct yaml_errors yaml_errors = {&file, on_yaml_error};
     const struct yaml_node *root = yaml_read(text, &file.arena, &yaml_errors);
@@ -267,6 +319,8 @@ config_read_text(struct config *config, struct str text, const char *file_name, 
         config_report(&site, "settings are written as key: value");
     }
     arena_done(&file.arena);
+    add_in_order(&file, errors);
+    buf_done(&found);
     return file.ok;
 }
 

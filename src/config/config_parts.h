@@ -24,7 +24,7 @@ struct setting {
     struct option_value value;
     const char *origin;
     unsigned reading; /* which reading of a file set it last: twice in one is an error */
-    size_t line;
+    struct yaml_place place; /* of what set it, in a file */
 };
 
 /* One value of a section: (thresholds, system.cpu.utilization, warning). */

@@ -19,6 +19,9 @@
 
 #define MIB 1048576.0
 
+#define WORD(name, word) " " word
+#define WORDS(list) (&(list(WORD))[1])
+
 /* One line a row reads better than clang-format's one field a line. */
 /* clang-format off */
 const struct option option_table[] = {
@@ -55,10 +58,10 @@ const struct option option_table[] = {
     {.name = "theme", .flag = "theme", .argument = "NAME", .type = OPTION_TEXT, .fallback = "dark",
      .group = "Screen", .text = "Theme: the name or the path of a .theme file."},
     {.name = "colours", .flag = "colours", .argument = "DEPTH", .type = OPTION_CHOICE, .fallback = "auto",
-     .choices = "auto mono 8 16 256 true", .group = "Screen",
+     .choices = WORDS(OPTION_COLOURS), .group = "Screen",
      .text = "Colours the terminal has; auto asks the terminal, NO_COLOR in the environment means mono."},
     {.name = "glyphs", .flag = "glyphs", .argument = "SET", .type = OPTION_CHOICE, .fallback = "auto",
-     .choices = "auto ascii blocks braille", .group = "Screen",
+     .choices = WORDS(OPTION_GLYPHS), .group = "Screen",
      .text = "Characters that charts and boxes are drawn with; auto asks charset and terminal."},
     {.name = "mouse", .flag = "mouse", .type = OPTION_BOOL, .fallback = "true", .group = "Screen",
      .text = "Use clicks and the wheel; without it the terminal has them, to select text."},
@@ -73,7 +76,7 @@ const struct option option_table[] = {
      .text = "Keys of another program, laid over the default ones."},
 
     {.name = "log.level", .flag = "log-level", .argument = "LEVEL", .type = OPTION_CHOICE,
-     .fallback = "warning", .choices = "error warning info debug", .group = "Log",
+     .fallback = "warning", .choices = WORDS(OPTION_LOG_LEVELS), .group = "Log",
      .text = "Least important messages that are logged."},
     {.name = "log.file", .flag = "log-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Log", .text = "File the log is appended to; empty: standard error while no screen is open."},
@@ -224,11 +227,45 @@ parse_integer(const struct option *option, struct str text, struct option_value 
     return true;
 }
 
+/* A time without its unit: asks which of the readings that are in bounds was meant. False when it
+ * is no such thing, or none is. */
+static bool
+ask_unit(const struct option *option, struct str text, char *why, size_t why_size)
+{
+    static const struct {
+        const char *suffix;
+        double seconds;
+    } readings[] = {{"s", 1}, {"ms", 0.001}, {"m", 60}, {"h", 3600}};
+    struct str rest = text;
+    double number;
+    if (option->type != OPTION_DURATION || !str_double(&rest, &number) || rest.n > 0) {
+        return false;
+    }
+    struct shown shown = show(text);
+    const char *bare = shown.text;
+    size_t n = (size_t)snprintf(why, why_size, "%s: did you mean", bare), found = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(readings) && found < 2; i++) {
+        double seconds = number * readings[i].seconds;
+        if (seconds >= option->low && seconds <= option->high && n < why_size) {
+            n += (size_t)snprintf(why + n, why_size - n, "%s %s%s", found > 0 ? " or" : "", bare,
+                                  readings[i].suffix);
+            found++;
+        }
+    }
+    if (found > 0 && n < why_size) {
+        snprintf(why + n, why_size - n, "?");
+    }
+    return found > 0;
+}
+
 static bool
 parse_number(const struct option *option, const char *unit, struct str text,
              struct option_value *ret_value, char *why, size_t why_size)
 {
     double number;
+    if (has_bounds(option) && ask_unit(option, text, why, why_size)) {
+        return false;
+    }
     if (!unit_parse(text, unit, &number, why, why_size) ||
         !in_bounds(option, unit, number, text, why, why_size)) {
         return false;

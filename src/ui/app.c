@@ -1031,8 +1031,7 @@ app_do_time_step(struct app *app, const char *argument)
     }
 }
 
-/* The number of a view, by that number, by its name, or by a beginning only one view has; -1. */
-static int
+int
 view_number(const char *text)
 {
     struct str rest = str_from(text);

@@ -98,6 +98,9 @@ void app_ask_prompt(struct app *app, const char *label, const char *prefill, con
                     struct box *target);
 void app_interest(struct app *app, struct interest *ret_interest);
 
+/* The number of a view, by that number, by its name, or by a beginning only one view has; -1. */
+int view_number(const char *text);
+
 /* chrome.c */
 void chrome_header(struct app *app, struct canvas *canvas, int y);
 void chrome_tabs(struct app *app, struct canvas *canvas, int y);

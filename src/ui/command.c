@@ -2,6 +2,7 @@
  * there. */
 #include "command.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -176,6 +177,90 @@ command_words(const struct command *command, const struct app *app, struct words
             argument_words[i].add(app, words);
         }
     }
+}
+
+static bool
+takes_view(const char *argument)
+{
+    return view_number(argument) >= 0;
+}
+
+static bool
+takes_span(const char *argument)
+{
+    int64_t ns;
+    return duration_parse(argument, &ns) && ns > 0;
+}
+
+static bool
+takes_interval(const char *argument)
+{
+    int64_t ns;
+    return duration_parse(argument, &ns) && ns >= INTERVAL_NS_MIN && ns <= INTERVAL_NS_MAX;
+}
+
+static bool
+takes_time(const char *argument)
+{
+    int64_t ns;
+    return duration_parse(argument, &ns);
+}
+
+static bool
+takes_moment(const char *argument)
+{
+    int64_t wall_ns;
+    return moment_parse(argument, 0, &wall_ns);
+}
+
+static bool
+takes_whole(const char *argument)
+{
+    struct str rest = str_from(argument);
+    int64_t number;
+    rest.p += *argument == '+';
+    rest.n -= *argument == '+';
+    return str_i64(&rest, &number) && rest.n == 0;
+}
+
+/* Arguments that can be judged before there is anything for them to work on. */
+static const struct {
+    const char *command;
+    bool (*takes)(const char *argument);
+    const char *wanted;
+} argument_checks[] = {
+    {"interval", takes_interval, "a time from 100ms to 60s"},
+    {"process.nice", takes_whole, "a step such as 1 or -5"},
+    {"span", takes_span, "a time such as 10m"},
+    {"time.go", takes_moment, "13:58, 13:58:30, -5m or 2026-11-21 13:58"},
+    {"time.skip", takes_time, "a time such as -1m or 30s"},
+    {"time.step", takes_whole, "a number of samples such as -1"},
+    {"view", takes_view, "a number from 0 to 9, or a name such as processes"},
+};
+
+bool
+command_check(const char *line, char *why, size_t why_size)
+{
+    const char *argument = "", *wanted = NULL;
+    const struct command *command = command_of_line(line, &argument);
+    if (command == NULL) {
+        snprintf(why, why_size, "no such command: “%s”", line);
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(argument_checks); i++) {
+        if (strcmp(argument_checks[i].command, command->name) == 0 && *argument != '\0' &&
+            !argument_checks[i].takes(argument)) {
+            wanted = argument_checks[i].wanted;
+        }
+    }
+    if (*argument != '\0' && command->usage[0] == '\0') {
+        wanted = "nothing";
+    }
+    if (wanted != NULL) {
+        snprintf(why, why_size, "%s “%s”: after the command %s is asked for", command->name,
+                 argument, wanted);
+    }
+    return wanted == NULL;
 }
 
 static bool

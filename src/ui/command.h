@@ -39,6 +39,10 @@ const struct command *command_find(const char *name, size_t n);
 /* The command a line names; its argument (trimmed at the front) in ret_argument unless NULL. */
 const struct command *command_of_line(const char *line, const char **ret_argument);
 
+/* Whether a line names a command, with an argument that it takes as far as that can be said without
+ * running it; a sentence when not. */
+bool command_check(const char *line, char *why, size_t why_size);
+
 /* What Tab makes of a line: the completed name, or what several have in common. False when nothing
  * is gained. */
 bool command_complete(const char *line, char *dst, size_t size);

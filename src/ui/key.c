@@ -254,8 +254,8 @@ key_bind(struct keymap *keymap, const char *context, const char *key, const char
         }
         return true;
     }
-    if (command_of_line(command, NULL) == NULL) {
-        return refuse(why, why_size, "no such command:", command);
+    if (!command_check(command, why, why_size)) {
+        return false;
     }
     if (strlen(command) >= KEY_COMMAND_BYTES) {
         return refuse(why, why_size, "command too long:", command);

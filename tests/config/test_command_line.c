@@ -151,14 +151,14 @@ test_command_line__flags_win_over_environment_and_files(void **state)
     assert_string_equal(config_origin(config, "theme"), "--theme");
     assert_true(config_integer(config, "interval") == 2 * NS_PER_S);
     assert_true(config_bool(config, "slow_link"));
-    assert_string_equal(warnings.data, "FLAMETOP_SPAN: 5: did you mean 5s or 5ms?\n");
+    assert_string_equal(warnings.data, "FLAMETOP_SPAN: 5: did you mean 5m or 5h?\n");
     call_done(&call);
 
     call_init(&call, "--config /nonexistent --interval 5");
     assert_false(command_line_configure(&call.line, config, NULL, &warnings, &call.errors));
     assert_string_equal(call.errors.data,
                         "/nonexistent: cannot be read: No such file or directory\n"
-                        "--interval: 5: did you mean 5s or 5ms?\n");
+                        "--interval: 5: did you mean 5s?\n");
     call_done(&call);
     buf_done(&warnings);
     config_free(config);

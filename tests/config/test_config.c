@@ -69,7 +69,7 @@ test_config__says_what_is_wrong_and_where(void **state)
         {"", ""},
         {"# all of it\n# is commented\n", ""},
         {"thresholds:\n# none\nhistory:\n", ""},
-        {"interval: 5\n", "f:1:11: interval: 5: did you mean 5s or 5ms?\n"},
+        {"interval: 5\n", "f:1:11: interval: 5: did you mean 5s?\n"},
         {"intervall: 5s\n", "f:1:1: intervall: no such setting; did you mean interval?\n"},
         {"bytes: 1MiB\n", "f:1:1: bytes: no such setting; did you mean history.bytes?\n"},
         {"history:\n  byte: 1MiB\n",
@@ -88,7 +88,7 @@ test_config__says_what_is_wrong_and_where(void **state)
          "f:3:10: history.bytes: is set twice (first on line 1)\n"},
         {"- a\n", "f:1:1: settings are written as key: value\n"},
         {"interval: 5\ntheme: x\nglyphs: y\nmous: no\n",
-         "f:1:11: interval: 5: did you mean 5s or 5ms?\n"
+         "f:1:11: interval: 5: did you mean 5s?\n"
          "f:3:9: glyphs: 'y' is none of: auto ascii blocks braille\n"
          "f:4:1: mous: no such setting; did you mean mouse?\n"},
         {"thresholds:\n  system.cpu.utilization: {warning: 70, critical: 90%}\n",
@@ -101,7 +101,12 @@ test_config__says_what_is_wrong_and_where(void **state)
         {"thresholds:\n  system.cpu.utilization: 70%\n",
          "f:2:27: thresholds.system.cpu.utilization: write thresholds: METRIC: warning: value\n"},
         {"thresholds:\n  cache.hit.ratio: {warning: 50%, critical: 80%}\n",
-         "f:2:1: thresholds.cache.hit.ratio.critical: must not be above the warning\n"},
+         "f:2:45: thresholds.cache.hit.ratio.critical: must not be above the warning\n"},
+        {"intervall: 1s\nthresholds:\n  cache.hit.ratio:\n    critical: 80%\n    warning: 50%\n"
+         "mous: no\n",
+         "f:1:1: intervall: no such setting; did you mean interval?\n"
+         "f:4:15: thresholds.cache.hit.ratio.critical: must not be above the warning\n"
+         "f:6:1: mous: no such setting; did you mean mouse?\n"},
         {"thresholds:\n  - {warning: 50%}\n",
          "f:2:5: thresholds: an item of the list needs a key metric\n"},
         {"metrics:\n  system.disk.io: {percentiles: [50, 101]}\n",
@@ -193,7 +198,7 @@ test_config__environment_errors_name_the_variable(void **state)
                            (char[]){"FLAMETOP_SOURCE=/src"}, NULL};
     assert_false(config_read_environment(world.config, environment, &world.errors));
     assert_string_equal(world.errors.data,
-                        "FLAMETOP_INTERVAL: 5: did you mean 5s or 5ms?\n"
+                        "FLAMETOP_INTERVAL: 5: did you mean 5s?\n"
                         "FLAMETOP_THEEM: no such setting; did you mean FLAMETOP_THEME?\n");
     assert_false(config_set(world.config, "thema", "x", "--set", &world.errors));
     assert_non_null(

@@ -60,7 +60,11 @@ test_option__refuses_what_its_row_does_not_allow(void **state)
     static const struct {
         const char *name, *text, *why;
     } rows[] = {
-        {"interval", "5", "5: did you mean 5s or 5ms?"},
+        {"interval", "5", "5: did you mean 5s?"},
+        {"interval", "500", "500: did you mean 500ms?"},
+        {"interval", "100000000", "100000000: did you mean 100000000s or 100000000ms?"},
+        {"span", "90", "90: did you mean 90s or 90m?"},
+        {"snapshot.for", "1", "1: did you mean 1s or 1m?"},
         {"interval", "10ms", "10ms is out of bounds (100ms to 1m)"},
         {"interval", "61s", "61s is out of bounds (100ms to 1m)"},
         {"history.bytes", "1KiB", "1KiB is out of bounds (64KiB to 1GiB)"},

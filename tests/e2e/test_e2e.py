@@ -312,6 +312,10 @@ def test_locale_unknown__works():
     shows(env={"LC_ALL": "xx_YY.nothing"}, seconds=0.5)
 
 
+def test_themes__are_suggested():
+    check_sentence(run("--theme", "lite", "snapshot"), 2, "lite: no such theme", "did you mean light?")
+
+
 def test_themes_and_depths__work():
     for arguments in (["--theme", "light"], ["--theme", "mono"], ["--colours", "true"], ["--colours", "8"],
                       ["--glyphs", "ascii"]):

@@ -103,6 +103,24 @@ test_key__binds(void **state)
     assert_non_null(strstr(why, "Nokey"));
     assert_false(key_bind(&keymap, "nowhere", "x", "quit", why, sizeof(why)));
     assert_false(key_bind(&keymap, "", "x", "explode", why, sizeof(why)));
+    static const struct {
+        const char *command;
+        bool right;
+    } lines[] = {
+        {"view 33", false},     {"view proc", true},       {"view", true},
+        {"span soon", false},   {"span 5m", true},         {"interval 5ms", false},
+        {"interval 2s", true},  {"time.go noon", false},   {"time.go 13:58", true},
+        {"time.skip x", false}, {"time.skip -1m", true},   {"time.step 1.5", false},
+        {"time.step -1", true}, {"process.nice +", false}, {"process.nice +5", true},
+        {"pause now", false},   {"filter.set a b", true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        why[0] = '\0';
+        if (key_bind(&keymap, "", "x", lines[i].command, why, sizeof(why)) != lines[i].right ||
+            (why[0] == '\0') != lines[i].right) {
+            fail_msg("%s: %s", lines[i].command, why);
+        }
+    }
     assert_true(keymap_preset(&keymap, "htop", why, sizeof(why)));
     assert_string_equal(keymap_find(&keymap, "processes", "processes", 'k'), "process.signal");
     assert_true(keymap_preset(&keymap, "vim", why, sizeof(why)));

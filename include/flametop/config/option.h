@@ -41,6 +41,24 @@ struct option {
     const char *command;  /* only for this command; NULL: for all */
 };
 
+/* The words of each OPTION_CHOICE whose place in its list the program asks for, in that order:
+ * enumerators (CHOSEN_COLOURS_MONO) and `choices` are made of the same lists. */
+#define OPTION_COLOURS(X)                                                                          \
+    X(AUTO, "auto") X(MONO, "mono") X(8, "8") X(16, "16") X(256, "256") X(TRUE, "true")
+#define OPTION_GLYPHS(X) X(AUTO, "auto") X(ASCII, "ascii") X(BLOCKS, "blocks") X(BRAILLE, "braille")
+#define OPTION_LOG_LEVELS(X)                                                                       \
+    X(ERROR, "error") X(WARNING, "warning") X(INFO, "info") X(DEBUG, "debug")
+
+#define X(name, word) CHOSEN_COLOURS_##name,
+enum chosen_colours { OPTION_COLOURS(X) };
+#undef X
+#define X(name, word) CHOSEN_GLYPHS_##name,
+enum chosen_glyphs { OPTION_GLYPHS(X) };
+#undef X
+#define X(name, word) CHOSEN_LOG_##name,
+enum chosen_log_level { OPTION_LOG_LEVELS(X) };
+#undef X
+
 /* A part of the file whose keys are names of things: thresholds.METRIC.warning. */
 struct option_section {
     const char *name;     /* thresholds */
