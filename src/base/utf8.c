@@ -173,7 +173,14 @@ utf8_clean(struct str s, char *dst, size_t size)
     if (size == 0) {
         return 0;
     }
-    while ((c = utf8_next(&s)) != 0) {
+    for (;;) {
+        while (s.n > 0 && *s.p >= 0x20 && *s.p < 0x7F && n + 1 < size) { /* most text is this */
+            dst[n++] = *s.p++;
+            s.n--;
+        }
+        if ((c = utf8_next(&s)) == 0) {
+            break;
+        }
         bool hidden = c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
                       (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
         if (c == '\t' || c == '\n' || c == '\r') {

@@ -424,9 +424,15 @@ metrics_draw(void *state, const struct panel_context *context, struct canvas *ca
 static bool
 metrics_have_data(void *state, const struct panel_context *context)
 {
-    struct metrics *metrics = state;
-    refresh(metrics, context);
-    return metrics->count > 0;
+    (void)state; /* asked with each frame of any view: whether there are series at all */
+    for (size_t i = 0; i < context->picture->track_count; i++) {
+        const struct track *track = &context->picture->tracks[i];
+        if ((track->head != NULL && track->head->layout->count > 0) ||
+            (track->chunks != NULL && track->chunks->count > 0)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- commands ---- */
