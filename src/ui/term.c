@@ -76,8 +76,9 @@ struct term {
     struct pair pairs[PAIRS_MAX];
     int pair_count;
     short pair_of[ROLE_COUNT][ROLE_COUNT];
-    uint64_t frame;
-    struct canvas shown; /* what curses was last told */
+    uint64_t frame, counted_frame; /* now; and the last whose pairs in use are known */
+    const struct canvas *drawing;  /* during put_canvas */
+    struct canvas shown;           /* what curses was last told */
     bool shown_valid, clear_next;
 
     struct buf out;
@@ -710,6 +711,27 @@ role_colour(struct term *term, int role)
     return term->colour[role];
 }
 
+static struct pair *
+known_pair(struct term *term, struct style style)
+{
+    int fg_role = style.fg == ROLE_DEFAULT ? ROLE_TEXT : style.fg;
+    int bg_role = style.bg == ROLE_DEFAULT ? ROLE_BACKGROUND : style.bg;
+    return &term->pairs[term->pair_of[fg_role][bg_role]];
+}
+
+/* Cells that did not change are passed over, so which pairs this frame needs is found out only
+ * when one must be taken away. */
+static void
+count_pairs(struct term *term)
+{
+    const struct canvas *canvas = term->drawing;
+    size_t cells = (size_t)canvas->width * (size_t)canvas->height;
+    for (size_t i = 0; i < cells; i++) {
+        known_pair(term, canvas->cells[i].style)->frame = term->frame;
+    }
+    term->counted_frame = term->frame;
+}
+
 /* The pair of two colours: the one there is, a free one, or the one unused for longest. Pairs of
  * this frame are never taken away; when all are, the cell keeps the terminal's own colours. */
 static short
@@ -717,6 +739,10 @@ take_pair(struct term *term, int fg, int bg)
 {
     int oldest = 0;
     uint64_t oldest_frame = term->frame;
+    if (term->pair_count > 1 && term->pairs[term->pair_count - 1].frame != 0 &&
+        term->counted_frame != term->frame) {
+        count_pairs(term);
+    }
     for (int i = 1; i < term->pair_count; i++) {
         struct pair *pair = &term->pairs[i];
         if (pair->frame != 0 && pair->fg == fg && pair->bg == bg) {
@@ -805,22 +831,25 @@ same_cell(const struct canvas_cell *a, const struct canvas_cell *b)
     return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* Every cell is looked at, so that the pairs in use are known; curses is told of those that
- * changed. */
+/* Curses is told of the cells that changed. */
 static void
 put_row(struct term *term, const struct canvas *canvas, int y)
 {
     const struct canvas_cell *row = canvas->cells + (size_t)y * (size_t)canvas->width;
     struct canvas_cell *shown = term->shown.cells + (size_t)y * (size_t)term->shown.width;
-    for (int x = 0; x < MIN(canvas->width, term->width); x++) {
+    int width = MIN(canvas->width, term->width);
+    if (term->shown_valid && memcmp(row, shown, (size_t)width * sizeof(*row)) == 0) {
+        return;
+    }
+    for (int x = 0; x < width; x++) {
         if (row[x].c == 0) {
             shown[x] = row[x];
             continue;
         }
-        int pair = pair_for(term, row[x].style);
         bool right_changed =
             x + 1 < canvas->width && row[x + 1].c == 0 && !same_cell(&row[x + 1], &shown[x + 1]);
         if (!term->shown_valid || right_changed || !same_cell(&row[x], &shown[x])) {
+            int pair = pair_for(term, row[x].style);
             put_cell(&row[x], x, y, attributes_for(term, row[x].style), pair);
             shown[x] = row[x];
         }
@@ -846,9 +875,11 @@ put_canvas(struct term *term, const struct canvas *canvas)
             return;
         }
     }
+    term->drawing = canvas;
     for (int y = 0; y < MIN(canvas->height, term->height); y++) {
         put_row(term, canvas, y);
     }
+    term->drawing = NULL;
     term->shown_valid = true;
     if (term->clear_next) {
         clearok(stdscr, TRUE);

@@ -270,6 +270,32 @@ test_term__what_arrives_is_the_canvas(void **state)
     }
 }
 
+/* More pairs of colours than curses has, but never as many on one screen: a pair that cells which
+ * did not change still need is not given to others. */
+static void
+test_term__pairs_on_screen_are_not_taken_away(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, "xterm-256color", TERM_DEPTH_TRUE, 61, 16);
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        bool own = i == ROLE_DEFAULT || i == ROLE_BACKGROUND;
+        rig.theme.colour[i] = own ? THEME_NO_COLOUR : 0x102030u + (uint32_t)i * 0x010203u;
+    }
+    term_set_theme(rig.term, &rig.theme);
+    size_t cells = 61 * 16, pair = 0, at = 0;
+    for (int frame = 0; frame < 12; frame++) {
+        for (int i = 0; i < 300; i++, pair++, at = (at + 7) % cells) {
+            struct style style = {.fg = (uint8_t)(1 + pair % (ROLE_COUNT - 1)),
+                                  .bg = (uint8_t)(1 + pair / (ROLE_COUNT - 1) % (ROLE_COUNT - 1))};
+            canvas_put(&rig.canvas, (int)(at % 61), (int)(at / 61), 'x', style);
+        }
+        rig_draw(&rig);
+        expect_arrived(&rig);
+    }
+    rig_close(&rig);
+}
+
 static void
 test_term__one_write_a_frame_and_none_for_the_same(void **state)
 {
@@ -495,6 +521,7 @@ main(void)
     signal(SIGHUP, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_term__what_arrives_is_the_canvas),
+        cmocka_unit_test(test_term__pairs_on_screen_are_not_taken_away),
         cmocka_unit_test(test_term__one_write_a_frame_and_none_for_the_same),
         cmocka_unit_test(test_term__drops_frames_for_a_terminal_that_is_behind),
         cmocka_unit_test(test_term__follows_the_size),
