@@ -261,7 +261,8 @@ store_entry(struct config *config, struct entry *like, const struct option_value
         return;
     }
     store(config, &entry->setting, value, site);
-    entry->key.command = like->field == NULL ? entry->setting.value.text : NULL;
+    entry->key.command =
+        like->field == NULL && !like->section->is_list ? entry->setting.value.text : NULL;
 }
 
 /* The unit a threshold of this metric is written in: counters are looked at as their rate a second.
@@ -345,6 +346,24 @@ set_key(struct config *config, const struct option_section *section, const char 
     }
 }
 
+static void
+set_group(struct config *config, const struct option_section *section, const char *rest,
+          const struct written *written, const struct site *site)
+{
+    static const struct option row = {.name = "targets", .type = OPTION_LIST};
+    struct option_value value;
+    if (rest[0] == 0) {
+        config_report(site, "write targets: GROUP: [TARGET, ...]");
+        return;
+    }
+    if (parse_written(config, &row, "", written, site, &value)) {
+        struct entry like = {.section = section};
+        like.key.context = arena_text(&config->arena, rest, strlen(rest));
+        like.key.key = "";
+        store_entry(config, &like, &value, site);
+    }
+}
+
 /* `path` lies below the section: thresholds.system.cpu.utilization.warning. */
 void
 config_set_entry(struct config *config, const struct option_section *section, const char *path,
@@ -353,7 +372,7 @@ config_set_entry(struct config *config, const struct option_section *section, co
     size_t n = strlen(section->name);
     const char *rest = path[n] == '.' ? path + n + 1 : "";
     if (section->fields == NULL) {
-        set_key(config, section, rest, written, site);
+        (section->is_list ? set_group : set_key)(config, section, rest, written, site);
         return;
     }
     const char *dot = strrchr(rest, '.');
@@ -543,12 +562,35 @@ bool
 config_key(const struct config *config, size_t index, struct config_key *ret_key)
 {
     for (const struct entry *entry = config->entries; entry != NULL; entry = entry->next) {
-        if (entry->field == NULL && index-- == 0) {
+        if (entry->field == NULL && !entry->section->is_list && index-- == 0) {
             *ret_key = entry->key;
             return true;
         }
     }
     return false;
+}
+
+const char *
+config_group_name(const struct config *config, size_t index)
+{
+    for (const struct entry *entry = config->entries; entry != NULL; entry = entry->next) {
+        if (entry->section->is_list && index-- == 0) {
+            return entry->key.context;
+        }
+    }
+    return NULL;
+}
+
+const char *const *
+config_group(const struct config *config, const char *name, size_t *ret_count)
+{
+    for (const struct entry *entry = config->entries; entry != NULL; entry = entry->next) {
+        if (entry->section->is_list && strcmp(entry->key.context, name) == 0) {
+            *ret_count = entry->setting.value.item_count;
+            return entry->setting.value.items;
+        }
+    }
+    return NULL;
 }
 
 static void

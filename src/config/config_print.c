@@ -61,6 +61,17 @@ print_key_entries(const struct entry *first, struct buf *out)
     }
 }
 
+static void
+print_list_entry(const struct entry *entry, struct buf *out)
+{
+    static const struct option row = {.name = "", .type = OPTION_LIST};
+    buf_puts(out, "  ");
+    print_quoted(entry->key.context, out);
+    buf_puts(out, ": ");
+    option_print(&row, NULL, &entry->setting.value, out);
+    buf_printf(out, "  # %s\n", entry->setting.origin);
+}
+
 /* Whether an earlier entry already brought this one's heading. */
 static bool
 is_printed(const struct config *config, const struct entry *of)
@@ -86,7 +97,9 @@ print_section(const struct config *config, const struct option_section *section,
             buf_printf(out, "\n# %s\n%s:\n", section->text, section->name);
             heading = true;
         }
-        if (section->fields == NULL) {
+        if (section->is_list) {
+            print_list_entry(entry, out);
+        } else if (section->fields == NULL) {
             print_key_entries(entry, out);
         } else {
             print_metric_entries(entry, out);

@@ -47,6 +47,27 @@ const struct option option_table[] = {
     {.name = "processes.users", .flag = "user", .letter = 'u', .argument = "USER,...", .type = OPTION_LIST,
      .fallback = "", .group = "Processes", .text = "Show only processes of these users (names or numbers)."},
 
+    {.name = "attach.token_file", .flag = "token-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
+     .group = "Attaching",
+     .text = "File with the token that lets readers in: the agent asks for it, a monitor shows it "
+             "(FLAMETOP_TOKEN holds the token itself)."},
+    {.name = "attach.change_token_file", .flag = "change-token-file", .argument = "FILE", .type = OPTION_TEXT,
+     .fallback = "", .group = "Attaching",
+     .text = "File with the second token, for what changes something: signals and nice values "
+             "(FLAMETOP_CHANGE_TOKEN holds the token itself)."},
+    {.name = "attach.header_file", .flag = "header-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
+     .group = "Attaching", .text = "File with header lines sent along with each request (X-Scope-OrgID: tenant)."},
+    {.name = "attach.netrc", .flag = "netrc", .type = OPTION_BOOL, .fallback = "true", .group = "Attaching",
+     .text = "Look for user and password of a server in ~/.netrc."},
+    {.name = "attach.ca_file", .flag = "cacert", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
+     .group = "Attaching", .text = "Certificates that servers are verified with, instead of those of the system."},
+    {.name = "attach.cert_file", .flag = "cert", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
+     .group = "Attaching", .text = "Certificate shown to servers that ask for one."},
+    {.name = "attach.key_file", .flag = "key", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
+     .group = "Attaching", .text = "Key of that certificate."},
+    {.name = "attach.insecure", .flag = "insecure", .type = OPTION_BOOL, .fallback = "false", .group = "Attaching",
+     .text = "Do not verify servers: anybody in between could pretend to be one (shown in the header)."},
+
     {.name = "view", .flag = "view", .argument = "VIEW", .type = OPTION_CHOICE, .fallback = "overview",
      .choices = "overview system processes findings metrics", .group = "Screen", .text = "View that is open at first."},
     {.name = "span", .flag = "span", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10m",
@@ -111,10 +132,12 @@ static const struct option threshold_fields[] = {
 };
 
 const struct option_section option_section_table[] = {
-    {"keys", "CONTEXT.KEY", NULL, 0, "Commands of keys: everywhere, or in one view only."},
-    {"metrics", "METRIC", metric_fields, ARRAY_SIZE(metric_fields), "Settings of one metric."},
+    {"keys", "CONTEXT.KEY", NULL, 0, "Commands of keys: everywhere, or in one view only.", false},
+    {"metrics", "METRIC", metric_fields, ARRAY_SIZE(metric_fields), "Settings of one metric.", false},
+    {"targets", "GROUP", NULL, 0,
+     "Targets that @GROUP stands for: a list, in which web-{01..40}:7711 is forty of them.", true},
     {"thresholds", "METRIC", threshold_fields, ARRAY_SIZE(threshold_fields),
-     "Levels of one metric, in its unit."},
+     "Levels of one metric, in its unit.", false},
 };
 const size_t option_section_table_count = ARRAY_SIZE(option_section_table);
 /* clang-format on */

@@ -67,6 +67,7 @@ struct option_section {
         *fields; /* what can be set for each; unit NULL: the metric's own. NULL: see keys below */
     size_t field_count;
     const char *text;
+    bool is_list; /* without fields: what stands after the name is a list, not a key's command */
 };
 
 struct config;
@@ -148,6 +149,12 @@ struct config_key {
     const char *context, *key, *command;
 };
 bool config_key(const struct config *config, size_t index, struct config_key *ret_key);
+
+/* The members of a group of targets, as written; NULL when there is no such group. */
+const char *const *config_group(const struct config *config, const char *name, size_t *ret_count);
+
+/* The names of all groups: index from 0, NULL at the end. */
+const char *config_group_name(const struct config *config, size_t index);
 
 /* Applies `thresholds.METRIC` and `metrics.NAME` sections to the catalog. */
 void config_apply(const struct config *config, struct catalog *catalog);
