@@ -1,0 +1,35 @@
+/* A link to a server that speaks JSON or text over HTTP and is no flametop: it is recognised by
+ * what it answers to a few GET requests, or by the kind that the URL names, and read by the adapter
+ * for it. An agent of ours is recognised as well and handed to its own link. */
+#ifndef FLAMETOP_SOURCES_ENDPOINT_H
+#define FLAMETOP_SOURCES_ENDPOINT_H
+
+#include <stddef.h>
+
+#include "flametop/core/link.h"
+#include "flametop/net/client.h"
+
+/* What the configuration says of one number of a JSON document. */
+struct endpoint_mapping {
+    const char *pointer; /* RFC 6901; "*" stands for any one key */
+    const char *name;    /* NULL: as without a mapping */
+    const char *unit;    /* NULL: by the suffix of the key */
+    const char *kind;    /* "gauge", "counter"; NULL: by what it does */
+    double max;          /* where it is full; 0: unknown */
+};
+
+/* link_setup.options. Outlives the link. */
+struct endpoint_options {
+    const char *target; /* a URL: net/url.h */
+    struct http_credentials credentials;
+    const char *change_token; /* the second token, for agents; NULL: none */
+    const struct endpoint_mapping *mappings;
+    size_t mapping_count;
+};
+
+extern const struct link link_endpoint;
+
+/* Names and sentences of the kinds that KIND+http:// may force, for help. NULL at the end. */
+const char *endpoint_kind(size_t index, const char **ret_text);
+
+#endif

@@ -1,0 +1,798 @@
+/* The link to a foreign server: finding out what it is, asking it each interval, and giving what
+ * came to a source that the collector polls.
+ *
+ * A reading is a round: all requests of the adapter at once. Its bodies are kept until the source
+ * is polled, which reads them into the batch; a newer round takes the place of one not yet read.
+ *
+ * Invariant: the feed is shared by the link and its source, and goes with the later of the two.
+ * While `adapter` is NULL probes are out, a timer runs, or the state is LINK_REFUSED. */
+#include "flametop/sources/endpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "adapter.h"
+#include "flametop/base/buf.h"
+#include "flametop/base/clock.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+
+enum {
+    PROBES_MAX = 32,
+    SNIFF_BYTES = 64 << 10,
+    WHY_BYTES = 500,
+};
+
+#define PROBE_NS NS_PER_S
+#define PROBE_LONGEST_NS (8 * NS_PER_S)
+#define RETRY_FIRST_NS NS_PER_S
+#define RETRY_LONGEST_NS (30 * NS_PER_S)
+#define ANSWER_LONGEST_NS (10 * NS_PER_S)
+
+struct endpoint;
+
+/* The source's part. */
+struct feed {
+    struct source source; /* first: what open is given */
+    unsigned refs;
+    struct endpoint *endpoint; /* NULL once the link is closed */
+    const struct adapter *adapter;
+    void *state;
+    struct buf bodies[ADAPTER_REQUESTS_MAX];
+    bool answered[ADAPTER_REQUESTS_MAX];
+    bool fresh;   /* a round is there that was not read yet */
+    bool misread; /* the last one was not what it should be */
+    bool met;     /* the host was told */
+};
+
+struct probe {
+    struct endpoint *endpoint;
+    char path[URL_PATH_BYTES + 64];
+    struct http_call *call; /* NULL: done */
+    int status;
+    char type[96], realm[96], why[WHY_BYTES];
+    struct buf body;
+};
+
+struct request {
+    struct endpoint *endpoint;
+    struct http_call *call; /* NULL: done */
+    bool good;
+    struct buf body;
+};
+
+struct endpoint {
+    struct link_setup setup;
+    const struct endpoint_options *options;
+    struct url url;
+    char base[URL_PATH_BYTES]; /* of the target's path, up to its last slash, without it */
+    struct http_client *client;
+    uv_timer_t *timer; /* of the next round or try */
+
+    struct probe *probes;
+    size_t probe_count;
+
+    const struct adapter *adapter;
+    char path[URL_PATH_BYTES + 64]; /* that it was recognised by */
+    struct feed *feed;
+    struct request requests[ADAPTER_REQUESTS_MAX];
+    size_t request_count, pending;
+    int64_t interval_ns, round_ns;
+
+    const struct link *inner; /* an agent's, from when it was recognised */
+    void *inner_state;
+
+    enum link_state state;
+    char why[WHY_BYTES];
+    char name[URL_PATH_BYTES + URL_HOST_BYTES + 32]; /* the target, as shown */
+    int64_t heard_ns, retry_ns, back_off_ns, round_trip_ns;
+    unsigned tries;
+};
+
+static void start_probing(struct endpoint *endpoint);
+static void start_round(struct endpoint *endpoint);
+
+/* ---- the source ---- */
+
+static void
+feed_release(struct feed *feed)
+{
+    if (feed == NULL || --feed->refs > 0) {
+        return;
+    }
+    feed->adapter->close(feed->state);
+    for (size_t i = 0; i < ADAPTER_REQUESTS_MAX; i++) {
+        buf_done(&feed->bodies[i]);
+    }
+    free(feed);
+}
+
+static int
+feed_open(const struct source_setup *setup, void **ret_state, char *why, size_t why_size)
+{
+    struct feed *feed = (struct feed *)setup->source; /* ours, and not const where it was made */
+    (void)why;
+    (void)why_size;
+    feed->refs++;
+    *ret_state = feed;
+    return 0;
+}
+
+static void
+feed_close(void *state)
+{
+    feed_release(state);
+}
+
+static void
+meet_host(struct feed *feed)
+{
+    struct host host = {.name = "", .system = "", .kernel = "", .virtualization = ""};
+    struct endpoint *endpoint = feed->endpoint;
+    if (!feed->met && feed->adapter->host != NULL && feed->adapter->host(feed->state, &host)) {
+        feed->met = true;
+        endpoint->setup.sink.host(endpoint->setup.sink.context, &host);
+    }
+}
+
+static enum source_step
+feed_poll(void *state, struct batch *batch)
+{
+    struct feed *feed = state;
+    struct str bodies[ADAPTER_REQUESTS_MAX] = {{NULL, 0}};
+    if (!feed->fresh || feed->endpoint == NULL) {
+        return SOURCE_IDLE;
+    }
+    feed->fresh = false;
+    for (size_t i = 0; i < ADAPTER_REQUESTS_MAX; i++) {
+        if (feed->answered[i]) {
+            bodies[i] = (struct str){feed->bodies[i].data, feed->bodies[i].n};
+        }
+    }
+    struct endpoint *endpoint = feed->endpoint;
+    feed->misread = !feed->adapter->read(feed->state, bodies, batch);
+    if (feed->misread) {
+        snprintf(endpoint->why, sizeof(endpoint->why), "%s answers, but not as %s does",
+                 endpoint->name, feed->adapter->name);
+        endpoint->state = endpoint->heard_ns != 0 ? LINK_LOST : LINK_CONNECTING;
+        return SOURCE_IDLE;
+    }
+    endpoint->state = LINK_LIVE;
+    endpoint->why[0] = '\0';
+    if (feed->adapter->tables != NULL) {
+        feed->source.tables = feed->adapter->tables(feed->state, &feed->source.table_count);
+    }
+    meet_host(feed);
+    return SOURCE_DONE;
+}
+
+static struct feed *
+feed_new(struct endpoint *endpoint, const struct adapter *adapter)
+{
+    struct feed *feed = calloc(1, sizeof(*feed));
+    struct adapter_setup setup = {.catalog = endpoint->setup.catalog,
+                                  .mappings = endpoint->options->mappings,
+                                  .mapping_count = endpoint->options->mapping_count};
+    void *state = feed != NULL ? adapter->open(&setup) : NULL;
+    if (state == NULL) {
+        free(feed);
+        return NULL;
+    }
+    *feed = (struct feed){.source = {.name = adapter->name,
+                                     .text = adapter->text,
+                                     .metrics = adapter->metrics,
+                                     .metric_count = adapter->metric_count,
+                                     .open = feed_open,
+                                     .poll = feed_poll,
+                                     .close = feed_close},
+                          .refs = 1,
+                          .endpoint = endpoint,
+                          .adapter = adapter,
+                          .state = state};
+    for (size_t i = 0; i < ADAPTER_REQUESTS_MAX; i++) {
+        buf_init(&feed->bodies[i], adapter->body_max + 1);
+    }
+    return feed;
+}
+
+/* ---- states ---- */
+
+static void
+on_timer(uv_timer_t *timer)
+{
+    struct endpoint *endpoint = timer->data;
+    endpoint->retry_ns = 0;
+    if (endpoint->adapter != NULL) {
+        start_round(endpoint);
+    } else {
+        start_probing(endpoint);
+    }
+}
+
+static void
+start_timer(struct endpoint *endpoint, int64_t delay_ns)
+{
+    uv_update_time(endpoint->setup.loop);
+    uv_timer_start(endpoint->timer, on_timer, (uint64_t)(MAX(delay_ns, 0) / NS_PER_MS), 0);
+}
+
+/* Nothing came: again later, and later each time. */
+static void
+lose(struct endpoint *endpoint, const char *why)
+{
+    endpoint->state = endpoint->heard_ns != 0 ? LINK_LOST : LINK_CONNECTING;
+    snprintf(endpoint->why, sizeof(endpoint->why), "%s", why);
+    int64_t delay = endpoint->back_off_ns;
+    endpoint->back_off_ns = MIN(delay * 2, RETRY_LONGEST_NS);
+    endpoint->retry_ns = clock_mono_ns() + delay;
+    start_timer(endpoint, delay);
+}
+
+/* Trying again would not help. */
+static void
+refuse(struct endpoint *endpoint, const char *why)
+{
+    endpoint->state = LINK_REFUSED;
+    endpoint->retry_ns = 0;
+    snprintf(endpoint->why, sizeof(endpoint->why), "%s", why);
+    uv_timer_stop(endpoint->timer);
+}
+
+static void
+refuse_password(struct endpoint *endpoint, int status, const char *realm)
+{
+    const struct http_credentials *given = &endpoint->options->credentials;
+    bool had = given->token != NULL || given->user != NULL;
+    char why[WHY_BYTES];
+    const char *what = status == 403 ? "does not allow this" : "wants a password";
+    snprintf(why, sizeof(why), "%s %s%s%s%s: %s into ~/.netrc, or give --token-file FILE",
+             endpoint->name, had && status == 401 ? "refused the password" : what,
+             realm[0] != '\0' ? " for \"" : "", realm, realm[0] != '\0' ? "\"" : "",
+             had ? "put the right one" : "put it");
+    refuse(endpoint, why);
+}
+
+/* ---- probing ---- */
+
+static void
+free_probes(struct endpoint *endpoint)
+{
+    for (size_t i = 0; i < endpoint->probe_count; i++) {
+        http_cancel(endpoint->probes[i].call);
+        endpoint->probes[i].call = NULL;
+        buf_done(&endpoint->probes[i].body);
+    }
+    endpoint->probe_count = 0;
+}
+
+static bool
+is_wanted(const struct endpoint *endpoint, const struct adapter *adapter)
+{
+    const char *kind = endpoint->url.kind;
+    return kind[0] == '\0' || strcmp(kind, adapter->name) == 0;
+}
+
+/* Where a path of an adapter is at this target. */
+static void
+place(const struct endpoint *endpoint, const char *path, char *dst, size_t size)
+{
+    if (path[0] != '\0') {
+        snprintf(dst, size, "%s%s", endpoint->base, path);
+    } else {
+        bool unix_socket = endpoint->url.scheme == URL_UNIX;
+        const char *own = unix_socket ? "" : endpoint->url.path;
+        snprintf(dst, size, "%s%s", own[0] == '/' ? "" : "/", own);
+    }
+}
+
+static struct probe *
+probe_of(const struct endpoint *endpoint, const char *path)
+{
+    char placed[URL_PATH_BYTES + 64];
+    place(endpoint, path, placed, sizeof(placed));
+    for (size_t i = 0; i < endpoint->probe_count; i++) {
+        if (strcmp(endpoint->probes[i].path, placed) == 0) {
+            return &endpoint->probes[i];
+        }
+    }
+    return NULL;
+}
+
+/* 1: one of the answers is this adapter's; 0: one may yet be; -1: none is. */
+static int
+judge_adapter(const struct endpoint *endpoint, const struct adapter *adapter,
+              const struct probe **ret_probe)
+{
+    int verdict = -1;
+    for (size_t i = 0; adapter->probes[i] != NULL; i++) {
+        const struct probe *probe = probe_of(endpoint, adapter->probes[i]);
+        if (probe == NULL) {
+            continue;
+        }
+        struct adapter_answer answer = {
+            probe->status,
+            probe->type,
+            probe->realm,
+            {probe->body.data != NULL ? probe->body.data : "", probe->body.n}};
+        if (probe->call != NULL) {
+            verdict = 0;
+        } else if (probe->status != 0 && adapter->recognizes(&answer)) {
+            *ret_probe = probe;
+            return 1;
+        }
+    }
+    return verdict;
+}
+
+static void
+adopt_link(struct endpoint *endpoint, const struct adapter *adapter)
+{
+    char why[WHY_BYTES] = "";
+    if (adapter->link->open(&endpoint->setup, &endpoint->inner_state, why, sizeof(why)) < 0) {
+        refuse(endpoint, why);
+        return;
+    }
+    endpoint->inner = adapter->link;
+}
+
+static void
+adopt(struct endpoint *endpoint, const struct adapter *adapter, const struct probe *probe)
+{
+    str_copy(str_from(probe->path), endpoint->path, sizeof(endpoint->path));
+    free_probes(endpoint);
+    uv_timer_stop(endpoint->timer);
+    if (adapter->link != NULL) {
+        adopt_link(endpoint, adapter);
+        return;
+    }
+    endpoint->feed = feed_new(endpoint, adapter);
+    if (endpoint->feed == NULL) {
+        lose(endpoint, "out of memory");
+        return;
+    }
+    endpoint->adapter = adapter;
+    const struct link_sink *sink = &endpoint->setup.sink;
+    sink->host(
+        sink->context,
+        &(struct host){.name = endpoint->url.host[0] != '\0' ? endpoint->url.host : endpoint->name,
+                       .system = "",
+                       .kernel = "",
+                       .virtualization = ""});
+    sink->source(sink->context, &endpoint->feed->source);
+    start_round(endpoint);
+}
+
+/* Nothing was recognised. */
+static void
+conclude(struct endpoint *endpoint)
+{
+    const struct probe *denied = NULL, *answered = NULL, *failed = NULL;
+    bool upset = true; /* all that answered had troubles of their own */
+    for (size_t i = 0; i < endpoint->probe_count; i++) {
+        const struct probe *probe = &endpoint->probes[i];
+        denied = probe->status == 401 || probe->status == 403 ? probe : denied;
+        failed = probe->status == 0 && failed == NULL ? probe : failed;
+        if (probe->status != 0) {
+            answered = answered == NULL || probe->why[0] != '\0' ? probe : answered;
+            upset &= probe->status >= 500;
+        }
+    }
+    char why[WHY_BYTES];
+    if (denied != NULL) {
+        refuse_password(endpoint, denied->status, denied->realm);
+    } else if (answered != NULL && answered->why[0] != '\0' && answered->status < 400) {
+        refuse(endpoint, answered->why);
+    } else if (answered != NULL && upset) {
+        snprintf(why, sizeof(why), "%s answers with status %d", endpoint->name, answered->status);
+        lose(endpoint, why);
+    } else if (answered != NULL) {
+        snprintf(why, sizeof(why),
+                 endpoint->url.kind[0] != '\0'
+                     ? "%s answers, but not as %s does"
+                     : "%s answers, but with nothing known: give the URL of a JSON or metrics "
+                       "document%s",
+                 endpoint->name, endpoint->url.kind);
+        refuse(endpoint, why);
+    } else {
+        lose(endpoint, failed != NULL ? failed->why : "");
+    }
+}
+
+static void
+judge(struct endpoint *endpoint)
+{
+    const struct probe *probe = NULL;
+    bool waiting = false;
+    for (size_t i = 0; i < adapter_table_count && !waiting; i++) {
+        if (is_wanted(endpoint, adapter_table[i])) {
+            int verdict = judge_adapter(endpoint, adapter_table[i], &probe);
+            if (verdict > 0) {
+                adopt(endpoint, adapter_table[i], probe);
+                return;
+            }
+            waiting = verdict == 0;
+        }
+    }
+    if (!waiting) {
+        conclude(endpoint);
+        free_probes(endpoint);
+    }
+}
+
+static bool
+probe_bytes(void *context, const void *bytes, size_t n)
+{
+    struct probe *probe = context;
+    size_t room = SNIFF_BYTES - probe->body.n;
+    buf_add(&probe->body, bytes, MIN(n, room));
+    return n < room;
+}
+
+static void
+probe_done(void *context, const struct http_answer *answer)
+{
+    struct probe *probe = context;
+    probe->call = NULL;
+    probe->status = answer->status;
+    snprintf(probe->why, sizeof(probe->why), "%s", answer->why);
+    snprintf(probe->type, sizeof(probe->type), "%s", answer->type);
+    snprintf(probe->realm, sizeof(probe->realm), "%s", answer->realm);
+    if (probe->body.n == 0 && answer->body.n > 0) {
+        buf_add(&probe->body, answer->body.p, answer->body.n);
+    }
+    probe->endpoint->round_trip_ns = answer->first_byte_ns;
+    judge(probe->endpoint);
+}
+
+/* The server may drip: however it answers, a probe is over in time. */
+static void
+on_probes_late(uv_timer_t *timer)
+{
+    struct endpoint *endpoint = timer->data;
+    for (size_t i = 0; i < endpoint->probe_count; i++) {
+        struct probe *probe = &endpoint->probes[i];
+        if (probe->call != NULL) {
+            http_cancel(probe->call);
+            probe->call = NULL;
+            probe->status = 0;
+            snprintf(probe->why, sizeof(probe->why), "%s gave no answer in time", endpoint->name);
+        }
+    }
+    judge(endpoint);
+}
+
+static void
+add_probe(struct endpoint *endpoint, const char *path)
+{
+    if (endpoint->probe_count == PROBES_MAX || probe_of(endpoint, path) != NULL) {
+        return;
+    }
+    struct probe *probe = &endpoint->probes[endpoint->probe_count++];
+    *probe = (struct probe){.endpoint = endpoint};
+    place(endpoint, path, probe->path, sizeof(probe->path));
+    buf_init(&probe->body, SNIFF_BYTES + 1);
+}
+
+static void
+start_probing(struct endpoint *endpoint)
+{
+    int64_t patience = MIN(PROBE_NS << MIN(endpoint->tries, 3U), PROBE_LONGEST_NS);
+    endpoint->tries++;
+    free_probes(endpoint);
+    for (size_t i = 0; i < adapter_table_count; i++) {
+        const struct adapter *adapter = adapter_table[i];
+        for (size_t p = 0; is_wanted(endpoint, adapter) && adapter->probes[p] != NULL; p++) {
+            add_probe(endpoint, adapter->probes[p]);
+        }
+    }
+    for (size_t i = 0; i < endpoint->probe_count; i++) {
+        struct probe *probe = &endpoint->probes[i];
+        probe->call = http_send(endpoint->client, &(struct http_request){.path = probe->path,
+                                                                         .timeout_ns = patience,
+                                                                         .context = probe,
+                                                                         .bytes = probe_bytes,
+                                                                         .done = probe_done});
+    }
+    uv_update_time(endpoint->setup.loop);
+    uv_timer_start(endpoint->timer, on_probes_late,
+                   (uint64_t)((patience + patience / 4) / NS_PER_MS), 0);
+}
+
+/* ---- rounds ---- */
+
+static void
+keep_round(struct endpoint *endpoint)
+{
+    struct feed *feed = endpoint->feed;
+    bool first = endpoint->heard_ns == 0;
+    for (size_t i = 0; i < endpoint->request_count; i++) {
+        struct buf body = feed->bodies[i];
+        feed->bodies[i] = endpoint->requests[i].body;
+        endpoint->requests[i].body = body;
+        feed->answered[i] = endpoint->requests[i].good;
+    }
+    feed->fresh = true;
+    endpoint->heard_ns = clock_mono_ns();
+    endpoint->back_off_ns = RETRY_FIRST_NS;
+    if (!feed->misread) {
+        endpoint->state = LINK_LIVE;
+        endpoint->why[0] = '\0';
+    }
+    int64_t used = endpoint->heard_ns - endpoint->round_ns;
+    start_timer(endpoint, endpoint->interval_ns - used);
+    if (first) { /* the screen is waiting; later ones come with its own ticks */
+        endpoint->setup.sink.tick(endpoint->setup.sink.context);
+    }
+}
+
+static void
+request_done(void *context, const struct http_answer *answer)
+{
+    struct request *request = context;
+    struct endpoint *endpoint = request->endpoint;
+    bool main = request == &endpoint->requests[0];
+    char why[WHY_BYTES];
+    request->call = NULL;
+    endpoint->pending--;
+    request->good = answer->status == 200 && answer->why[0] == '\0';
+    if (request->good) {
+        buf_clear(&request->body);
+        buf_add(&request->body, answer->body.p, answer->body.n);
+    }
+    if (main && !request->good) {
+        for (size_t i = 0; i < endpoint->request_count; i++) {
+            http_cancel(endpoint->requests[i].call);
+            endpoint->requests[i].call = NULL;
+        }
+        endpoint->pending = 0;
+        snprintf(why, sizeof(why), "%s answers with status %d", endpoint->name, answer->status);
+        if (answer->status == 401 || answer->status == 403) {
+            refuse_password(endpoint, answer->status, answer->realm);
+        } else {
+            lose(endpoint, answer->why[0] != '\0' ? answer->why : why);
+        }
+        return;
+    }
+    endpoint->round_trip_ns = main ? answer->first_byte_ns : endpoint->round_trip_ns;
+    if (endpoint->pending == 0) {
+        keep_round(endpoint);
+    }
+}
+
+static void
+start_round(struct endpoint *endpoint)
+{
+    const struct adapter *adapter = endpoint->adapter;
+    endpoint->interval_ns = MAX(endpoint->setup.interval_ns, adapter->interval_min_ns);
+    endpoint->round_ns = clock_mono_ns();
+    endpoint->request_count = 0;
+    for (size_t i = 0; i < ADAPTER_REQUESTS_MAX && adapter->requests[i] != NULL; i++) {
+        struct request *request = &endpoint->requests[endpoint->request_count++];
+        char path[sizeof(endpoint->path)];
+        if (adapter->requests[i][0] != '\0') {
+            place(endpoint, adapter->requests[i], path, sizeof(path));
+        } else {
+            str_copy(str_from(endpoint->path), path, sizeof(path));
+        }
+        request->endpoint = endpoint;
+        request->good = false;
+        if (request->body.max == 0) {
+            buf_init(&request->body, adapter->body_max + 1);
+        }
+        request->call = http_send(
+            endpoint->client,
+            &(struct http_request){
+                .path = path,
+                .accept = adapter->accept,
+                .timeout_ns = MIN(MAX(2 * endpoint->interval_ns, 2 * NS_PER_S), ANSWER_LONGEST_NS),
+                .body_max = adapter->body_max,
+                .context = request,
+                .done = request_done});
+        endpoint->pending += request->call != NULL;
+    }
+    if (endpoint->requests[0].call == NULL) {
+        lose(endpoint, "out of memory");
+    }
+}
+
+/* ---- the link ---- */
+
+static void
+free_timer(uv_handle_t *timer)
+{
+    free(timer);
+}
+
+static void
+endpoint_close(void *state)
+{
+    struct endpoint *endpoint = state;
+    if (endpoint->inner != NULL) {
+        endpoint->inner->close(endpoint->inner_state);
+    }
+    free_probes(endpoint);
+    http_client_free(endpoint->client);
+    if (endpoint->timer != NULL) {
+        uv_close((uv_handle_t *)endpoint->timer, free_timer);
+    }
+    if (endpoint->feed != NULL) {
+        endpoint->feed->endpoint = NULL;
+        feed_release(endpoint->feed);
+    }
+    for (size_t i = 0; i < ADAPTER_REQUESTS_MAX; i++) {
+        buf_done(&endpoint->requests[i].body);
+    }
+    free(endpoint->probes);
+    free(endpoint);
+}
+
+static bool
+judge_kind(const char *kind, char *why, size_t why_size)
+{
+    size_t n = 0;
+    const char *last = "";
+    for (size_t i = 0; i < adapter_table_count; i++) {
+        if (kind[0] == '\0' || strcmp(kind, adapter_table[i]->name) == 0) {
+            return true;
+        }
+    }
+    n +=
+        (size_t)snprintf(why, why_size, "there is no kind of server called %s: it is one of", kind);
+    for (size_t i = 0; i < adapter_table_count && n < why_size; i++) {
+        if (strcmp(adapter_table[i]->name, last) != 0) {
+            last = adapter_table[i]->name;
+            n += (size_t)snprintf(why + n, why_size - n, " %s", last);
+        }
+    }
+    return false;
+}
+
+static void
+name_target(struct endpoint *endpoint)
+{
+    const struct url *url = &endpoint->url;
+    struct buf text;
+    if (url->scheme == URL_UNIX) {
+        snprintf(endpoint->name, sizeof(endpoint->name), "unix:%s", url->path);
+        return;
+    }
+    buf_init(&text, sizeof(endpoint->name));
+    struct str path = str_from(url->path);
+    struct str shown;
+    if (!str_until(&path, '?', &shown)) { /* a query may hold a secret */
+        shown = STR("");
+    }
+    char plain[URL_PATH_BYTES];
+    url_write(url, str_copy(shown, plain, sizeof(plain)), &text);
+    utf8_clean((struct str){text.data, text.n}, endpoint->name, sizeof(endpoint->name));
+    buf_done(&text);
+    const char *slash = strrchr(plain, '/');
+    str_copy((struct str){plain, slash != NULL ? (size_t)(slash - plain) : 0}, endpoint->base,
+             sizeof(endpoint->base));
+}
+
+static int
+endpoint_open(const struct link_setup *setup, void **ret_state, char *why, size_t why_size)
+{
+    struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    snprintf(why, why_size, "out of memory");
+    if (endpoint == NULL) {
+        return -ENOMEM;
+    }
+    endpoint->setup = *setup;
+    endpoint->options = setup->options;
+    endpoint->back_off_ns = RETRY_FIRST_NS;
+    endpoint->probes = calloc(PROBES_MAX, sizeof(*endpoint->probes));
+    endpoint->timer = calloc(1, sizeof(*endpoint->timer));
+    if (endpoint->timer != NULL) {
+        uv_timer_init(setup->loop, endpoint->timer);
+        endpoint->timer->data = endpoint;
+    }
+    if (endpoint->probes == NULL || endpoint->timer == NULL ||
+        !url_parse(str_from(endpoint->options->target), &endpoint->url, why, why_size) ||
+        !judge_kind(endpoint->url.kind, why, why_size) ||
+        (endpoint->client = http_client_new(setup->loop, &endpoint->url,
+                                            &endpoint->options->credentials, why, why_size)) ==
+            NULL) {
+        endpoint_close(endpoint);
+        return -EINVAL;
+    }
+    name_target(endpoint);
+    start_probing(endpoint);
+    *ret_state = endpoint;
+    return 0;
+}
+
+static void
+endpoint_status(const void *state, struct link_status *ret_status)
+{
+    const struct endpoint *endpoint = state;
+    if (endpoint->inner != NULL) {
+        endpoint->inner->status(endpoint->inner_state, ret_status);
+        return;
+    }
+    *ret_status = (struct link_status){
+        .state = endpoint->state,
+        .target = endpoint->name,
+        .kind = endpoint->adapter != NULL ? endpoint->adapter->name : "",
+        .why = endpoint->why,
+        .heard_mono_ns = endpoint->heard_ns,
+        .retry_mono_ns = endpoint->retry_ns,
+        .round_trip_ns = endpoint->round_trip_ns,
+        .insecure = endpoint->options->credentials.insecure,
+    };
+}
+
+static void
+endpoint_interest(void *state, const struct interest *interest)
+{
+    struct endpoint *endpoint = state;
+    if (endpoint->inner != NULL) {
+        endpoint->inner->interest(endpoint->inner_state, interest);
+    }
+}
+
+static void
+endpoint_interval(void *state, int64_t interval_ns)
+{
+    struct endpoint *endpoint = state;
+    endpoint->setup.interval_ns = interval_ns;
+    if (endpoint->inner != NULL) {
+        endpoint->inner->interval(endpoint->inner_state, interval_ns);
+    }
+}
+
+static void
+endpoint_retry(void *state)
+{
+    struct endpoint *endpoint = state;
+    if (endpoint->inner != NULL) {
+        endpoint->inner->retry(endpoint->inner_state);
+        return;
+    }
+    if (endpoint->pending > 0 || endpoint->probe_count > 0 || endpoint->state == LINK_LIVE) {
+        return; /* it is being tried */
+    }
+    endpoint->back_off_ns = RETRY_FIRST_NS;
+    endpoint->state = endpoint->heard_ns != 0 ? LINK_LOST : LINK_CONNECTING;
+    start_timer(endpoint, 0);
+}
+
+static void
+endpoint_command(void *state, const char *name, const char *arguments_json, void *context,
+                 link_answer *answer)
+{
+    struct endpoint *endpoint = state;
+    if (endpoint->inner != NULL) {
+        endpoint->inner->command(endpoint->inner_state, name, arguments_json, context, answer);
+    } else {
+        answer(context, "this server takes no commands: they need a flametop agent");
+    }
+}
+
+const struct link link_endpoint = {
+    .name = "endpoint",
+    .open = endpoint_open,
+    .status = endpoint_status,
+    .interest = endpoint_interest,
+    .interval = endpoint_interval,
+    .retry = endpoint_retry,
+    .command = endpoint_command,
+    .close = endpoint_close,
+};
+
+const char *
+endpoint_kind(size_t index, const char **ret_text)
+{
+    for (size_t i = 0; i < adapter_table_count; i++) {
+        bool version = i > 0 && strcmp(adapter_table[i]->name, adapter_table[i - 1]->name) == 0;
+        if (!version && index-- == 0) {
+            *ret_text = adapter_table[i]->text;
+            return adapter_table[i]->name;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,9 @@
+/* All adapters, in the order in which what they recognise counts: the general ones last. */
+#include "adapters.h"
+#include "flametop/base/macros.h"
+
+const struct adapter *const adapter_table[] = {
+    &adapter_exposition,
+    &adapter_json,
+};
+const size_t adapter_table_count = ARRAY_SIZE(adapter_table);
