@@ -35,11 +35,57 @@ struct vector {
     double *values;
 };
 
+/* Memory of one question: most take a few ticks of a few series, for which the heap would cost more
+ * than the answer. What does not fit comes from the heap. */
+struct scratch {
+    size_t used;
+    _Alignas(max_align_t) char bytes[8192];
+};
+
 struct range {
     const struct picture *picture;
     struct catalog *catalog;
     int64_t from_ns, to_ns; /* (from, to] */
+    struct scratch *scratch;
 };
+
+/* Zeroed memory, to be given back; NULL when there is none. */
+static void *
+take(const struct range *range, size_t count, size_t size)
+{
+    struct scratch *scratch = range->scratch;
+    count = MAX(count, (size_t)1);
+    size_t room = sizeof(scratch->bytes) - scratch->used;
+    if (count > room / size) {
+        return calloc(count, size);
+    }
+    char *bytes = scratch->bytes + scratch->used;
+    size_t align = _Alignof(max_align_t);
+    scratch->used += MIN((count * size + align - 1) / align * align, room);
+    return memset(bytes, 0, count * size);
+}
+
+static void
+give(const struct range *range, void *memory)
+{
+    uintptr_t from = (uintptr_t)range->scratch->bytes;
+    if ((uintptr_t)memory - from >= sizeof(range->scratch->bytes)) {
+        free(memory);
+    }
+}
+
+static void *
+take_more(const struct range *range, void *old, size_t old_count, size_t count, size_t size)
+{
+    void *grown = take(range, count, size);
+    if (grown != NULL && old_count > 0) {
+        memcpy(grown, old, old_count * size);
+    }
+    if (grown != NULL) {
+        give(range, old);
+    }
+    return grown;
+}
 
 static struct query *
 query_wrap(struct catalog *catalog, const struct metric *metric, struct node *root)
@@ -159,10 +205,10 @@ struct coverage {
 };
 
 static void
-coverage_done(struct coverage *coverage)
+coverage_done(const struct range *range, struct coverage *coverage)
 {
-    free(coverage->segments);
-    free(coverage->times);
+    give(range, coverage->segments);
+    give(range, coverage->times);
 }
 
 static const int64_t *
@@ -204,11 +250,13 @@ reverse_times(int64_t *times, size_t count)
 
 /* Room for one more segment and its ticks. */
 static bool
-coverage_grow(struct coverage *c, size_t *segment_capacity, size_t *tick_capacity, size_t ticks)
+coverage_grow(const struct range *range, struct coverage *c, size_t *segment_capacity,
+              size_t *tick_capacity, size_t ticks)
 {
     if (c->segment_count == *segment_capacity) {
         size_t capacity = *segment_capacity == 0 ? 4 : *segment_capacity * 2;
-        struct segment *grown = reallocarray(c->segments, capacity, sizeof(*grown));
+        struct segment *grown =
+            take_more(range, c->segments, c->segment_count, capacity, sizeof(*grown));
         if (grown == NULL) {
             return false;
         }
@@ -217,7 +265,7 @@ coverage_grow(struct coverage *c, size_t *segment_capacity, size_t *tick_capacit
     }
     if (c->tick_count + ticks > *tick_capacity) {
         size_t capacity = MAX(*tick_capacity * 2, c->tick_count + ticks);
-        int64_t *grown = reallocarray(c->times, capacity, sizeof(*grown));
+        int64_t *grown = take_more(range, c->times, c->tick_count, capacity, sizeof(*grown));
         if (grown == NULL) {
             return false;
         }
@@ -273,7 +321,7 @@ cover(const struct track *track, const struct range *range, int64_t lead_ns, str
         }
         segment.first = start;
         segment.count = end - start;
-        if (!coverage_grow(&c, &segments_capacity, &capacity, segment.count)) {
+        if (!coverage_grow(range, &c, &segments_capacity, &capacity, segment.count)) {
             break;
         }
         for (size_t t = 0; t < segment.count; t++) { /* newest first for now */
@@ -288,7 +336,7 @@ cover(const struct track *track, const struct range *range, int64_t lead_ns, str
         c.lead++;
     }
     if (c.lead == c.tick_count) {
-        coverage_done(&c);
+        coverage_done(range, &c);
         return false;
     }
     *ret = c;
@@ -382,16 +430,17 @@ fold_finish(enum metric_fold fold, double *folded, const uint32_t *counts, size_
 }
 
 static void
-vector_done(struct vector *vector)
+vector_done(const struct range *range, struct vector *vector)
 {
-    free(vector->times);
-    free(vector->values);
+    give(range, vector->times);
+    give(range, vector->values);
     *vector = (struct vector){0};
 }
 
 /* The ids of all series of the coverage, ascending. */
 static size_t
-union_ids(const struct coverage *coverage, struct leaf *leaf, uint32_t **ret_ids)
+union_ids(const struct range *range, const struct coverage *coverage, struct leaf *leaf,
+          uint32_t **ret_ids)
 {
     uint32_t *ids = NULL;
     size_t count = 0, capacity = 0;
@@ -418,7 +467,7 @@ union_ids(const struct coverage *coverage, struct leaf *leaf, uint32_t **ret_ids
             }
             if (count == capacity) {
                 capacity = capacity == 0 ? n : capacity * 2;
-                uint32_t *grown = reallocarray(ids, capacity, sizeof(*ids));
+                uint32_t *grown = take_more(range, ids, count, capacity, sizeof(*ids));
                 if (grown == NULL) {
                     break;
                 }
@@ -473,12 +522,12 @@ eval_leaf(struct leaf *leaf, const struct range *range)
         return result;
     }
     uint32_t *ids;
-    size_t id_count = union_ids(&coverage, leaf, &ids);
+    size_t id_count = union_ids(range, &coverage, leaf, &ids);
     size_t n = coverage.tick_count, out = n - coverage.lead;
-    double *values = calloc(n, sizeof(*values));
-    double *folded = calloc(out, sizeof(*folded));
-    uint32_t *counts = calloc(out, sizeof(*counts));
-    int64_t *times = calloc(out, sizeof(*times));
+    double *values = take(range, n, sizeof(*values));
+    double *folded = take(range, out, sizeof(*folded));
+    uint32_t *counts = take(range, out, sizeof(*counts));
+    int64_t *times = take(range, out, sizeof(*times));
     if (values != NULL && folded != NULL && counts != NULL && times != NULL) {
         for (size_t i = 0; i < id_count; i++) {
             gather(&coverage, leaf, ids[i], values);
@@ -493,12 +542,12 @@ eval_leaf(struct leaf *leaf, const struct range *range)
         times = NULL;
         folded = NULL;
     }
-    free(times);
-    free(folded);
-    free(counts);
-    free(values);
-    free(ids);
-    coverage_done(&coverage);
+    give(range, times);
+    give(range, folded);
+    give(range, counts);
+    give(range, values);
+    give(range, ids);
+    coverage_done(range, &coverage);
     return result;
 }
 
@@ -508,7 +557,7 @@ static struct vector eval(struct node *node, const struct range *range);
 
 /* Brings `v` onto the times of `onto`: each time takes the newest value not older than the hold. */
 static void
-align(struct vector *v, const struct vector *onto)
+align(const struct range *range, struct vector *v, const struct vector *onto)
 {
     if (v->scalar || onto->scalar) {
         return;
@@ -518,11 +567,11 @@ align(struct vector *v, const struct vector *onto)
         return;
     }
     struct vector held = {.n = onto->n,
-                          .times = calloc(onto->n, sizeof(*held.times)),
-                          .values = calloc(onto->n, sizeof(*held.values))};
+                          .times = take(range, onto->n, sizeof(*held.times)),
+                          .values = take(range, onto->n, sizeof(*held.values))};
     if (held.times == NULL || held.values == NULL) {
-        vector_done(&held);
-        vector_done(v);
+        vector_done(range, &held);
+        vector_done(range, v);
         return;
     }
     size_t at = 0;
@@ -534,7 +583,7 @@ align(struct vector *v, const struct vector *onto)
         bool fresh = at > 0 && onto->times[i] - v->times[at - 1] <= HOLD_NS_MIN;
         held.values[i] = fresh ? v->values[at - 1] : NAN;
     }
-    vector_done(v);
+    vector_done(range, v);
     *v = held;
 }
 
@@ -569,7 +618,7 @@ eval_pair(struct node *node, const struct range *range)
 {
     struct vector a = eval(node->a, range), b = eval(node->b, range);
     if (node->type == NODE_OR && !a.scalar && a.n == 0) {
-        vector_done(&a);
+        vector_done(range, &a);
         return b;
     }
     if (a.scalar && b.scalar) {
@@ -582,14 +631,14 @@ eval_pair(struct node *node, const struct range *range)
         return b;
     }
     bool missing = !b.scalar && b.n == 0 && node->type != NODE_OR;
-    align(&b, &a);
+    align(range, &b, &a);
     for (size_t i = 0; i < a.n; i++) {
         double right = b.scalar ? b.number : i < b.n ? b.values[i] : NAN;
         a.values[i] = apply(node->type, a.values[i], right);
     }
-    vector_done(&b);
+    vector_done(range, &b);
     if (missing) {
-        vector_done(&a);
+        vector_done(range, &a);
     }
     return a;
 }
@@ -684,13 +733,13 @@ eval_groups(struct groups *groups, const struct range *range)
     for (size_t i = 0; i < groups->count; i++) {
         struct vector child = eval(groups->children[i], range);
         if (child.scalar || child.n == 0) {
-            vector_done(&child);
+            vector_done(range, &child);
             continue;
         }
         if (counts == NULL) {
-            counts = calloc(child.n, sizeof(*counts));
+            counts = take(range, child.n, sizeof(*counts));
             if (counts == NULL) {
-                vector_done(&child);
+                vector_done(range, &child);
                 break;
             }
             result = child;
@@ -699,14 +748,14 @@ eval_groups(struct groups *groups, const struct range *range)
             }
             continue;
         }
-        align(&child, &result);
+        align(range, &child, &result);
         fold_values(groups->metric->fold, result.values, counts, child.values, child.n);
-        vector_done(&child);
+        vector_done(range, &child);
     }
     if (counts != NULL) {
         fold_finish(groups->metric->fold, result.values, counts, result.n);
     }
-    free(counts);
+    give(range, counts);
     return result;
 }
 
@@ -776,14 +825,17 @@ query_now(struct query *query, const struct picture *picture)
     if (leaf != NULL) { /* kept less often than read */
         interval = MAX(interval, catalog_settings(query->catalog, leaf->metric).interval_ns);
     }
+    struct scratch scratch;
+    scratch.used = 0;
     struct range range = {picture, query->catalog,
-                          picture->mono_ns - 3 * MAX(interval, RATE_NS_MIN), picture->mono_ns};
+                          picture->mono_ns - 3 * MAX(interval, RATE_NS_MIN), picture->mono_ns,
+                          &scratch};
     struct vector vector = eval(query->root, &range);
     double value = vector.scalar ? vector.number : NAN;
     for (size_t i = vector.n; i-- > 0 && isnan(value);) {
         value = vector.values[i];
     }
-    vector_done(&vector);
+    vector_done(&range, &vector);
     return value;
 }
 
@@ -791,7 +843,9 @@ size_t
 query_points(struct query *query, const struct picture *picture, int64_t from_ns, int64_t to_ns,
              struct point *ret_points, size_t max)
 {
-    struct range range = {picture, query->catalog, from_ns, MIN(to_ns, picture->mono_ns)};
+    struct scratch scratch;
+    scratch.used = 0;
+    struct range range = {picture, query->catalog, from_ns, MIN(to_ns, picture->mono_ns), &scratch};
     if (range.to_ns <= range.from_ns) {
         return 0;
     }
@@ -801,7 +855,7 @@ query_points(struct query *query, const struct picture *picture, int64_t from_ns
         ret_points[i - skip] = (struct point){vector.times[i], vector.values[i]};
     }
     size_t count = vector.n - skip;
-    vector_done(&vector);
+    vector_done(&range, &vector);
     return count;
 }
 

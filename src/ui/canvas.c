@@ -208,6 +208,12 @@ canvas_unclip(struct canvas *canvas, struct rect previous)
 void
 canvas_put(struct canvas *canvas, int x, int y, uint32_t c, struct style style)
 {
+    if (c >= 0x20 && c < 0x7F) { /* most are */
+        if (inside(canvas, x, y)) {
+            set(canvas, x, y, c, style);
+        }
+        return;
+    }
     c = shown(c);
     int width = utf8_width(c);
     c = mapped(canvas->glyphs, c);
@@ -229,11 +235,31 @@ canvas_put(struct canvas *canvas, int x, int y, uint32_t c, struct style style)
     }
 }
 
+/* A row of one character that takes one cell. Only at its ends can halves of wide ones be cut. */
+static void
+fill_row(struct canvas *canvas, int x, int y, int width, uint32_t c, struct style style)
+{
+    struct canvas_cell *cells = cell_at(canvas, x, y);
+    set(canvas, x, y, c, style);
+    set(canvas, x + width - 1, y, c, style);
+    for (int i = 1; i + 1 < width; i++) {
+        cells[i] = (struct canvas_cell){.c = c, .style = style};
+    }
+}
+
 void
 canvas_fill(struct canvas *canvas, struct rect area, uint32_t c, struct style style)
 {
     area = intersect(area, canvas->clip);
-    int step = MAX(1, utf8_width(shown(c)));
+    int step = utf8_width(shown(c));
+    if (step == 1 && area.width > 0) {
+        uint32_t drawn = mapped(canvas->glyphs, shown(c));
+        for (int y = area.y; y < area.y + area.height; y++) {
+            fill_row(canvas, area.x, y, area.width, drawn, style);
+        }
+        return;
+    }
+    step = MAX(1, step);
     for (int y = area.y; y < area.y + area.height; y++) {
         for (int x = area.x; x < area.x + area.width; x += step) {
             bool half = step == 2 && x + 1 == area.x + area.width;
