@@ -79,6 +79,7 @@ pid_stat_parse(struct str text, struct pid_stat *ret_stat)
     stat.parent_pid = FIELD(4);
     stat.kernel = (flags & PF_KTHREAD) != 0;
     stat.minor_faults = natural(FIELD(10));
+    stat.children_faults = natural(FIELD(11));
     stat.major_faults = natural(FIELD(12));
     stat.cpu_ticks = natural_sum(FIELD(14), FIELD(15));
     stat.children_cpu_ticks = natural_sum(FIELD(16), FIELD(17));

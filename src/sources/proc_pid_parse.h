@@ -21,6 +21,7 @@ struct pid_stat {
     uint64_t minor_faults, major_faults;
     uint64_t cpu_ticks;          /* utime + stime */
     uint64_t children_cpu_ticks; /* cutime + cstime: of the children waited for */
+    uint64_t children_faults;    /* cminflt: theirs, minor */
     int64_t nice, threads;
     uint64_t start_ticks; /* since boot; with the pid it names the process */
     uint64_t virtual_bytes;

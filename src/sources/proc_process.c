@@ -78,6 +78,24 @@ rates_step(struct rates *rates, const uint64_t *counters, size_t count, int64_t 
     rates->from_ns = now_ns;
 }
 
+void
+unseen_start(struct unseen *unseen, uint64_t counter, bool since_birth)
+{
+    *unseen = (struct unseen){.last = since_birth ? 0 : counter, .ended = unseen->ended};
+    unseen_step(unseen, counter);
+}
+
+void
+unseen_step(struct unseen *unseen, uint64_t counter)
+{
+    uint64_t more = counter > unseen->last ? counter - unseen->last : 0;
+    uint64_t seen = MIN(unseen->ended + unseen->waited, more);
+    unseen->sum += more - seen;
+    unseen->waited = MIN(unseen->ended, unseen->ended + unseen->waited - seen);
+    unseen->ended = 0;
+    unseen->last = counter;
+}
+
 int64_t
 scan_now_ns(const struct scan *scan)
 {
@@ -108,6 +126,7 @@ process_reset(struct process *process)
                                 .looked_tick = process->looked_tick,
                                 .thread_cpu = NAN};
     rates_init(&process->rates);
+    rates_init(&process->births);
     rates_init(&process->io);
     rates_init(&process->switches);
 }
@@ -159,11 +178,29 @@ push(struct scan *scan, struct process *process)
     return true;
 }
 
+/* What was seen of it will come again, in its parent's counters. */
+static void
+tell_parent(struct scan *scan, const struct process *process)
+{
+    int64_t pid = process->known ? process->stat.parent_pid : 0;
+    struct process *parent = pid > 0 ? map_get(&scan->by_pid, (uint64_t)pid) : NULL;
+    if (parent == NULL) {
+        return;
+    }
+    const struct pid_stat *stat = &process->stat;
+    parent->children_cpu.ended += stat->cpu_ticks + stat->children_cpu_ticks;
+    parent->children_faults.ended += stat->minor_faults + stat->children_faults;
+    for (size_t i = 0; i < ARRAY_SIZE(process->io_bytes); i++) {
+        parent->io_bytes[i].ended += process->io_bytes[i].last;
+    }
+}
+
 /* It is gone: shown once more if it was ever known. The caller takes it out of by_pid. */
 static void
 retire(struct scan *scan, struct process *process)
 {
     process->gone = true;
+    tell_parent(scan, process);
     close_stat(scan, process);
     process->next_exited = scan->exited;
     scan->exited = process;
@@ -481,7 +518,10 @@ start_rates(const struct scan *scan, struct process *process, int64_t now_ns)
     int64_t age = age_ns(scan, process);
     int64_t now_boot_ns = clock_now(scan->setup.clock).boot_ns;
     if (scan->tick > 1 && now_boot_ns - age > scan->first_boot_ns && age > 0 && age < now_ns) {
-        process->rates.from_ns = now_ns - age;
+        process->since_birth = true;
+        process->birth_ns = now_ns - age;
+        process->rates.from_ns = process->birth_ns;
+        process->births.from_ns = process->birth_ns;
     }
 }
 
@@ -493,13 +533,36 @@ wake_parent(struct scan *scan, int64_t parent_pid)
     struct process *parent = parent_pid > 0 ? map_get(&scan->by_pid, (uint64_t)parent_pid) : NULL;
     if (parent != NULL) {
         parent->active_tick = scan->tick;
+        parent->born += scan->tick > 1;
     }
+}
+
+#define WAITS_WEIGHT 0.25 /* of one reading */
+
+/* What its children did that nobody saw, how many were seen, and whether it waits for storage. */
+static void
+take_family(struct process *process, const struct pid_stat *stat, bool first, int64_t now_ns)
+{
+    struct unseen *cpu = &process->children_cpu, *faults = &process->children_faults;
+    uint64_t before = faults->sum;
+    if (first) {
+        unseen_start(cpu, stat->children_cpu_ticks, process->since_birth);
+        unseen_start(faults, stat->children_faults, process->since_birth);
+    } else {
+        unseen_step(cpu, stat->children_cpu_ticks);
+        unseen_step(faults, stat->children_faults);
+    }
+    process->fertile = faults->sum != before;
+    process->waits += ((stat->state == 'D') - process->waits) * WAITS_WEIGHT;
+    uint64_t counters[] = {[RATE_BORN] = process->born, [RATE_FAULTS] = faults->sum};
+    rates_step(&process->births, counters, ARRAY_SIZE(counters), now_ns);
 }
 
 static void
 take_stat(struct scan *scan, struct process *process, const struct pid_stat *stat, int64_t now_ns)
 {
     if (process->known && process->stat.start_ticks != stat->start_ticks) {
+        tell_parent(scan, process);
         process_reset(process);
     }
     bool first = !process->known;
@@ -517,8 +580,9 @@ take_stat(struct scan *scan, struct process *process, const struct pid_stat *sta
         start_rates(scan, process, now_ns);
         wake_parent(scan, stat->parent_pid);
     }
+    take_family(process, stat, first, now_ns);
     uint64_t counters[] = {[RATE_CPU] = stat->cpu_ticks,
-                           [RATE_CHILDREN] = stat->children_cpu_ticks,
+                           [RATE_CHILDREN] = process->children_cpu.sum,
                            [RATE_MAJOR] = stat->major_faults,
                            [RATE_MINOR] = stat->minor_faults};
     rates_step(&process->rates, counters, ARRAY_SIZE(counters), now_ns);

@@ -50,6 +50,8 @@ enum process_column {
     PROCESS_OPEN_FILES_LIMIT,
     PROCESS_THREAD_NAME,
     PROCESS_THREAD_CPU,
+    PROCESS_BIRTHS,
+    PROCESS_DISK_WAIT,
     PROCESS_COLUMN_COUNT,
 };
 
@@ -84,6 +86,21 @@ enum cost {
 
 enum { RATE_CPU, RATE_CHILDREN, RATE_MAJOR, RATE_MINOR }; /* of process.rates */
 enum { RATE_READ, RATE_WRITE };                           /* of process.io */
+enum { RATE_BORN, RATE_FAULTS };                          /* of process.births */
+
+/* What the kernel adds to a parent when it waits for a child is the child's whole life. What was
+ * seen of it while it lived is taken off, so that only what nobody saw counts for the parent. Each
+ * row holds a counter of the kernel's, what ended children were seen to have of it, and the sum
+ * without that. What an end brought is waited for in this reading and the next. */
+struct unseen {
+    uint64_t last;          /* of the kernel */
+    uint64_t ended, waited; /* seen of children that ended: since the last reading, before it */
+    uint64_t sum;
+};
+
+/* The first reading: of one known from its birth all counts, of others nothing. */
+void unseen_start(struct unseen *unseen, uint64_t counter, bool since_birth);
+void unseen_step(struct unseen *unseen, uint64_t counter);
 
 struct process {
     struct process *next_exited;
@@ -96,7 +113,13 @@ struct process {
 
     struct pid_stat stat; /* .name is not used: */
     char name[PROCESS_NAME_BYTES];
-    struct rates rates;
+    struct rates rates, births;
+    bool since_birth; /* born while we looked, at: */
+    int64_t birth_ns;
+    struct unseen children_cpu, children_faults;
+    uint64_t born; /* children seen for the first time */
+    bool fertile;  /* children ended that nobody saw, or were born */
+    double waits;  /* mean over the last readings of whether it waited for storage */
 
     int64_t command_ns; /* 0: never tried */
     char *command;      /* owned; NULL: not readable, "": none */
@@ -109,8 +132,9 @@ struct process {
     int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns, files_ns,
         limits_ns; /* when read; 0: never */
     struct rates io, switches;
-    bool io_active; /* the last readings differed */
-    char *cgroup;   /* short name, owned */
+    struct unseen io_bytes[2]; /* RATE_READ, RATE_WRITE: a child's are added to its parent's, too */
+    bool io_active;            /* the last readings differed */
+    char *cgroup;              /* short name, owned */
     char wait_channel[48];
     int64_t oom_score;
     int64_t open_files, open_files_limit;

@@ -157,6 +157,41 @@ read_file(const struct scan *scan, struct process *process, enum cost cost, cons
     return n;
 }
 
+/* One that was born while we looked moved all its bytes since: it may be gone before another
+ * reading. */
+static void
+start_io(struct process *process, const struct pid_io *io, int64_t now_ns)
+{
+    unseen_start(&process->io_bytes[RATE_READ], io->read_bytes, process->since_birth);
+    unseen_start(&process->io_bytes[RATE_WRITE], io->write_bytes, process->since_birth);
+    if (process->since_birth) {
+        process->io.from_ns = MIN(process->birth_ns, now_ns - RATE_WINDOW_NS);
+    }
+}
+
+static void
+take_io(const struct scan *scan, struct process *process, const struct pid_io *io, int64_t now_ns)
+{
+    struct rates *rates = &process->io;
+    struct unseen *read = &process->io_bytes[RATE_READ], *written = &process->io_bytes[RATE_WRITE];
+    if (process->io_ns == 0) {
+        start_io(process, io, now_ns);
+    } else {
+        unseen_step(read, io->read_bytes);
+        unseen_step(written, io->write_bytes);
+    }
+    if (rates->from_ns != 0 && now_ns - rates->from_ns >= RATE_WINDOW_NS) {
+        process->io_active =
+            read->sum != rates->from[RATE_READ] || written->sum != rates->from[RATE_WRITE];
+    }
+    if (process->io_active && process->io_ns != 0 &&
+        now_ns - process->io_ns > 4 * MAX(scan->setup.interval_ns, NS_PER_S)) {
+        rates_init(rates); /* looked at again after a while: an old mean is not its rate now */
+    }
+    rates_step(rates, (uint64_t[]){[RATE_READ] = read->sum, [RATE_WRITE] = written->sum}, 2,
+               now_ns);
+}
+
 static bool
 read_io(const struct scan *scan, struct process *process, int64_t now_ns)
 {
@@ -169,17 +204,7 @@ read_io(const struct scan *scan, struct process *process, int64_t now_ns)
     if (!pid_io_parse((struct str){text, (size_t)n}, &io)) {
         return false;
     }
-    struct rates *rates = &process->io;
-    if (rates->from_ns != 0 && now_ns - rates->from_ns >= RATE_WINDOW_NS) {
-        process->io_active =
-            io.read_bytes != rates->from[RATE_READ] || io.write_bytes != rates->from[RATE_WRITE];
-    }
-    if (process->io_active && process->io_ns != 0 &&
-        now_ns - process->io_ns > 4 * MAX(scan->setup.interval_ns, NS_PER_S)) {
-        rates_init(rates); /* looked at again after a while: an old mean is not its rate now */
-    }
-    rates_step(rates, (uint64_t[]){[RATE_READ] = io.read_bytes, [RATE_WRITE] = io.write_bytes}, 2,
-               now_ns);
+    take_io(scan, process, &io, now_ns);
     process->io_ns = now_ns;
     return true;
 }
@@ -328,6 +353,9 @@ cost_for(const struct scan *scan, const struct process *process, unsigned for_al
     }
     if (process->candidate_tick == scan->tick) {
         cost |= COST_IO | COST_CGROUP;
+    }
+    if (process->fertile) {
+        cost |= COST_STATUS; /* how often it waited bounds how many children it had */
     }
     if (process->candidate_tick != scan->tick && !is_active(scan, process) &&
         (scan->tick + (uint64_t)process->pid) % IDLE_IO_TICKS != 0 && process->io_ns != 0) {

@@ -28,7 +28,7 @@ static const struct column columns[PROCESS_COLUMN_COUNT] = {
     [PROCESS_MEMORY_VIRTUAL] = {"process.memory.virtual", "VIRT", "By", "Address space in use.", COLUMN_REAL, HIDDEN, 9},
     [PROCESS_NICE] = {"process.nice", "NI", "", "Nice value, -20 (first) to 19 (last).", COLUMN_INTEGER, HIDDEN, 3},
     [PROCESS_CPU_TIME] = {"process.cpu.time", "TIME", "s", "CPU time used since the start.", COLUMN_REAL, HIDDEN, 9},
-    [PROCESS_CHILDREN_CPU] = {"process.children.cpu.utilization", "CHILD", "1", "CPU time of children that ended, per second: what a shell or build spends on short-lived processes.", COLUMN_REAL, KEEP | HIDDEN, 7},
+    [PROCESS_CHILDREN_CPU] = {"process.children.cpu.utilization", "CHILD", "1", "CPU time per second of children that ended, but for what was seen of them alive: what short-lived ones use.", COLUMN_REAL, KEEP | HIDDEN, 7},
     [PROCESS_FAULTS_MAJOR] = {"process.paging.faults.major", "MAJFLT", "{fault}/s", "Page faults per second that had to wait for storage.", COLUMN_REAL, HIDDEN, 7},
     [PROCESS_FAULTS_MINOR] = {"process.paging.faults.minor", "MINFLT", "{fault}/s", "Page faults per second served from memory.", COLUMN_REAL, HIDDEN, 7},
     [PROCESS_SWITCHES] = {"process.context_switches", "CSW", "{switch}/s", "Context switches per second of the main thread.", COLUMN_REAL, HIDDEN | COSTLY, 7},
@@ -39,6 +39,8 @@ static const struct column columns[PROCESS_COLUMN_COUNT] = {
     [PROCESS_OPEN_FILES_LIMIT] = {"process.open_files.limit", "MAXFILES", "", "Files it may have open at once (the soft limit).", COLUMN_INTEGER, HIDDEN | COSTLY, 8},
     [PROCESS_THREAD_NAME] = {"process.thread.top.name", "THREAD", "", "Busiest thread, for the busiest processes.", COLUMN_TEXT, HIDDEN | COSTLY, 16},
     [PROCESS_THREAD_CPU] = {"process.thread.top.cpu.utilization", "THRCPU", "1", "CPU use of the busiest thread; 100 % is one core.", COLUMN_REAL, HIDDEN | COSTLY, 7},
+    [PROCESS_BIRTHS] = {"process.children.births", "BIRTHS", "{process}/s", "Children a second: those seen, and as many more as their page faults let expect.", COLUMN_REAL, HIDDEN, 7},
+    [PROCESS_DISK_WAIT] = {"process.disk.wait", "IOWAIT", "1", "Share of the last readings at which the process waited for storage (state D).", COLUMN_REAL, HIDDEN, 7},
 };
 /* clang-format on */
 
@@ -130,6 +132,21 @@ fill_texts(const struct process *process, union cell *row, const union cell *bef
     row[PROCESS_STATE].text = state != NULL ? state->text : NULL;
 }
 
+#define CHILD_FAULTS 16      /* a child that does nothing but end has more */
+#define CHILD_FAULTS_EXEC 64 /* most run a program */
+
+/* Children that were not seen left their faults. The parent waits at least once for each; of one
+ * with many threads that is not known. */
+static double
+births_of(const struct process *process)
+{
+    double faults = process->births.per_second[RATE_FAULTS];
+    double waits = process->switches.per_second[0];
+    bool bounded = process->stat.threads == 1 && !isnan(waits);
+    double unseen = bounded ? fmin(faults / CHILD_FAULTS, waits) : faults / CHILD_FAULTS_EXEC;
+    return process->births.per_second[RATE_BORN] + unseen;
+}
+
 static void
 fill_numbers(const struct scan *scan, const struct process *process, union cell *row,
              int64_t boot_ns)
@@ -141,6 +158,8 @@ fill_numbers(const struct scan *scan, const struct process *process, union cell 
     row[PROCESS_CHILDREN_CPU].real = process->rates.per_second[RATE_CHILDREN] / hz;
     row[PROCESS_FAULTS_MAJOR].real = process->rates.per_second[RATE_MAJOR];
     row[PROCESS_FAULTS_MINOR].real = process->rates.per_second[RATE_MINOR];
+    row[PROCESS_BIRTHS].real = births_of(process);
+    row[PROCESS_DISK_WAIT].real = process->waits;
     row[PROCESS_MEMORY].real = (double)MAX(stat->rss_pages, 0) * (double)scan->page_bytes;
     row[PROCESS_MEMORY_VIRTUAL].real = (double)stat->virtual_bytes;
     row[PROCESS_CPU_TIME].real = (double)stat->cpu_ticks / hz;

@@ -75,7 +75,8 @@ test_proc_process__second_reading_gives_exact_rates(void **state)
     assert_real(row[PROCESS_FAULTS_MINOR].real, 120);
     assert_real(row[PROCESS_FAULTS_MAJOR].real, 3);
     assert_real(row_of(&live, 1204)[PROCESS_CPU].real, 0.1);
-    assert_real(row_of(&live, 1300)[PROCESS_CHILDREN_CPU].real, 1.5);
+    /* Its child 1400 ended: of the 1.5 s, 0.3 s of its own and 1 s of its children were seen. */
+    assert_real(row_of(&live, 1300)[PROCESS_CHILDREN_CPU].real, 0.2);
     assert_real(row_of(&live, 1)[PROCESS_CPU].real, 0);
     assert_value(&live.poll, "system.process.count", "state=sleeping", 5);
     assert_value(&live.poll, "system.process.count", "state=idle", 1);
@@ -163,6 +164,72 @@ test_proc_process__born_after_the_first_scan_has_a_rate_at_once(void **state)
               "1 0 0\n");
     live_run(&live, 1000);
     assert_real(row_of(&live, 4000)[PROCESS_CPU].real, 0.4);
+    live_close(&live);
+}
+
+/* A child's whole life is added to its parent when that waits for it, now or one reading later. */
+static void
+test_proc_process__what_was_seen_of_children_is_not_their_parents(void **state)
+{
+    (void)state;
+    struct unseen unseen = {0};
+    unseen_start(&unseen, 1000, false);
+    assert_int_equal(unseen.sum, 0);
+    unseen.ended += 80;
+    unseen_step(&unseen, 1100);
+    assert_int_equal(unseen.sum, 20);
+    unseen.ended += 50;
+    unseen_step(&unseen, 1100); /* not waited for yet */
+    unseen_step(&unseen, 1160);
+    assert_int_equal(unseen.sum, 30);
+    unseen.ended += 500; /* never waited for: forgotten after two readings */
+    unseen_step(&unseen, 1160);
+    unseen_step(&unseen, 1160);
+    unseen_step(&unseen, 1260);
+    assert_int_equal(unseen.sum, 130);
+    unseen_step(&unseen, 1250); /* the kernel scales: a step back is none */
+    assert_int_equal(unseen.sum, 130);
+    unseen_start(&unseen, 70, true);
+    assert_int_equal(unseen.sum, 70);
+}
+
+static void
+test_proc_process__unseen_children_are_counted_by_their_faults(void **state)
+{
+    (void)state;
+    struct live live;
+    open_processes(&live, "kernel6");
+    for (int i = 0; i < 4; i++) {
+        char stat[160], status[160];
+        snprintf(stat, sizeof(stat),
+                 "4000 (storm) S 1 4000 4000 0 -1 4194304 1 %d 0 0 15 5 0 0 20 0 1 0 30000000 "
+                 "4096 1 0 0\n",
+                 1000 + i * 34000);
+        snprintf(status, sizeof(status),
+                 "Name:\tstorm\nUid:\t0\t0\t0\t0\nvoluntary_ctxt_switches:\t%d\n"
+                 "nonvoluntary_ctxt_switches:\t0\n",
+                 i * 1500);
+        live_text(&live, "proc/4000/stat", stat);
+        live_text(&live, "proc/4000/status", status);
+        live_run(&live, i == 0 ? 0 : 1000);
+    }
+    /* 34,000 faults would be 2,125 children, but it waited 1,500 times only. */
+    assert_real(row_of(&live, 4000)[PROCESS_BIRTHS].real, 1500);
+    assert_real(row_of(&live, 1)[PROCESS_BIRTHS].real, 0);
+    live_close(&live);
+}
+
+static void
+test_proc_process__who_waits_for_storage_is_known(void **state)
+{
+    (void)state;
+    struct live live;
+    open_processes(&live, "kernel6");
+    for (int i = 0; i < 20; i++) {
+        live_run(&live, i == 0 ? 0 : 1000);
+    }
+    assert_true(row_of(&live, 1204)[PROCESS_DISK_WAIT].real > 0.9);
+    assert_real(row_of(&live, 812)[PROCESS_DISK_WAIT].real, 0);
     live_close(&live);
 }
 
@@ -586,6 +653,9 @@ main(void)
         cmocka_unit_test(test_proc_process__vanishing_between_list_and_read_is_an_exit),
         cmocka_unit_test(test_proc_process__reused_pid_is_another_process),
         cmocka_unit_test(test_proc_process__born_after_the_first_scan_has_a_rate_at_once),
+        cmocka_unit_test(test_proc_process__what_was_seen_of_children_is_not_their_parents),
+        cmocka_unit_test(test_proc_process__unseen_children_are_counted_by_their_faults),
+        cmocka_unit_test(test_proc_process__who_waits_for_storage_is_known),
         cmocka_unit_test(test_proc_process__torn_stat_keeps_what_was_known),
         cmocka_unit_test(test_proc_process__hostile_names_are_cleaned),
         cmocka_unit_test(test_proc_process__denied_is_unknown_not_zero),
