@@ -1,6 +1,6 @@
 /* The filter language. Bounded: terms, lengths, and expressions without what makes them take
  * exponential time or memory (counted repeats, repeats of repeats and back references). */
-#include "filter.h"
+#include "flametop/ui/filter.h"
 
 #include <regex.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
 
 #define TERMS_MAX 16
 #define VALUES_MAX 64
@@ -139,8 +140,23 @@ parse_number(struct str text, const char *unit, double *ret_number)
 static bool
 say(char *why, size_t why_size, const char *what, struct str text)
 {
-    snprintf(why, why_size, "filter: %s: %.*s", what, (int)MIN(text.n, 60), text.p);
+    char shown[64];
+    utf8_clean(text, shown, sizeof(shown));
+    snprintf(why, why_size, "filter: %s: %s", what, shown);
     return false;
+}
+
+static bool
+is_operator(char c)
+{
+    return memchr("=~<>", c, 4) != NULL;
+}
+
+/* '!' turns a term round, and is an operator only before '='. */
+static bool
+begins_operator(struct str text)
+{
+    return text.n > 0 && (is_operator(*text.p) || (text.n > 1 && memcmp(text.p, "!=", 2) == 0));
 }
 
 static bool
@@ -209,7 +225,7 @@ parse_values(struct term *term, struct str text, const struct column *column, ch
         }
         term->value_count++;
     }
-    return term->value_count > 0 || say(why, why_size, "a value is missing", STR(""));
+    return true;
 }
 
 /* Where the operator begins and how long it is; false for a bare word. */
@@ -218,11 +234,8 @@ find_operator(struct str word, size_t *ret_at, size_t *ret_n, enum operator* ret
               bool *ret_negated)
 {
     size_t at = 0;
-    while (at < word.n && strchr("=~<>!", word.p[at]) == NULL) {
+    while (at < word.n && !begins_operator((struct str){word.p + at, word.n - at})) {
         at++;
-    }
-    if (at == 0 || at == word.n) {
-        return false;
     }
     struct str rest = {word.p + at, word.n - at};
     static const struct {
@@ -254,11 +267,20 @@ parse_comparison(struct filter *filter, struct term *term, struct str word, size
     if (term->column < 0) {
         return say(why, why_size, "no such column", name);
     }
+    if (value.n == 0) {
+        return say(why, why_size, "a value is missing", word);
+    }
+    if (begins_operator(value)) {
+        return say(why, why_size, "two operators in a row", word);
+    }
     const struct column *column = &filter->def->columns[term->column];
     filter->costly = filter->costly || (column->flags & COLUMN_COSTLY) != 0;
     if (value.n >= 2 && *value.p == '/' && value.p[value.n - 1] == '/' &&
         column->type == COLUMN_TEXT) {
         return parse_regex(term, (struct str){value.p + 1, value.n - 2}, why, why_size);
+    }
+    if (value.n > 2 && *value.p == '"' && value.p[value.n - 1] == '"') {
+        value = (struct str){value.p + 1, value.n - 2};
     }
     return parse_values(term, value, column, why, why_size);
 }
@@ -271,10 +293,17 @@ parse_term(struct filter *filter, struct str word, char *why, size_t why_size)
     }
     struct term *term = &filter->terms[filter->count++];
     *term = (struct term){.column = -1, .operator= OPERATOR_CONTAINS };
-    if (word.n > 1 && *word.p == '!') {
+    if (*word.p == '!' && !begins_operator(word)) {
         term->negated = true;
         word.p++;
         word.n--;
+    }
+    if (word.n == 0) {
+        return say(why, why_size, "a term is missing after", STR("!"));
+    }
+    if (begins_operator(word)) {
+        return say(why, why_size,
+                   "a column is missing in front (quotes search for the text itself)", word);
     }
     if (*word.p == '/') {
         bool closed = word.n > 1 && word.p[word.n - 1] == '/';
@@ -282,8 +311,9 @@ parse_term(struct filter *filter, struct str word, char *why, size_t why_size)
     }
     if (*word.p == '"') {
         bool closed = word.n > 1 && word.p[word.n - 1] == '"';
-        return parse_values(term, (struct str){word.p + 1, word.n - 1 - closed}, NULL, why,
-                            why_size);
+        struct str quoted = {word.p + 1, word.n - 1 - closed};
+        return quoted.n == 0 ? say(why, why_size, "a text is missing between the quotes", word)
+                             : parse_values(term, quoted, NULL, why, why_size);
     }
     size_t at, n;
     bool negated;
@@ -294,17 +324,60 @@ parse_term(struct filter *filter, struct str word, char *why, size_t why_size)
     return parse_values(term, word, NULL, why, why_size);
 }
 
-/* The next term: blanks inside quotes and slashes belong to it. */
+/* What ends the quotes or slashes that are open after `c`, which stands after `before`; 0: nothing
+ * is open. */
+static char
+closing_after(char closing, char before, char c)
+{
+    if (closing != '\0') {
+        return c == closing ? '\0' : closing;
+    }
+    bool opens = c == '"' || (c == '/' && memchr(" !=~", before, 4) != NULL);
+    return opens ? c : '\0';
+}
+
+/* Copies the text without the blanks around operators, `cpu > 5` as `cpu>5`, and with one blank for
+ * several; what stands in quotes or slashes stays. `dst` holds as many bytes as the text. */
+static struct str
+squeeze(struct str text, char *dst)
+{
+    size_t n = 0;
+    char closing = '\0';
+    text = str_trim(text);
+    while (text.n > 0) {
+        struct str after = str_trim(text);
+        char before = n > 0 ? dst[n - 1] : ' ';
+        char c = *text.p;
+        if (closing == '\0' && after.p > text.p) {
+            bool joins = is_operator(before) || begins_operator(after) ||
+                         (before == '!' && (n == 1 || dst[n - 2] == ' '));
+            text = after;
+            if (joins) {
+                continue;
+            }
+            c = ' ';
+        } else {
+            text.p++;
+            text.n--;
+        }
+        closing = closing_after(closing, before, c);
+        dst[n++] = c;
+    }
+    return (struct str){dst, n};
+}
+
+/* The next term of a squeezed text: blanks inside quotes and slashes belong to it. */
 static bool
 next_word(struct str *rest, struct str *ret_word)
 {
-    *rest = str_trim(*rest);
     size_t n = 0;
     char closing = '\0';
+    if (rest->n > 0 && *rest->p == ' ') {
+        rest->p++;
+        rest->n--;
+    }
     for (; n < rest->n && (closing != '\0' || rest->p[n] != ' '); n++) {
-        char c = rest->p[n];
-        bool opens = c == '"' || (c == '/' && (n == 0 || strchr("!=~", rest->p[n - 1]) != NULL));
-        closing = closing != '\0' ? (c == closing ? '\0' : closing) : opens ? c : '\0';
+        closing = closing_after(closing, n > 0 ? rest->p[n - 1] : ' ', rest->p[n]);
     }
     *ret_word = (struct str){rest->p, n};
     rest->p += n;
@@ -320,18 +393,22 @@ filter_new(struct str text, const struct table_def *def, char *why, size_t why_s
         return NULL;
     }
     struct filter *filter = calloc(1, sizeof(*filter));
-    if (filter == NULL) {
+    char *squeezed = malloc(text.n);
+    if (filter == NULL || squeezed == NULL) {
         snprintf(why, why_size, "filter: out of memory");
+        free(squeezed);
+        free(filter);
         return NULL;
     }
     filter->def = def;
-    struct str word;
-    while (next_word(&text, &word)) {
+    struct str rest = squeeze(text, squeezed), word;
+    while (filter != NULL && next_word(&rest, &word)) {
         if (!parse_term(filter, word, why, why_size)) {
             filter_free(filter);
-            return NULL;
+            filter = NULL;
         }
     }
+    free(squeezed);
     return filter;
 }
 

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flametop/ui/filter.h"
 #include "flametop/ui/panel.h"
-#include "filter.h"
 
 #define TABLE_VIEW_COLUMNS 64
 #define TABLE_VIEW_TEXT 256

@@ -1,7 +1,7 @@
 /* The filter language. */
 #include "../check.h"
 
-#include "../../src/ui/filter.h"
+#include "flametop/ui/filter.h"
 #include "fake_picture.h"
 
 static void
@@ -36,6 +36,17 @@ test_filter__table(void **state)
         {"write>100M", true, false, false},
         {"write<1", false, true, false}, /* unknown is not less than anything */
         {"process.owner=root", false, false, true},
+        {"cpu > 70", false, false, false},
+        {"  cpu  >=  3.1  ", true, true, false},
+        {"cpu >=3.1", true, true, false},
+        {"cpu>= 3.1", true, true, false},
+        {"beam cpu > 5 user = app", true, false, false},
+        {"user != www-data", true, false, true},
+        {"user !=www-data  !beam", false, false, true},
+        {"! nginx", true, false, true},
+        {"name ~ /^(beam|nginx)/", true, true, false},
+        {"\"worker  process\"", false, false, false},
+        {"cmd ~ \"worker process\"", false, true, false},
     };
     struct fake *fake = calloc(1, sizeof(*fake));
     fake_init(fake);
@@ -62,16 +73,22 @@ test_filter__refuses(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "nosuch>5", "cpu>",
-        "cpu>five", "cpu>5x",
-        "/(/",      "/a{2}/",
-        "/(a)\\1/", "/a++/",
-        "/a*+?/",   "/((((a)+)+)+)+/",
-        "/",        "//",
-        "\"\"",     "a b c d e f g h i j k l m n o p q",
+        "nosuch>5",   "cpu>",
+        "cpu>five",   "cpu>5x",
+        "/(/",        "/a{2}/",
+        "/(a)\\1/",   "/a++/",
+        "/a*+?/",     "/((((a)+)+)+)+/",
+        "/",          "//",
+        "\"\"",       "a b c d e f g h i j k l m n o p q",
+        "cpu > five", "cpu >",
+        "> 5",        ">5",
+        "cpu > > 5",  "cpu => 5",
+        "nosuch = 5", "!",
+        "beam !",     "!>5",
+        "=",          "user = ~ www",
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        char why[160];
+        char why[160] = "";
         struct filter *filter = filter_new(str_from(rows[i]), &fake_process_def, why, sizeof(why));
         if (filter != NULL || why[0] == '\0') {
             print_message("accepted: %s\n", rows[i]);
