@@ -10,7 +10,9 @@
 #include <uv.h>
 
 #include "docs.h"
+#include "machine.h"
 #include "snapshot.h"
+#include "wanted.h"
 #include "flametop/analysis/table.h"
 #include "flametop/base/log.h"
 #include "flametop/base/utf8.h"
@@ -121,6 +123,7 @@ print_early(const struct cli *cli, struct buf *out)
  * that is never shown tries out. */
 struct checker {
     struct catalog *catalog;
+    bool elsewhere;  /* the target is a file: its users need not be this machine's */
     struct app *app; /* made at the first key */
 };
 
@@ -215,6 +218,10 @@ check(void *context, const char *name, const char *value, char *why, size_t why_
     if (strcmp(name, "cards") == 0) {
         return check_metric(context, value, why, why_size);
     }
+    const struct checker *checker = context;
+    if (strcmp(name, "processes.users") == 0) {
+        return checker->elsewhere || wanted_check_user(value, why, why_size);
+    }
     if (strcmp(name, "snapshot.format") == 0) {
         return snapshot_check_format(value, why, why_size);
     }
@@ -265,7 +272,7 @@ static int
 configure(struct cli *cli, char *const *environment, struct buf *out)
 {
     struct buf warnings, errors;
-    struct checker checker = {.catalog = cli->catalog};
+    struct checker checker = {.catalog = cli->catalog, .elsewhere = machine_is_file(cli)};
     int code = -1;
     config_set_check(cli->config, (struct config_check){check, &checker});
     buf_init(&warnings, TEXT_BYTES_MAX);

@@ -1,19 +1,44 @@
 /* Targets: this machine, or a snapshot of one. */
 #include "machine.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "flametop/analysis/table.h"
 #include "flametop/base/file.h"
+#include "flametop/base/macros.h"
 #include "flametop/sources/table.h"
 
 #define TABLES_MAX 64
 
+/* A root that somebody chose is a folder. Of the usual ones only /proc is asked for: a kernel
+ * without control groups is as good. */
+static bool
+check_roots(const struct cli *cli)
+{
+    static const char *const names[] = {"roots.proc", "roots.sys", "roots.cgroup"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *path = config_text(cli->config, names[i]);
+        const char *origin = config_origin(cli->config, names[i]);
+        bool chosen = strcmp(origin, "default") != 0;
+        struct stat info;
+        int error = stat(path, &info) < 0 ? errno : S_ISDIR(info.st_mode) ? 0 : ENOTDIR;
+        if (error != 0 && (chosen || i == 0)) {
+            cli_complain("%s: %s: %s", chosen ? origin : names[i], path, strerror(error));
+            return false;
+        }
+    }
+    return true;
+}
+
 struct collector *
 machine_collector(const struct cli *cli)
 {
+    if (!check_roots(cli)) {
+        return NULL;
+    }
     struct collector_options options = {
         .catalog = cli->catalog,
         .roots = {config_text(cli->config, "roots.proc"), config_text(cli->config, "roots.sys"),
@@ -65,15 +90,29 @@ machine_open_file(const struct cli *cli, const char *path)
     return picture;
 }
 
+static const char *
+target_of(const struct cli *cli)
+{
+    return cli->line.argument_count > 0 ? cli->line.arguments[0] : "local";
+}
+
+bool
+machine_is_file(const struct cli *cli)
+{
+    enum program_command id = cli->line.command->id;
+    struct stat info;
+    return (id == COMMAND_MONITOR || id == COMMAND_SNAPSHOT) &&
+           strcmp(target_of(cli), "local") != 0 && stat(target_of(cli), &info) == 0;
+}
+
 enum target
 machine_target(const struct cli *cli)
 {
-    const char *target = cli->line.argument_count > 0 ? cli->line.arguments[0] : "local";
-    struct stat info;
+    const char *target = target_of(cli);
     if (strcmp(target, "local") == 0) {
         return TARGET_LOCAL;
     }
-    if (stat(target, &info) == 0) {
+    if (machine_is_file(cli)) {
         return TARGET_FILE;
     }
     cli_complain("there is no file %s: give a snapshot file (flametop snapshot -o x.json writes "

@@ -6,6 +6,7 @@
 #include "flametop/engine/collector.h"
 #include "flametop/export/snapshot.h"
 
+/* NULL, and a sentence on stderr, when a root that was chosen is no folder or memory is short. */
 struct collector *machine_collector(const struct cli *cli);
 
 /* A snapshot file as a picture; NULL, and a sentence on stderr, when it cannot be read. */
@@ -15,5 +16,8 @@ struct picture *machine_open_file(const struct cli *cli, const char *path);
  * that nor a file, a sentence is on stderr and the answer is TARGET_UNKNOWN. */
 enum target { TARGET_LOCAL, TARGET_FILE, TARGET_UNKNOWN };
 enum target machine_target(const struct cli *cli);
+
+/* Whether the command opens a target that is a file; says nothing when it is not there. */
+bool machine_is_file(const struct cli *cli);
 
 #endif

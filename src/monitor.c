@@ -15,6 +15,7 @@
 #include "flametop/ui/term.h"
 #include "machine.h"
 #include "snapshot.h"
+#include "wanted.h"
 
 #define SLOW_LINK_INTERVAL_NS (5 * NS_PER_S)
 
@@ -44,28 +45,6 @@ environment(void *context, int64_t pid, struct buf *lines)
 {
     const struct cli *cli = context;
     return environ_read(config_text(cli->config, "roots.proc"), pid, lines);
-}
-
-/* -p and -u as the process filter's language. */
-static const char *
-preset_filter(const struct cli *cli, struct buf *text)
-{
-    static const struct {
-        const char *option, *term;
-    } rows[] = {{"processes.pids", "pid"}, {"processes.users", "user"}};
-    for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
-        size_t count;
-        const char *const *items = config_list(cli->config, rows[r].option, &count);
-        for (size_t i = 0; i < count; i++) {
-            buf_printf(text, "%s%s%s",
-                       i > 0         ? "|"
-                       : text->n > 0 ? " "
-                                     : "",
-                       i > 0 ? "" : rows[r].term, i > 0 ? "" : "=");
-            buf_puts(text, items[i]);
-        }
-    }
-    return text->n > 0 ? text->data : NULL;
 }
 
 /* The configuration's words to the screen's numbers. */
@@ -101,12 +80,15 @@ bind_keys(const struct cli *cli, struct app *app)
 static struct app *
 make_app(const struct cli *cli, struct buf *filter)
 {
+    if (!wanted_filter(cli, filter)) {
+        return NULL;
+    }
     const char *keymap = config_text(cli->config, "keymap");
     struct app_options options = {.catalog = cli->catalog,
                                   .span_ns = config_integer(cli->config, "span"),
                                   .view = first_view(cli),
                                   .readonly = config_bool(cli->config, "readonly"),
-                                  .filter = preset_filter(cli, filter),
+                                  .filter = filter->n > 0 ? filter->data : NULL,
                                   .keymap = strcmp(keymap, "default") != 0 ? keymap : NULL,
                                   .save = save,
                                   .save_context = (void *)cli,
@@ -249,6 +231,9 @@ monitor_run(const struct cli *cli)
     bool plain = config_bool(cli->config, "plain") && target == TARGET_LOCAL;
     if (!isatty(STDOUT_FILENO) && !plain) {
         return snapshot_run(cli);
+    }
+    if (plain && wanted_in_vain(cli, "--plain")) {
+        return EXIT_USAGE;
     }
     block_signals(plain);
     return target == TARGET_FILE ? run_file(cli) : run_local(cli);

@@ -17,9 +17,12 @@
 #include "flametop/export/table.h"
 #include "flametop/ui/ansi.h"
 #include "flametop/ui/app.h"
+#include "flametop/ui/filter.h"
 #include "machine.h"
+#include "wanted.h"
 
 #define SNAPSHOT_MAX ((size_t)256 << 20)
+#define TEXT_BYTES_MAX ((size_t)1 << 20)
 #define FIRST_RATE_NS (300 * NS_PER_MS)
 
 enum drawing { DRAWING_NONE, DRAWING_TEXT, DRAWING_ANSI };
@@ -33,14 +36,23 @@ static const struct {
 struct chosen {
     enum drawing drawing;
     const struct format *format;
+    const char *filter; /* of processes; NULL: all */
 };
+
+/* ".txt" of a path; "" when the name has none. */
+static const char *
+extension_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return dot != NULL && dot != name ? dot : "";
+}
 
 static int
 choose(const char *path, const char *name, struct chosen *ret, char *why, size_t why_size)
 {
     struct str file = str_from(path);
-    *ret =
-        (struct chosen){DRAWING_NONE, name[0] != 0 ? format_by_name(name) : format_by_path(path)};
+    *ret = (struct chosen){.format = name[0] != 0 ? format_by_name(name) : format_by_path(path)};
     for (size_t i = 0; ret->format == NULL && i < ARRAY_SIZE(drawings); i++) {
         if (name[0] != 0 ? strcmp(name, drawings[i].name) == 0
                          : str_ends(file, drawings[i].extension)) {
@@ -50,15 +62,20 @@ choose(const char *path, const char *name, struct chosen *ret, char *why, size_t
     if (ret->format != NULL || ret->drawing != DRAWING_NONE) {
         return 0;
     }
-    if (name[0] == 0) {
+    if (name[0] == 0 && extension_of(path)[0] == 0) {
         ret->drawing = DRAWING_TEXT;
         return 0;
     }
     struct buf formats;
     buf_init(&formats, 256);
     snapshot_list_formats(&formats);
-    snprintf(why, why_size, "there is no format %s; there are:%s", name,
-             formats.n > 0 ? formats.data : " none");
+    const char *all = formats.n > 0 ? formats.data : " none";
+    if (name[0] != 0) {
+        snprintf(why, why_size, "there is no format %s; there are:%s", name, all);
+    } else {
+        snprintf(why, why_size, "%s: no format ends in %s; --format chooses one of:%s", path,
+                 extension_of(path), all);
+    }
     buf_done(&formats);
     return -EINVAL;
 }
@@ -93,10 +110,11 @@ size_from(const char *variable, int fallback, int low, int high)
 }
 
 static int
-draw(const struct cli *cli, const struct picture *picture, enum drawing drawing, struct buf *out)
+draw(const struct cli *cli, const struct picture *picture, enum drawing drawing, const char *filter,
+     struct buf *out)
 {
-    struct app_options options = {.catalog = cli->catalog,
-                                  .span_ns = config_integer(cli->config, "span")};
+    struct app_options options = {
+        .catalog = cli->catalog, .filter = filter, .span_ns = config_integer(cli->config, "span")};
     struct app *app = app_new(&options);
     struct canvas canvas;
     canvas_init(&canvas);
@@ -126,14 +144,32 @@ draw(const struct cli *cli, const struct picture *picture, enum drawing drawing,
     return out->full ? -EFBIG : 0;
 }
 
+static bool
+wants(const void *context, const struct table *table, const union cell *row)
+{
+    return strcmp(table->def->name, "processes") != 0 || filter_matches(context, row);
+}
+
 static int
 render(const struct cli *cli, const struct picture *picture, const struct chosen *chosen,
        bool pretty, struct buf *out)
 {
     struct format_options options = {
         .span_ns = config_integer(cli->config, "span"), .rows_max = 100000, .pretty = pretty};
-    return chosen->format != NULL ? chosen->format->write(picture, &options, out)
-                                  : draw(cli, picture, chosen->drawing, out);
+    if (chosen->format == NULL) {
+        return draw(cli, picture, chosen->drawing, chosen->filter, out);
+    }
+    const struct table *processes = picture_table(picture, "processes");
+    char why[160] = "";
+    struct filter *filter = NULL;
+    if (chosen->filter != NULL && processes != NULL) {
+        filter = filter_new(str_from(chosen->filter), processes->def, why, sizeof(why));
+        options.wants = wants;
+        options.wants_context = filter;
+    }
+    int error = why[0] != 0 ? -EINVAL : chosen->format->write(picture, &options, out);
+    filter_free(filter);
+    return error;
 }
 
 static bool
@@ -152,18 +188,14 @@ put(const char *path, const struct buf *text)
     return good ? 0 : -errno;
 }
 
-int
-snapshot_save(const struct cli *cli, const struct picture *picture, const char *path,
-              const char *format, char *why, size_t why_size)
+/* 0, or a negative errno and a sentence. */
+static int
+save(const struct cli *cli, const struct picture *picture, const struct chosen *chosen,
+     const char *path, char *why, size_t why_size)
 {
-    struct chosen chosen;
     struct buf out;
-    int error = choose(path, format, &chosen, why, why_size);
-    if (error != 0) {
-        return error;
-    }
     buf_init(&out, SNAPSHOT_MAX);
-    error = render(cli, picture, &chosen, true, &out);
+    int error = render(cli, picture, chosen, true, &out);
     error = error != 0 ? error : put(path, &out);
     buf_done(&out);
     if (error != 0) {
@@ -171,6 +203,15 @@ snapshot_save(const struct cli *cli, const struct picture *picture, const char *
                  strerror(-error));
     }
     return error;
+}
+
+int
+snapshot_save(const struct cli *cli, const struct picture *picture, const char *path,
+              const char *format, char *why, size_t why_size)
+{
+    struct chosen chosen;
+    int error = choose(path, format, &chosen, why, why_size);
+    return error != 0 ? error : save(cli, picture, &chosen, path, why, why_size);
 }
 
 static void
@@ -240,19 +281,59 @@ run_many(const struct cli *cli, struct collector *collector, const struct chosen
 }
 
 static int
-run_file(const struct cli *cli, const char *path, const char *format)
+run_file(const struct cli *cli, const struct chosen *chosen, const char *path)
 {
     char why[512] = "";
     struct picture *picture = machine_open_file(cli, cli->line.arguments[0]);
     if (picture == NULL) {
         return EXIT_FAILED;
     }
-    int error = snapshot_save(cli, picture, path, format, why, sizeof(why));
+    int error = save(cli, picture, chosen, path, why, sizeof(why));
     picture_release(picture);
     if (error != 0) {
         cli_complain("%s", why);
     }
     return error != 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int
+run_local(const struct cli *cli, const struct chosen *chosen, const char *path)
+{
+    struct collector *collector = machine_collector(cli);
+    if (collector == NULL) {
+        return EXIT_FAILED;
+    }
+    int error = run_many(cli, collector, chosen, path);
+    collector_free(collector);
+    if (error != 0) {
+        cli_complain("%s: %s", is_standard_output(path) ? "standard output" : path,
+                     strerror(-error));
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+static int
+run_chosen(const struct cli *cli, struct chosen *chosen, const char *path)
+{
+    struct buf filter;
+    int code = EXIT_USAGE;
+    buf_init(&filter, TEXT_BYTES_MAX);
+    if (wanted_filter(cli, &filter)) {
+        chosen->filter = filter.n > 0 ? filter.data : NULL;
+        switch (machine_target(cli)) {
+        case TARGET_UNKNOWN:
+            break;
+        case TARGET_FILE:
+            code = run_file(cli, chosen, path);
+            break;
+        case TARGET_LOCAL:
+            code = run_local(cli, chosen, path);
+            break;
+        }
+    }
+    buf_done(&filter);
+    return code;
 }
 
 int
@@ -262,29 +343,14 @@ snapshot_run(const struct cli *cli)
     const char *path = monitor ? "" : config_text(cli->config, "snapshot.output");
     const char *format = monitor ? "text" : config_text(cli->config, "snapshot.format");
     struct chosen chosen;
-    char why[160] = "";
+    char why[240] = "";
     if (choose(path, format, &chosen, why, sizeof(why)) != 0) {
         cli_complain("%s", why);
         return EXIT_USAGE;
     }
-    switch (machine_target(cli)) {
-    case TARGET_UNKNOWN:
+    if (chosen.format != NULL && !chosen.format->has_tables &&
+        wanted_in_vain(cli, chosen.format->name)) {
         return EXIT_USAGE;
-    case TARGET_FILE:
-        return run_file(cli, path, format);
-    case TARGET_LOCAL:
-        break;
     }
-    struct collector *collector = machine_collector(cli);
-    if (collector == NULL) {
-        return EXIT_FAILED;
-    }
-    int error = run_many(cli, collector, &chosen, path);
-    collector_free(collector);
-    if (error != 0) {
-        cli_complain("%s: %s", is_standard_output(path) ? "standard output" : path,
-                     strerror(-error));
-        return EXIT_FAILED;
-    }
-    return EXIT_DONE;
+    return run_chosen(cli, &chosen, path);
 }

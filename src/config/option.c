@@ -104,7 +104,7 @@ const struct option option_table[] = {
 
     {.name = "snapshot.output", .flag = "output", .letter = 'o', .argument = "FILE", .type = OPTION_TEXT,
      .fallback = "", .group = "Snapshot", .command = "snapshot",
-     .text = "File to write, in the format its name ends in; empty or - is standard output."},
+     .text = "File to write, in the format its name ends in (text without an ending); empty or - is standard output."},
     {.name = "snapshot.format", .flag = "format", .argument = "FORMAT", .type = OPTION_TEXT, .fallback = "",
      .group = "Snapshot", .command = "snapshot",
      .text = "Format whatever the file is called; empty: what the name of the file says, else text."},

@@ -236,18 +236,22 @@ by_sort_column(const void *a, const void *b)
 }
 
 static void
-write_table(struct json *json, const struct table *table, size_t rows_max)
+write_table(struct json *json, const struct table *table, const struct format_options *options)
 {
     static const char *const types[] = {"real", "integer", "text"};
     struct order *order = calloc(table->count + 1, sizeof(*order));
     if (order == NULL) {
         return;
     }
+    size_t count = 0;
     for (size_t i = 0; i < table->count; i++) {
-        order[i] = (struct order){table, i};
+        if (options->wants == NULL ||
+            options->wants(options->wants_context, table, table_row(table, i))) {
+            order[count++] = (struct order){table, i};
+        }
     }
-    qsort(order, table->count, sizeof(*order), by_sort_column);
-    size_t rows = MIN(table->count, rows_max);
+    qsort(order, count, sizeof(*order), by_sort_column);
+    size_t rows = MIN(count, options->rows_max);
     json_object(json);
     json_key(json, "name");
     json_text(json, table->def->name);
@@ -506,7 +510,7 @@ json_write(const struct picture *picture, const struct format_options *options, 
     json_key(&json, "tables");
     json_array(&json);
     for (size_t i = 0; i < picture->table_count; i++) {
-        write_table(&json, picture->tables[i], options->rows_max);
+        write_table(&json, picture->tables[i], options);
     }
     json_array_end(&json);
     write_sources(&json, picture);
@@ -521,6 +525,7 @@ const struct format format_json = {
     .name = "json",
     .extension = ".json",
     .media_type = "application/json",
+    .has_tables = true,
     .text = "The whole picture with the history of its charts; flametop opens it again.",
     .write = json_write,
 };

@@ -766,7 +766,7 @@ process_open(const struct source_setup *setup, void **ret_state, char *why, size
         return -error;
     }
     struct scan *scan = calloc(1, sizeof(*scan));
-    struct users *users = users_new("/etc/passwd");
+    struct users *users = users_new(USERS_FILE);
     if (scan == NULL || users == NULL) {
         free(scan);
         users_free(users);

@@ -14,6 +14,7 @@
 #include "flametop/base/hash.h"
 #include "flametop/core/batch.h"
 #include "flametop/core/source.h"
+#include "flametop/sources/users.h"
 #include "proc_pid_parse.h"
 
 #define PROCESSES_MAX 65536    /* more are counted, not read */
@@ -143,14 +144,6 @@ struct process {
     int64_t thread_ns;
     char thread_name[64];
 };
-
-/* Names of users, from /etc/passwd alone: a look-up by NSS could wait for the network. */
-struct users;
-struct users *users_new(const char *path);
-void users_free(struct users *users);
-
-/* The name, copied to the arena once a tick, or the number when there is none. */
-const char *users_name(struct users *users, uint32_t uid, struct arena *arena, uint64_t tick);
 
 /* The threads of the busiest processes. */
 #define WATCHES_MAX 8

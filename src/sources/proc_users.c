@@ -4,10 +4,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "flametop/base/clock.h"
 #include "flametop/base/file.h"
+#include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
-#include "proc_process.h"
+#include "flametop/sources/users.h"
 
 #define USERS_MAX 16384
 #define PASSWD_BYTES_MAX ((size_t)4 << 20)
@@ -154,4 +156,16 @@ users_name(struct users *users, uint32_t uid, struct arena *arena, uint64_t tick
         user->tick = tick;
     }
     return user->copy;
+}
+
+const char *
+users_next(const struct users *users, size_t *at, uint32_t *ret_uid)
+{
+    uint64_t key;
+    const struct user *user = map_next(&users->by_uid, at, &key);
+    if (user == NULL) {
+        return NULL;
+    }
+    *ret_uid = user->uid;
+    return user->name;
 }

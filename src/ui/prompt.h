@@ -8,7 +8,7 @@
 
 #include "flametop/ui/canvas.h"
 
-#define PROMPT_BYTES 256
+#define PROMPT_BYTES 256 /* FILTER_BYTES_MAX and NUL */
 #define PROMPT_HISTORY 32
 
 struct prompt {

@@ -376,6 +376,8 @@ def test_arguments__bad_ones_are_one_sentence():
     check_sentence(run("-d", "soon"), 2)
     check_sentence(run("snapshot", "--format", "pdf"), 2, "json", "text", "ansi")
     check_sentence(run("no-such-file.json"), 2, "no-such-file.json")
+    check_sentence(run("snapshot", "-o", HOME + "/x.pdf"), 2, "x.pdf", "--format", "json", "text", "ansi")
+    check(not os.path.exists(HOME + "/x.pdf"), "a refused file was written")
     check_sentence(run("snapshot", "--count", "-1"), 2)
 
 
@@ -524,8 +526,34 @@ def test_hidden_processes__only_the_own_are_there():
 
 
 def test_empty_roots__do_not_stop_it():
-    done = run("--proc", "/nonexistent", "--sys", "/nonexistent", "--cgroup", "/nonexistent", "snapshot")
+    root = tempfile.mkdtemp(dir=HOME)
+    done = run("--proc", root, "--sys", root, "--cgroup", root, "snapshot")
     check(done.returncode == 0 and b"flametop" in done.stdout, done.stderr)
+
+
+def test_roots__that_are_not_there_are_named():
+    for flag in ("--proc", "--sys", "--cgroup"):
+        check_sentence(run(flag, "/nonexistent", "snapshot"), 1, flag, "/nonexistent", "No such file")
+        check_sentence(run(flag, "/etc/passwd", "snapshot"), 1, flag, "Not a directory")
+
+
+def test_wanted__processes_are_chosen_in_every_format():
+    pid = str(os.getpid())
+    picture = json.loads(run("snapshot", "-p", pid, "--format", "json", "--for", "300ms").stdout)
+    table = next(table for table in picture["tables"] if table["name"] == "processes")
+    columns = {column["name"]: column["values"] for column in table["columns"]}
+    check(columns["process.pid"] == [int(pid)] and table["rows"] == 1 < table["total"], columns["process.pid"])
+    for format in ("text", "ansi"):
+        shown = run("snapshot", "-p", pid, "--format", format, "--for", "300ms").stdout.decode()
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+        check(re.findall(r"│ +(\d+) [^│]* %[^│]*│$", shown, re.M) == [pid], "other processes in", format, shown)
+        check(re.search(r" 1 of \d+ ", shown), "no sign of the filter in", format, shown)
+    check_sentence(run("--plain", "-p", pid), 2, "-p", "--plain shows no processes")
+    check_sentence(run("snapshot", "-u", "nobdy"), 2, "-u", "no user nobdy", "did you mean nobody?")
+    saved = HOME + "/other-machine.json"
+    check(run("snapshot", "--for", "300ms", "-o", saved).returncode == 0)
+    other = json.loads(run("snapshot", saved, "-u", "hardly-here", "--format", "json").stdout)
+    check(next(t for t in other["tables"] if t["name"] == "processes")["rows"] == 0, "users of another machine")
 
 
 def main():

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/sources/proc_process.h"
 #include "flametop/base/file.h"
+#include "flametop/sources/users.h"
 
 static char path[64];
 
@@ -63,11 +63,29 @@ test_proc_users__follow_the_file(void **state)
     users_free(users);
 }
 
+static void
+test_proc_users__lists_all(void **state)
+{
+    (void)state;
+    put("root:x:0:0::/:\nann:x:1000:1000::/:\nbroken\n");
+    struct users *users = users_new(path);
+    size_t at = 0, count = 0;
+    uint32_t uid;
+    const char *name;
+    while ((name = users_next(users, &at, &uid)) != NULL) {
+        assert_string_equal(name, uid == 0 ? "root" : "ann");
+        count++;
+    }
+    assert_int_equal(count, 2);
+    users_free(users);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_proc_users__follow_the_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_proc_users__lists_all, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,9 @@ struct format_options {
     size_t width;    /* text forms: columns */
     bool ascii;
     bool pretty;
+    /* Whether a row of a table goes with it; NULL: all do. */
+    bool (*wants)(const void *context, const struct table *table, const union cell *row);
+    const void *wants_context;
 };
 
 struct format {
@@ -23,6 +26,7 @@ struct format {
     const char *extension; /* .json */
     const char *media_type;
     const char *text;
+    bool has_tables; /* not numbers alone */
     /* 0 or a negative errno. */
     int (*write)(const struct picture *picture, const struct format_options *options,
                  struct buf *out);

@@ -18,6 +18,8 @@
 #include "flametop/base/str.h"
 #include "flametop/core/table.h"
 
+#define FILTER_BYTES_MAX 255 /* of a text that is typed or given at the start */
+
 struct filter;
 
 /* A new filter for tables of this def (which must outlive it). NULL and a sentence in why; an empty

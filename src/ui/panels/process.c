@@ -570,7 +570,10 @@ draw_box(struct process_panel *panel, const struct panel_context *context,
 {
     canvas_box(canvas, area, (struct style){.fg = focused ? ROLE_BORDER_FOCUS : ROLE_BORDER});
     char kept[64], count[80];
-    if (context->picture->past) {
+    if (panel->view.filter != NULL) { /* not all, and nothing else in the box says so */
+        snprintf(count, sizeof(count), " %zu of %zu ", panel->view.count,
+                 processes_there(context, table));
+    } else if (context->picture->past) {
         snprintf(count, sizeof(count), " %s ", kept_text(context, table, kept, sizeof(kept)));
     } else {
         snprintf(count, sizeof(count), " %zu ", MAX(table->total, table->count));
