@@ -27,6 +27,7 @@
 #define DEPTH_MAX 6
 #define IDLE_STRIDE 5
 #define LIMITS_STRIDE 16 /* ticks between looks at the own limits */
+#define ABSENT_WALKS 16  /* walks between looks for files a group did not have */
 #define SLICE_NS (4500 * NS_PER_US)
 #define WINDOW_NS (250 * NS_PER_MS)
 
@@ -199,6 +200,7 @@ struct group {
     uint64_t walk;
     int64_t from_ns; /* when `from` was read; 0: nothing yet */
     struct cgroup_usage from, now;
+    unsigned absent; /* bit i: it had none of the files of readings[i] */
     double cpu, throttled, some[PRESSURE_COUNT];
 };
 
@@ -407,16 +409,33 @@ rate(double before, double after, int64_t dt_ns)
     return after < before ? 0 : rate_of(before, after, dt_ns, 0);
 }
 
+static bool (*const readings[])(const struct cgroup_files *files, const char *path,
+                                struct cgroup_usage *usage) = {
+    cgroup_read_cpu,       cgroup_read_memory,   cgroup_read_limits,
+    cgroup_read_processes, cgroup_read_pressure,
+};
+
+/* A group is seldom in all hierarchies, and controllers are seldom turned on later. */
+static void
+read_usage(const struct cgroups *cgroups, struct group *group)
+{
+    if (cgroups->walk % ABSENT_WALKS == 0) {
+        group->absent = 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(readings); i++) {
+        if ((group->absent >> i & 1) == 0 &&
+            !readings[i](&cgroups->files, group->path, &group->now)) {
+            group->absent |= 1u << i;
+        }
+    }
+}
+
 static void
 read_group(struct cgroups *cgroups, struct group *group, int64_t now_ns)
 {
     struct cgroup_usage *now = &group->now;
     const struct cgroup_usage *from = &group->from;
-    cgroup_read_cpu(&cgroups->files, group->path, now);
-    cgroup_read_memory(&cgroups->files, group->path, now);
-    cgroup_read_limits(&cgroups->files, group->path, now);
-    cgroup_read_processes(&cgroups->files, group->path, now);
-    cgroup_read_pressure(&cgroups->files, group->path, now);
+    read_usage(cgroups, group);
     int64_t dt_ns = now_ns - group->from_ns;
     if (group->from_ns != 0 && dt_ns < WINDOW_NS) {
         return;

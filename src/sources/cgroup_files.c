@@ -201,7 +201,7 @@ key_of(struct str text, const char *key, double scale)
     return cgroup_key(text, key, &value) ? (double)value * scale : NAN;
 }
 
-void
+bool
 cgroup_read_cpu(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage)
 {
     char text[FILE_BYTES];
@@ -223,9 +223,10 @@ cgroup_read_cpu(const struct cgroup_files *files, const char *path, struct cgrou
     } else {
         usage->cpu_s = read_value(account, path, "cpuacct.usage") * 1e-9;
     }
+    return !isnan(usage->cpu_s) || !isnan(usage->periods);
 }
 
-void
+bool
 cgroup_read_memory(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage)
 {
     char text[FILE_BYTES];
@@ -240,9 +241,10 @@ cgroup_read_memory(const struct cgroup_files *files, const char *path, struct cg
     }
     usage->oom_kills = key_of(
         read_text(memory, path, v2 ? "memory.events" : "memory.oom_control", text), "oom_kill", 1);
+    return !isnan(used) || !isnan(usage->oom_kills);
 }
 
-void
+bool
 cgroup_read_limits(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage)
 {
     char text[FILE_BYTES];
@@ -256,27 +258,32 @@ cgroup_read_limits(const struct cgroup_files *files, const char *path, struct cg
     }
     usage->memory_limit = read_value(
         memory, path, memory != NULL && memory->v2 ? "memory.max" : "memory.limit_in_bytes");
+    return !isnan(usage->cpu_limit) || !isnan(usage->memory_limit);
 }
 
-void
+bool
 cgroup_read_processes(const struct cgroup_files *files, const char *path,
                       struct cgroup_usage *usage)
 {
     usage->processes = read_value(files->by[CGROUP_PIDS], path, "pids.current");
+    return !isnan(usage->processes);
 }
 
-void
+bool
 cgroup_read_pressure(const struct cgroup_files *files, const char *path, struct cgroup_usage *usage)
 {
     static const char *const names[PRESSURE_COUNT] = {"cpu.pressure", "memory.pressure",
                                                       "io.pressure"};
+    bool any = false;
     for (unsigned i = 0; i < PRESSURE_COUNT; i++) {
         char text[FILE_BYTES];
         uint64_t us;
         struct str s = read_text(files->unified, path, names[i], text);
         usage->some_s[i] = cgroup_pressure_parse(s, "some", &us) ? (double)us * 1e-6 : NAN;
         usage->full_s[i] = cgroup_pressure_parse(s, "full", &us) ? (double)us * 1e-6 : NAN;
+        any |= s.n > 0;
     }
+    return any;
 }
 
 size_t

@@ -47,15 +47,16 @@ struct cgroup_usage {
     double some_s[PRESSURE_COUNT], full_s[PRESSURE_COUNT];
 };
 
-void cgroup_read_cpu(const struct cgroup_files *files, const char *path,
+/* Each sets its part of `usage`, and answers whether the group had any of its files. */
+bool cgroup_read_cpu(const struct cgroup_files *files, const char *path,
                      struct cgroup_usage *usage);
-void cgroup_read_memory(const struct cgroup_files *files, const char *path,
+bool cgroup_read_memory(const struct cgroup_files *files, const char *path,
                         struct cgroup_usage *usage);
-void cgroup_read_limits(const struct cgroup_files *files, const char *path,
+bool cgroup_read_limits(const struct cgroup_files *files, const char *path,
                         struct cgroup_usage *usage);
-void cgroup_read_processes(const struct cgroup_files *files, const char *path,
+bool cgroup_read_processes(const struct cgroup_files *files, const char *path,
                            struct cgroup_usage *usage);
-void cgroup_read_pressure(const struct cgroup_files *files, const char *path,
+bool cgroup_read_pressure(const struct cgroup_files *files, const char *path,
                           struct cgroup_usage *usage);
 
 /* Cores in the group's cpuset; 0 when that cannot be read. */

@@ -25,7 +25,8 @@
 #define INTERFACES_MAX 1024
 #define IDENTIFIED_A_POLL 128
 #define POLLS_BETWEEN_CLASSES 64
-#define POLLS_BETWEEN_SPEEDS 32 /* asking for the speed takes the kernel's big network lock */
+#define POLLS_BETWEEN_LOOKS 4
+#define LOOKS_BETWEEN_SPEEDS 8 /* asking for the speed takes the kernel's big network lock */
 #define BYTES_OF_MBIT 125000.0
 #define ARPHRD_LOOPBACK_TEXT "772"
 
@@ -262,7 +263,7 @@ static void
 look_at_link(const struct network *network, struct interface *interface)
 {
     double up = read_up(network, interface);
-    if (interface->looks++ % POLLS_BETWEEN_SPEEDS == 0 || up != interface->up) {
+    if (interface->looks++ % LOOKS_BETWEEN_SPEEDS == 0 || up != interface->up) {
         /* -1 when the driver does not know; kernels before 4.17 print that as 2^32 - 1. */
         double mbit = up > 0 ? read_number(network, interface, "speed") : NAN;
         interface->speed = mbit > 0 && mbit < 4294967295.0 ? mbit * BYTES_OF_MBIT : NAN;
@@ -271,10 +272,18 @@ look_at_link(const struct network *network, struct interface *interface)
     interface->changes = read_number(network, interface, "carrier_changes");
 }
 
-/* One link a poll, in turn: opening files of /sys costs more than all of /proc/net/dev. */
+/* One link a poll at most, in turn, and none more often than every POLLS_BETWEEN_LOOKS: opening
+ * files of /sys costs more than all of /proc/net/dev. */
 static void
 look_at_links(struct network *network)
 {
+    size_t links = 0;
+    for (size_t i = 0; i < network->roster.count; i++) {
+        links += ((struct interface *)roster_at(&network->roster, i))->side == SIDE_COUNTED;
+    }
+    if (links == 0 || network->polls % MAX(POLLS_BETWEEN_LOOKS / links, (size_t)1) != 0) {
+        return;
+    }
     for (size_t i = 0; i < network->roster.count; i++) {
         network->next_link = (network->next_link + 1) % network->roster.count;
         struct interface *interface = roster_at(&network->roster, network->next_link);
