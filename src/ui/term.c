@@ -28,6 +28,7 @@
 #include <wchar.h>
 
 #include "flametop/base/clock.h"
+#include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "keys.h"
@@ -40,6 +41,7 @@
 #define OUT_BYTES_MAX ((size_t)8 << 20)
 #define COPY_BYTES_MAX ((size_t)100 << 10)
 #define INPUT_BYTES 512
+#define MEMORY_BYTES_KEPT (64 << 10)
 
 #define ENTER_MOUSE "\33[?1000h\33[?1002h\33[?1006h"
 #define LEAVE_MOUSE "\33[?1006l\33[?1002l\33[?1000l"
@@ -159,9 +161,19 @@ drain_memory(struct term *term, struct buf *out)
         ssize_t got = pread(term->memory_fd, room, (size_t)n, 0);
         out->n += got > 0 ? (size_t)got : 0;
     }
-    if (ftruncate(term->memory_fd, 0) == 0) {
-        lseek(term->memory_fd, 0, SEEK_SET);
+    lseek(term->memory_fd, 0, SEEK_SET); /* written over: fresh pages would cost more */
+    if (n > MEMORY_BYTES_KEPT && ftruncate(term->memory_fd, 0) < 0) {
+        log_info("the screen's memory file stays long: %s", strerror(errno));
     }
+}
+
+/* A new screen is "initial", and as long as it is, curses writes out after each move of the cursor:
+ * some 30 times a frame. Leaving it and coming back ends that. What this writes is dropped. */
+static void
+end_initial_state(void)
+{
+    endwin();
+    doupdate();
 }
 
 static const char *
@@ -546,6 +558,8 @@ set_up(struct term *term, const struct term_options *options, char *why, size_t 
     make_sequences(term);
     load_own_keys(term);
     first_size(term);
+    typeahead(-1); /* keys are read by us: curses need not look for them while it draws */
+    end_initial_state();
     drain_memory(term, NULL); /* what newterm wrote is in `enter` */
     term->open = true;
     term->clear_next = true;
