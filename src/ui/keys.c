@@ -155,16 +155,64 @@ decode_csi(struct str bytes, struct term_event *event)
     return 0;
 }
 
-/* ESC ] … BEL or ESC \ and its like: answers nobody asked for. */
+/* One part of a colour, "1c" or "1c1c", as a share of its largest value; -1 when it is none. */
+static double
+colour_part(struct str *rest)
+{
+    unsigned value = 0, most = 0;
+    while (rest->n > 0 && most < 0xFFFF) {
+        char c = rest->p[0];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+        if (digit < 0) {
+            break;
+        }
+        value = value * 16 + (unsigned)digit;
+        most = most * 16 + 15;
+        rest->p++;
+        rest->n--;
+    }
+    if (rest->n > 0 && rest->p[0] == '/') {
+        rest->p++;
+        rest->n--;
+    }
+    return most > 0 ? (double)value / most : -1;
+}
+
+/* "11;rgb:1c1c/1f1f/2323": the background that was asked for. */
+static void
+decode_colour(struct str text, struct term_event *event)
+{
+    static const char before[] = "11;rgb:";
+    if (!str_starts(text, before)) {
+        return;
+    }
+    text.p += sizeof(before) - 1;
+    text.n -= sizeof(before) - 1;
+    double red = colour_part(&text), green = colour_part(&text), blue = colour_part(&text);
+    if (red >= 0 && green >= 0 && blue >= 0) {
+        double light = 0.2126 * red + 0.7152 * green + 0.0722 * blue; /* Rec. 709 */
+        *event = (struct term_event){.key = KEYS_BACKGROUND, .x = light > 0.5};
+    }
+}
+
+/* ESC ] … BEL or ESC \ and its like: answers, of which one is known. */
 static size_t
-skip_string(struct str bytes)
+decode_string(struct str bytes, struct term_event *event)
 {
     for (size_t i = 2; i < bytes.n; i++) {
+        bool ended =
+            bytes.p[i] == 7 || (bytes.p[i] == ESCAPE && i + 1 < bytes.n && bytes.p[i + 1] == '\\');
+        if (ended && bytes.p[1] == ']') {
+            decode_colour((struct str){bytes.p + 2, i - 2}, event);
+        }
         if (bytes.p[i] == 7) {
             return i + 1;
         }
         if (bytes.p[i] == ESCAPE) {
-            return i + 1 >= bytes.n ? 0 : bytes.p[i + 1] == '\\' ? i + 2 : i;
+            return i + 1 >= bytes.n ? 0 : ended ? i + 2 : i;
         }
     }
     return bytes.n > SEQUENCE_MAX ? bytes.n : 0;
@@ -192,7 +240,7 @@ decode_escape(struct str bytes, struct term_event *event)
     case 'P':
     case '_':
     case '^':
-        return skip_string(bytes);
+        return decode_string(bytes, event);
     default:
         /* Over a slow line Escape and the next key arrive together; Alt is not used. */
         event->key = ESCAPE;

@@ -13,6 +13,7 @@
 enum {
     KEYS_SYNC_STATE = TERM_GONE + 1, /* DECRPM 2026: x is its state */
     KEYS_CURSOR,                     /* DECXCPR: y, x from 0 */
+    KEYS_BACKGROUND,                 /* OSC 11: x is 1 when it is light, 0 when it is dark */
 };
 
 /* A sequence of the terminal's own (from terminfo). */

@@ -71,7 +71,9 @@ struct term {
     enum term_depth depth;
     bool sync;
 
-    struct theme theme, mono;
+    struct theme chosen, theme, mono; /* as given; with what has to be painted; for no colours */
+    enum { BACK_UNKNOWN, BACK_DARK, BACK_LIGHT } back; /* what the terminal said of its own */
+    bool painted;           /* the theme's background is drawn, not the terminal's left */
     int colour[ROLE_COUNT]; /* curses' number, -1 the terminal's own, COLOUR_UNSET not yet asked for
                              */
     bool faint[ROLE_COUNT]; /* shown by dim instead of a colour the terminal lacks */
@@ -522,7 +524,7 @@ ask(struct term *term)
         buf_puts(&term->out,
                  "\33[H\xE2\x96\xB2\33[?6n"); /* does an ambiguous character take one cell? */
     }
-    buf_puts(&term->out, "\33[?2026$p");
+    buf_puts(&term->out, "\33[?2026$p\33]11;?\33\\"); /* synchronised output? background? */
     flush_out(term);
 }
 
@@ -686,10 +688,33 @@ term_wants_write(const struct term *term)
 
 /* What a role looks like. */
 
+/* What a theme that leaves both to the terminal needs on one that is not what it was made for. */
+static const struct {
+    uint32_t background, text;
+} papers[2] = {{0x101216, 0xd0d4dc}, {0xfcfcfc, 0x1c2330}};
+
+/* A theme made for the terminal's own background, on one that is as it should be: nothing to paint,
+ * which is what sends fewest bytes. A terminal that does not say is taken for a dark one, as most
+ * are. */
+static bool
+must_paint(const struct term *term, const struct theme *theme)
+{
+    bool light = term->back == BACK_LIGHT;
+    return term->depth != TERM_DEPTH_MONO && !theme->mono &&
+           theme->colour[ROLE_BACKGROUND] == THEME_NO_COLOUR && light != theme->light;
+}
+
 void
 term_set_theme(struct term *term, const struct theme *theme)
 {
-    term->theme = *theme;
+    term->chosen = term->theme = *theme;
+    term->painted = must_paint(term, theme);
+    if (term->painted) {
+        term->theme.colour[ROLE_BACKGROUND] = papers[theme->light].background;
+        if (theme->colour[ROLE_TEXT] == THEME_NO_COLOUR) {
+            term->theme.colour[ROLE_TEXT] = papers[theme->light].text;
+        }
+    }
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         term->colour[i] = COLOUR_UNSET;
     }
@@ -707,7 +732,7 @@ reduced(struct term *term, int role, uint32_t rgb)
     }
     int nearest = theme_nearest(rgb, counts[term->depth]);
     /* A grey must not vanish into the background: it is shown faint instead. */
-    if (term->depth != TERM_DEPTH_256 &&
+    if (term->depth != TERM_DEPTH_256 && role != ROLE_BACKGROUND &&
         nearest == (term->theme.light ? counts[term->depth] - 1 : 0)) {
         term->faint[role] = true;
         nearest = -1;
@@ -783,6 +808,10 @@ pair_for(struct term *term, struct style style)
     int fg_role = style.fg == ROLE_DEFAULT ? ROLE_TEXT : style.fg;
     int bg_role = style.bg == ROLE_DEFAULT ? ROLE_BACKGROUND : style.bg;
     int fg = role_colour(term, fg_role), bg = role_colour(term, bg_role);
+    if (term->painted) { /* the terminal's own text was made for another background */
+        fg = fg >= 0 ? fg : role_colour(term, ROLE_TEXT);
+        bg = bg >= 0 ? bg : role_colour(term, ROLE_BACKGROUND);
+    }
     if (fg == bg && fg >= 0) { /* two colours became one: writing that can be read comes first */
         fg = -1;
     }
@@ -980,6 +1009,20 @@ more_comes(struct term *term)
     return poll(&wait, 1, ESCAPE_WAIT_MS) > 0 && read_input(term);
 }
 
+/* The terminal said what its background is: drawn anew where that changes what is painted. */
+static bool
+learn_background(struct term *term, bool light, struct term_event *event)
+{
+    term->back = light ? BACK_LIGHT : BACK_DARK;
+    struct theme theme = term->chosen;
+    if (must_paint(term, &theme) == term->painted) {
+        return false;
+    }
+    term_set_theme(term, &theme);
+    *event = (struct term_event){.key = TERM_RESIZE, .x = term->width, .y = term->height};
+    return true;
+}
+
 /* Answers are for us, and two clicks become a double click. True when the event is for the caller.
  */
 static bool
@@ -988,6 +1031,9 @@ digest(struct term *term, struct term_event *event)
     if (event->key == KEYS_SYNC_STATE) {
         term->sync = event->x == 1 || event->x == 2;
         return false;
+    }
+    if (event->key == KEYS_BACKGROUND) {
+        return learn_background(term, event->x == 1, event);
     }
     if (event->key == KEYS_CURSOR) {
         if (event->x > 1) { /* East Asian fonts: the signs would shift every row */

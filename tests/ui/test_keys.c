@@ -50,7 +50,7 @@ test_keys__table(void **state)
         {"\33\33[A", 27, 1},
         {"\33[200~rm", KEY_NONE, 6},
         {"\33[999999999999999~", KEY_NONE, 18},
-        {"\33]11;rgb:0/0/0\33\\x", KEY_NONE, 16},
+        {"\33]12;rgb:0/0/0\33\\x", KEY_NONE, 16},
         {"\33P>|xterm\7", KEY_NONE, 10},
         {"\33[12\33[A", KEY_NONE, 4}, /* broken off */
         {"\33[Mabc", KEY_NONE, 6},
@@ -106,6 +106,10 @@ test_keys__mouse(void **state)
         {"\33[<2;5;7M", KEY_NONE, 0, 0, 0},
         {"\33[<0;0;7M", KEY_NONE, 0, 0, 0},
         {"\33[?2026;2$y", KEYS_SYNC_STATE, 2, 0, 0},
+        {"\33]11;rgb:ffff/fefe/f0f0\33\\", KEYS_BACKGROUND, 1, 0, 0},
+        {"\33]11;rgb:1c/1f/23\7", KEYS_BACKGROUND, 0, 0, 0},
+        {"\33]11;rgb:1c//23\7", KEY_NONE, 0, 0, 0},
+        {"\33]10;rgb:ff/ff/ff\7", KEY_NONE, 0, 0, 0},
         {"\33[?3;5R", KEYS_CURSOR, 4, 2, 0},
         {"\33[1;2R", TERM_F3, 0, 0, 0}, /* no answer: Shift-F3 */
     };

@@ -437,6 +437,47 @@ test_term__reads_keys(void **state)
     rig_close(&rig);
 }
 
+static bool
+has_background(struct rig *rig)
+{
+    VTermScreenCell cell;
+    rig_draw(rig);
+    assert_true(vterm_screen_get_cell(rig->screen, (VTermPos){.row = 0, .col = 30}, &cell) != 0);
+    return !VTERM_COLOR_IS_DEFAULT_BG(&cell.bg);
+}
+
+/* A light theme on a terminal that says nothing, says it is light, says it is dark; a dark one. */
+static void
+test_term__paints_a_background_where_the_terminals_is_of_the_other_kind(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct theme light;
+    struct buf errors;
+    buf_init(&errors, 4096);
+    assert_true(theme_load("light", &light, &errors));
+    rig_open(&rig, "xterm-256color", TERM_DEPTH_256, 40, 10);
+    canvas_text(&rig.canvas, 0, 0, 9, STR("one"), (struct style){.fg = ROLE_TITLE});
+    assert_false(has_background(&rig));
+    term_set_theme(rig.term, &light);
+    assert_true(has_background(&rig));
+    VTermScreenCell cell;
+    vterm_screen_get_cell(rig.screen, (VTermPos){.row = 0, .col = 1}, &cell);
+    assert_false(VTERM_COLOR_IS_DEFAULT_FG(&cell.fg)); /* dark letters, not the terminal's own */
+    type(&rig, "\33]11;rgb:ffff/ffff/ffff\33\\");
+    assert_int_equal(term_key(rig.term).key, TERM_RESIZE);
+    assert_false(has_background(&rig));
+    type(&rig, "\33]11;rgb:1010/1212/1616\7");
+    assert_int_equal(term_key(rig.term).key, TERM_RESIZE);
+    assert_true(has_background(&rig));
+    term_set_theme(rig.term, &rig.theme);
+    assert_false(has_background(&rig));
+    type(&rig, "\33]11;rgb:1010/1212/1616\7");
+    assert_int_equal(term_key(rig.term).key, KEY_NONE);
+    buf_done(&errors);
+    rig_close(&rig);
+}
+
 static void
 test_term__synchronised_output_only_where_answered(void **state)
 {
@@ -528,6 +569,7 @@ main(void)
         cmocka_unit_test(test_term__gives_the_terminal_back),
         cmocka_unit_test(test_term__reads_keys),
         cmocka_unit_test(test_term__synchronised_output_only_where_answered),
+        cmocka_unit_test(test_term__paints_a_background_where_the_terminals_is_of_the_other_kind),
         cmocka_unit_test(test_term__notices_that_it_is_gone),
         cmocka_unit_test(test_term__copies_by_osc_52),
         cmocka_unit_test(test_term__leaves_the_environment_alone),

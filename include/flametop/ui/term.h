@@ -93,6 +93,8 @@ enum glyphs term_glyphs(const struct term *term);
 enum term_depth term_depth(const struct term *term);
 bool term_is_slow(const struct term *term); /* a real serial line below 115,200 baud */
 
+/* A theme without a background of its own is painted one where the terminal's is not of its kind
+ * (light on dark, dark on light). */
 void term_set_theme(struct term *term, const struct theme *theme);
 
 /* Sends what changed since the last frame. Answers the bytes written, 0 when nothing changed or
@@ -102,7 +104,7 @@ long term_draw(struct term *term, const struct canvas *canvas);
 
 /* The next key without waiting; key KEY_NONE when there is none. Poll term_fd for input. After an
  * Escape it waits up to 50 ms for the rest of a sequence. TERM_RESIZE also when the glyph set
- * changed. */
+ * or the background changed. */
 struct term_event term_key(struct term *term);
 int term_fd(const struct term *term);
 bool term_wants_write(const struct term *term); /* poll for POLLOUT as well: a frame is waiting */
