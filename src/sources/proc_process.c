@@ -120,15 +120,14 @@ process_reset(struct process *process)
 {
     free(process->command);
     free(process->cgroup);
+    free(process->details);
     *process = (struct process){.pid = process->pid,
                                 .fd = process->fd,
                                 .listed_tick = process->listed_tick,
-                                .looked_tick = process->looked_tick,
-                                .thread_cpu = NAN};
+                                .looked_tick = process->looked_tick};
     rates_init(&process->rates);
     rates_init(&process->births);
     rates_init(&process->io);
-    rates_init(&process->switches);
 }
 
 static struct process *
@@ -159,6 +158,7 @@ process_free(struct scan *scan, struct process *process)
     close_stat(scan, process);
     free(process->command);
     free(process->cgroup);
+    free(process->details);
     free(process);
 }
 

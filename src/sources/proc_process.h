@@ -103,6 +103,20 @@ struct unseen {
 void unseen_start(struct unseen *unseen, uint64_t counter, bool since_birth);
 void unseen_step(struct unseen *unseen, uint64_t counter);
 
+/* What is read only of processes somebody looks at, and of the busiest: thousands of others do
+ * without. */
+struct details {
+    int64_t status_ns, wait_ns, oom_ns, files_ns, limits_ns; /* when read; 0: never */
+    struct rates switches;
+    char wait_channel[48];
+    int64_t oom_score;
+    int64_t open_files, open_files_limit;
+
+    double thread_cpu; /* of the busiest thread */
+    int64_t thread_ns;
+    char thread_name[64];
+};
+
 struct process {
     struct process *next_exited;
     int64_t pid;
@@ -129,20 +143,13 @@ struct process {
 
     unsigned denied; /* cost bits that answered with an error */
     uint64_t denied_tick;
-    bool rights; /* an answer was refused for want of rights */
-    int64_t io_ns, status_ns, cgroup_ns, wait_ns, oom_ns, files_ns,
-        limits_ns; /* when read; 0: never */
-    struct rates io, switches;
+    bool rights;              /* an answer was refused for want of rights */
+    int64_t io_ns, cgroup_ns; /* when read; 0: never */
+    struct rates io;
     struct unseen io_bytes[2]; /* RATE_READ, RATE_WRITE: a child's are added to its parent's, too */
     bool io_active;            /* the last readings differed */
     char *cgroup;              /* short name, owned */
-    char wait_channel[48];
-    int64_t oom_score;
-    int64_t open_files, open_files_limit;
-
-    double thread_cpu; /* of the busiest thread */
-    int64_t thread_ns;
-    char thread_name[64];
+    struct details *details;   /* owned; NULL: nobody has looked yet */
 };
 
 /* The threads of the busiest processes. */

@@ -140,6 +140,20 @@ costly_start(struct scan *scan)
     scan->at = 0;
 }
 
+/* Made at first use; NULL when out of memory. */
+static struct details *
+details_of(struct process *process)
+{
+    if (process->details == NULL) {
+        process->details = calloc(1, sizeof(*process->details));
+        if (process->details != NULL) {
+            process->details->thread_cpu = NAN;
+            rates_init(&process->details->switches);
+        }
+    }
+    return process->details;
+}
+
 static ssize_t
 read_file(const struct scan *scan, struct process *process, enum cost cost, const char *name,
           char *text, size_t size)
@@ -223,8 +237,8 @@ read_status(const struct scan *scan, struct process *process, int64_t now_ns)
     }
     process->uid = status.effective_uid;
     process->uid_known = true;
-    rates_step(&process->switches, &status.switches, 1, now_ns);
-    process->status_ns = now_ns;
+    rates_step(&process->details->switches, &status.switches, 1, now_ns);
+    process->details->status_ns = now_ns;
     return true;
 }
 
@@ -261,8 +275,8 @@ read_wait_channel(const struct scan *scan, struct process *process, int64_t now_
     /* "0": running, or hidden from us. Both are "not known". */
     struct str name =
         str_is((struct str){text, (size_t)n}, "0") ? STR("") : (struct str){text, (size_t)n};
-    utf8_clean(name, process->wait_channel, sizeof(process->wait_channel));
-    process->wait_ns = now_ns;
+    utf8_clean(name, process->details->wait_channel, sizeof(process->details->wait_channel));
+    process->details->wait_ns = now_ns;
     return true;
 }
 
@@ -272,10 +286,10 @@ read_oom_score(const struct scan *scan, struct process *process, int64_t now_ns)
     char text[32];
     ssize_t n = read_file(scan, process, COST_OOM_SCORE, "oom_score", text, sizeof(text));
     struct str rest = {text, n < 0 ? 0 : (size_t)n};
-    if (n >= 0 && !str_i64(&rest, &process->oom_score)) {
+    if (n >= 0 && !str_i64(&rest, &process->details->oom_score)) {
         return false;
     }
-    process->oom_ns = n < 0 ? 0 : now_ns;
+    process->details->oom_ns = n < 0 ? 0 : now_ns;
     return true;
 }
 
@@ -308,12 +322,12 @@ read_open_files(const struct scan *scan, struct process *process, int64_t now_ns
         }
         process->denied |= COST_FILES;
         process->denied_tick = scan->tick;
-        process->files_ns = 0;
+        process->details->files_ns = 0;
         return true;
     }
     bool sized = scan->proc_sizes && fstat(fd, &info) == 0 && info.st_size > 0;
-    process->open_files = sized ? info.st_size : count_entries(dir);
-    process->files_ns = now_ns;
+    process->details->open_files = sized ? info.st_size : count_entries(dir);
+    process->details->files_ns = now_ns;
     process->denied &= ~(unsigned)COST_FILES;
     closedir(dir);
     return true;
@@ -324,10 +338,14 @@ read_limits(const struct scan *scan, struct process *process, int64_t now_ns)
 {
     char text[4096];
     ssize_t n = read_file(scan, process, COST_LIMITS, "limits", text, sizeof(text));
-    process->limits_ns = n < 0 ? 0 : now_ns;
-    process->open_files_limit = CELL_UNKNOWN;
-    return n < 0 || pid_limits_parse((struct str){text, (size_t)n}, &process->open_files_limit);
+    process->details->limits_ns = n < 0 ? 0 : now_ns;
+    process->details->open_files_limit = CELL_UNKNOWN;
+    return n < 0 ||
+           pid_limits_parse((struct str){text, (size_t)n}, &process->details->open_files_limit);
 }
+
+/* Every reading but those that candidates in turn get, which in time are all. */
+#define COST_DETAILS (COST_ALL & ~(unsigned)(COST_IO | COST_CGROUP))
 
 static const struct {
     enum cost cost;
@@ -375,6 +393,9 @@ costly_step(struct scan *scan, struct batch *batch)
     while (scan->at < scan->count) {
         struct process *process = scan->list[scan->at++];
         unsigned cost = cost_for(scan, process, for_all, for_shown);
+        if ((cost & COST_DETAILS) != 0 && details_of(process) == NULL) {
+            cost &= ~COST_DETAILS;
+        }
         if (cost == 0) {
             continue;
         }
@@ -472,10 +493,11 @@ read_thread(const struct scan *scan, struct process *process, int task_fd,
     thread->tick = scan->tick;
     rates_step(&thread->rates, &stat.cpu_ticks, 1, scan_now_ns(scan));
     double cpu = thread->rates.per_second[0] / (double)scan->ticks_per_second;
-    if (cpu > process->thread_cpu || (isnan(process->thread_cpu) && !isnan(cpu))) {
-        process->thread_cpu = cpu;
-        utf8_clean(stat.name, process->thread_name, sizeof(process->thread_name));
-        process->thread_ns = scan_now_ns(scan);
+    if (cpu > process->details->thread_cpu ||
+        (isnan(process->details->thread_cpu) && !isnan(cpu))) {
+        process->details->thread_cpu = cpu;
+        utf8_clean(stat.name, process->details->thread_name, sizeof(process->details->thread_name));
+        process->details->thread_ns = scan_now_ns(scan);
     }
 }
 
@@ -495,6 +517,9 @@ drop_ended(const struct scan *scan, struct watch *watch)
 static void
 read_threads(struct scan *scan, struct process *process)
 {
+    if (details_of(process) == NULL) {
+        return;
+    }
     char path[32];
     snprintf(path, sizeof(path), "%lld/task", (long long)process->pid);
     int fd = openat(scan->proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -507,7 +532,7 @@ read_threads(struct scan *scan, struct process *process)
     }
     struct watch *watch = watch_of(scan, process);
     watch->tick = scan->tick;
-    process->thread_cpu = NAN;
+    process->details->thread_cpu = NAN;
     size_t passed = 0, read = 0;
     const struct dirent *entry;
     while (read < WATCH_THREADS_MAX && (entry = readdir(dir)) != NULL) {
@@ -521,8 +546,8 @@ read_threads(struct scan *scan, struct process *process)
     }
     closedir(dir);
     drop_ended(scan, watch);
-    bool found = isnan(process->thread_cpu) ||
-                 process->thread_cpu >= WATCH_SHARE * process_cpu(scan, process);
+    bool found = isnan(process->details->thread_cpu) ||
+                 process->details->thread_cpu >= WATCH_SHARE * process_cpu(scan, process);
     if (!found && process->stat.threads > WATCH_THREADS_MAX) {
         watch->skip = (watch->skip + WATCH_THREADS_MAX) % (size_t)process->stat.threads;
         watch->count = 0;

@@ -141,7 +141,8 @@ static double
 births_of(const struct process *process)
 {
     double faults = process->births.per_second[RATE_FAULTS];
-    double waits = process->switches.per_second[0];
+    double waits =
+        process->details != NULL ? process->details->switches.per_second[0] : (double)NAN;
     bool bounded = process->stat.threads == 1 && !isnan(waits);
     double unseen = bounded ? fmin(faults / CHILD_FAULTS, waits) : faults / CHILD_FAULTS_EXEC;
     return process->births.per_second[RATE_BORN] + unseen;
@@ -170,6 +171,32 @@ fill_numbers(const struct scan *scan, const struct process *process, union cell 
 }
 
 static void
+fill_details(const struct scan *scan, const struct details *details, union cell *row,
+             struct arena *arena, int64_t now_ns)
+{
+    if (fresh(scan, details->status_ns, now_ns)) {
+        row[PROCESS_SWITCHES].real = details->switches.per_second[0];
+    }
+    if (fresh(scan, details->wait_ns, now_ns) && details->wait_channel[0] != 0) {
+        row[PROCESS_WAIT_CHANNEL].text = copy(arena, details->wait_channel);
+    }
+    if (fresh(scan, details->oom_ns, now_ns)) {
+        row[PROCESS_OOM_SCORE].integer = details->oom_score;
+    }
+    if (fresh(scan, details->files_ns, now_ns)) {
+        row[PROCESS_OPEN_FILES].integer = details->open_files;
+    }
+    if (fresh(scan, details->limits_ns, now_ns)) {
+        bool limited = details->open_files_limit != INT64_MAX;
+        row[PROCESS_OPEN_FILES_LIMIT].integer = limited ? details->open_files_limit : CELL_UNKNOWN;
+    }
+    if (fresh(scan, details->thread_ns, now_ns)) {
+        row[PROCESS_THREAD_NAME].text = copy(arena, details->thread_name);
+        row[PROCESS_THREAD_CPU].real = details->thread_cpu;
+    }
+}
+
+static void
 fill_costly(const struct scan *scan, const struct process *process, union cell *row,
             struct arena *arena, int64_t now_ns)
 {
@@ -177,28 +204,11 @@ fill_costly(const struct scan *scan, const struct process *process, union cell *
         row[PROCESS_DISK_READ].real = process->io.per_second[RATE_READ];
         row[PROCESS_DISK_WRITE].real = process->io.per_second[RATE_WRITE];
     }
-    if (fresh(scan, process->status_ns, now_ns)) {
-        row[PROCESS_SWITCHES].real = process->switches.per_second[0];
-    }
     if (process->cgroup != NULL) {
         row[PROCESS_CGROUP].text = copy(arena, process->cgroup);
     }
-    if (fresh(scan, process->wait_ns, now_ns) && process->wait_channel[0] != 0) {
-        row[PROCESS_WAIT_CHANNEL].text = copy(arena, process->wait_channel);
-    }
-    if (fresh(scan, process->oom_ns, now_ns)) {
-        row[PROCESS_OOM_SCORE].integer = process->oom_score;
-    }
-    if (fresh(scan, process->files_ns, now_ns)) {
-        row[PROCESS_OPEN_FILES].integer = process->open_files;
-    }
-    if (fresh(scan, process->limits_ns, now_ns)) {
-        bool limited = process->open_files_limit != INT64_MAX;
-        row[PROCESS_OPEN_FILES_LIMIT].integer = limited ? process->open_files_limit : CELL_UNKNOWN;
-    }
-    if (fresh(scan, process->thread_ns, now_ns)) {
-        row[PROCESS_THREAD_NAME].text = copy(arena, process->thread_name);
-        row[PROCESS_THREAD_CPU].real = process->thread_cpu;
+    if (process->details != NULL) {
+        fill_details(scan, process->details, row, arena, now_ns);
     }
 }
 
