@@ -152,10 +152,12 @@ wants(const void *context, const struct table *table, const union cell *row)
 
 static int
 render(const struct cli *cli, const struct picture *picture, const struct chosen *chosen,
-       bool pretty, struct buf *out)
+       bool pretty, bool continues, struct buf *out)
 {
-    struct format_options options = {
-        .span_ns = config_integer(cli->config, "span"), .rows_max = 100000, .pretty = pretty};
+    struct format_options options = {.span_ns = config_integer(cli->config, "span"),
+                                     .rows_max = 100000,
+                                     .pretty = pretty,
+                                     .continues = continues};
     if (chosen->format == NULL) {
         return draw(cli, picture, chosen->drawing, chosen->filter, out);
     }
@@ -195,7 +197,7 @@ save(const struct cli *cli, const struct picture *picture, const struct chosen *
 {
     struct buf out;
     buf_init(&out, SNAPSHOT_MAX);
-    int error = render(cli, picture, chosen, true, &out);
+    int error = render(cli, picture, chosen, true, false, &out);
     error = error != 0 ? error : put(path, &out);
     buf_done(&out);
     if (error != 0) {
@@ -266,7 +268,7 @@ run_many(const struct cli *cli, struct collector *collector, const struct chosen
             picture_release(picture);
             picture = collector_tick(collector);
         }
-        error = picture == NULL ? -ENOMEM : render(cli, picture, chosen, count == 1, &out);
+        error = picture == NULL ? -ENOMEM : render(cli, picture, chosen, count == 1, i > 0, &out);
         if (error == 0 && is_standard_output(path)) {
             error = put(path, &out);
             buf_clear(&out);
@@ -346,6 +348,12 @@ snapshot_run(const struct cli *cli)
     char why[240] = "";
     if (choose(path, format, &chosen, why, sizeof(why)) != 0) {
         cli_complain("%s", why);
+        return EXIT_USAGE;
+    }
+    if (chosen.format != NULL && chosen.format->one_moment &&
+        config_integer(cli->config, "snapshot.count") > 1) {
+        cli_complain("--count: %s is of one moment; json and csv hold several",
+                     chosen.format->name);
         return EXIT_USAGE;
     }
     if (chosen.format != NULL && !chosen.format->has_tables &&

@@ -10,11 +10,10 @@
 
 #include "flametop/base/json.h"
 #include "flametop/core/format.h"
-#include "flametop/core/query.h"
 #include "flametop/export/snapshot.h"
+#include "reading.h"
 
 #define TICKS_MAX 4096
-#define VALUES_MAX 256
 
 static const char *const state_names[] = {"ok", "degraded", "buffering", "stale", "failed"};
 
@@ -123,86 +122,32 @@ write_labels(struct json *json, const char *labels)
     json_object_end(json);
 }
 
-/* A rate's unit is the counter's a second. */
 static void
-write_unit(struct json *json, const struct metric *metric)
+write_reading(void *context, const struct reading *reading)
 {
+    struct json *json = context;
     char unit[64];
-    struct buf text;
-    buf_init(&text, sizeof(unit));
-    buf_puts(&text, metric->unit);
-    if (metric->kind == METRIC_COUNTER && metric->formula == NULL) {
-        buf_puts(&text, "/s");
-    }
-    json_key(json, "unit");
-    json_text(json, text.data != NULL ? text.data : "");
-    buf_done(&text);
-}
-
-static void
-write_metric(struct json *json, const struct picture *picture, const struct metric *metric,
-             const char *labels)
-{
-    char why[160];
-    struct query *query = query_new(picture->catalog, metric->name, labels, why, sizeof(why));
-    double value = query != NULL ? query_now(query, picture) : NAN;
-    query_free(query);
-    if (isnan(value)) {
-        return; /* unknown is left out, not written as 0 */
+    if (isnan(reading->value)) {
+        return;
     }
     json_object(json);
     json_key(json, "name");
-    json_text(json, metric->name);
-    write_labels(json, labels);
+    json_text(json, reading->metric->name);
+    write_labels(json, reading->labels);
     json_key(json, "value");
-    json_double(json, value);
-    write_unit(json, metric);
+    json_double(json, reading->value);
+    json_key(json, "unit");
+    json_text(json, readings_unit(reading->metric, unit, sizeof(unit)));
     json_object_end(json);
-}
-
-static void
-write_derived(struct json *json, const struct picture *picture, const struct metric *metric,
-              struct arena *arena)
-{
-    struct str rest = str_from(metric->labels), key, more;
-    write_metric(json, picture, metric, "");
-    if (!str_word(&rest, &key) || str_word(&rest, &more)) {
-        return; /* no label, or several: the total says enough */
-    }
-    char name[64];
-    const char *values[VALUES_MAX];
-    str_copy(key, name, sizeof(name));
-    arena_clear(arena);
-    size_t count = query_label_values(picture, metric->name, name, arena, values, VALUES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        char labels[640] = "";
-        labels_add(labels, sizeof(labels), name, str_from(values[i]));
-        write_metric(json, picture, metric, labels);
-    }
 }
 
 static void
 write_metrics(struct json *json, const struct picture *picture)
 {
-    struct arena arena;
-    arena_init(&arena, (size_t)1 << 20);
     json_key(json, "metrics");
     json_array(json);
-    const struct metric *metric;
-    for (size_t i = 0; (metric = catalog_metric_at(picture->catalog, i)) != NULL; i++) {
-        if (metric->formula != NULL) {
-            write_derived(json, picture, metric, &arena);
-        }
-    }
-    for (size_t t = 0; t < picture->track_count; t++) {
-        const struct layout *layout =
-            picture->tracks[t].head != NULL ? picture->tracks[t].head->layout : NULL;
-        for (size_t c = 0; layout != NULL && c < layout->count; c++) {
-            write_metric(json, picture, layout->series[c]->metric, layout->series[c]->labels);
-        }
-    }
+    readings_each(picture, write_reading, json);
     json_array_end(json);
-    arena_done(&arena);
 }
 
 static void

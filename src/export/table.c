@@ -6,10 +6,13 @@
 #include "flametop/base/macros.h"
 #include "flametop/base/str.h"
 
-extern const struct format format_json;
+extern const struct format format_csv, format_json, format_openmetrics, format_prometheus;
 
 const struct format *const format_table[] = {
     &format_json,
+    &format_csv,
+    &format_prometheus,
+    &format_openmetrics,
 };
 const size_t format_table_count = ARRAY_SIZE(format_table);
 

@@ -5,6 +5,8 @@ FLAMETOP_BINARY is the program. Each test is a function test_*; what it asserts 
 command line run those alone.
 """
 
+import csv
+import io
 import itertools
 import json
 import os
@@ -408,6 +410,25 @@ def test_snapshot__of_a_snapshot_is_the_same():
         for line_a, line_b in itertools.zip_longest(a, b):
             check(line_a == line_b, "differs:", line_a, line_b)
     check(not [name for name in os.listdir(HOME) if name.endswith((".tmp", "~"))], os.listdir(HOME))
+
+
+def test_snapshot__metrics_please_promtool():
+    page = run("snapshot", "--format", "prometheus", "--for", "300ms").stdout
+    check(page.startswith(b"# HELP "), page[:200])
+    if shutil.which("promtool") is None:
+        raise Skip("no promtool: apt install prometheus")
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
+    check(done.returncode == 0 and done.stdout + done.stderr == b"", done.stdout, done.stderr)
+
+
+def test_snapshot__csv_has_one_head():
+    done = run("snapshot", "--format", "csv", "--count", "2", "--interval", "300ms", "--for", "300ms")
+    rows = list(csv.reader(io.StringIO(done.stdout.decode(), newline="")))
+    check(rows[0] == ["metric", "labels", "value", "unit", "time"], rows[0])
+    check(all(len(row) == 5 for row in rows) and rows.count(rows[0]) == 1, "rows")
+    check(len({row[4] for row in rows[1:]}) == 2, "two moments")
+    check_sentence(run("snapshot", "--format", "csv", "-p", "1"), 2, "-p", "csv shows no processes")
+    check_sentence(run("snapshot", "--format", "prometheus", "--count", "2"), 2, "--count", "csv")
 
 
 def test_snapshot__counts():

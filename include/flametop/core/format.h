@@ -16,6 +16,7 @@ struct format_options {
     size_t width;    /* text forms: columns */
     bool ascii;
     bool pretty;
+    bool continues; /* what another picture in the same form was written to: no head again */
     /* Whether a row of a table goes with it; NULL: all do. */
     bool (*wants)(const void *context, const struct table *table, const union cell *row);
     const void *wants_context;
@@ -27,6 +28,7 @@ struct format {
     const char *media_type;
     const char *text;
     bool has_tables; /* not numbers alone */
+    bool one_moment; /* several pictures in a row mean nothing */
     /* 0 or a negative errno. */
     int (*write)(const struct picture *picture, const struct format_options *options,
                  struct buf *out);
