@@ -153,7 +153,7 @@ show(const struct cli *cli, struct engine *engine, struct app *app)
         struct message slow = {.type = MESSAGE_INTERVAL, .interval_ns = SLOW_LINK_INTERVAL_NS};
         engine_send(engine, &slow);
     }
-    int code = app_run(app, engine, term, &theme);
+    int code = app_run(app, term, &theme);
     term_free(term);
     return code;
 }
@@ -213,7 +213,9 @@ run_local(const struct cli *cli)
         code = plain_run(engine, STDOUT_FILENO);
     } else {
         struct app *app = make_app(cli, &filter);
-        code = app != NULL ? show(cli, engine, app) : EXIT_FAILED;
+        struct app_target target = {engine, ""};
+        bool ready = app != NULL && app_set_targets(app, &target, 1);
+        code = ready ? show(cli, engine, app) : EXIT_FAILED;
         app_free(app);
     }
     engine_free(engine);

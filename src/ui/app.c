@@ -49,6 +49,11 @@ app_new(const struct app_options *options)
         return NULL;
     }
     app->options = *options;
+    app->clock = options->clock != NULL ? *options->clock : clock_system;
+    if (!app_set_targets(app, &(struct app_target){NULL, ""}, 1)) {
+        free(app);
+        return NULL;
+    }
     strlcpy(app->filter, options->filter != NULL ? options->filter : "", sizeof(app->filter));
     app->span = options->span_ns > 0 ? span_nearest(options->span_ns) : SPAN_DEFAULT;
     app->view = view_find(options->view) != NULL && options->view > 0 ? options->view : 1;
@@ -70,15 +75,7 @@ app_free(struct app *app)
     if (app == NULL) {
         return;
     }
-    for (size_t i = 0; i < view_count; i++) {
-        for (size_t form = 0; form < 2; form++) {
-            view_close(app->opened[i][form].boxes, app->opened[i][form].count);
-        }
-    }
-    moment_hold(app, NULL);
-    if (app->live != NULL) {
-        picture_release(app->live);
-    }
+    seats_done(app);
     overlay_done(&app->overlay);
     free(app);
 }
@@ -93,20 +90,30 @@ app_bind(struct app *app, const char *context, const char *key, const char *comm
 const struct picture *
 app_shown(const struct app *app)
 {
-    return app->held != NULL ? app->held : app->live;
+    return app->seat->held != NULL ? app->seat->held : app->seat->live;
+}
+
+bool
+app_set_targets(struct app *app, const struct app_target *targets, size_t count)
+{
+    return seats_init(app, targets, count);
+}
+
+void
+app_set_target_picture(struct app *app, size_t target, struct picture *picture)
+{
+    assert(target < app->seat_count);
+    seat_put(app, &app->seats[target], picture);
+    if (&app->seats[target] == app->seat && overlay_is_open(&app->overlay) &&
+        !app->overlay.lasting) {
+        overlay_refresh(&app->overlay, app);
+    }
 }
 
 void
 app_set_picture(struct app *app, struct picture *picture)
 {
-    struct picture *before = app->live;
-    app->live = picture_acquire(picture);
-    if (before != NULL) {
-        picture_release(before);
-    }
-    if (overlay_is_open(&app->overlay) && !app->overlay.lasting) {
-        overlay_refresh(&app->overlay, app);
-    }
+    app_set_target_picture(app, 0, picture);
 }
 
 /* While there is less history than the span, the charts show the smallest of these that holds it: a
@@ -118,7 +125,9 @@ int64_t
 app_span_ns(const struct app *app)
 {
     int64_t wanted = span_table[app->span].ns;
-    int64_t reach = app->live != NULL ? app->live->mono_ns - picture_oldest(app->live) : wanted;
+    int64_t reach = app->seat->live != NULL
+                        ? app->seat->live->mono_ns - picture_oldest(app->seat->live)
+                        : wanted;
     for (size_t i = 0; i < ARRAY_SIZE(growth_ns) && growth_ns[i] < wanted; i++) {
         if (reach <= growth_ns[i]) {
             return growth_ns[i];
@@ -136,8 +145,9 @@ app_context(struct app *app)
         .span_ns = app_span_ns(app),
         .glyphs = app->glyphs,
         .compact = app->compact,
-        .paused = app->held != NULL,
+        .paused = app->seat->held != NULL,
         .readonly = app->options.readonly,
+        .link = app_link(app),
         .pins = &app->pins,
         .app = app,
     };
@@ -148,7 +158,7 @@ opened_of(struct app *app, const struct view *view)
 {
     static_assert(VIEWS_MAX >= VIEW_CHART + 1, "room for every view");
     size_t form = app->compact && view->compact[0].cells[0].panel != NULL;
-    struct opened *opened = &app->opened[view - view_table][form];
+    struct opened *opened = &app->seat->opened[view - view_table][form];
     if (!opened->is_open) {
         opened->is_open = true;
         opened->count = view_open(view, form == 1, app->options.catalog, opened->boxes);
@@ -396,7 +406,7 @@ panel_open_environment(const struct panel_context *context, int64_t pid, const c
     struct app *app = context->app;
     if (context->paused || context->picture->past) {
         app_say(app, "environments are of the present only: r goes back to it");
-    } else if (app->options.environment == NULL) {
+    } else if (context->link != NULL || app->options.environment == NULL) {
         app_say(app,
                 "this is another machine or a file: environments are read on the machine itself");
     } else {
@@ -404,6 +414,27 @@ panel_open_environment(const struct panel_context *context, int64_t pid, const c
         snprintf(title, sizeof(title), "Environment of %s (%lld)", name, (long long)pid);
         app->environment_pid = pid;
         open_overlay(app, title, environment_fill, true);
+    }
+}
+
+void
+panel_remote(const struct panel_context *context, const char *name, const char *arguments_json,
+             const char *what)
+{
+    struct app *app = context->app;
+    struct seat *seat = app->seat;
+    struct message message = {.type = MESSAGE_COMMAND};
+    bool fits = strlcpy(message.command.name, name, sizeof(message.command.name)) <
+                    sizeof(message.command.name) &&
+                strlcpy(message.command.arguments, arguments_json,
+                        sizeof(message.command.arguments)) < sizeof(message.command.arguments);
+    if (!attached_is_live(context->link) || seat->engine == NULL) {
+        app_say(app, "%s: not sent, there is no connection", what);
+    } else if (seat->asked_count == ASKED_MAX || !fits || !engine_send(seat->engine, &message)) {
+        app_say(app, "%s: not sent, too much is waiting for an answer", what);
+    } else {
+        utf8_clean(str_from(what), seat->asked[seat->asked_count++], ASKED_BYTES);
+        app_say(app, "%s: sent, waiting for the answer", what);
     }
 }
 
@@ -779,9 +810,9 @@ app_do_interval(struct app *app, const char *argument)
                interval_ns > INTERVAL_NS_MAX) {
         app_say(app, "interval “%s”: a time from 100ms to 60s is asked for, such as 500ms or 2s",
                 argument);
-    } else if (app->engine != NULL) {
+    } else if (app->seat->engine != NULL) {
         struct message message = {.type = MESSAGE_INTERVAL, .interval_ns = interval_ns};
-        engine_send(app->engine, &message);
+        engine_send(app->seat->engine, &message);
     }
 }
 
@@ -798,19 +829,26 @@ app_do_keymap(struct app *app, const char *argument)
     }
 }
 
+/* Of a link that is not up the present is what comes after the next try. */
 void
 app_do_live(struct app *app, const char *argument)
 {
     (void)argument;
-    moment_hold(app, NULL);
+    struct message retry = {.type = MESSAGE_RETRY};
+    if (app->seat->held != NULL) {
+        moment_hold(app, NULL);
+    } else if (!attached_is_live(app_link(app)) && app->seat->engine != NULL) {
+        bool sent = engine_send(app->seat->engine, &retry);
+        app_say(app, sent ? "trying again" : "too much is waiting: try again in a moment");
+    }
 }
 
 void
 app_do_pause(struct app *app, const char *argument)
 {
     (void)argument;
-    if (app->live != NULL) {
-        moment_hold(app, app->held != NULL ? NULL : picture_acquire(app->live));
+    if (app->seat->live != NULL) {
+        moment_hold(app, app->seat->held != NULL ? NULL : picture_acquire(app->seat->live));
     }
 }
 
@@ -1152,6 +1190,18 @@ apply_filter(struct app *app)
     }
 }
 
+/* A link that is not up comes before everything that was seen through it. */
+static void
+draw_sentence(const struct app *app, struct canvas *canvas, struct rect area)
+{
+    const struct link_status *link = app_link(app);
+    if (!attached_is_live(link) || app_shown(app) == NULL) {
+        attached_draw(app, canvas, area);
+    } else {
+        diagnosis_draw(app_shown(app), canvas, area, "!");
+    }
+}
+
 void
 app_draw(struct app *app, struct canvas *canvas)
 {
@@ -1161,18 +1211,21 @@ app_draw(struct app *app, struct canvas *canvas)
     app->glyphs = canvas->glyphs;
     app->width = width;
     app->height = height;
-    if (picture == NULL) {
+    bool waits = attached_waits(app);
+    if (picture == NULL && !waits) {
         canvas_text(canvas, 0, 0, width, STR(" flametop  looking at the machine …"),
                     (struct style){.fg = ROLE_TITLE});
         return;
     }
-    apply_filter(app);
+    if (!waits) {
+        apply_filter(app);
+    }
     app->compact = width < 100 || height < 30;
     if (width < APP_WIDTH_MIN || height < APP_HEIGHT_MIN) {
         hide_panels(app);
         app->sentence_y = -1;
         memset(app->tab_width, 0, sizeof(app->tab_width));
-        diagnosis_draw(picture, canvas, (struct rect){0, 0, width, height}, "!");
+        draw_sentence(app, canvas, (struct rect){0, 0, width, height});
         return;
     }
     /* What stands around the panels gives way to them: first tabs and keys, then the header. */
@@ -1180,7 +1233,15 @@ app_draw(struct app *app, struct canvas *canvas)
     int sentence = width < APP_WIDTH_FULL && height >= APP_TABS_HEIGHT ? 2 : 1;
     int top = header + tabs + sentence;
     struct rect body = {0, top, width, height - top - tabs};
-    draw_panels(app, canvas, body);
+    if (waits) {
+        hide_panels(app);
+        attached_page(app, canvas, body);
+    } else {
+        draw_panels(app, canvas, body);
+        if (!attached_is_live(app_link(app))) {
+            canvas_dim(canvas, body);
+        }
+    }
     if (header) {
         chrome_header(app, canvas, 0);
     }
@@ -1189,7 +1250,9 @@ app_draw(struct app *app, struct canvas *canvas)
         chrome_tabs(app, canvas, 1);
     }
     app->sentence_y = header + tabs;
-    diagnosis_draw(picture, canvas, (struct rect){0, app->sentence_y, width, sentence}, "!");
+    if (!waits) { /* the page says it */
+        draw_sentence(app, canvas, (struct rect){0, app->sentence_y, width, sentence});
+    }
     if (overlay_is_open(&app->overlay)) {
         overlay_draw(&app->overlay, canvas, body);
     }

@@ -1,9 +1,11 @@
-/* The inside of the application: shared by app.c (views, keys, commands), chrome.c (header, tabs,
- * footer), help.c (what overlays say), moment.c (which picture is shown) and run.c (terminal,
- * engine, signals). */
+/* The inside of the application: shared by app.c (views, keys, commands), attached.c (how a link is
+ * doing), chrome.c (header, tabs, footer), help.c (what overlays say), moment.c (which picture is
+ * shown), run.c (terminal, engines, signals) and seat.c (targets). */
 #ifndef FLAMETOP_SRC_UI_APP_STATE_H
 #define FLAMETOP_SRC_UI_APP_STATE_H
 
+#include "flametop/base/clock.h"
+#include "flametop/core/link.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/panel.h"
 #include "command.h"
@@ -30,6 +32,24 @@ struct opened {
     bool any; /* something was shown at the last drawing */
 };
 
+#define SEAT_NAME_BYTES 128
+#define ASKED_MAX 8 /* commands sent to the other end whose answer is still to come */
+#define ASKED_BYTES 96
+
+/* One target as it is looked at: its pictures, its past, its panels. */
+struct seat {
+    char name[SEAT_NAME_BYTES]; /* cleaned; "" for this machine alone and for files */
+    struct engine *engine;      /* NULL: pictures are given by hand */
+    struct picture *newest;     /* says how the link is doing; NULL before the first */
+    struct picture *live; /* the newest, but while a link is lost the last one before it was */
+    struct picture *held; /* shown instead while paused; NULL: live */
+    struct opened opened[VIEWS_MAX][2]; /* [index in view_table][compact] */
+    struct interest interest;           /* as last sent */
+    char asked[ASKED_MAX][ASKED_BYTES]; /* what the next answers are of, oldest first */
+    size_t asked_count;
+    int64_t came_mono_ns; /* when newest came, by our clock */
+};
+
 /* A question on the status line; `command` runs on `target` when it is answered yes. */
 struct question {
     bool open;
@@ -43,13 +63,14 @@ struct app {
     struct keymap keymap;
     struct pins pins;
 
-    struct picture *live; /* the newest; NULL before the first */
-    struct picture *held; /* shown instead while paused; NULL: live */
-    size_t span;          /* index of span_table */
+    struct clock clock;
+    struct seat *seats; /* at least one */
+    size_t seat_count;
+    struct seat *seat; /* the one that is looked at */
+    size_t span;       /* index of span_table */
 
     int view, view_before; /* numbers */
     bool compact;
-    struct opened opened[VIEWS_MAX][2]; /* [index in view_table][compact] */
 
     struct overlay overlay;
     struct box *menu_target; /* of the overlay when it is a menu */
@@ -73,9 +94,7 @@ struct app {
 
     /* Only while there is a terminal. */
     struct term *term;
-    struct engine *engine;
     bool leave, suspend;
-    struct interest interest; /* as last sent */
 };
 
 struct span {
@@ -100,6 +119,29 @@ void app_interest(struct app *app, struct interest *ret_interest);
 
 /* The number of a view, by that number, by its name, or by a beginning only one view has; -1. */
 int view_number(const char *text);
+
+/* seat.c */
+bool seats_init(struct app *app, const struct app_target *targets, size_t count);
+void seats_done(struct app *app);
+void seat_put(struct app *app, struct seat *seat, struct picture *picture); /* the newest */
+void seat_answered(struct app *app, struct seat *seat, const char *why);    /* "": it was done */
+
+/* attached.c: how the link of the shown target is doing. */
+#define ATTACHED_BYTES 320
+int64_t app_now_ns(const struct app *app);                 /* monotonic */
+const struct link_status *app_link(const struct app *app); /* NULL: this machine, a file */
+bool attached_is_live(const struct link_status *link);     /* true as well where there is no link */
+bool attached_waits(const struct app *app); /* nothing was ever seen: a page stands for the views */
+void attached_draw(const struct app *app, struct canvas *canvas, struct rect area); /* a sentence */
+void attached_page(const struct app *app, struct canvas *canvas, struct rect area);
+/* "lost 12 s ago: no answer; trying again in 4 s"; "" when live. */
+void attached_sentence(const struct link_status *link, int64_t now_ns, char dst[ATTACHED_BYTES]);
+/* "lost 12 s ago" */
+void attached_state(const struct link_status *link, int64_t now_ns, char *dst, size_t size);
+/* "clock +3 min 12 s"; "" when it is right. */
+void attached_clock(const struct link_status *link, char *dst, size_t size);
+/* When what is said of the shown target changes by itself; INT64_MAX: never. */
+int64_t attached_due_ns(const struct app *app);
 
 /* chrome.c */
 void chrome_header(struct app *app, struct canvas *canvas, int y);

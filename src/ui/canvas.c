@@ -356,6 +356,23 @@ canvas_restyle(struct canvas *canvas, struct rect area, struct style style)
     }
 }
 
+/* A background says something of its own (a heat map's half blocks): it stays and gets dimmer. */
+void
+canvas_dim(struct canvas *canvas, struct rect area)
+{
+    area = intersect(area, canvas->clip);
+    for (int y = area.y; y < area.y + area.height; y++) {
+        for (int x = area.x; x < area.x + area.width; x++) {
+            struct style *style = &cell_at(canvas, x, y)->style;
+            if (style->bg == ROLE_DEFAULT) {
+                *style = (struct style){.fg = ROLE_DIM};
+            } else if (style->bg != ROLE_SELECT_BG) {
+                style->attributes |= CELL_DIM;
+            }
+        }
+    }
+}
+
 void
 canvas_box(struct canvas *canvas, struct rect area, struct style style)
 {

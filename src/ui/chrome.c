@@ -41,19 +41,35 @@ format_cores(const struct host *host, char *dst, size_t size)
     }
 }
 
+/* The name of what is shown: of the machine, or, where that is not known, of the target. */
+static void
+format_name(const struct app *app, const struct picture *picture, char *dst, size_t size)
+{
+    const char *name = picture != NULL ? picture->host.name : NULL;
+    const struct link_status *link = app_link(app);
+    bool known = name != NULL && name[0] != '\0';
+    const char *otherwise = link != NULL && link->target[0] != '\0' ? link->target
+                            : app->seat->name[0] != '\0'            ? app->seat->name
+                                                                    : "this machine";
+    utf8_clean(str_from(known ? name : otherwise), dst, size);
+}
+
 /* What the machine is, in as much detail as the room allows. */
 static void
-format_host(const struct picture *picture, int room, char *dst, size_t size)
+format_host(const struct app *app, const struct picture *picture, int room, char *dst, size_t size)
 {
+    char cores[48], age[32], name[SEAT_NAME_BYTES];
+    format_name(app, picture, name, sizeof(name));
+    if (picture == NULL || picture->host.cores == 0) {
+        snprintf(dst, size, " %s%s", room > 40 + (int)strlen(name) ? "flametop  " : "", name);
+        return;
+    }
     const struct host *host = &picture->host;
-    char cores[48], age[32], name[80];
-    utf8_clean(str_from(host->name != NULL && host->name[0] != '\0' ? host->name : "this machine"),
-               name, sizeof(name));
     format_cores(host, cores, sizeof(cores));
     unit_format_age(host->uptime_s, age, sizeof(age));
     const char *system = host->system != NULL ? host->system : "";
     const char *inside = host->virtualization != NULL ? host->virtualization : "";
-    char whole[240];
+    char whole[SEAT_NAME_BYTES + 200];
     snprintf(whole, sizeof(whole), " %s%s%s%s%s · %s · up %s", name, system[0] != '\0' ? " · " : "",
              system, inside[0] != '\0' ? " · in " : "", inside, cores, age);
     for (int form = 0; form < 5; form++) {
@@ -102,7 +118,7 @@ format_counts(const struct picture *picture, enum glyphs glyphs, char *dst, size
 static bool
 is_past(const struct app *app, const struct picture *picture)
 {
-    return app->held != NULL || picture->past;
+    return app->seat->held != NULL || picture->past;
 }
 
 /* "‖ 13:58:00 (−4 m 31 s)  r live" */
@@ -111,12 +127,12 @@ format_held(const struct app *app, const struct picture *picture, char *dst, siz
 {
     char clock[16], age[32] = "";
     format_clock(picture->wall_ns, clock, sizeof(clock));
-    int64_t behind_ns = app->live->wall_ns - picture->wall_ns;
+    int64_t behind_ns = app->seat->live->wall_ns - picture->wall_ns;
     if (behind_ns >= NS_PER_S) {
         unit_format_age((double)behind_ns / 1e9, age, sizeof(age));
     }
     snprintf(dst, size, "‖ %s%s%s%s%s ", clock, age[0] != '\0' ? " (−" : "", age,
-             age[0] != '\0' ? ")" : "", app->held != NULL ? "  r live" : "");
+             age[0] != '\0' ? ")" : "", app->seat->held != NULL ? "  r live" : "");
 }
 
 static void
@@ -142,24 +158,65 @@ format_live(const struct app *app, const struct picture *picture, int width, cha
     }
 }
 
+/* "◆ lost 12 s ago", in the place of what is live. */
+static void
+format_unlinked(const struct app *app, char *dst, size_t size)
+{
+    const struct link_status *link = app_link(app);
+    char state[64] = "connecting", sign[8] = "";
+    if (link != NULL) {
+        attached_state(link, app_now_ns(app), state, sizeof(state));
+    }
+    bool lost = link != NULL && link->state != LINK_CONNECTING;
+    sign[utf8_put(glyph_level(app->glyphs, lost ? LEVEL_CRITICAL : LEVEL_INFO), sign)] = '\0';
+    snprintf(dst, size, " %s %s ", sign, state);
+}
+
+/* What one should know before trusting what is shown: it stands to the left of the right part. */
+static int
+draw_notes(const struct app *app, struct canvas *canvas, int y, int end)
+{
+    const struct link_status *link = app_link(app);
+    char clock[48];
+    attached_clock(link, clock, sizeof(clock));
+    const char *notes[] = {link != NULL && link->insecure ? "insecure" : "", clock};
+    int used = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
+        int width = (int)utf8_text_width(str_from(notes[i]));
+        if (width == 0 || end - used - width - 2 < canvas->width / 8) {
+            continue;
+        }
+        used += width + 2;
+        canvas_text(canvas, end - used, y, width, str_from(notes[i]),
+                    (struct style){.fg = ROLE_LEVEL_WARNING, .bg = ROLE_HEADER_BG});
+    }
+    return used > 0 ? used + 1 : 0;
+}
+
 void
 chrome_header(struct app *app, struct canvas *canvas, int y)
 {
     const struct picture *picture = app_shown(app);
-    bool past = is_past(app, picture);
+    bool past = picture != NULL && is_past(app, picture),
+         cut = picture == NULL || !attached_is_live(app_link(app));
     struct style style = {
         .fg = ROLE_TITLE, .bg = ROLE_HEADER_BG, .attributes = past ? CELL_REVERSE : 0};
     canvas_fill(canvas, (struct rect){0, y, canvas->width, 1}, ' ', style);
-    char left[TEXT_BYTES], right[TEXT_BYTES];
+    char left[TEXT_BYTES + SEAT_NAME_BYTES], right[TEXT_BYTES];
     if (past) {
         format_held(app, picture, right, sizeof(right));
+    } else if (cut) {
+        format_unlinked(app, right, sizeof(right));
     } else {
         format_live(app, picture, canvas->width, right, sizeof(right));
     }
     int used = MIN((int)utf8_text_width(str_from(right)), canvas->width);
-    format_host(picture, canvas->width - used - 1, left, sizeof(left));
+    struct style other = style;
+    other.attributes = past || (cut && picture != NULL) ? CELL_REVERSE : 0;
+    canvas_text(canvas, canvas->width - used, y, used, str_from(right), other);
+    used += past ? 0 : draw_notes(app, canvas, y, canvas->width - used - 1);
+    format_host(app, picture, canvas->width - used - 1, left, sizeof(left));
     canvas_text(canvas, 0, y, MAX(canvas->width - used - 1, 1), str_from(left), style);
-    canvas_text(canvas, canvas->width - used, y, used, str_from(right), style);
 }
 
 static int
@@ -223,31 +280,33 @@ chrome_tab_at(const struct app *app, int x)
 static const struct offer {
     const char *view; /* NULL: every view */
     const char *command, *text;
-    bool held; /* only while a moment is held */
+    enum { ALWAYS, WHILE_HELD, WHILE_CUT } when; /* held: a moment; cut: the link */
+    bool always;                                 /* before anything is shown, too */
 } offers[] = {
-    {NULL, "close", "quit", false},
-    {NULL, "help", "help", false},
-    {NULL, "live", "live", true},
-    {NULL, "pause", "pause", false},
-    {"processes", "search.set", "search", false},
-    {"metrics", "search.set", "search", false},
-    {"overview", "search.set", "search", false},
-    {"processes", "filter.set", "filter", false},
-    {"processes", "tree", "tree", false},
-    {"processes", "sort.set", "sort", false},
-    {"processes", "process.signal", "signal", false},
-    {"processes", "process.nice 1", "nice", false},
-    {"processes", "follow", "follow", false},
-    {"processes", "columns", "columns", false},
-    {"metrics", "filter.set", "filter", false},
-    {"overview", "filter.set", "filter", false},
-    {"chart", "zoom.in", "zoom in", false},
-    {"chart", "zoom.out", "zoom out", false},
-    {NULL, "page.next", "page", false},
-    {NULL, "time.step -1", "back in time", false},
-    {NULL, "span.wider", "span", false},
-    {NULL, "save", "save", false},
-    {NULL, "command", "command", false},
+    {NULL, "close", "quit", ALWAYS, true},
+    {NULL, "help", "help", ALWAYS, true},
+    {NULL, "live", "live", WHILE_HELD, false},
+    {NULL, "live", "try now", WHILE_CUT, true},
+    {NULL, "pause", "pause", ALWAYS, false},
+    {"processes", "search.set", "search", ALWAYS, false},
+    {"metrics", "search.set", "search", ALWAYS, false},
+    {"overview", "search.set", "search", ALWAYS, false},
+    {"processes", "filter.set", "filter", ALWAYS, false},
+    {"processes", "tree", "tree", ALWAYS, false},
+    {"processes", "sort.set", "sort", ALWAYS, false},
+    {"processes", "process.signal", "signal", ALWAYS, false},
+    {"processes", "process.nice 1", "nice", ALWAYS, false},
+    {"processes", "follow", "follow", ALWAYS, false},
+    {"processes", "columns", "columns", ALWAYS, false},
+    {"metrics", "filter.set", "filter", ALWAYS, false},
+    {"overview", "filter.set", "filter", ALWAYS, false},
+    {"chart", "zoom.in", "zoom in", ALWAYS, false},
+    {"chart", "zoom.out", "zoom out", ALWAYS, false},
+    {NULL, "page.next", "page", ALWAYS, false},
+    {NULL, "time.step -1", "back in time", ALWAYS, false},
+    {NULL, "span.wider", "span", ALWAYS, false},
+    {NULL, "save", "save", ALWAYS, false},
+    {NULL, "command", "command", ALWAYS, false},
 };
 
 static bool
@@ -256,9 +315,11 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
     const struct command *command = command_of_line(offer->command, NULL);
     bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0;
     bool saved = strcmp(offer->command, "save") != 0 || app->options.save != NULL;
-    return (offer->view == NULL || strcmp(offer->view, view) == 0) &&
-           (!offer->held || app->held != NULL) && paged && saved &&
-           !(command->writes && app->options.readonly);
+    bool held = app->seat->held != NULL, cut = !attached_is_live(app_link(app));
+    bool fits = offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
+                (offer->when == WHILE_CUT && cut && !held);
+    return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
+           !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));
 }
 
 static void

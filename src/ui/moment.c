@@ -154,26 +154,26 @@ moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns)
 void
 moment_hold(struct app *app, struct picture *picture)
 {
-    if (app->held != NULL) {
-        picture_release(app->held);
+    if (app->seat->held != NULL) {
+        picture_release(app->seat->held);
     }
-    app->held = picture;
+    app->seat->held = picture;
 }
 
 /* Shows the picture of a monotonic time, at most the newest and at least the oldest there is. */
 static void
 show(struct app *app, int64_t mono_ns)
 {
-    int64_t oldest_ns = picture_oldest(app->live);
-    if (mono_ns >= app->live->mono_ns) {
-        moment_hold(app, picture_acquire(app->live));
+    int64_t oldest_ns = picture_oldest(app->seat->live);
+    if (mono_ns >= app->seat->live->mono_ns) {
+        moment_hold(app, picture_acquire(app->seat->live));
         return;
     }
     if (mono_ns < oldest_ns) {
         app_say(app, "the history begins here");
         mono_ns = oldest_ns;
     }
-    struct picture *past = picture_at(app->live, mono_ns);
+    struct picture *past = picture_at(app->seat->live, mono_ns);
     if (past == NULL) {
         app_say(app, "not enough memory for a picture of the past");
         return;
@@ -185,7 +185,7 @@ void
 moment_skip(struct app *app, int64_t by_ns)
 {
     const struct picture *shown = app_shown(app);
-    if (shown != NULL && (app->held != NULL || by_ns < 0)) {
+    if (shown != NULL && (app->seat->held != NULL || by_ns < 0)) {
         show(app, shown->mono_ns + by_ns);
     }
 }
@@ -194,10 +194,10 @@ void
 moment_step(struct app *app, int steps)
 {
     const struct picture *shown = app_shown(app);
-    if (shown == NULL || (app->held == NULL && steps >= 0)) {
+    if (shown == NULL || (app->seat->held == NULL && steps >= 0)) {
         return;
     }
-    int64_t to_ns = picture_step(app->live, shown->mono_ns, steps);
+    int64_t to_ns = picture_step(app->seat->live, shown->mono_ns, steps);
     if (to_ns != shown->mono_ns) {
         show(app, to_ns);
     } else if (steps < 0) {
@@ -210,14 +210,14 @@ moment_step(struct app *app, int steps)
 void
 moment_go(struct app *app, int64_t wall_ns)
 {
-    if (app->live == NULL) {
+    if (app->seat->live == NULL) {
         return;
     }
-    int64_t mono_ns = app->live->mono_ns - (app->live->wall_ns - wall_ns);
+    int64_t mono_ns = app->seat->live->mono_ns - (app->seat->live->wall_ns - wall_ns);
     for (int i = 0; i < 2; i++) {
-        mono_ns += wall_ns - picture_wall(app->live, mono_ns);
+        mono_ns += wall_ns - picture_wall(app->seat->live, mono_ns);
     }
-    if (mono_ns > app->live->mono_ns) {
+    if (mono_ns > app->seat->live->mono_ns) {
         app_say(app, "that is still to come: this is the newest moment");
     }
     show(app, mono_ns);

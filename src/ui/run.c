@@ -1,5 +1,8 @@
 /* The loop of the screen: keys, pictures and signals come in by poll, frames go out.
  *
+ * Every target's engine is listened to, so that the fleet and what is switched to are of now; only
+ * the target that is looked at is asked for more than every picture has.
+ *
  * A picture is drawn as soon as it comes, and a key too; when keys come in bursts, at most one
  * frame in FRAME_NS is drawn. Signals are blocked and read from a descriptor, so that nothing runs
  * in a handler. */
@@ -7,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -19,14 +23,17 @@
 #define FRAME_NS_KEY (8 * NS_PER_MS) /* after single keys */
 #define BURST 4                      /* keys in one round that are many */
 #define KEYS_A_ROUND 256
+#define FIRST_ENGINE 2     /* in what is waited for */
 #define REPORT_PICTURES 60 /* percentiles are of this many pictures' time */
 
 struct run {
     struct app *app;
+    struct pollfd *fds; /* terminal, signals, then the engines */
     struct canvas canvas;
     int signals;
     bool dirty, gone, burst;
     int64_t drawn_ns; /* when the last frame was drawn */
+    int64_t aged_ns;  /* when what it says gets old by itself */
     int64_t key_ns;   /* when the oldest key not yet shown came; 0: none */
     uint64_t frames, frames_reported, bytes, dropped;
     int64_t reported_ns;
@@ -38,10 +45,13 @@ static void
 report(struct run *run, const char *metric, const char *labels, double value)
 {
     struct message message = {.type = MESSAGE_REPORT};
+    if (run->app->seat->engine == NULL) {
+        return;
+    }
     snprintf(message.report.metric, sizeof(message.report.metric), "%s", metric);
     snprintf(message.report.labels, sizeof(message.report.labels), "%s", labels);
     message.report.value = value;
-    engine_send(run->app->engine, &message);
+    engine_send(run->app->seat->engine, &message);
 }
 
 static void
@@ -81,15 +91,19 @@ static void
 send_interest(struct app *app)
 {
     struct message message;
-    if (app->engine == NULL) {
-        return;
-    }
-    memset(&message, 0, sizeof(message));
-    message.type = MESSAGE_INTEREST;
-    app_interest(app, &message.interest);
-    if (memcmp(&message.interest, &app->interest, sizeof(app->interest)) != 0 &&
-        engine_send(app->engine, &message)) {
-        memcpy(&app->interest, &message.interest, sizeof(app->interest));
+    for (size_t i = 0; i < app->seat_count; i++) {
+        struct seat *seat = &app->seats[i];
+        memset(&message, 0, sizeof(message));
+        message.type = MESSAGE_INTEREST;
+        message.interest.process_sort = -1;
+        if (seat == app->seat) {
+            app_interest(app, &message.interest);
+        }
+        if (seat->engine != NULL &&
+            memcmp(&message.interest, &seat->interest, sizeof(seat->interest)) != 0 &&
+            engine_send(seat->engine, &message)) {
+            memcpy(&seat->interest, &message.interest, sizeof(seat->interest));
+        }
     }
 }
 
@@ -109,6 +123,7 @@ draw(struct run *run)
     int64_t end_ns = clock_mono_ns();
     run->dirty = false;
     run->drawn_ns = end_ns;
+    run->aged_ns = attached_due_ns(app);
     run->frames++;
     run->gone = run->gone || written < 0;
     run->bytes += (uint64_t)MAX(written, 0);
@@ -144,20 +159,35 @@ take_keys(struct run *run)
 }
 
 static void
-take_picture(struct run *run)
+take_answers(struct run *run, struct seat *seat)
 {
+    char why[200];
+    while (engine_answer(seat->engine, why, sizeof(why))) {
+        seat_answered(run->app, seat, why);
+        run->dirty = true;
+    }
+}
+
+static void
+take_picture(struct run *run, size_t target)
+{
+    struct app *app = run->app;
+    struct seat *seat = &app->seats[target];
     uint64_t count;
-    if (read(engine_fd(run->app->engine), &count, sizeof(count)) <= 0) {
+    if (read(engine_fd(seat->engine), &count, sizeof(count)) <= 0) {
         return;
     }
-    struct picture *picture = engine_latest(run->app->engine);
+    struct picture *picture = engine_latest(seat->engine);
     if (picture != NULL) {
-        app_set_picture(run->app, picture);
+        app_set_target_picture(app, target, picture);
         picture_release(picture);
-        run->dirty = true;
-        run->drawn_ns = 0;
-        report_all(run, clock_mono_ns());
+        if (seat == app->seat) {
+            run->dirty = true;
+            run->drawn_ns = 0;
+            report_all(run, clock_mono_ns());
+        }
     }
+    take_answers(run, seat);
 }
 
 static void
@@ -202,7 +232,8 @@ frame_ns(const struct run *run)
     return run->burst ? FRAME_NS : FRAME_NS_KEY;
 }
 
-/* How long to wait: until the next frame is due or the sentence on the status line ends. */
+/* How long to wait: until the next frame is due, the sentence on the status line ends, or an age
+ * that is shown changes. */
 static int
 timeout_ms(struct run *run)
 {
@@ -216,6 +247,10 @@ timeout_ms(struct run *run)
             until_ns = app->said_until_ns;
         }
     }
+    if (now_ns >= run->aged_ns) {
+        run->dirty = true;
+    }
+    until_ns = MIN(until_ns, run->aged_ns);
     if (run->dirty) {
         until_ns = MIN(until_ns, run->drawn_ns + frame_ns(run));
     }
@@ -235,18 +270,30 @@ signals_open(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Answers how many there are to wait for. */
+static size_t
+prepare(struct run *run)
+{
+    struct app *app = run->app;
+    run->fds[0] =
+        (struct pollfd){.fd = term_fd(app->term),
+                        .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))};
+    run->fds[1] = (struct pollfd){.fd = run->signals, .events = POLLIN};
+    for (size_t i = 0; i < app->seat_count; i++) { /* a file has no engine */
+        struct engine *engine = app->seats[i].engine;
+        run->fds[FIRST_ENGINE + i] =
+            (struct pollfd){.fd = engine != NULL ? engine_fd(engine) : -1, .events = POLLIN};
+    }
+    return FIRST_ENGINE + app->seat_count;
+}
+
 static void
 step(struct run *run)
 {
     struct app *app = run->app;
-    struct pollfd fds[] = {
-        {.fd = term_fd(app->term),
-         .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))},
-        {.fd = app->engine != NULL ? engine_fd(app->engine) : -1,
-         .events = POLLIN}, /* a file has no engine */
-        {.fd = run->signals, .events = POLLIN},
-    };
-    if (poll(fds, ARRAY_SIZE(fds), timeout_ms(run)) < 0 && errno != EINTR) {
+    struct pollfd *fds = run->fds;
+    size_t count = prepare(run);
+    if (poll(fds, count, timeout_ms(run)) < 0 && errno != EINTR) {
         run->gone = true;
         return;
     }
@@ -257,8 +304,10 @@ step(struct run *run)
     }
     run->gone = run->gone || (fds[0].revents & (POLLERR | POLLNVAL)) != 0 ||
                 ((fds[0].revents & POLLHUP) != 0 && (fds[0].revents & POLLIN) == 0);
-    if ((fds[1].revents & POLLIN) != 0) {
-        take_picture(run);
+    for (size_t i = FIRST_ENGINE; i < count; i++) {
+        if ((fds[i].revents & POLLIN) != 0) {
+            take_picture(run, i - FIRST_ENGINE);
+        }
     }
     if (app->suspend) {
         stop_and_go_on(run);
@@ -269,10 +318,11 @@ step(struct run *run)
 }
 
 int
-app_run(struct app *app, struct engine *engine, struct term *term, const struct theme *theme)
+app_run(struct app *app, struct term *term, const struct theme *theme)
 {
-    struct run run = {.app = app, .signals = signals_open(), .dirty = true};
-    app->engine = engine;
+    struct run run = {.app = app, .signals = signals_open(), .dirty = true, .aged_ns = INT64_MAX};
+    run.fds = calloc(FIRST_ENGINE + app->seat_count, sizeof(*run.fds));
+    run.gone = run.fds == NULL;
     app->term = term;
     app->leave = false;
     if (theme != NULL) {
@@ -290,7 +340,7 @@ app_run(struct app *app, struct engine *engine, struct term *term, const struct 
     if (run.signals >= 0) {
         close(run.signals);
     }
-    app->engine = NULL;
+    free(run.fds);
     app->term = NULL;
     return run.gone ? 1 : 0;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flametop/base/clock.h"
 #include "flametop/core/metric.h"
 #include "flametop/core/picture.h"
 #include "flametop/engine/engine.h"
@@ -17,6 +18,12 @@
 #include "flametop/ui/theme.h"
 
 struct buf;
+
+/* What is watched: its engine (NULL: app_set_picture brings the pictures) and its name as typed. */
+struct app_target {
+    struct engine *engine;
+    const char *name;
+};
 
 struct app_options {
     struct catalog *catalog;
@@ -42,6 +49,8 @@ struct app_options {
      * present. */
     int (*environment)(void *context, int64_t pid, struct buf *lines);
     void *environment_context;
+
+    const struct clock *clock; /* what ages are counted by; NULL: the system's */
 };
 
 struct app;
@@ -57,8 +66,15 @@ void app_free(struct app *app);
 bool app_bind(struct app *app, const char *context, const char *key, const char *command, char *why,
               size_t why_size);
 
-/* Takes a reference. While paused the newest picture waits behind the one that is shown. */
-void app_set_picture(struct app *app, struct picture *picture);
+/* What is watched from now on, the first of them shown. Names are copied; the engines must outlive
+ * the application. Without this there is one target without a name. False when out of memory: then
+ * nothing changed. */
+bool app_set_targets(struct app *app, const struct app_target *targets, size_t count);
+
+/* A newer picture of the i-th target. Takes a reference. While paused it waits behind the one that
+ * is shown. */
+void app_set_target_picture(struct app *app, size_t target, struct picture *picture);
+void app_set_picture(struct app *app, struct picture *picture); /* of the first */
 
 /* Draws everything at the canvas's size. Without a picture it says that it waits for one. */
 void app_draw(struct app *app, struct canvas *canvas);
@@ -69,10 +85,10 @@ void app_key(struct app *app, const struct term_event *event);
 /* Runs a command line as typed after ':'. */
 void app_command(struct app *app, const char *line);
 
-/* The screen until the user leaves, the terminal goes away or a signal says so. `theme` is the one
- * to start with. SIGWINCH, SIGTSTP, SIGCONT, SIGHUP, SIGTERM and SIGINT must be blocked in all
- * threads. Answers the exit code: 0, or 1 when the terminal is gone. */
-int app_run(struct app *app, struct engine *engine, struct term *term, const struct theme *theme);
+/* The screen of the targets until the user leaves, the terminal goes away or a signal says so.
+ * `theme` is the one to start with. SIGWINCH, SIGTSTP, SIGCONT, SIGHUP, SIGTERM and SIGINT must be
+ * blocked in all threads. Answers the exit code: 0, or 1 when the terminal is gone. */
+int app_run(struct app *app, struct term *term, const struct theme *theme);
 
 /* Without a screen: one line for each finding that is new, changed its level or ended, until a
  * signal comes. Never moves the cursor. */

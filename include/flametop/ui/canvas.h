@@ -70,6 +70,9 @@ int canvas_printf(struct canvas *canvas, int x, int y, int width, struct style s
 /* Restyles what is there: the selected row. Keeps the characters. */
 void canvas_restyle(struct canvas *canvas, struct rect area, struct style style);
 
+/* What is there, as of long ago: without colours, but for the selected row. */
+void canvas_dim(struct canvas *canvas, struct rect area);
+
 /* A box along the edge of `area`. */
 void canvas_box(struct canvas *canvas, struct rect area, struct style style);
 

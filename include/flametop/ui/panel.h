@@ -24,8 +24,10 @@ struct panel_context {
     bool compact; /* below 100 columns or 30 rows */
     bool paused;
     bool readonly;
-    const struct pins *pins; /* of metrics as cards (src/ui/pin.h); NULL: none */
-    void *app;               /* for panel_ask and its like below; opaque to panels */
+    const struct link_status *link; /* of the target that is shown; NULL: it is this machine, a file
+                                       or the fleet */
+    const struct pins *pins;        /* of metrics as cards (src/ui/pin.h); NULL: none */
+    void *app;                      /* for panel_ask and its like below; opaque to panels */
 };
 
 /* What a command left to do; bits. */
@@ -104,6 +106,11 @@ void panel_pin(const struct panel_context *context, const char *metric, const ch
 
 /* Opens the environment of a process of the present, read now; says why where that cannot be. */
 void panel_open_environment(const struct panel_context *context, int64_t pid, const char *name);
+
+/* Sends a command (core/link.h) to the machine at the other end; its answer is said on the status
+ * line. `what` says what was asked for: "TERM to beam.smp (812)". */
+void panel_remote(const struct panel_context *context, const char *name, const char *arguments_json,
+                  const char *what);
 
 /* Opens the evidence of a finding of the picture by its index. */
 void panel_open_evidence(const struct panel_context *context, size_t finding);

@@ -1,7 +1,8 @@
 /* Processes: the table, the drawer with everything known of one of them, signals and priorities.
  *
  * A signal goes to the process the question named and to no other: it is held by a pidfd from the
- * question to the answer (before Linux 5.3 by its pid). */
+ * question to the answer (before Linux 5.3 by its pid). A process of another machine is named to
+ * that machine by its pid and when it started; nothing here is asked for its pid. */
 #include "panels.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include "flametop/core/query.h"
 #include "flametop/core/unit.h"
 #include "flametop/base/buf.h"
+#include "flametop/core/link.h"
 #include "flametop/ui/term.h"
 #include "../command.h"
 #include "../table_view.h"
@@ -49,6 +51,9 @@ struct process_panel {
     int64_t asked_pid; /* of the question */
     int asked_fd;      /* pidfd; -1: none */
     char asked_name[64];
+    bool asked_there;     /* it is a process of the machine at the other end of the link */
+    double asked_start_s; /* when it started, by that machine's wall clock; NaN: unknown */
+    int64_t asked_nice;   /* as the table has it; CELL_UNKNOWN */
 };
 
 static const char *const order[] = {
@@ -671,18 +676,39 @@ panel_signal_words(const struct app *app, struct words *words)
     }
 }
 
-/* Whether the selected process is of now and of here; says so otherwise. */
+/* Whether what is shown may be changed; says so otherwise. */
+static bool
+may_ask(const struct panel_context *context)
+{
+    if (context->readonly) {
+        panel_say(context, "--readonly: nothing is changed");
+    } else if (context->paused || context->picture->past) {
+        panel_say(context, "this is the past: r goes back to the present first");
+    } else if (context->link != NULL && context->link->state != LINK_LIVE) {
+        panel_say(context, "there is no connection: nothing can be changed there");
+    } else if (context->link != NULL && !context->link->may_change) {
+        panel_say(context, "nothing may be changed there: give its second token with "
+                           "--change-token-file FILE");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static int64_t
+nice_of(const struct table_def *def, const union cell *cells)
+{
+    return table_column(def, "process.nice") >= 0 ? integer_of(def, cells, "process.nice")
+                                                  : CELL_UNKNOWN;
+}
+
+/* Whether the selected process is of now; says so otherwise. */
 static bool
 begin_question(struct process_panel *panel, const struct panel_context *context)
 {
     const union cell *cells = table_view_selected(&panel->view);
     int64_t pid = selected_pid(panel);
-    if (context->readonly) {
-        panel_say(context, "--readonly: nothing is changed");
-        return false;
-    }
-    if (context->paused || context->picture->past) {
-        panel_say(context, "this is the past: r goes back to the present first");
+    if (!may_ask(context)) {
         return false;
     }
     if (cells == NULL || pid <= 0 || pid > INT32_MAX) {
@@ -692,7 +718,11 @@ begin_question(struct process_panel *panel, const struct panel_context *context)
     const char *name = text_of(panel->view.def, cells, "process.name");
     forget_question(panel);
     panel->asked_pid = pid;
-    panel->asked_fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+    panel->asked_there = context->link != NULL;
+    panel->asked_fd = panel->asked_there ? -1 : (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+    panel->asked_start_s =
+        (double)context->picture->wall_ns / 1e9 - real_of(panel->view.def, cells, "process.age");
+    panel->asked_nice = nice_of(panel->view.def, cells);
     utf8_clean(str_from(name != NULL ? name : "?"), panel->asked_name, sizeof(panel->asked_name));
     return true;
 }
@@ -712,6 +742,38 @@ signal_number(const char *name)
         }
     }
     return 0;
+}
+
+/* What is asked of the machine at the other end: a command with its arguments. */
+static void
+send_there(struct process_panel *panel, const struct panel_context *context, const char *command,
+           const char *key, const char *text, const char *what)
+{
+    char arguments[160], start[24] = "null";
+    if (!isnan(panel->asked_start_s)) {
+        snprintf(start, sizeof(start), "%lld", (long long)panel->asked_start_s);
+    }
+    snprintf(arguments, sizeof(arguments), "{\"pid\":%lld,\"start\":%s,\"%s\":%s}",
+             (long long)panel->asked_pid, start, key, text);
+    panel_remote(context, command, arguments, what);
+    forget_question(panel);
+}
+
+/* The name where there is one: only we know what was typed. */
+static void
+send_signal_there(struct process_panel *panel, const struct panel_context *context, int number)
+{
+    char name[16], quoted[20], what[96];
+    snprintf(name, sizeof(name), "%d", number);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        if (signals[i].number == number) {
+            snprintf(name, sizeof(name), "%s", signals[i].name);
+        }
+    }
+    snprintf(quoted, sizeof(quoted), "\"%s\"", name);
+    snprintf(what, sizeof(what), "%s to %s (%lld)", name, panel->asked_name,
+             (long long)panel->asked_pid);
+    send_there(panel, context, "signal", "signal", quoted, what);
 }
 
 static void
@@ -750,6 +812,10 @@ send_signal(struct process_panel *panel, const struct panel_context *context, co
     if (panel->asked_pid <= 0 || number == 0 || context->readonly) {
         return;
     }
+    if (panel->asked_there || context->link != NULL) {
+        send_signal_there(panel, context, number);
+        return;
+    }
     long result = panel->asked_fd >= 0
                       ? syscall(SYS_pidfd_send_signal, panel->asked_fd, number, NULL, 0)
                       : kill((pid_t)panel->asked_pid, number);
@@ -779,7 +845,14 @@ ask_nice(struct process_panel *panel, const struct panel_context *context, const
         return;
     }
     errno = 0;
-    int now = getpriority(PRIO_PROCESS, (id_t)panel->asked_pid);
+    bool there = panel->asked_there, known = panel->asked_nice != CELL_UNKNOWN;
+    int now = there ? (int)(known ? panel->asked_nice : 0)
+                    : getpriority(PRIO_PROCESS, (id_t)panel->asked_pid);
+    if (there && !known) {
+        panel_say(context, "the nice value of %s (%lld) is not known", panel->asked_name,
+                  (long long)panel->asked_pid);
+        return;
+    }
     if (errno != 0) {
         panel_say(context, "%s (%lld) has no priority to change: %s", panel->asked_name,
                   (long long)panel->asked_pid,
@@ -802,6 +875,14 @@ set_nice(struct process_panel *panel, const struct panel_context *context, const
     struct str rest = str_from(argument);
     int64_t nice_value;
     if (panel->asked_pid <= 0 || !str_i64(&rest, &nice_value) || context->readonly) {
+        return;
+    }
+    if (panel->asked_there || context->link != NULL) {
+        char value[16], what[96];
+        snprintf(value, sizeof(value), "%d", (int)nice_value);
+        snprintf(what, sizeof(what), "nice %d of %s (%lld)", (int)nice_value, panel->asked_name,
+                 (long long)panel->asked_pid);
+        send_there(panel, context, "renice", "nice", value, what);
         return;
     }
     bool there = panel->asked_fd < 0 ||

@@ -1,0 +1,196 @@
+/* How the link of an attached target is doing, in words: the page before anything was seen, the
+ * sentence and the age while it is lost, what its clock says. Ages are of our own clock, so they go
+ * on without pictures. */
+#include "app_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "flametop/base/utf8.h"
+#include "flametop/core/unit.h"
+#include "widgets/limits.h"
+#include "widgets/wrap.h"
+
+#define CLOCK_ERROR_NS_MIN (2 * NS_PER_S)
+#define AGE_BYTES 32
+
+int64_t
+app_now_ns(const struct app *app)
+{
+    return clock_now(&app->clock).mono_ns;
+}
+
+const struct link_status *
+app_link(const struct app *app)
+{
+    return app->seat->newest != NULL ? app->seat->newest->link : NULL;
+}
+
+bool
+attached_is_live(const struct link_status *link)
+{
+    return link == NULL || link->state == LINK_LIVE;
+}
+
+bool
+attached_waits(const struct app *app)
+{
+    return app->seat->live == NULL && (app->seat->newest != NULL || app->seat->name[0] != '\0');
+}
+
+/* Whole seconds: begun ones count when something is still to come. */
+static int64_t
+seconds_to(int64_t ns)
+{
+    return MAX((ns + NS_PER_S - 1) / NS_PER_S, 0);
+}
+
+static char *
+age_text(int64_t since_ns, int64_t now_ns, char dst[AGE_BYTES])
+{
+    return unit_format_age((double)(MAX(now_ns - since_ns, 0) / NS_PER_S), dst, AGE_BYTES);
+}
+
+void
+attached_state(const struct link_status *link, int64_t now_ns, char *dst, size_t size)
+{
+    static const char *const words[] = {
+        [LINK_CONNECTING] = "connecting",
+        [LINK_LIVE] = "live",
+        [LINK_LOST] = "lost",
+        [LINK_REFUSED] = "refused",
+    };
+    char age[AGE_BYTES];
+    if (link->state == LINK_LOST && link->heard_mono_ns > 0) {
+        snprintf(dst, size, "lost %s ago", age_text(link->heard_mono_ns, now_ns, age));
+    } else {
+        strlcpy(dst, words[link->state], size);
+    }
+}
+
+/* "trying again in 4 s" */
+static void
+format_retry(const struct link_status *link, int64_t now_ns, char *dst, size_t size)
+{
+    char in[AGE_BYTES];
+    if (link->retry_mono_ns == 0) {
+        dst[0] = '\0';
+    } else if (link->retry_mono_ns <= now_ns) {
+        strlcpy(dst, "trying again", size);
+    } else {
+        unit_format_age((double)seconds_to(link->retry_mono_ns - now_ns), in, sizeof(in));
+        snprintf(dst, size, "trying again in %s", in);
+    }
+}
+
+void
+attached_sentence(const struct link_status *link, int64_t now_ns, char dst[ATTACHED_BYTES])
+{
+    char state[48], why[192], retry[48];
+    dst[0] = '\0';
+    if (attached_is_live(link)) {
+        return;
+    }
+    attached_state(link, now_ns, state, sizeof(state));
+    utf8_clean(str_from(link->why), why, sizeof(why));
+    format_retry(link, now_ns, retry, sizeof(retry));
+    snprintf(dst, ATTACHED_BYTES, "%s%s%s%s%s", state, why[0] != '\0' ? ": " : "", why,
+             retry[0] != '\0' ? "; " : "", retry);
+}
+
+static enum level
+level_of(const struct link_status *link)
+{
+    return link == NULL || link->state == LINK_CONNECTING ? LEVEL_INFO : LEVEL_CRITICAL;
+}
+
+void
+attached_draw(const struct app *app, struct canvas *canvas, struct rect area)
+{
+    const struct link_status *link = app_link(app);
+    enum level level = level_of(link);
+    char sentence[ATTACHED_BYTES] = "connecting", sign[8] = "";
+    sign[utf8_put(glyph_level(canvas->glyphs, (int)level), sign)] = '\0';
+    if (link != NULL) {
+        attached_sentence(link, app_now_ns(app), sentence);
+    }
+    static const char key[] = "r now ";
+    int width = area.width - (int)sizeof(key) - 1;
+    struct style style = {.fg = level_role(level), .attributes = CELL_BOLD};
+    char line[ATTACHED_BYTES + 16];
+    snprintf(line, sizeof(line), " %s %s", sign, sentence);
+    if (area.height > 1 || width < APP_WIDTH_MIN) {
+        wrap_draw(canvas, area, str_from(line), style);
+        return;
+    }
+    canvas_text(canvas, area.x, area.y, width, str_from(line), style);
+    canvas_text_right(canvas, area.x, area.y, area.width, str_from(key),
+                      (struct style){.fg = ROLE_KEY});
+}
+
+/* What can be done about it. */
+static const char *
+remedy_of(const struct link_status *link)
+{
+    return link != NULL && link->state == LINK_REFUSED
+               ? "Nothing is tried again by itself: set right what it asks for and start anew, or "
+                 "r "
+                 "tries once more."
+               : "The views fill as soon as it answers; r tries now.";
+}
+
+void
+attached_page(const struct app *app, struct canvas *canvas, struct rect area)
+{
+    const struct link_status *link = app_link(app);
+    char target[SEAT_NAME_BYTES], sentence[ATTACHED_BYTES] = "connecting";
+    utf8_clean(str_from(link != NULL && link->target[0] != '\0' ? link->target : app->seat->name),
+               target, sizeof(target));
+    if (link != NULL) {
+        attached_sentence(link, app_now_ns(app), sentence);
+    }
+    bool refused = link != NULL && link->state == LINK_REFUSED;
+    int margin = area.width >= 60 ? 4 : 1, width = area.width - 2 * margin,
+        y = area.y + MIN(area.height / 3, 4), end = area.y + area.height;
+    canvas_text(canvas, area.x + margin, y, width, str_from(target),
+                (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD});
+    y += area.height > 6 ? 2 : 1;
+    char line[ATTACHED_BYTES + 8];
+    snprintf(line, sizeof(line), "%s%s", sentence, strchr(sentence, ':') == NULL ? " …" : "");
+    y += wrap_draw(canvas, (struct rect){area.x + margin, y, width, MAX(end - y, 0)},
+                   str_from(line), (struct style){.fg = refused ? ROLE_LEVEL_CRITICAL : ROLE_TEXT});
+    y += area.height > 6;
+    wrap_draw(canvas, (struct rect){area.x + margin, y, width, MAX(end - y, 0)},
+              str_from(remedy_of(link)), (struct style){.fg = ROLE_DIM});
+}
+
+void
+attached_clock(const struct link_status *link, char *dst, size_t size)
+{
+    int64_t off_ns = link != NULL ? link->clock_error_ns : 0;
+    int64_t size_ns = off_ns < 0 ? -off_ns : off_ns;
+    char by[AGE_BYTES];
+    dst[0] = '\0';
+    if (size_ns >= CLOCK_ERROR_NS_MIN) {
+        unit_format_age((double)(size_ns / NS_PER_S), by, sizeof(by));
+        snprintf(dst, size, "clock %s%s", off_ns < 0 ? "−" : "+", by);
+    }
+}
+
+/* The age and the time to the next try change at different moments of a second. */
+int64_t
+attached_due_ns(const struct app *app)
+{
+    const struct link_status *link = app_link(app);
+    int64_t now_ns = app_now_ns(app), due_ns = INT64_MAX;
+    if (attached_is_live(link)) {
+        return due_ns;
+    }
+    if (link->state == LINK_LOST && link->heard_mono_ns > 0) {
+        due_ns = now_ns + NS_PER_S - MAX(now_ns - link->heard_mono_ns, 0) % NS_PER_S;
+    }
+    if (link->retry_mono_ns > now_ns) {
+        due_ns = MIN(due_ns, now_ns + 1 + (link->retry_mono_ns - now_ns - 1) % NS_PER_S);
+    }
+    return due_ns;
+}
