@@ -83,7 +83,7 @@ print_version(struct buf *out)
     }
     buf_puts(out, "\nformats:");
     snapshot_list_formats(out);
-    buf_puts(out, "\ntargets: local, snapshot files\n");
+    buf_puts(out, "\ntargets: local, snapshot files, http, https, unix, ssh\n");
 }
 
 /* What needs no configuration. */
@@ -272,7 +272,7 @@ static int
 configure(struct cli *cli, char *const *environment, struct buf *out)
 {
     struct buf warnings, errors;
-    struct checker checker = {.catalog = cli->catalog, .elsewhere = machine_is_file(cli)};
+    struct checker checker = {.catalog = cli->catalog, .elsewhere = machine_is_elsewhere(cli)};
     int code = -1;
     config_set_check(cli->config, (struct config_check){check, &checker});
     buf_init(&warnings, TEXT_BYTES_MAX);

@@ -1,4 +1,4 @@
-/* Targets: this machine, or a snapshot of one. */
+/* This machine, another one through a link, or a snapshot of one. */
 #include "machine.h"
 
 #include <errno.h>
@@ -10,8 +10,6 @@
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/sources/table.h"
-
-#define TABLES_MAX 64
 
 /* A root that somebody chose is a folder. Of the usual ones only /proc is asked for: a kernel
  * without control groups is as good. */
@@ -58,12 +56,30 @@ machine_collector(const struct cli *cli)
     return collector;
 }
 
-static size_t
-all_tables(const struct table_def *tables[TABLES_MAX])
+struct collector *
+machine_collector_of(const struct cli *cli, const char *target)
+{
+    struct collector_options options = {.catalog = cli->catalog,
+                                        .clock = clock_system,
+                                        .interval_ns = config_integer(cli->config, "interval"),
+                                        .history_bytes =
+                                            (size_t)config_integer(cli->config, "history.bytes"),
+                                        .analyzers = analyzer_table,
+                                        .analyzer_count = analyzer_table_count,
+                                        .target = target};
+    struct collector *collector = collector_new(&options);
+    if (collector == NULL) {
+        cli_complain("out of memory");
+    }
+    return collector;
+}
+
+size_t
+machine_tables(const struct table_def *tables[MACHINE_TABLES_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < source_table_count; i++) {
-        for (size_t t = 0; t < source_table[i]->table_count && count < TABLES_MAX; t++) {
+        for (size_t t = 0; t < source_table[i]->table_count && count < MACHINE_TABLES_MAX; t++) {
             tables[count++] = source_table[i]->tables[t];
         }
     }
@@ -79,8 +95,8 @@ machine_open_file(const struct cli *cli, const char *path)
         cli_complain("%s: %s", path, strerror((int)-n));
         return NULL;
     }
-    const struct table_def *tables[TABLES_MAX];
-    size_t count = all_tables(tables);
+    const struct table_def *tables[MACHINE_TABLES_MAX];
+    size_t count = machine_tables(tables);
     struct picture *picture =
         snapshot_read((struct str){text, (size_t)n}, cli->catalog, tables, count, why, sizeof(why));
     free(text);
@@ -90,34 +106,10 @@ machine_open_file(const struct cli *cli, const char *path)
     return picture;
 }
 
-static const char *
-target_of(const struct cli *cli)
-{
-    return cli->line.argument_count > 0 ? cli->line.arguments[0] : "local";
-}
-
 bool
-machine_is_file(const struct cli *cli)
+machine_is_elsewhere(const struct cli *cli)
 {
     enum program_command id = cli->line.command->id;
-    struct stat info;
-    return (id == COMMAND_MONITOR || id == COMMAND_SNAPSHOT) &&
-           strcmp(target_of(cli), "local") != 0 && stat(target_of(cli), &info) == 0;
-}
-
-enum target
-machine_target(const struct cli *cli)
-{
-    const char *target = target_of(cli);
-    if (strcmp(target, "local") == 0) {
-        return TARGET_LOCAL;
-    }
-    if (machine_is_file(cli)) {
-        return TARGET_FILE;
-    }
-    cli_complain("there is no file %s: give a snapshot file (flametop snapshot -o x.json writes "
-                 "one), or nothing for this "
-                 "machine",
-                 target);
-    return TARGET_UNKNOWN;
+    return (id == COMMAND_MONITOR || id == COMMAND_SNAPSHOT) && cli->line.argument_count > 0 &&
+           strcmp(cli->line.arguments[0], "local") != 0;
 }

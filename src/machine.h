@@ -12,12 +12,15 @@ struct collector *machine_collector(const struct cli *cli);
 /* A snapshot file as a picture; NULL, and a sentence on stderr, when it cannot be read. */
 struct picture *machine_open_file(const struct cli *cli, const char *path);
 
-/* Whether the argument of the command line means this machine: none, or "local". When it is neither
- * that nor a file, a sentence is on stderr and the answer is TARGET_UNKNOWN. */
-enum target { TARGET_LOCAL, TARGET_FILE, TARGET_UNKNOWN };
-enum target machine_target(const struct cli *cli);
+/* A collector for the other end of a link: sources come from there. */
+struct collector *machine_collector_of(const struct cli *cli, const char *target);
 
-/* Whether the command opens a target that is a file; says nothing when it is not there. */
-bool machine_is_file(const struct cli *cli);
+/* All tables this version knows. */
+#define MACHINE_TABLES_MAX 64
+size_t machine_tables(const struct table_def *tables[MACHINE_TABLES_MAX]);
+
+/* Whether the command looks at something else than this machine: a file, the other end of a link.
+ */
+bool machine_is_elsewhere(const struct cli *cli);
 
 #endif

@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "cli.h"
 #include "monitor.h"
 #include "snapshot.h"
@@ -17,6 +18,19 @@ tune_heap(void)
     mallopt(M_ARENA_MAX, 1);
 }
 
+static int
+run(const struct cli *cli)
+{
+    switch (cli->line.command->id) {
+    case COMMAND_SNAPSHOT:
+        return snapshot_run(cli);
+    case COMMAND_CHECK:
+        return check_run(cli);
+    default:
+        return monitor_run(cli);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -25,7 +39,7 @@ main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     int code = cli_begin(&cli, argc, argv, environ);
     if (code < 0) {
-        code = cli.line.command->id == COMMAND_SNAPSHOT ? snapshot_run(&cli) : monitor_run(&cli);
+        code = run(&cli);
     }
     cli_end(&cli);
     return code;

@@ -15,6 +15,7 @@
 #include "flametop/ui/term.h"
 #include "machine.h"
 #include "snapshot.h"
+#include "targets.h"
 #include "wanted.h"
 
 #define SLOW_LINK_INTERVAL_NS (5 * NS_PER_S)
@@ -78,7 +79,7 @@ bind_keys(const struct cli *cli, struct app *app)
 }
 
 static struct app *
-make_app(const struct cli *cli, struct buf *filter)
+make_app(const struct cli *cli, const struct targets *targets, struct buf *filter)
 {
     if (!wanted_filter(cli, filter)) {
         return NULL;
@@ -93,7 +94,7 @@ make_app(const struct cli *cli, struct buf *filter)
                                   .save = save,
                                   .save_context = (void *)cli,
                                   .environment =
-                                      machine_target(cli) == TARGET_LOCAL ? environment : NULL,
+                                      targets->list[0].kind == TARGET_LOCAL ? environment : NULL,
                                   .environment_context = (void *)cli};
     options.cards = config_list(cli->config, "cards", &options.card_count);
     struct app *app = app_new(&options);
@@ -159,17 +160,10 @@ show(const struct cli *cli, struct engine *engine, struct app *app)
 }
 
 static struct engine *
-start_engine(const struct cli *cli)
+start_engine(const struct targets *targets, const struct cli *cli)
 {
-    char why[200] = "";
-    struct collector *collector = machine_collector(cli);
-    if (collector == NULL) {
-        return NULL;
-    }
-    struct engine_options options = {.collector = collector,
-                                     .catalog = cli->catalog,
-                                     .interval_ns = config_integer(cli->config, "interval")};
-    struct engine *engine = engine_new(&options, why, sizeof(why));
+    char why[300] = "";
+    struct engine *engine = targets_engine(targets, cli, 0, why, sizeof(why));
     if (engine != NULL && engine_start(engine, why, sizeof(why))) {
         return engine;
     }
@@ -179,15 +173,15 @@ start_engine(const struct cli *cli)
 }
 
 static int
-run_file(const struct cli *cli)
+run_file(const struct cli *cli, const struct targets *targets)
 {
     struct buf filter;
-    struct picture *picture = machine_open_file(cli, cli->line.arguments[0]);
+    struct picture *picture = machine_open_file(cli, targets->list[0].name);
     if (picture == NULL) {
         return EXIT_FAILED;
     }
     buf_init(&filter, 4096);
-    struct app *app = make_app(cli, &filter);
+    struct app *app = make_app(cli, targets, &filter);
     int code = EXIT_FAILED;
     if (app != NULL) {
         app_set_picture(app, picture);
@@ -200,10 +194,10 @@ run_file(const struct cli *cli)
 }
 
 static int
-run_local(const struct cli *cli)
+run_live(const struct cli *cli, const struct targets *targets)
 {
     struct buf filter;
-    struct engine *engine = start_engine(cli);
+    struct engine *engine = start_engine(targets, cli);
     if (engine == NULL) {
         return EXIT_FAILED;
     }
@@ -212,7 +206,7 @@ run_local(const struct cli *cli)
     if (config_bool(cli->config, "plain")) {
         code = plain_run(engine, STDOUT_FILENO);
     } else {
-        struct app *app = make_app(cli, &filter);
+        struct app *app = make_app(cli, targets, &filter);
         struct app_target target = {engine, ""};
         bool ready = app != NULL && app_set_targets(app, &target, 1);
         code = ready ? show(cli, engine, app) : EXIT_FAILED;
@@ -226,17 +220,21 @@ run_local(const struct cli *cli)
 int
 monitor_run(const struct cli *cli)
 {
-    enum target target = machine_target(cli);
-    if (target == TARGET_UNKNOWN) {
-        return EXIT_USAGE;
-    }
-    bool plain = config_bool(cli->config, "plain") && target == TARGET_LOCAL;
+    struct targets targets;
+    bool plain = config_bool(cli->config, "plain");
     if (!isatty(STDOUT_FILENO) && !plain) {
         return snapshot_run(cli);
     }
     if (plain && wanted_in_vain(cli, "--plain")) {
         return EXIT_USAGE;
     }
-    block_signals(plain);
-    return target == TARGET_FILE ? run_file(cli) : run_local(cli);
+    if (!targets_init(&targets, cli)) {
+        targets_done(&targets);
+        return EXIT_USAGE;
+    }
+    bool file = targets.list[0].kind == TARGET_FILE;
+    block_signals(plain && !file);
+    int code = file ? run_file(cli, &targets) : run_live(cli, &targets);
+    targets_done(&targets);
+    return code;
 }

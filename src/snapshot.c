@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "flametop/base/buf.h"
@@ -18,12 +17,12 @@
 #include "flametop/ui/ansi.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/filter.h"
+#include "look.h"
 #include "machine.h"
 #include "wanted.h"
 
 #define SNAPSHOT_MAX ((size_t)256 << 20)
 #define TEXT_BYTES_MAX ((size_t)1 << 20)
-#define FIRST_RATE_NS (300 * NS_PER_MS)
 
 enum drawing { DRAWING_NONE, DRAWING_TEXT, DRAWING_ANSI };
 
@@ -216,59 +215,22 @@ snapshot_save(const struct cli *cli, const struct picture *picture, const char *
     return error != 0 ? error : save(cli, picture, &chosen, path, why, why_size);
 }
 
-static void
-wait_until(int64_t mono_ns)
-{
-    struct timespec until = {.tv_sec = (time_t)(mono_ns / NS_PER_S),
-                             .tv_nsec = (long)(mono_ns % NS_PER_S)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
-    }
-}
-
-/* Looks for the given time, reading at least twice. */
-static struct picture *
-look(struct collector *collector, int64_t for_ns, int64_t interval_ns)
-{
-    int64_t end_ns = clock_mono_ns() + MAX(for_ns, FIRST_RATE_NS);
-    picture_release(collector_tick(collector));
-    for (int64_t next = clock_mono_ns() + interval_ns; next < end_ns - interval_ns / 2;
-         next += interval_ns) {
-        wait_until(next);
-        picture_release(collector_tick(collector));
-    }
-    wait_until(end_ns);
-    return collector_tick(collector);
-}
-
-/* The next on the grid that is not over: two readings in a row, to catch up, have no rates. */
-static int64_t
-next_tick(int64_t last_ns, int64_t interval_ns)
-{
-    return last_ns + interval_ns * (1 + MAX(clock_mono_ns() - last_ns, 0) / interval_ns);
-}
-
 /* Lines of JSON, or drawings one after the other, collected and written at the end when a file is
  * asked for. */
 static int
-run_many(const struct cli *cli, struct collector *collector, const struct chosen *chosen,
-         const char *path)
+run_many(const struct cli *cli, struct look *look, const struct chosen *chosen, const char *path)
 {
     struct buf out;
-    int64_t count = config_integer(cli->config, "snapshot.count"),
-            interval = config_integer(cli->config, "interval");
+    int64_t count = config_integer(cli->config, "snapshot.count");
     int error = 0;
     buf_init(&out, SNAPSHOT_MAX);
-    struct picture *picture =
-        look(collector, config_integer(cli->config, "snapshot.for"), interval);
-    int64_t next = clock_mono_ns();
+    struct picture *picture = look_for(look, config_integer(cli->config, "snapshot.for"));
     for (int64_t i = 0; error == 0 && i < count; i++) {
         if (i > 0) {
-            next = next_tick(next, interval);
-            wait_until(next);
             picture_release(picture);
-            picture = collector_tick(collector);
+            picture = look_next(look);
         }
-        error = picture == NULL ? -ENOMEM : render(cli, picture, chosen, count == 1, i > 0, &out);
+        error = picture == NULL ? -ENODATA : render(cli, picture, chosen, count == 1, i > 0, &out);
         if (error == 0 && is_standard_output(path)) {
             error = put(path, &out);
             buf_clear(&out);
@@ -283,10 +245,10 @@ run_many(const struct cli *cli, struct collector *collector, const struct chosen
 }
 
 static int
-run_file(const struct cli *cli, const struct chosen *chosen, const char *path)
+run_file(const struct cli *cli, const char *file, const struct chosen *chosen, const char *path)
 {
     char why[512] = "";
-    struct picture *picture = machine_open_file(cli, cli->line.arguments[0]);
+    struct picture *picture = machine_open_file(cli, file);
     if (picture == NULL) {
         return EXIT_FAILED;
     }
@@ -299,41 +261,55 @@ run_file(const struct cli *cli, const struct chosen *chosen, const char *path)
 }
 
 static int
-run_local(const struct cli *cli, const struct chosen *chosen, const char *path)
+run_target(const struct cli *cli, const struct targets *targets, size_t which,
+           const struct chosen *chosen, const char *path)
 {
-    struct collector *collector = machine_collector(cli);
-    if (collector == NULL) {
+    struct look *look = look_open(targets, cli, which);
+    if (look == NULL) {
         return EXIT_FAILED;
     }
-    int error = run_many(cli, collector, chosen, path);
-    collector_free(collector);
-    if (error != 0) {
+    int error = run_many(cli, look, chosen, path);
+    look_close(look);
+    if (error != 0 && error != -ENODATA) {
         cli_complain("%s: %s", is_standard_output(path) ? "standard output" : path,
                      strerror(-error));
-        return EXIT_FAILED;
     }
-    return EXIT_DONE;
+    return error != 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Of several targets one after the other, which only a stream can take. */
+static int
+run_all(const struct cli *cli, const struct targets *targets, const struct chosen *chosen,
+        const char *path)
+{
+    int code = EXIT_DONE;
+    if (targets->count > 1 && !is_standard_output(path)) {
+        cli_complain("%s: a file holds one target, there are %zu; - writes them one after the "
+                     "other",
+                     path, targets->count);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < targets->count; i++) {
+        const struct target *target = &targets->list[i];
+        int one = target->kind == TARGET_FILE ? run_file(cli, target->name, chosen, path)
+                                              : run_target(cli, targets, i, chosen, path);
+        code = one != EXIT_DONE ? one : code;
+    }
+    return code;
 }
 
 static int
 run_chosen(const struct cli *cli, struct chosen *chosen, const char *path)
 {
     struct buf filter;
+    struct targets targets = {0};
     int code = EXIT_USAGE;
     buf_init(&filter, TEXT_BYTES_MAX);
-    if (wanted_filter(cli, &filter)) {
+    if (wanted_filter(cli, &filter) && targets_init(&targets, cli)) {
         chosen->filter = filter.n > 0 ? filter.data : NULL;
-        switch (machine_target(cli)) {
-        case TARGET_UNKNOWN:
-            break;
-        case TARGET_FILE:
-            code = run_file(cli, chosen, path);
-            break;
-        case TARGET_LOCAL:
-            code = run_local(cli, chosen, path);
-            break;
-        }
+        code = run_all(cli, &targets, chosen, path);
     }
+    targets_done(&targets);
     buf_done(&filter);
     return code;
 }

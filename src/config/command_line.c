@@ -12,11 +12,16 @@
 #include "flametop/config/paths.h"
 
 const struct subcommand subcommand_table[] = {
-    {COMMAND_MONITOR, "", "[TARGET]", 0, 1,
-     "Open the monitor on TARGET: local (this machine, the default) or the FILE of a snapshot.",
+    {COMMAND_MONITOR, "", "[TARGET...]", 0, 256,
+     "Open the monitor on TARGET: this machine (the default; local: without its agent), the FILE of "
+     "a snapshot, http://HOST:PORT, unix:PATH, ssh://HOST or @GROUP.",
      NULL, true},
-    {COMMAND_SNAPSHOT, "snapshot", "[TARGET]", 0, 1,
+    {COMMAND_SNAPSHOT, "snapshot", "[TARGET...]", 0, 256,
      "Look for a moment and write what was seen to a file or to standard output.", NULL, false},
+    {COMMAND_CHECK, "check", "CONDITION [TARGET]", 1, 2,
+     "Exit with 0 when the CONDITION holds (as in system.cpu.utilization > 90% for 10s), with 1 when "
+     "not, with 3 when it is not known.",
+     NULL, false},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,
      "Report everything that is wrong in FILE, or in the files that would be read.", NULL, true},
     {COMMAND_COMPLETION, "completion", "SHELL", 1, 1,

@@ -118,7 +118,7 @@ test_command_line__says_each_mistake(void **state)
         {"--help=yes", "--help: takes no value\n"},
         {"--no-theme", "--no-theme: no such flag; did you mean --theme?\n"},
         {"--set interval", "--set: write --set NAME=VALUE\n"},
-        {"a b", "b: is one argument too many; flametop --help shows what is expected\n"},
+        {"completion zsh b", "b: is one argument too many; flametop --help shows what is expected\n"},
         {"completion", "completion: needs SHELL, one of: bash zsh fish\n"},
         {"-o x.json", "-o: is a flag of snapshot\n"},
         {"snapshot --plain", "--plain: is a flag of the monitor\n"},

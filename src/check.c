@@ -1,0 +1,263 @@
+/* The check command. A condition is METRIC OPERATOR VALUE [for TIME]: with a time it must have held
+ * at each reading of that time, for which a target with a memory need not be waited. */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/core/query.h"
+#include "flametop/core/unit.h"
+#include "look.h"
+
+#define FORMULA_BYTES 512
+#define POINTS_MAX 4096
+#define UNKNOWN_TICKS_MAX 3
+
+enum comparison { ABOVE, ABOVE_OR_EQUAL, BELOW, BELOW_OR_EQUAL, EQUAL, NOT_EQUAL };
+
+/* Longer ones first: ">" is the beginning of ">=". */
+static const struct {
+    const char *text;
+    enum comparison comparison;
+} operators[] = {{">=", ABOVE_OR_EQUAL}, {"<=", BELOW_OR_EQUAL}, {"==", EQUAL},
+                 {"!=", NOT_EQUAL},      {">", ABOVE},           {"<", BELOW}};
+
+struct condition {
+    char formula[FORMULA_BYTES];
+    char value_text[64]; /* read once the metric's unit is known */
+    enum comparison comparison;
+    double value;
+    char unit[40];
+    int64_t for_ns;
+};
+
+/* ---- reading it ---- */
+
+/* The first operator outside braces. */
+static bool
+split(struct str text, struct str *ret_left, struct str *ret_right, enum comparison *ret)
+{
+    bool inside = false;
+    for (size_t i = 0; i < text.n; i++) {
+        struct str rest = {text.p + i, text.n - i};
+        inside = text.p[i] == '{' || (inside && text.p[i] != '}');
+        for (size_t k = 0; !inside && k < ARRAY_SIZE(operators); k++) {
+            if (str_starts(rest, operators[k].text)) {
+                size_t n = strlen(operators[k].text);
+                *ret_left = str_trim((struct str){text.p, i});
+                *ret_right = str_trim((struct str){rest.p + n, rest.n - n});
+                *ret = operators[k].comparison;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Takes " for TIME" off the end. */
+static bool
+take_duration(struct str *value, int64_t *ret_ns, char *why, size_t why_size)
+{
+    static const char word[] = " for ";
+    const char *at = memmem(value->p, value->n, word, strlen(word));
+    double seconds;
+    *ret_ns = 0;
+    if (at == NULL) {
+        return true;
+    }
+    struct str time = {at + strlen(word), value->n - (size_t)(at + strlen(word) - value->p)};
+    if (!unit_parse(str_trim(time), "s", &seconds, why, why_size)) {
+        return false;
+    }
+    if (!(seconds >= 0 && seconds <= 86400)) {
+        snprintf(why, why_size, "the time after `for` is at most a day");
+        return false;
+    }
+    *ret_ns = (int64_t)(seconds * 1e9);
+    *value = str_trim((struct str){value->p, (size_t)(at - value->p)});
+    return true;
+}
+
+static bool
+condition_parse(const char *text, struct condition *ret, char *why, size_t why_size)
+{
+    struct str left, right;
+    *ret = (struct condition){.value = NAN};
+    if (!split(str_from(text), &left, &right, &ret->comparison) || left.n == 0) {
+        snprintf(why, why_size,
+                 "write METRIC OPERATOR VALUE, as in 'system.cpu.utilization > 90%% "
+                 "for 10s'; the operators are > >= < <= == !=");
+        return false;
+    }
+    if (!take_duration(&right, &ret->for_ns, why, why_size)) {
+        return false;
+    }
+    if (left.n >= sizeof(ret->formula) || right.n >= sizeof(ret->value_text) || right.n == 0) {
+        snprintf(why, why_size, "a value follows the operator: 90%%, 512MiB, 2s, 10");
+        return false;
+    }
+    str_copy(left, ret->formula, sizeof(ret->formula));
+    str_copy(right, ret->value_text, sizeof(ret->value_text));
+    return true;
+}
+
+/* What the metric's values are written in: counters are looked at as their rate a second. */
+static void
+find_unit(const struct cli *cli, struct condition *condition)
+{
+    char name[FORMULA_BYTES];
+    struct str text = str_from(condition->formula), part;
+    str_copy(str_until(&text, '{', &part) ? str_trim(part) : text, name, sizeof(name));
+    const struct metric *metric = catalog_metric(cli->catalog, name);
+    if (metric == NULL) {
+        return;
+    }
+    bool seconds = strcmp(metric->unit, "s") == 0;
+    snprintf(condition->unit, sizeof(condition->unit), "%s%s",
+             metric->kind == METRIC_COUNTER && seconds ? "1" : metric->unit,
+             metric->kind == METRIC_COUNTER && !seconds ? "/s" : "");
+}
+
+/* ---- judging it ---- */
+
+static bool
+holds(const struct condition *condition, double value)
+{
+    switch (condition->comparison) {
+    case ABOVE:
+        return value > condition->value;
+    case ABOVE_OR_EQUAL:
+        return value >= condition->value;
+    case BELOW:
+        return value < condition->value;
+    case BELOW_OR_EQUAL:
+        return value <= condition->value;
+    case EQUAL:
+        return value == condition->value;
+    case NOT_EQUAL:
+        return value != condition->value;
+    }
+    return false;
+}
+
+enum verdict { HOLDS, FAILS, NOT_YET, UNKNOWN };
+
+static enum verdict
+judge(const struct condition *condition, struct query *query, const struct picture *picture,
+      double *ret_value)
+{
+    static struct point points[POINTS_MAX];
+    int64_t from_ns = picture->mono_ns - condition->for_ns;
+    size_t n = condition->for_ns > 0 ? query_points(query, picture, from_ns - picture->interval_ns,
+                                                    picture->mono_ns, points, POINTS_MAX)
+                                     : 0;
+    *ret_value = query_now(query, picture);
+    if (isnan(*ret_value)) {
+        return UNKNOWN;
+    }
+    if (!holds(condition, *ret_value)) {
+        return FAILS;
+    }
+    bool covered = condition->for_ns == 0 || n == POINTS_MAX;
+    for (size_t i = 0; i < n; i++) {
+        if (points[i].mono_ns > from_ns && !isnan(points[i].value) &&
+            !holds(condition, points[i].value)) {
+            *ret_value = points[i].value;
+            return FAILS;
+        }
+        covered |= points[i].mono_ns <= from_ns + picture->interval_ns / 2;
+    }
+    return covered ? HOLDS : NOT_YET;
+}
+
+static int
+say(const struct condition *condition, enum verdict verdict, double value)
+{
+    static const struct {
+        const char *word;
+        int code;
+    } answers[] = {[HOLDS] = {"true", EXIT_DONE},
+                   [FAILS] = {"false", EXIT_FAILED},
+                   [NOT_YET] = {"unknown", EXIT_UNKNOWN},
+                   [UNKNOWN] = {"unknown", EXIT_UNKNOWN}};
+    char text[64];
+    unit_format(value, condition->unit, true, text, sizeof(text));
+    printf("%s: %s is %s\n", answers[verdict].word, condition->formula, text);
+    return answers[verdict].code;
+}
+
+/* The query can only be made when the target has said what it measures. */
+static struct query *
+prepare(const struct cli *cli, struct condition *condition, int *ret_code)
+{
+    char why[200] = "";
+    struct query *query = query_new_formula(cli->catalog, condition->formula, why, sizeof(why));
+    if (query == NULL) {
+        cli_complain("%s", why);
+        *ret_code = EXIT_UNKNOWN;
+        return NULL;
+    }
+    find_unit(cli, condition);
+    if (!unit_parse(str_from(condition->value_text), condition->unit, &condition->value, why,
+                    sizeof(why))) {
+        cli_complain("%s", why);
+        query_free(query);
+        *ret_code = EXIT_USAGE;
+        return NULL;
+    }
+    return query;
+}
+
+static int
+check_target(const struct cli *cli, struct condition *condition, struct look *look)
+{
+    int code = EXIT_UNKNOWN;
+    double value = NAN;
+    struct picture *picture = look_for(look, 0);
+    struct query *query = picture != NULL ? prepare(cli, condition, &code) : NULL;
+    enum verdict verdict = UNKNOWN;
+    unsigned unknown = 0;
+    while (query != NULL && picture != NULL) {
+        verdict = judge(condition, query, picture, &value);
+        unknown = verdict == UNKNOWN ? unknown + 1 : 0;
+        if (verdict == HOLDS || verdict == FAILS || unknown == UNKNOWN_TICKS_MAX) {
+            code = say(condition, verdict, value);
+            break;
+        }
+        picture_release(picture);
+        picture = look_next(look);
+    }
+    picture_release(picture);
+    query_free(query);
+    return code;
+}
+
+int
+check_run(const struct cli *cli)
+{
+    struct condition condition;
+    struct targets targets;
+    char why[300] = "";
+    if (!condition_parse(cli->line.arguments[0], &condition, why, sizeof(why))) {
+        cli_complain("%s", why);
+        return EXIT_USAGE;
+    }
+    struct cli rest = *cli; /* what follows the condition */
+    rest.line.arguments++;
+    rest.line.argument_count--;
+    if (!targets_init(&targets, &rest) || targets.list[0].kind == TARGET_FILE) {
+        if (targets.count > 0) {
+            cli_complain("%s is a file: check asks a target that is alive", targets.list[0].name);
+        }
+        targets_done(&targets);
+        return EXIT_USAGE;
+    }
+    struct look *look = look_open(&targets, cli, 0);
+    int code = look != NULL ? check_target(cli, &condition, look) : EXIT_UNKNOWN;
+    look_close(look);
+    targets_done(&targets);
+    return code;
+}

@@ -1,0 +1,162 @@
+/* Pictures without a screen. */
+#include "look.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/core/link.h"
+
+#define FIRST_RATE_NS (300 * NS_PER_MS)
+#define PATIENCE_NS (15 * NS_PER_S)
+
+struct look {
+    const struct target *target;
+    struct collector *collector; /* by hand; or */
+    struct engine *engine;
+    int64_t interval_ns, last_ns;
+    uint64_t ticks, seen; /* seen: number of the newest picture of the engine */
+};
+
+struct look *
+look_open(const struct targets *targets, const struct cli *cli, size_t which)
+{
+    char why[300] = "";
+    struct look *look = calloc(1, sizeof(*look));
+    if (look == NULL) {
+        cli_complain("out of memory");
+        return NULL;
+    }
+    look->target = &targets->list[which];
+    look->interval_ns = config_integer(cli->config, "interval");
+    if (look->target->kind == TARGET_LOCAL) {
+        look->collector = machine_collector(cli);
+    } else {
+        look->engine = targets_engine(targets, cli, which, why, sizeof(why));
+        if (look->engine != NULL && !engine_start(look->engine, why, sizeof(why))) {
+            engine_free(look->engine);
+            look->engine = NULL;
+        }
+    }
+    if (look->collector == NULL && look->engine == NULL) {
+        if (why[0] != 0) {
+            cli_complain("%s", why);
+        }
+        free(look);
+        return NULL;
+    }
+    return look;
+}
+
+void
+look_close(struct look *look)
+{
+    if (look != NULL) {
+        collector_free(look->collector);
+        engine_free(look->engine);
+        free(look);
+    }
+}
+
+static void
+wait_until(int64_t mono_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(mono_ns / NS_PER_S),
+                             .tv_nsec = (long)(mono_ns % NS_PER_S)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
+    }
+}
+
+/* The next on the grid that is not over: two readings in a row, to catch up, have no rates. */
+static int64_t
+next_tick(int64_t last_ns, int64_t interval_ns)
+{
+    return last_ns + interval_ns * (1 + MAX(clock_mono_ns() - last_ns, 0) / interval_ns);
+}
+
+static struct picture *
+next_by_hand(struct look *look, int64_t not_after_ns)
+{
+    if (look->ticks > 0) {
+        int64_t due = look->ticks == 1 ? look->last_ns + MIN(FIRST_RATE_NS, look->interval_ns)
+                                       : next_tick(look->last_ns, look->interval_ns);
+        wait_until(MIN(due, not_after_ns));
+    }
+    look->last_ns = clock_mono_ns();
+    look->ticks++;
+    return collector_tick(look->collector);
+}
+
+/* A newer picture of the engine; NULL after a while without one. */
+static struct picture *
+newer(struct look *look)
+{
+    struct pollfd ready = {.fd = engine_fd(look->engine), .events = POLLIN};
+    uint64_t count;
+    if (poll(&ready, 1, 500) > 0 && read(ready.fd, &count, sizeof(count)) < 0 && errno != EAGAIN) {
+        return NULL;
+    }
+    struct picture *picture = engine_latest(look->engine);
+    if (picture != NULL && picture->number > look->seen) {
+        look->seen = picture->number;
+        return picture;
+    }
+    picture_release(picture);
+    return NULL;
+}
+
+static struct picture *
+next_of_link(struct look *look)
+{
+    int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+    char why[300] = "there was no answer";
+    while (clock_mono_ns() < until_ns) {
+        struct picture *picture = newer(look);
+        const struct link_status *link = picture != NULL ? picture->link : NULL;
+        if (link != NULL && link->state == LINK_LIVE) {
+            return picture;
+        }
+        if (link != NULL && link->why[0] != 0) {
+            str_copy(str_from(link->why), why, sizeof(why));
+        }
+        bool refused = link != NULL && link->state == LINK_REFUSED;
+        picture_release(picture);
+        if (refused) {
+            break;
+        }
+    }
+    cli_complain("%s: %s", look->target->name, why);
+    return NULL;
+}
+
+struct picture *
+look_next(struct look *look)
+{
+    return look->collector != NULL ? next_by_hand(look, INT64_MAX) : next_of_link(look);
+}
+
+struct picture *
+look_for(struct look *look, int64_t for_ns)
+{
+    struct picture *picture = look_next(look);
+    int64_t end_ns = clock_mono_ns() + MAX(for_ns, FIRST_RATE_NS);
+    bool last = false;
+    while (picture != NULL && !last) {
+        /* A tick that would come just before the end is left out: the last one has its place. */
+        last = look->last_ns + look->interval_ns > end_ns - look->interval_ns / 2 ||
+               clock_mono_ns() >= end_ns;
+        picture_release(picture);
+        if (look->collector != NULL && last) {
+            wait_until(end_ns);
+            look->last_ns = clock_mono_ns();
+            look->ticks++;
+            return collector_tick(look->collector);
+        }
+        picture = look_next(look);
+        last = look->engine != NULL && clock_mono_ns() >= end_ns;
+    }
+    return picture;
+}

@@ -1,0 +1,26 @@
+/* Looking at a target without a screen: its pictures, one after the other. This machine is read by
+ * hand, in this thread; a link has its engine. */
+#ifndef FLAMETOP_LOOK_H
+#define FLAMETOP_LOOK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/core/picture.h"
+#include "targets.h"
+
+struct look;
+
+/* NULL, and a sentence on stderr, when it cannot be looked at. */
+struct look *look_open(const struct targets *targets, const struct cli *cli, size_t which);
+void look_close(struct look *look);
+
+/* The next picture, an interval after the last (the second of this machine comes early, for rates),
+ * with one reference. Of a link only pictures that are live; NULL, and a sentence on stderr, when
+ * there is none for 15 s or the other end refuses us. */
+struct picture *look_next(struct look *look);
+
+/* Looks for the given time, at least twice, and answers the last picture; NULL as above. */
+struct picture *look_for(struct look *look, int64_t for_ns);
+
+#endif

@@ -1,0 +1,428 @@
+/* Targets of the command line. */
+#include "targets.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "flametop/base/file.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/config/nearest.h"
+#include "flametop/net/url.h"
+#include "flametop/sources/ssh.h"
+
+#define SECRET_BYTES_MAX 4096
+#define GROUP_DEPTH_MAX 4
+#define AGENT_SOCKET_SYSTEM "/run/flametop/agent.sock"
+
+/* ---- braces ---- */
+
+/* The body between braces is "01..40" or "a,b,c". */
+static bool expand_body(struct str before, struct str body, struct str after, size_t max,
+                        struct buf *out);
+
+static bool
+expand_range(struct str before, struct str body, struct str after, size_t max, struct buf *out,
+             bool *ret_is_range)
+{
+    struct str rest = body, dots;
+    uint64_t from, to;
+    *ret_is_range = false;
+    if (!str_u64(&rest, &from) || !str_starts(rest, "..")) {
+        return true;
+    }
+    int width = rest.p - body.p > 1 && body.p[0] == '0' ? (int)(rest.p - body.p) : 0;
+    dots = (struct str){rest.p + 2, rest.n - 2};
+    if (!str_u64(&dots, &to) || dots.n > 0) {
+        return true;
+    }
+    *ret_is_range = true;
+    if (to < from || to - from >= max) {
+        return false;
+    }
+    for (uint64_t i = from; i <= to; i++) {
+        char number[24];
+        snprintf(number, sizeof(number), "%0*llu", width, (unsigned long long)i);
+        if (!expand_body(before, str_from(number), after, max, out)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One choice put between its neighbours, whose own braces are expanded then. */
+static bool
+expand_body(struct str before, struct str body, struct str after, size_t max, struct buf *out)
+{
+    char text[TARGET_NAME_BYTES];
+    int n = snprintf(text, sizeof(text), "%.*s%.*s%.*s", (int)before.n, before.p, (int)body.n,
+                     body.p, (int)after.n, after.p);
+    return n > 0 && (size_t)n < sizeof(text) &&
+           targets_expand((struct str){text, (size_t)n}, max, out);
+}
+
+static size_t
+line_count(const struct buf *text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text->n; i++) {
+        count += text->data[i] == '\n';
+    }
+    return count;
+}
+
+bool
+targets_expand(struct str text, size_t max, struct buf *out)
+{
+    const char *open = memchr(text.p, '{', text.n);
+    if (open == NULL) {
+        buf_printf(out, "%.*s\n", (int)text.n, text.p);
+        return !out->full && line_count(out) <= max;
+    }
+    size_t at = (size_t)(open - text.p) + 1;
+    const char *close = memchr(text.p + at, '}', text.n - at);
+    if (close == NULL) {
+        return false;
+    }
+    struct str before = {text.p, at - 1}, body = {text.p + at, (size_t)(close - text.p) - at};
+    struct str after = {close + 1, text.n - at - body.n - 1}, part;
+    bool is_range;
+    if (!expand_range(before, body, after, max, out, &is_range)) {
+        return false;
+    }
+    while (!is_range && str_until(&body, ',', &part)) {
+        if (!expand_body(before, part, after, max, out)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- secrets ---- */
+
+/* The first line of a file that only its owner should read; NULL and a sentence when it cannot be.
+ */
+static char *
+read_secret(const char *path, bool whole)
+{
+    char *text = NULL;
+    struct stat info;
+    ssize_t n = file_load(path, SECRET_BYTES_MAX, &text);
+    if (n < 0) {
+        cli_complain("%s: %s", path, strerror((int)-n));
+        return NULL;
+    }
+    if (stat(path, &info) == 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        cli_complain("%s can be read by others: chmod 600 %s", path, path);
+    }
+    struct str secret = {text, (size_t)n}, line;
+    if (!whole && str_line(&secret, &line)) {
+        secret = line;
+    }
+    secret = str_trim(secret);
+    memmove(text, secret.p, secret.n);
+    text[secret.n] = 0;
+    if (secret.n == 0) {
+        cli_complain("%s is empty: write the token into it", path);
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* From the option's file, else from the variable; a missing file is an error. */
+static bool
+load_secret(const struct cli *cli, const char *option, const char *variable, bool whole,
+            char **ret_secret)
+{
+    const char *path = config_text(cli->config, option);
+    const char *value = variable != NULL ? getenv(variable) : NULL;
+    *ret_secret = NULL;
+    if (path[0] != 0) {
+        *ret_secret = read_secret(path, whole);
+        return *ret_secret != NULL;
+    }
+    if (value != NULL && value[0] != 0) {
+        *ret_secret = strdup(value);
+    }
+    return true;
+}
+
+static void
+free_secret(char *secret)
+{
+    if (secret != NULL) {
+        explicit_bzero(secret, strlen(secret));
+        free(secret);
+    }
+}
+
+/* ---- one word ---- */
+
+static const char *
+option_text(const struct cli *cli, const char *name)
+{
+    const char *text = config_text(cli->config, name);
+    return text[0] != 0 ? text : NULL;
+}
+
+static struct target *
+add(struct targets *targets, const struct cli *cli, enum target_kind kind, const char *name)
+{
+    if (targets->count == TARGETS_MAX) {
+        cli_complain("more than %d targets", TARGETS_MAX);
+        return NULL;
+    }
+    struct target *target = &targets->list[targets->count++];
+    target->kind = kind;
+    str_copy(str_from(name), target->name, sizeof(target->name));
+    target->endpoint = (struct endpoint_options){
+        .target = target->name,
+        .credentials = {.token = targets->token,
+                        .netrc = config_bool(cli->config, "attach.netrc"),
+                        .headers = targets->headers,
+                        .ca_file = option_text(cli, "attach.ca_file"),
+                        .cert_file = option_text(cli, "attach.cert_file"),
+                        .key_file = option_text(cli, "attach.key_file"),
+                        .insecure = config_bool(cli->config, "attach.insecure")},
+        .change_token = targets->change_token};
+    return target;
+}
+
+static bool
+has_port(struct str text)
+{
+    const char *colon = memrchr(text.p, ':', text.n);
+    uint64_t port;
+    if (colon == NULL) {
+        return false;
+    }
+    struct str rest = {colon + 1, text.n - (size_t)(colon + 1 - text.p)};
+    return str_u64(&rest, &port) && (rest.n == 0 || rest.p[0] == '/');
+}
+
+static bool
+add_url(struct targets *targets, const struct cli *cli, const char *word)
+{
+    struct url url;
+    char why[200] = "";
+    if (!url_parse(str_from(word), &url, why, sizeof(why))) {
+        char shown[200];
+        utf8_clean(str_from(word), shown, sizeof(shown));
+        if (strchr(word, '@') != NULL && strstr(why, "netrc") != NULL) {
+            str_copy(str_from("the target"), shown, sizeof(shown)); /* it holds a password */
+        }
+        cli_complain("%s: %s", shown, why);
+        return false;
+    }
+    return add(targets, cli, TARGET_LINK, word) != NULL;
+}
+
+/* What the word could have meant. */
+static void
+explain(const char *word)
+{
+    char shown[200];
+    utf8_clean(str_from(word), shown, sizeof(shown));
+    if (strpbrk(word, "/.") != NULL && word[0] != '.' && strchr(word, '/') == NULL) {
+        cli_complain("there is no file %s; if it is a server: http://%s for an agent or another "
+                     "monitoring endpoint, ssh://%s to start an agent there",
+                     shown, shown, shown);
+    } else if (strchr(word, '/') != NULL) {
+        cli_complain(
+            "there is no file %s: give a snapshot (flametop snapshot -o x.json writes one), "
+            "or nothing for this machine",
+            shown);
+    } else {
+        cli_complain("%s is neither a file nor a command: http://%s attaches to a server of that "
+                     "name (an agent listens on 7711), ssh://%s starts an agent there, and nothing "
+                     "means this machine",
+                     shown, shown, shown);
+    }
+}
+
+static bool add_word(struct targets *targets, const struct cli *cli, const char *word,
+                     unsigned depth);
+
+static bool
+add_group(struct targets *targets, const struct cli *cli, const char *name, unsigned depth)
+{
+    size_t count;
+    const char *const *members = config_group(cli->config, name, &count);
+    if (members == NULL) {
+        struct nearest nearest;
+        const char *other;
+        nearest_init(&nearest, str_from(name));
+        for (size_t i = 0; (other = config_group_name(cli->config, i)) != NULL; i++) {
+            nearest_try(&nearest, other);
+        }
+        cli_complain("@%s: there is no such group in the configuration (targets: %s: [...])%s%s%s",
+                     name, name, nearest.best != NULL ? "; did you mean @" : "",
+                     nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?" : "");
+        return false;
+    }
+    if (depth == GROUP_DEPTH_MAX) {
+        cli_complain("@%s: groups are nested too deep", name);
+        return false;
+    }
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        good = add_word(targets, cli, members[i], depth + 1) && good;
+    }
+    return good;
+}
+
+static bool
+add_one(struct targets *targets, const struct cli *cli, const char *word, unsigned depth)
+{
+    struct stat info;
+    if (strcmp(word, "local") == 0) {
+        return add(targets, cli, TARGET_LOCAL, word) != NULL;
+    }
+    if (word[0] == '@') {
+        return add_group(targets, cli, word + 1, depth);
+    }
+    if (stat(word, &info) == 0) {
+        char url[TARGET_NAME_BYTES];
+        snprintf(url, sizeof(url), "unix:%s", word);
+        return S_ISSOCK(info.st_mode) ? add_url(targets, cli, url)
+                                      : add(targets, cli, TARGET_FILE, word) != NULL;
+    }
+    if (strncmp(word, "ssh://", 6) == 0) {
+        return add(targets, cli, TARGET_SSH, word) != NULL;
+    }
+    if (strncmp(word, "unix:", 5) == 0 || strstr(word, "://") != NULL || has_port(str_from(word))) {
+        return add_url(targets, cli, word);
+    }
+    explain(word);
+    return false;
+}
+
+static bool
+add_word(struct targets *targets, const struct cli *cli, const char *word, unsigned depth)
+{
+    struct buf lines;
+    struct stat info;
+    if (strchr(word, '{') == NULL || stat(word, &info) == 0) {
+        return add_one(targets, cli, word, depth);
+    }
+    buf_init(&lines, (size_t)TARGETS_MAX * TARGET_NAME_BYTES);
+    bool good = targets_expand(str_from(word), TARGETS_MAX, &lines);
+    if (!good) {
+        cli_complain("%s: braces are {01..40} or {a,b}, and stand for at most %d targets", word,
+                     TARGETS_MAX);
+    }
+    struct str rest = {lines.data, lines.n}, line;
+    while (good && str_line(&rest, &line)) {
+        char one[TARGET_NAME_BYTES];
+        good = add_one(targets, cli, str_copy(line, one, sizeof(one)), depth);
+    }
+    buf_done(&lines);
+    return good;
+}
+
+/* ---- this machine ---- */
+
+/* Whether somebody listens there. A unix socket answers at once or not at all. */
+static bool
+is_listening(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat info;
+    if (strlen(path) >= sizeof(address.sun_path) || stat(path, &info) < 0 ||
+        !S_ISSOCK(info.st_mode)) {
+        return false;
+    }
+    str_copy(str_from(path), address.sun_path, sizeof(address.sun_path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool listens = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return listens;
+}
+
+/* An agent that already watches this machine remembers more than we can know. */
+static bool
+add_here(struct targets *targets, const struct cli *cli)
+{
+    char path[TARGET_NAME_BYTES - 8] = "", url[TARGET_NAME_BYTES];
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    if (runtime != NULL && runtime[0] == '/') {
+        snprintf(path, sizeof(path), "%s/flametop.sock", runtime);
+    }
+    if (path[0] == 0 || !is_listening(path)) {
+        str_copy(str_from(AGENT_SOCKET_SYSTEM), path, sizeof(path));
+    }
+    bool own_roots = strcmp(config_origin(cli->config, "roots.proc"), "default") != 0;
+    if (!own_roots && is_listening(path)) {
+        snprintf(url, sizeof(url), "unix:%s", path);
+        return add(targets, cli, TARGET_LINK, url) != NULL;
+    }
+    return add(targets, cli, TARGET_LOCAL, "local") != NULL;
+}
+
+/* ---- all of them ---- */
+
+bool
+targets_init(struct targets *targets, const struct cli *cli)
+{
+    *targets = (struct targets){.list = calloc(TARGETS_MAX, sizeof(struct target))};
+    if (targets->list == NULL) {
+        cli_complain("out of memory");
+        return false;
+    }
+    targets->table_count = machine_tables(targets->tables);
+    bool good = load_secret(cli, "attach.token_file", "FLAMETOP_TOKEN", false, &targets->token) &&
+                load_secret(cli, "attach.change_token_file", "FLAMETOP_CHANGE_TOKEN", false,
+                            &targets->change_token) &&
+                load_secret(cli, "attach.header_file", NULL, true, &targets->headers);
+    if (good && cli->line.argument_count == 0) {
+        return add_here(targets, cli);
+    }
+    for (size_t i = 0; good && i < cli->line.argument_count; i++) {
+        good = add_word(targets, cli, cli->line.arguments[i], 0);
+    }
+    return good && targets->count > 0;
+}
+
+void
+targets_done(struct targets *targets)
+{
+    free_secret(targets->token);
+    free_secret(targets->change_token);
+    free_secret(targets->headers);
+    free(targets->list);
+    *targets = (struct targets){0};
+}
+
+struct engine *
+targets_engine(const struct targets *targets, const struct cli *cli, size_t which, char *why,
+               size_t why_size)
+{
+    const struct target *target = &targets->list[which];
+    bool local = target->kind == TARGET_LOCAL;
+    struct collector *collector =
+        local ? machine_collector(cli) : machine_collector_of(cli, target->name);
+    if (collector == NULL) {
+        snprintf(why, why_size, "out of memory");
+        return NULL;
+    }
+    struct engine_options options = {.collector = collector,
+                                     .catalog = cli->catalog,
+                                     .interval_ns = config_integer(cli->config, "interval"),
+                                     .link = local                        ? NULL
+                                             : target->kind == TARGET_SSH ? &link_ssh
+                                                                          : &link_endpoint,
+                                     .link_options = &target->endpoint,
+                                     .tables = targets->tables,
+                                     .table_count = targets->table_count,
+                                     .span_ns = config_integer(cli->config, "span")};
+    return engine_new(&options, why, why_size);
+}

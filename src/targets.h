@@ -1,0 +1,47 @@
+/* Targets: what the arguments of the command line name. This machine, a file, or the other end of a
+ * link. */
+#ifndef FLAMETOP_TARGETS_H
+#define FLAMETOP_TARGETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli.h"
+#include "flametop/engine/engine.h"
+#include "flametop/sources/endpoint.h"
+#include "machine.h"
+
+enum target_kind { TARGET_LOCAL, TARGET_FILE, TARGET_LINK, TARGET_SSH };
+
+#define TARGET_NAME_BYTES 512
+#define TARGETS_MAX 256
+
+struct target {
+    enum target_kind kind;
+    char name[TARGET_NAME_BYTES]; /* "local", a path, a URL, ssh://host */
+    struct endpoint_options endpoint;
+};
+
+struct targets {
+    struct target *list;
+    size_t count;
+    const struct table_def *tables[MACHINE_TABLES_MAX]; /* that are known by name */
+    size_t table_count;
+    char *token, *change_token, *headers; /* secrets; NULL: none */
+};
+
+/* The targets of the command line, groups and braces expanded; this machine, or its agent when one
+ * runs, where there are no arguments. False, and sentences on stderr, when one of them is none.
+ * targets_done in either case; engines may use them until then. */
+bool targets_init(struct targets *targets, const struct cli *cli);
+void targets_done(struct targets *targets);
+
+/* An engine that looks at one of them, not started yet. NULL and a sentence. Not for files. */
+struct engine *targets_engine(const struct targets *targets, const struct cli *cli, size_t which,
+                              char *why, size_t why_size);
+
+/* "web-{01..40}" and "{a,b}.example" into `out`, one a line; a text without braces is one line.
+ * False when there would be more than `max`, or a brace does not close. */
+bool targets_expand(struct str text, size_t max, struct buf *out);
+
+#endif
