@@ -268,6 +268,24 @@ check_config(const struct cli *cli, char *const *environment, const struct buf *
     return EXIT_DONE;
 }
 
+/* Where the first mistake is, and how many there are. */
+static void
+make_notice(struct cli *cli, const struct buf *warnings)
+{
+    struct str rest = {warnings->data, warnings->n}, first, line;
+    size_t count = 0;
+    for (struct str all = rest; str_line(&all, &line);) {
+        count++;
+    }
+    if (count == 0 || !str_until(&rest, ':', &first)) {
+        return;
+    }
+    snprintf(cli->notice, sizeof(cli->notice),
+             "%.*s: %zu %s ignored; flametop check-config says %s", (int)MIN(first.n, (size_t)160),
+             first.p, count, count == 1 ? "mistake is" : "mistakes are",
+             count == 1 ? "what it is" : "what they are");
+}
+
 static int
 configure(struct cli *cli, char *const *environment, struct buf *out)
 {
@@ -291,6 +309,7 @@ configure(struct cli *cli, char *const *environment, struct buf *out)
     }
     complain_lines(&warnings);
     complain_lines(&errors);
+    make_notice(cli, &warnings);
     if (code < 0) {
         code = open_log(cli->config);
     }

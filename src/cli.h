@@ -9,6 +9,7 @@ struct cli {
     struct catalog *catalog; /* knows all metrics and their aliases, with the user's thresholds */
     struct config *config;
     struct command_line line;
+    char notice[256]; /* what the screen says at its start: stderr is not seen there; "": nothing */
 };
 
 /* Reads arguments and configuration and opens the log. Answers the exit code of what is done

@@ -89,6 +89,7 @@ make_app(const struct cli *cli, const struct targets *targets, struct buf *filte
                                   .span_ns = config_integer(cli->config, "span"),
                                   .view = first_view(cli),
                                   .readonly = config_bool(cli->config, "readonly"),
+                                  .notice = cli->notice,
                                   .filter = filter->n > 0 ? filter->data : NULL,
                                   .keymap = strcmp(keymap, "default") != 0 ? keymap : NULL,
                                   .save = save,

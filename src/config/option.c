@@ -43,9 +43,9 @@ const struct option option_table[] = {
 
     {.name = "processes.pids", .flag = "pid", .letter = 'p', .argument = "PID,...", .type = OPTION_LIST,
      .fallback = "", .low = 1, .high = 4194304, .unit = "", .group = "Processes",
-     .text = "Show only these processes."},
+     .text = "Show only these processes, on screen and in snapshots."},
     {.name = "processes.users", .flag = "user", .letter = 'u', .argument = "USER,...", .type = OPTION_LIST,
-     .fallback = "", .group = "Processes", .text = "Show only processes of these users (names or numbers)."},
+     .fallback = "", .group = "Processes", .text = "Show only processes of these users (names or numbers), on screen and in snapshots."},
 
     {.name = "attach.token_file", .flag = "token-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Attaching",
@@ -107,13 +107,14 @@ const struct option option_table[] = {
      .text = "File to write, in the format its name ends in (text without an ending); empty or - is standard output."},
     {.name = "snapshot.format", .flag = "format", .argument = "FORMAT", .type = OPTION_TEXT, .fallback = "",
      .group = "Snapshot", .command = "snapshot",
-     .text = "Format whatever the file is called; empty: what the name of the file says, else text."},
+     .text = "Format whatever the file is called: json, csv, prometheus, openmetrics, text or ansi; empty: what the "
+             "name of the file says, else text."},
     {.name = "snapshot.for", .flag = "for", .argument = "TIME", .type = OPTION_DURATION, .fallback = "1s",
      .low = 0.1, .high = 3600, .unit = "s", .group = "Snapshot", .command = "snapshot",
      .text = "How long to look before the snapshot is written: rates are means over this time."},
     {.name = "snapshot.count", .flag = "count", .letter = 'n', .argument = "N", .type = OPTION_INTEGER,
      .fallback = "1", .low = 1, .high = 1e9, .unit = "", .group = "Snapshot", .command = "snapshot",
-     .text = "Write this many, one each interval: JSON as lines."},
+     .text = "Write this many, one each interval: JSON as lines, csv under one head."},
 };
 const size_t option_table_count = ARRAY_SIZE(option_table);
 

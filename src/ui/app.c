@@ -66,6 +66,9 @@ app_new(const struct app_options *options)
     if (options->keymap != NULL) {
         app_do_keymap(app, options->keymap);
     }
+    if (options->notice != NULL && options->notice[0] != '\0') {
+        app_say(app, "%s", options->notice);
+    }
     return app;
 }
 

@@ -60,6 +60,18 @@ def test_start__shows_cards_within_seconds():
         check(time.monotonic() - start < 10, "slow")
 
 
+def test_config__mistakes_are_said_on_the_screen():
+    folder = tempfile.mkdtemp(dir=HOME)
+    os.mkdir(f"{folder}/flametop")
+    with open(f"{folder}/flametop/config.yml", "w", encoding="utf-8") as file:
+        file.write("intervall: 2s\nview: nowhere\n")
+    with Tmux(FLAMETOP, XDG_CONFIG_HOME=folder, width=160) as t:
+        check(t.until(r"config.yml: 2 mistakes are ignored; flametop check-config"), t.screen())
+        t.keys("Down")
+        time.sleep(1)
+        check("check-config" not in t.screen(), "the notice stays", t.screen())
+
+
 def test_keys__open_the_views():
     with Tmux(FLAMETOP) as t:
         check(t.until(r"Memory ─"))

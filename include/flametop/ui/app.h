@@ -32,6 +32,7 @@ struct app_options {
     bool readonly;   /* no signals, no nice */
     const char
         *filter; /* of the process table from the start: "pid=812|990", "user=www"; NULL: none */
+    const char *notice; /* said at the start, until a key is pressed; NULL or "": nothing */
     const char *keymap; /* "htop", "vim", "atop"; NULL: our own keys */
 
     /* Writes a snapshot of the picture to `path`. 0, or a negative errno and a sentence in why.
