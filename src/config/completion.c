@@ -11,7 +11,8 @@ struct flag {
     const char *name;
     char letter;
     const char *argument, *choices, *text;
-    bool negative; /* on by default: the flag that changes something is --no-NAME */
+    const char *command; /* the only one that takes it; NULL: all do */
+    bool negative;       /* on by default: the flag that changes something is --no-NAME */
 };
 
 static bool
@@ -21,7 +22,7 @@ flag_at(size_t index, struct flag *ret_flag)
         const struct general_flag *row = &general_flag_table[i];
         if (row->text != NULL && index-- == 0) {
             *ret_flag =
-                (struct flag){row->flag, row->letter, row->argument, NULL, row->text, false};
+                (struct flag){row->flag, row->letter, row->argument, NULL, row->text, NULL, false};
             return true;
         }
     }
@@ -29,9 +30,13 @@ flag_at(size_t index, struct flag *ret_flag)
         const struct option *row = &option_table[i];
         if (row->flag != NULL && index-- == 0) {
             bool is_bool = row->type == OPTION_BOOL;
-            *ret_flag = (struct flag){
-                row->flag,    row->letter, is_bool ? NULL : row->argument,
-                row->choices, row->text,   is_bool && strcmp(row->fallback, "true") == 0};
+            *ret_flag = (struct flag){.name = row->flag,
+                                      .letter = row->letter,
+                                      .argument = is_bool ? NULL : row->argument,
+                                      .choices = row->choices,
+                                      .text = row->text,
+                                      .command = row->command,
+                                      .negative = is_bool && strcmp(row->fallback, "true") == 0};
             return true;
         }
     }
@@ -73,14 +78,37 @@ bash_values(struct buf *out, const struct flag *flag)
     }
 }
 
+/* The flags of one command alone; NULL: those that all have. */
+static void
+bash_flags(struct buf *out, const char *command)
+{
+    struct flag flag;
+    for (size_t i = 0; flag_at(i, &flag); i++) {
+        bool same = command == NULL ? flag.command == NULL
+                                    : flag.command != NULL && strcmp(flag.command, command) == 0;
+        if (same) {
+            buf_printf(out, " --%s%s", flag.negative ? "no-" : "", flag.name);
+        }
+    }
+}
+
+/* bash breaks words at '=': --colours=m is three of them. */
 static void
 bash_script(struct buf *out)
 {
     struct flag flag;
-    buf_puts(out, "# bash completion of flametop; made by: flametop completion bash\n"
-                  "_flametop() {\n"
-                  "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-                  "  case $prev in\n");
+    buf_puts(out,
+             "# bash completion of flametop; made by: flametop completion bash\n"
+             "_flametop() {\n"
+             "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+             "  local word seen= flags\n"
+             "  if [[ $cur == = ]]; then\n    cur=\n"
+             "  elif [[ $prev == = ]]; then\n    prev=${COMP_WORDS[COMP_CWORD-2]}\n  fi\n"
+             "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n    case $word in\n      ");
+    for (size_t i = 1; i < subcommand_table_count; i++) {
+        buf_printf(out, "%s%s", i > 1 ? "|" : "", subcommand_table[i].name);
+    }
+    buf_puts(out, ") seen=$word; break;;\n    esac\n  done\n  case $prev in\n");
     for (size_t i = 0; flag_at(i, &flag); i++) {
         bash_values(out, &flag);
     }
@@ -90,12 +118,18 @@ bash_script(struct buf *out)
                        subcommand_table[i].name, subcommand_table[i].words);
         }
     }
-    buf_puts(out, "  esac\n  if [[ $cur == -* ]]; then\n    COMPREPLY=($(compgen -W '");
-    for (size_t i = 0; flag_at(i, &flag); i++) {
-        buf_printf(out, "%s--%s%s", i > 0 ? " " : "", flag.negative ? "no-" : "", flag.name);
+    buf_puts(out, "  esac\n  flags='");
+    bash_flags(out, NULL);
+    buf_puts(out, "'\n  case $seen in\n");
+    for (size_t i = 1; i < subcommand_table_count; i++) {
+        buf_printf(out, "    %s) flags+='", subcommand_table[i].name);
+        bash_flags(out, subcommand_table[i].name);
+        buf_puts(out, "';;\n");
     }
-    buf_puts(out, "' -- \"$cur\"))\n  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n"
-                  "    [[ $COMP_CWORD -eq 1 ]] && COMPREPLY+=($(compgen -W '");
+    buf_puts(out, "  esac\n  if [[ $cur == -* ]]; then\n"
+                  "    COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\"))\n"
+                  "  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+                  "    [[ -z $seen ]] && COMPREPLY+=($(compgen -W '");
     for (size_t i = 1; i < subcommand_table_count; i++) {
         buf_printf(out, "%s%s", i > 1 ? " " : "", subcommand_table[i].name);
     }
@@ -142,13 +176,29 @@ zsh_flag(struct buf *out, const struct flag *flag, char letter)
     if (flag->argument != NULL) {
         zsh_action(out, flag);
     }
-    buf_puts(out, "' \\\n");
+    buf_puts(out, "'\n");
+}
+
+/* As in bash_flags. */
+static void
+zsh_flags(struct buf *out, const char *command)
+{
+    struct flag flag;
+    for (size_t i = 0; flag_at(i, &flag); i++) {
+        bool same = command == NULL ? flag.command == NULL
+                                    : flag.command != NULL && strcmp(flag.command, command) == 0;
+        if (same && flag.letter != 0) {
+            zsh_flag(out, &flag, flag.letter);
+        }
+        if (same) {
+            zsh_flag(out, &flag, 0);
+        }
+    }
 }
 
 static void
 zsh_script(struct buf *out)
 {
-    struct flag flag;
     buf_puts(out,
              "#compdef flametop\n# zsh completion of flametop; made by: flametop completion zsh\n"
              "_flametop_first() {\n  local -a commands\n  commands=(\n");
@@ -158,28 +208,34 @@ zsh_script(struct buf *out)
         buf_puts(out, "'\n");
     }
     buf_puts(out, "  )\n  _describe command commands\n  _files\n}\n"
-                  "_flametop_second() {\n  case $words[2] in\n");
+                  "_flametop_second() {\n  case $line[1] in\n");
     for (size_t i = 1; i < subcommand_table_count; i++) {
         if (subcommand_table[i].words != NULL) {
             buf_printf(out, "    %s) _values argument %s;;\n", subcommand_table[i].name,
                        subcommand_table[i].words);
         }
     }
-    buf_puts(out, "    *) _files;;\n  esac\n}\n_flametop() {\n  _arguments \\\n");
-    for (size_t i = 0; flag_at(i, &flag); i++) {
-        if (flag.letter != 0) {
-            zsh_flag(out, &flag, flag.letter);
-        }
-        zsh_flag(out, &flag, 0);
+    buf_puts(out, "    *) _files;;\n  esac\n}\n_flametop() {\n"
+                  "  local state state_descr context\n  local -a line flags\n"
+                  "  typeset -A opt_args\n  flags=(\n");
+    zsh_flags(out, NULL);
+    buf_puts(out, "  )\n");
+    for (size_t i = 1; i < subcommand_table_count; i++) {
+        buf_printf(out, "  (( ${words[(I)%s]} )) && flags+=(\n", subcommand_table[i].name);
+        zsh_flags(out, subcommand_table[i].name);
+        buf_puts(out, "  )\n");
     }
-    buf_puts(out, "    '1:target:_flametop_first' \\\n    "
-                  "'2:target:_flametop_second'\n}\n_flametop \"$@\"\n");
+    buf_puts(out, "  _arguments $flags '1:target:_flametop_first' '2:target:->second' && return\n"
+                  "  [[ $state == second ]] && _flametop_second\n}\n_flametop \"$@\"\n");
 }
 
 static void
 fish_flag(struct buf *out, const struct flag *flag)
 {
     buf_puts(out, "complete -c flametop");
+    if (flag->command != NULL) {
+        buf_printf(out, " -n '__fish_seen_subcommand_from %s'", flag->command);
+    }
     if (flag->letter != 0) {
         buf_printf(out, " -s %c", flag->letter);
     }
@@ -199,8 +255,12 @@ fish_script(struct buf *out)
     buf_puts(out, "# fish completion of flametop; made by: flametop completion fish\n");
     for (size_t i = 1; i < subcommand_table_count; i++) {
         const struct subcommand *command = &subcommand_table[i];
-        buf_printf(out, "complete -c flametop -n __fish_use_subcommand -a %s -d '%s'\n",
-                   command->name, command->text);
+        /* Not __fish_use_subcommand: it takes the value of a flag for one. */
+        buf_puts(out, "complete -c flametop -n 'not __fish_seen_subcommand_from");
+        for (size_t j = 1; j < subcommand_table_count; j++) {
+            buf_printf(out, " %s", subcommand_table[j].name);
+        }
+        buf_printf(out, "' -a %s -d '%s'\n", command->name, command->text);
         if (command->words != NULL) {
             buf_printf(out, "complete -c flametop -n '__fish_seen_subcommand_from %s' -f -a '%s'\n",
                        command->name, command->words);

@@ -106,9 +106,8 @@ const struct option option_table[] = {
      .fallback = "", .group = "Snapshot", .command = "snapshot",
      .text = "File to write, in the format its name ends in (text without an ending); empty or - is standard output."},
     {.name = "snapshot.format", .flag = "format", .argument = "FORMAT", .type = OPTION_TEXT, .fallback = "",
-     .group = "Snapshot", .command = "snapshot",
-     .text = "Format whatever the file is called: json, csv, prometheus, openmetrics, text or ansi; empty: what the "
-             "name of the file says, else text."},
+     .choices = "json csv prometheus openmetrics text ansi", .group = "Snapshot", .command = "snapshot",
+     .text = "Format whatever the file is called; empty: what the name of the file says, else text."},
     {.name = "snapshot.for", .flag = "for", .argument = "TIME", .type = OPTION_DURATION, .fallback = "1s",
      .low = 0.1, .high = 3600, .unit = "s", .group = "Snapshot", .command = "snapshot",
      .text = "How long to look before the snapshot is written: rates are means over this time."},

@@ -33,12 +33,13 @@ struct option {
     const char *argument; /* in help: SECONDS */
     enum option_type type;
     const char *fallback; /* default, as text */
-    const char *choices;  /* OPTION_CHOICE: separated by blanks */
-    double low, high;     /* bounds, in the option's unit; both 0: none */
-    const char *unit;     /* "s", "By", "1" or "" */
-    const char *text;     /* one sentence */
-    const char *group;    /* heading in help */
-    const char *command;  /* only for this command; NULL: for all */
+    const char
+        *choices; /* separated by blanks: of OPTION_CHOICE; of OPTION_TEXT what upper layers take */
+    double low, high;    /* bounds, in the option's unit; both 0: none */
+    const char *unit;    /* "s", "By", "1" or "" */
+    const char *text;    /* one sentence */
+    const char *group;   /* heading in help */
+    const char *command; /* only for this command; NULL: for all */
 };
 
 /* The words of each OPTION_CHOICE whose place in its list the program asks for, in that order:
