@@ -61,7 +61,12 @@ struct adapter {
     /* Optional: the tables it has delivered so far. */
     const struct table_def *const *(*tables)(const void *state, size_t *ret_count);
 
-    const struct link *link; /* hands the target over to it; nothing of the above but probes */
+    /* Optional: the target is handed over to this link, opened by `attach`; nothing of the above
+     * but probes and recognizes is used then. */
+    const struct link *link;
+    int (*attach)(const struct link_setup *setup, const struct url *url,
+                  const struct endpoint_options *options, void **ret_state, char *why,
+                  size_t why_size);
 };
 
 extern const struct adapter *const adapter_table[];

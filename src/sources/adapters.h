@@ -4,6 +4,7 @@
 
 #include "adapter.h"
 
+extern const struct adapter adapter_agent;
 extern const struct adapter adapter_exposition;
 extern const struct adapter adapter_glances_3;
 extern const struct adapter adapter_glances_4;

@@ -245,7 +245,8 @@ static void
 refuse_password(struct endpoint *endpoint, int status, const char *realm)
 {
     const struct http_credentials *given = &endpoint->options->credentials;
-    bool had = given->token != NULL || given->user != NULL;
+    bool had = given->token != NULL || (given->user != NULL && given->user[0] != '\0') ||
+               endpoint->url.user[0] != '\0';
     char why[WHY_BYTES];
     const char *what = status == 403 ? "does not allow this" : "wants a password";
     snprintf(why, sizeof(why), "%s %s%s%s%s: %s into ~/.netrc, or give --token-file FILE",
@@ -331,7 +332,8 @@ static void
 adopt_link(struct endpoint *endpoint, const struct adapter *adapter)
 {
     char why[WHY_BYTES] = "";
-    if (adapter->link->open(&endpoint->setup, &endpoint->inner_state, why, sizeof(why)) < 0) {
+    if (adapter->attach(&endpoint->setup, &endpoint->url, endpoint->options, &endpoint->inner_state,
+                        why, sizeof(why)) < 0) {
         refuse(endpoint, why);
         return;
     }

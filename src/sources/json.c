@@ -313,6 +313,10 @@ take_leaf(struct place *place, double value)
         return;
     }
     value *= leaf->scale;
+    if (!isfinite(value)) {
+        place->batch->rejected++;
+        return;
+    }
     watch(place, leaf, value);
     leaf->last = value;
     batch_set(place->batch, leaf->column, value);
