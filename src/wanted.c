@@ -8,7 +8,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/config/nearest.h"
 #include "flametop/sources/users.h"
-#include "flametop/ui/filter.h"
+#include "flametop/core/filter.h"
 
 /* The options, and the columns they are about. */
 static const struct {

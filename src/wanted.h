@@ -7,7 +7,7 @@
 /* Whether this machine has a user of that name, or number; a sentence when not. */
 bool wanted_check_user(const char *user, char *why, size_t why_size);
 
-/* Both in the language of filters (ui/filter.h), at the end of `text`; "" when all are wanted.
+/* Both in the language of filters (core/filter.h), at the end of `text`; "" when all are wanted.
  * False, and a sentence on stderr, when there are more than a filter holds. */
 bool wanted_filter(const struct cli *cli, struct buf *text);
 

@@ -18,6 +18,7 @@ const struct name_alias metric_alias_table[] = {
     {"ui.frameRate", "flametop.ui.frame.rate"},
     {"ui.renderTime", "flametop.ui.frame.duration"},
     {"ui.uiResponseTime", "flametop.ui.key.latency"},
+    {"ui.webSocketLatency", "flametop.stream.latency"},
     {"collected_count", "flametop.source.samples"},
     {"collection_time", "flametop.source.duration"},
     {"errors", "flametop.source.errors"},

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "flametop/ui/filter.h"
+#include "flametop/core/filter.h"
 #include "flametop/ui/panel.h"
 
 #define TABLE_VIEW_COLUMNS 64

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flametop/ui/filter.h"
+#include "flametop/core/filter.h"
 #include "flametop/base/macros.h"
 
 static const struct column columns[] = {

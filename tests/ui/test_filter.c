@@ -1,7 +1,7 @@
 /* The filter language. */
 #include "../check.h"
 
-#include "flametop/ui/filter.h"
+#include "flametop/core/filter.h"
 #include "fake_picture.h"
 
 static void

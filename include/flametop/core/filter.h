@@ -6,11 +6,10 @@
  * without those, in every text), whatever the case; `/…/` is a POSIX extended regular expression on
  * the same. FIELD OP VALUE compares a column, named by its title (CPU), its metric's name or a part
  * of that (memory): `=` `!=` for equal, `~` for "contains", `<` `<=` `>` `>=` for order. A value
- * may list several: pid=812|990. `!` turns a term round, quotes keep blanks: "my app",
- * name="my app". Blanks may stand around operators. Shares are in per cent, sizes know K M G T
- * (1024), times s m h d. */
-#ifndef FLAMETOP_UI_FILTER_H
-#define FLAMETOP_UI_FILTER_H
+ * may list several: pid=812|990. `!` turns a term round, quotes keep blanks: "my app". Shares are
+ * in per cent, sizes know K M G T (1024), times s m h d. */
+#ifndef FLAMETOP_CORE_FILTER_H
+#define FLAMETOP_CORE_FILTER_H
 
 #include <stdbool.h>
 #include <stddef.h>

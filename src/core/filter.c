@@ -1,6 +1,6 @@
 /* The filter language. Bounded: terms, lengths, and expressions without what makes them take
  * exponential time or memory (counted repeats, repeats of repeats and back references). */
-#include "flametop/ui/filter.h"
+#include "flametop/core/filter.h"
 
 #include <regex.h>
 #include <stdio.h>

@@ -1,0 +1,274 @@
+/* The agent: holds the newest picture and answers requests out of it. */
+#include "flametop/agent/agent.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <uv.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/log.h"
+#include "flametop/base/macros.h"
+#include "flametop/core/unit.h"
+#include "parts.h"
+
+#define BODY_BYTES_MAX ((size_t)64 << 10)
+#define CONNECTIONS_MAX 1024
+#define HEARTBEAT_NS (30 * NS_PER_S)
+
+struct picture *
+agent_picture(struct agent *agent, const struct http_message *message)
+{
+    if (agent->picture == NULL) {
+        http_reply_error(message, 503, "there is no picture yet: ask again in a moment");
+    }
+    return agent->picture;
+}
+
+void
+agent_reply_json(const struct http_message *message, struct buf *out)
+{
+    buf_putc(out, '\n');
+    if (out->full) {
+        http_reply_error(message, 500, "the answer is too large: ask for less");
+    } else {
+        http_reply(message, 200, "application/json", (struct str){out->data, out->n}, NULL);
+    }
+}
+
+bool
+agent_parse_duration(struct str text, int64_t *ret_ns)
+{
+    double seconds;
+    char why[160];
+    if (!unit_parse(text, "s", &seconds, why, sizeof(why)) || !(seconds > 0) || seconds > 1e7) {
+        return false;
+    }
+    *ret_ns = (int64_t)(seconds * 1e9);
+    return true;
+}
+
+bool
+agent_duration(const struct http_message *message, const char *name, int64_t fallback_ns,
+               int64_t *ret_ns)
+{
+    const char *text = http_argument(message, name);
+    *ret_ns = fallback_ns;
+    if (text == NULL || agent_parse_duration(str_from(text), ret_ns)) {
+        return true;
+    }
+    http_reply_error(message, 400, "%s is a time with its unit, as 5s, 250ms or 10m", name);
+    return false;
+}
+
+bool
+agent_number(const struct http_message *message, const char *name, uint64_t fallback, uint64_t max,
+             uint64_t *ret_value)
+{
+    const char *text = http_argument(message, name);
+    struct str rest = str_from(text != NULL ? text : "");
+    *ret_value = fallback;
+    if (text == NULL || (str_u64(&rest, ret_value) && rest.n == 0 && *ret_value <= max)) {
+        return true;
+    }
+    http_reply_error(message, 400, "%s is a whole number, at most %llu", name,
+                     (unsigned long long)max);
+    return false;
+}
+
+void
+agent_write_labels(struct json *json, const char *labels)
+{
+    struct str rest = str_from(labels), key, value;
+    json_object(json);
+    while (labels_next(&rest, &key, &value)) {
+        char name[64], plain[512];
+        json_key(json, str_copy(key, name, sizeof(name)));
+        json_text(json, labels_unescape(value, plain, sizeof(plain)));
+    }
+    json_object_end(json);
+}
+
+unsigned
+agent_port(const void *state, size_t i)
+{
+    return http_server_port(((const struct agent *)state)->server, i);
+}
+
+static void
+on_request(void *context, const struct http_message *message)
+{
+    routes_answer(context, message);
+}
+
+static void
+on_heartbeat(uv_timer_t *timer)
+{
+    live_heartbeat(timer->data);
+}
+
+static void
+free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static bool
+start_heartbeat(struct agent *agent)
+{
+    int64_t period_ns =
+        agent->options->heartbeat_ns != 0 ? agent->options->heartbeat_ns : HEARTBEAT_NS;
+    uint64_t period_ms = (uint64_t)MAX(period_ns / NS_PER_MS, 1);
+    agent->heartbeat = calloc(1, sizeof(*agent->heartbeat));
+    if (agent->heartbeat == NULL) {
+        return false;
+    }
+    uv_timer_init(agent->setup.loop, agent->heartbeat);
+    agent->heartbeat->data = agent;
+    return uv_timer_start(agent->heartbeat, on_heartbeat, period_ms, period_ms) == 0;
+}
+
+static struct http_server *
+start_server(struct agent *agent, char *why, size_t why_size)
+{
+    const struct agent_options *options = agent->options;
+    struct http_server_options server = {
+        .loop = agent->setup.loop,
+        .listen = options->listen,
+        .listen_count = options->listen_count,
+        .unix_path = options->unix_path,
+        .cert_file = options->cert_file,
+        .key_file = options->key_file,
+        .token = options->token,
+        .change_token = options->change_token,
+        .insecure_no_tls = options->insecure_no_tls,
+        .hosts = options->hosts,
+        .host_count = options->host_count,
+        .connections_max =
+            options->connections_max != 0 ? options->connections_max : CONNECTIONS_MAX,
+        .body_max = BODY_BYTES_MAX,
+        .timeout_ns = options->timeout_ns,
+        .context = agent,
+        .handle = on_request,
+    };
+    return http_server_new(&server, why, why_size);
+}
+
+static void
+make_instance(char dst[33])
+{
+    unsigned char bytes[16] = {0};
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
+        int64_t now_ns = clock_now(&clock_system).wall_ns;
+        memcpy(bytes, &now_ns, sizeof(now_ns));
+    }
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        snprintf(dst + 2 * i, 3, "%02x", bytes[i]);
+    }
+}
+
+static void
+agent_close(void *state)
+{
+    struct agent *agent = state;
+    http_server_free(agent->server); /* all subscribers leave */
+    if (agent->heartbeat != NULL) {
+        uv_close((uv_handle_t *)agent->heartbeat, free_handle);
+    }
+    for (size_t i = 0; i < agent->total_count; i++) {
+        query_free(agent->totals[i]);
+    }
+    free(agent->totals);
+    http_bytes_release(agent->update[0]);
+    http_bytes_release(agent->update[1]);
+    if (agent->picture != NULL) {
+        picture_release(agent->picture);
+    }
+    free(agent);
+}
+
+static int
+agent_open(const struct exporter_setup *setup, void **ret_state, char *why, size_t why_size)
+{
+    struct agent *agent = calloc(1, sizeof(*agent));
+    snprintf(why, why_size, "out of memory");
+    if (agent == NULL) {
+        return -ENOMEM;
+    }
+    agent->options = setup->options;
+    agent->setup = *setup;
+    agent->started_wall_ns = clock_now(&clock_system).wall_ns;
+    agent->latency_s = NAN;
+    LIST_INIT(&agent->subscribers);
+    make_instance(agent->instance);
+    if (!start_heartbeat(agent) || (agent->server = start_server(agent, why, why_size)) == NULL) {
+        agent_close(agent);
+        return -EIO;
+    }
+    *ret_state = agent;
+    return 0;
+}
+
+/* Delivered with the next tick. */
+static void
+report(struct agent *agent)
+{
+    struct http_server_counts counts = http_server_counts(agent->server);
+    const struct {
+        const char *metric;
+        double value;
+    } rows[] = {
+        {"flametop.agent.connections", (double)counts.connections},
+        {"flametop.agent.subscribers", (double)agent->subscriber_count},
+        {"flametop.agent.requests", (double)counts.requests},
+        {"flametop.agent.requests.refused", (double)counts.refused},
+        {"flametop.agent.io", (double)counts.bytes_sent},
+        {"flametop.agent.updates.dropped", (double)agent->updates_dropped},
+        {"flametop.stream.latency", agent->latency_s},
+    };
+    for (size_t i = 0; agent->setup.report != NULL && i < ARRAY_SIZE(rows); i++) {
+        if (!isnan(rows[i].value)) {
+            agent->setup.report(agent->setup.context, rows[i].metric, "", rows[i].value);
+        }
+    }
+    agent->latency_s = NAN;
+}
+
+static void
+forget_interest(struct agent *agent)
+{
+    struct interest none = {.process_sort = -1};
+    if (agent->interested && clock_mono_ns() > agent->interest_until_ns) {
+        agent->interested = false;
+        agent->setup.interest(agent->setup.context, &none);
+    }
+}
+
+static void
+agent_publish(void *state, struct picture *picture)
+{
+    struct agent *agent = state;
+    struct picture *before = agent->picture;
+    agent->picture = picture_acquire(picture);
+    for (size_t i = 0; i < ARRAY_SIZE(agent->update); i++) {
+        http_bytes_release(agent->update[i]);
+        agent->update[i] = NULL;
+    }
+    live_picture(agent, before);
+    if (before != NULL) {
+        picture_release(before);
+    }
+    forget_interest(agent);
+    report(agent);
+}
+
+const struct exporter exporter_agent = {
+    .name = "agent",
+    .text = "Serves pictures over HTTP and WebSockets.",
+    .open = agent_open,
+    .picture = agent_publish,
+    .close = agent_close,
+};

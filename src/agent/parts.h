@@ -1,0 +1,98 @@
+/* What the files of the agent share. One agent serves on one loop; everything here belongs to that
+ * loop's thread. */
+#ifndef FLAMETOP_AGENT_PARTS_H
+#define FLAMETOP_AGENT_PARTS_H
+
+#include <sys/queue.h>
+
+#include "flametop/agent/agent.h"
+#include "flametop/base/json.h"
+#include "flametop/core/picture.h"
+#include "flametop/core/query.h"
+#include "flametop/net/server.h"
+
+#define AGENT_PROTOCOL 1
+#define AGENT_ANSWER_BYTES_MAX ((size_t)64 << 20)
+#define AGENT_METRICS_MAX 4096
+
+struct uv_timer_s;
+struct subscriber;
+
+struct agent {
+    const struct agent_options *options;
+    struct exporter_setup setup;
+    struct http_server *server;
+    struct picture *picture; /* the newest, held; NULL before the first */
+    char instance[33];       /* random: tells a restarted agent from the same one */
+    int64_t started_wall_ns;
+
+    struct query **totals; /* one for each metric of the catalog, made at first use */
+    size_t total_count;
+
+    LIST_HEAD(, subscriber) subscribers;
+    size_t subscriber_count;
+    struct http_bytes *update[2]; /* of this picture, for event streams and WebSockets; NULL: not
+                                     asked for yet */
+    struct uv_timer_s *heartbeat;
+    uint64_t updates_dropped;
+    double latency_s; /* worst round trip of a ping since the last picture; NaN: none */
+
+    int64_t interest_until_ns; /* when what tables asked for is no longer read */
+    bool interested;
+};
+
+struct route {
+    const char *method, *path; /* a last part in braces takes one name */
+    enum http_right right;
+    void (*answer)(struct agent *agent, const struct http_message *message, const char *name);
+    const char *text; /* one sentence */
+};
+
+/* Answers a request by the table. */
+void routes_answer(struct agent *agent, const struct http_message *message);
+
+/* Handlers of the table. */
+typedef void route_answer(struct agent *agent, const struct http_message *message,
+                          const char *name);
+route_answer answer_front, answer_hello, answer_health;
+route_answer answer_snapshot, answer_metrics;
+route_answer answer_query;
+route_answer answer_table, answer_findings;
+route_answer answer_command;
+route_answer answer_events, answer_websocket;
+
+/* ---- help for handlers ---- */
+
+/* The newest picture; without one the request is answered (503) and NULL returned. */
+struct picture *agent_picture(struct agent *agent, const struct http_message *message);
+
+/* Sends what was written, as application/json, or an error when it did not fit. */
+void agent_reply_json(const struct http_message *message, struct buf *out);
+
+/* A query argument as a duration ("5s"), or a whole number; the fallback when absent. False: it is
+ * wrong and the request is answered. */
+bool agent_duration(const struct http_message *message, const char *name, int64_t fallback_ns,
+                    int64_t *ret_ns);
+bool agent_number(const struct http_message *message, const char *name, uint64_t fallback,
+                  uint64_t max, uint64_t *ret_value);
+
+/* "5s", "1.5m" as nanoseconds. */
+bool agent_parse_duration(struct str text, int64_t *ret_ns);
+
+/* "a=b,c=d" as an object. */
+void agent_write_labels(struct json *json, const char *labels);
+
+/* ---- documents (document.c) ---- */
+
+/* The object of `metrics_update`: timestamp, the mission's groups, our names. */
+void write_update(struct agent *agent, const struct picture *picture, struct json *json);
+void write_findings(const struct picture *picture, bool alerts_only, struct json *json);
+void write_alert(const struct picture *picture, const struct finding *finding, struct json *json);
+bool finding_is_alert(const struct finding *finding);
+
+/* ---- subscribers (live.c) ---- */
+
+void live_picture(struct agent *agent, const struct picture *before);
+void live_heartbeat(struct agent *agent);
+
+#endif
