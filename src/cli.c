@@ -348,6 +348,35 @@ cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment
     return code;
 }
 
+bool
+cli_reload(struct cli *cli)
+{
+    struct buf wrong;
+    struct checker checker = {.catalog = cli->catalog, .elsewhere = machine_is_file(cli)};
+    struct config *config = config_new(cli->catalog);
+    if (config == NULL) {
+        return false;
+    }
+    buf_init(&wrong, TEXT_BYTES_MAX);
+    config_set_check(config, (struct config_check){check, &checker});
+    bool right = command_line_configure(&cli->line, config, environ, &wrong, &wrong);
+    config_set_check(config, (struct config_check){NULL, NULL});
+    app_free(checker.app);
+    right = right && wrong.n == 0;
+    struct str rest = {wrong.data, wrong.n}, line;
+    while (str_line(&rest, &line)) {
+        log_error("%.*s", (int)line.n, line.p);
+    }
+    buf_done(&wrong);
+    if (!right) {
+        config_free(config);
+        return false;
+    }
+    config_apply(config, cli->catalog);
+    cli->config = config;
+    return true;
+}
+
 void
 cli_end(struct cli *cli)
 {

@@ -17,6 +17,10 @@ struct cli {
 int cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment);
 void cli_end(struct cli *cli);
 
+/* Reads the configuration anew into cli->config; the caller frees the one it was. False when
+ * anything is wrong with it: that is logged, and nothing has changed. */
+bool cli_reload(struct cli *cli);
+
 /* Writes to standard output; the exit code. */
 int cli_print(const struct buf *text);
 

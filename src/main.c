@@ -6,6 +6,7 @@
 #include "check.h"
 #include "cli.h"
 #include "monitor.h"
+#include "serve.h"
 #include "snapshot.h"
 
 /* Pictures come and go each second: their memory is kept for the next instead of being given back
@@ -19,13 +20,15 @@ tune_heap(void)
 }
 
 static int
-run(const struct cli *cli)
+run(struct cli *cli)
 {
     switch (cli->line.command->id) {
     case COMMAND_SNAPSHOT:
         return snapshot_run(cli);
     case COMMAND_CHECK:
         return check_run(cli);
+    case COMMAND_AGENT:
+        return serve_run(cli);
     default:
         return monitor_run(cli);
     }

@@ -263,6 +263,9 @@ agent_publish(void *state, struct picture *picture)
     }
     forget_interest(agent);
     report(agent);
+    const struct agent_options *options = agent->options;
+    http_server_set_access(agent->server, options->token, options->change_token, options->hosts,
+                           options->host_count);
 }
 
 const struct exporter exporter_agent = {

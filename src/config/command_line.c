@@ -18,6 +18,8 @@ const struct subcommand subcommand_table[] = {
      NULL, true},
     {COMMAND_SNAPSHOT, "snapshot", "[TARGET...]", 0, 256,
      "Look for a moment and write what was seen to a file or to standard output.", NULL, false},
+    {COMMAND_AGENT, "agent", "", 0, 0,
+     "Collect without a screen and serve what is seen over HTTP and WebSockets.", NULL, false},
     {COMMAND_CHECK, "check", "CONDITION [TARGET]", 1, 2,
      "Exit with 0 when the CONDITION holds (as in system.cpu.utilization > 90% for 10s), with 1 when "
      "not, with 3 when it is not known.",

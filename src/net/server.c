@@ -1341,6 +1341,15 @@ http_server_free(struct http_server *server)
     free(server);
 }
 
+void
+http_server_set_access(struct http_server *server, const char *token, const char *change_token,
+                       const char *const *hosts, size_t host_count)
+{
+    server->options.token = token;
+    server->options.change_token = change_token;
+    server->names = (struct guard_names){hosts, host_count};
+}
+
 struct http_server_counts
 http_server_counts(const struct http_server *server)
 {

@@ -12,7 +12,8 @@
 #include "flametop/core/source.h"
 #include "flametop/net/server.h"
 
-/* Everything must outlive the exporter. */
+/* Everything must outlive the exporter. Tokens and hosts may be changed in place on the loop's
+ * thread: they count from the next picture on. */
 struct agent_options {
     const char *const *listen;
     size_t listen_count;

@@ -107,6 +107,9 @@ struct http_server *http_server_new(const struct http_server_options *options, c
                                     size_t why_size);
 /* Ends all streams (`gone` is called); the loop must turn once more to release its handles. */
 void http_server_free(struct http_server *server);
+/* Other tokens and names from the next request on; the texts must outlive the server. */
+void http_server_set_access(struct http_server *server, const char *token, const char *change_token,
+                            const char *const *hosts, size_t host_count);
 struct http_server_counts http_server_counts(const struct http_server *server);
 
 /* The port really bound by listen[i] (asked for as :0 in tests). */
