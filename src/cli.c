@@ -352,7 +352,7 @@ bool
 cli_reload(struct cli *cli)
 {
     struct buf wrong;
-    struct checker checker = {.catalog = cli->catalog, .elsewhere = machine_is_file(cli)};
+    struct checker checker = {.catalog = cli->catalog, .elsewhere = machine_is_elsewhere(cli)};
     struct config *config = config_new(cli->catalog);
     if (config == NULL) {
         return false;

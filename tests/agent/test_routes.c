@@ -324,7 +324,7 @@ word(const cJSON *json, const char *path)
 }
 
 static void
-test_agent__says_who_it_is(void **state)
+test_routes__says_who_it_is(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -341,7 +341,7 @@ test_agent__says_who_it_is(void **state)
 }
 
 static void
-test_agent__refuses_without_tokens(void **state)
+test_routes__refuses_without_tokens(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -363,7 +363,7 @@ test_agent__refuses_without_tokens(void **state)
 }
 
 static void
-test_agent__writes_snapshots(void **state)
+test_routes__writes_snapshots(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -377,7 +377,7 @@ test_agent__writes_snapshots(void **state)
 }
 
 static void
-test_agent__answers_queries(void **state)
+test_routes__answers_queries(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -416,7 +416,7 @@ test_agent__answers_queries(void **state)
 }
 
 static void
-test_agent__refuses_bad_queries(void **state)
+test_routes__refuses_bad_queries(void **state)
 {
     struct bench *bench = *state;
     static const char *const bad[] = {
@@ -447,7 +447,7 @@ test_agent__refuses_bad_queries(void **state)
 }
 
 static void
-test_agent__cuts_tables(void **state)
+test_routes__cuts_tables(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -470,7 +470,7 @@ test_agent__cuts_tables(void **state)
 }
 
 static void
-test_agent__tells_findings(void **state)
+test_routes__tells_findings(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -484,7 +484,7 @@ test_agent__tells_findings(void **state)
 /* ---- followers ---- */
 
 static void
-test_agent__streams_events(void **state)
+test_routes__streams_events(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -600,7 +600,7 @@ talk_say(struct talk *talk, enum websocket_opcode opcode, struct str text)
 }
 
 static void
-test_agent__talks_over_websockets(void **state)
+test_routes__talks_over_websockets(void **state)
 {
     struct bench *bench = *state;
     static const char *const paths[] = {"/ws", "/"};
@@ -627,7 +627,7 @@ test_agent__talks_over_websockets(void **state)
 }
 
 static void
-test_agent__keeps_subscriptions(void **state)
+test_routes__keeps_subscriptions(void **state)
 {
     struct bench *bench = *state;
     struct talk talk;
@@ -680,7 +680,7 @@ test_agent__keeps_subscriptions(void **state)
 }
 
 static void
-test_agent__ends_who_never_answers_pings(void **state)
+test_routes__ends_who_never_answers_pings(void **state)
 {
     struct bench *bench = *state;
     struct talk talk;
@@ -694,7 +694,7 @@ test_agent__ends_who_never_answers_pings(void **state)
 }
 
 static void
-test_agent__slow_readers_get_the_newest(void **state)
+test_routes__slow_readers_get_the_newest(void **state)
 {
     struct bench *bench = *state;
     struct talk slow, quick;
@@ -747,7 +747,7 @@ post(struct bench *bench, const char *command, const char *body, const char *tok
 }
 
 static void
-test_agent__signals_the_process_that_is_meant(void **state)
+test_routes__signals_the_process_that_is_meant(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -780,7 +780,7 @@ test_agent__signals_the_process_that_is_meant(void **state)
 }
 
 static void
-test_agent__refuses_bad_commands(void **state)
+test_routes__refuses_bad_commands(void **state)
 {
     struct bench *bench = *state;
     start(bench);
@@ -801,20 +801,20 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_agent__says_who_it_is),
-        TEST(test_agent__refuses_without_tokens),
-        TEST(test_agent__writes_snapshots),
-        TEST(test_agent__answers_queries),
-        TEST(test_agent__refuses_bad_queries),
-        TEST(test_agent__cuts_tables),
-        TEST(test_agent__tells_findings),
-        TEST(test_agent__streams_events),
-        TEST(test_agent__talks_over_websockets),
-        TEST(test_agent__keeps_subscriptions),
-        TEST(test_agent__ends_who_never_answers_pings),
-        TEST(test_agent__slow_readers_get_the_newest),
-        TEST(test_agent__signals_the_process_that_is_meant),
-        TEST(test_agent__refuses_bad_commands),
+        TEST(test_routes__says_who_it_is),
+        TEST(test_routes__refuses_without_tokens),
+        TEST(test_routes__writes_snapshots),
+        TEST(test_routes__answers_queries),
+        TEST(test_routes__refuses_bad_queries),
+        TEST(test_routes__cuts_tables),
+        TEST(test_routes__tells_findings),
+        TEST(test_routes__streams_events),
+        TEST(test_routes__talks_over_websockets),
+        TEST(test_routes__keeps_subscriptions),
+        TEST(test_routes__ends_who_never_answers_pings),
+        TEST(test_routes__slow_readers_get_the_newest),
+        TEST(test_routes__signals_the_process_that_is_meant),
+        TEST(test_routes__refuses_bad_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
