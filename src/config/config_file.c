@@ -203,7 +203,7 @@ read_mapping(struct file *file, const struct yaml_node *node, const char *path)
             snprintf(why, sizeof(why), "is set twice (first on line %zu)", twin->key_place.line);
             config_report(&site, why);
         } else {
-            map_put(&seen, hash, (void *)(uintptr_t)child);
+            map_put(&seen, hash, (void *)child);
             read_node(file, child, child_path);
         }
     }

@@ -149,7 +149,8 @@ say(char *why, size_t why_size, const char *what, struct str text)
 static bool
 is_operator(char c)
 {
-    return memchr("=~<>", c, 4) != NULL;
+    static const char operators[] = {'=', '~', '<', '>'};
+    return memchr(operators, c, sizeof(operators)) != NULL;
 }
 
 /* '!' turns a term round, and is an operator only before '='. */
@@ -332,7 +333,8 @@ closing_after(char closing, char before, char c)
     if (closing != '\0') {
         return c == closing ? '\0' : closing;
     }
-    bool opens = c == '"' || (c == '/' && memchr(" !=~", before, 4) != NULL);
+    static const char openers[] = {' ', '!', '=', '~'}; /* of an expression, before its slash */
+    bool opens = c == '"' || (c == '/' && memchr(openers, before, sizeof(openers)) != NULL);
     return opens ? c : '\0';
 }
 

@@ -247,8 +247,7 @@ begin_family(struct exposition *page, const struct metric *metric)
     page->metric = metric;
     prometheus_name(metric, page->name);
     uint64_t hash = hash_bytes(page->name, strlen(page->name));
-    page->skip = map_get(&page->families, hash) != NULL ||
-                 !map_put(&page->families, hash, (void *)(uintptr_t)metric);
+    page->skip = map_get(&page->families, hash) != NULL || !map_put(&page->families, hash, page);
     if (page->skip) {
         return;
     }
