@@ -112,7 +112,7 @@ const struct option option_table[] = {
     {.name = "agent.tls_cert", .flag = "tls-cert", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Agent", .command = "agent", .text = "Certificate of the agent, with those between it and the root."},
     {.name = "agent.tls_key", .flag = "tls-key", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
-     .group = "Agent", .command = "agent", .text = "Key of the agent's certificate."},
+     .group = "Agent", .command = "agent", .text = "Key of that certificate."},
     {.name = "agent.insecure_no_tls", .flag = "insecure-no-tls", .type = OPTION_BOOL, .fallback = "false",
      .group = "Agent", .command = "agent",
      .text = "Listen at other addresses without TLS: somebody else encrypts, or the network is trusted."},

@@ -25,6 +25,14 @@ same(const struct picture *picture, const char *id)
     return NULL;
 }
 
+/* Nothing found, and something looked at: the first pictures have nothing to compare yet. */
+static bool
+is_quiet(const struct picture *picture)
+{
+    return picture != NULL && picture->finding_count == 0 && picture->looked_at != NULL &&
+           picture->looked_at[0] != '\0';
+}
+
 static void
 add_line(const struct picture *picture, const char *word, const char *sentence, struct buf *out)
 {
@@ -51,9 +59,7 @@ plain_changes(const struct picture *before, const struct picture *now, struct bu
             add_line(now, "over", before->findings[i].sentence, out);
         }
     }
-    bool looked = now->looked_at != NULL && now->looked_at[0] != '\0';
-    bool was_quiet = before != NULL && before->finding_count == 0 && before->looked_at != NULL;
-    if (now->finding_count == 0 && looked && !was_quiet) {
+    if (is_quiet(now) && !is_quiet(before)) {
         char text[LINE_BYTES];
         snprintf(text, sizeof(text), "nothing unusual; looked at %s", now->looked_at);
         add_line(now, "normal", text, out);

@@ -366,6 +366,13 @@ test_plain__says_what_changed(void **state)
     plain_changes(before->picture, now->picture, &out);
     assert_non_null(strstr(out.data, "over: memory"));
     assert_non_null(strstr(out.data, "nothing unusual"));
+    buf_clear(&out);
+    before->picture->finding_count = 0;
+    before->picture->looked_at = ""; /* the first picture: nothing to compare yet */
+    plain_changes(NULL, before->picture, &out);
+    assert_int_equal(out.n, 0);
+    plain_changes(before->picture, now->picture, &out);
+    assert_non_null(strstr(out.data, "nothing unusual"));
     buf_done(&out);
     fake_done(before);
     fake_done(now);
