@@ -174,7 +174,9 @@ static void
 agent_close(void *state)
 {
     struct agent *agent = state;
+    hub_end(agent->hub);
     http_server_free(agent->server); /* all subscribers leave */
+    hub_free(agent->hub);
     if (agent->heartbeat != NULL) {
         uv_close((uv_handle_t *)agent->heartbeat, free_handle);
     }
@@ -204,7 +206,8 @@ agent_open(const struct exporter_setup *setup, void **ret_state, char *why, size
     agent->latency_s = NAN;
     LIST_INIT(&agent->subscribers);
     make_instance(agent->instance);
-    if (!start_heartbeat(agent) || (agent->server = start_server(agent, why, why_size)) == NULL) {
+    agent->hub = hub_new(&(struct hub_setup){agent->instance, setup->context, setup->interest});
+    if (agent->hub == NULL || !start_heartbeat(agent) || (agent->server = start_server(agent, why, why_size)) == NULL) {
         agent_close(agent);
         return -EIO;
     }
@@ -217,16 +220,17 @@ static void
 report(struct agent *agent)
 {
     struct http_server_counts counts = http_server_counts(agent->server);
+    struct hub_counts records = hub_counts(agent->hub);
     const struct {
         const char *metric;
         double value;
     } rows[] = {
         {"flametop.agent.connections", (double)counts.connections},
-        {"flametop.agent.subscribers", (double)agent->subscriber_count},
+        {"flametop.agent.subscribers", (double)(agent->subscriber_count + records.readers)},
         {"flametop.agent.requests", (double)counts.requests},
         {"flametop.agent.requests.refused", (double)counts.refused},
         {"flametop.agent.io", (double)counts.bytes_sent},
-        {"flametop.agent.updates.dropped", (double)agent->updates_dropped},
+        {"flametop.agent.updates.dropped", (double)(agent->updates_dropped + records.ticks_dropped)},
         {"flametop.stream.latency", agent->latency_s},
     };
     for (size_t i = 0; agent->setup.report != NULL && i < ARRAY_SIZE(rows); i++) {
@@ -248,6 +252,12 @@ forget_interest(struct agent *agent)
 }
 
 static void
+agent_batch(void *state, const char *source, const struct batch *batch)
+{
+    hub_batch(((struct agent *)state)->hub, source, batch);
+}
+
+static void
 agent_publish(void *state, struct picture *picture)
 {
     struct agent *agent = state;
@@ -257,6 +267,7 @@ agent_publish(void *state, struct picture *picture)
         http_bytes_release(agent->update[i]);
         agent->update[i] = NULL;
     }
+    hub_picture(agent->hub, picture);
     live_picture(agent, before);
     if (before != NULL) {
         picture_release(before);
@@ -272,6 +283,7 @@ const struct exporter exporter_agent = {
     .name = "agent",
     .text = "Serves pictures over HTTP and WebSockets.",
     .open = agent_open,
+    .batch = agent_batch,
     .picture = agent_publish,
     .close = agent_close,
 };

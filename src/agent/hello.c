@@ -10,8 +10,8 @@
 static void
 write_features(struct json *json)
 {
-    static const char *const features[] = {"snapshot", "events",   "websocket", "query",
-                                           "tables",   "findings", "commands",  "metrics"};
+    static const char *const features[] = {"snapshot", "events",   "websocket", "query", "tables",
+                                           "findings", "commands", "metrics",   "stream"};
     json_key(json, "features");
     json_array(json);
     for (size_t i = 0; i < ARRAY_SIZE(features); i++) {

@@ -515,15 +515,10 @@ subscriber_add(struct subscriber *subscriber)
 void
 answer_events(struct agent *agent, const struct http_message *message, const char *name)
 {
-    const char *accept = http_header(message, "Accept");
     const char *metrics = http_argument(message, "metrics");
     char why[240] = "out of memory";
     int64_t interval_ns;
     (void)name;
-    if (accept == NULL || strstr(accept, "text/event-stream") == NULL) {
-        http_reply_error(message, 406, "ask with Accept: text/event-stream");
-        return;
-    }
     if (!agent_duration(message, "interval", 0, &interval_ns)) {
         return;
     }

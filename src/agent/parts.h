@@ -10,6 +10,7 @@
 #include "flametop/core/picture.h"
 #include "flametop/core/query.h"
 #include "flametop/net/server.h"
+#include "hub.h"
 
 #define AGENT_PROTOCOL 1
 #define AGENT_ANSWER_BYTES_MAX ((size_t)64 << 20)
@@ -25,6 +26,8 @@ struct agent {
     struct picture *picture; /* the newest, held; NULL before the first */
     char instance[33];       /* random: tells a restarted agent from the same one */
     int64_t started_wall_ns;
+
+    struct hub *hub; /* the record stream */
 
     struct query **totals; /* one for each metric of the catalog, made at first use */
     size_t total_count;
@@ -59,7 +62,7 @@ route_answer answer_snapshot, answer_metrics;
 route_answer answer_query;
 route_answer answer_table, answer_findings;
 route_answer answer_command;
-route_answer answer_events, answer_websocket;
+route_answer answer_stream, answer_interest, answer_events, answer_websocket;
 
 /* ---- help for handlers ---- */
 

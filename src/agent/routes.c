@@ -13,7 +13,8 @@ static const struct route routes[] = {
     {"GET", "/metrics", RIGHT_READ, answer_metrics, "The newest values in Prometheus' text form, or OpenMetrics by the Accept header."},
     {"GET", "/api/v1/hello", RIGHT_READ, answer_hello, "Who answers: versions, host, instance, clock, features."},
     {"GET", "/api/v1/snapshot", RIGHT_READ, answer_snapshot, "The whole picture with its charts, as a snapshot document or in another format."},
-    {"GET", "/api/v1/stream", RIGHT_READ, answer_events, "Each update as a server-sent event, when Accept is text/event-stream."},
+    {"GET", "/api/v1/stream", RIGHT_READ, answer_stream, "The record stream: the picture, history newest first, each tick; server-sent events when Accept is text/event-stream."},
+    {"POST", "/api/v1/interest", RIGHT_READ, answer_interest, "What the reader of a record stream looks at, until it leaves."},
     {"GET", "/api/v1/metrics/query", RIGHT_READ, answer_query, "The history of one metric or formula, in steps."},
     {"GET", "/api/v1/tables/{name}", RIGHT_READ, answer_table, "One table, sorted, filtered and cut."},
     {"GET", "/api/v1/findings", RIGHT_READ, answer_findings, "What the diagnosis says, worst first."},
@@ -58,6 +59,24 @@ refuse_right(const struct agent *agent, const struct http_message *message)
     } else {
         http_reply_error(message, 403, "this takes the token for changes");
     }
+}
+
+void
+answer_stream(struct agent *agent, const struct http_message *message, const char *name)
+{
+    const char *accept = http_header(message, "Accept");
+    if (accept != NULL && strstr(accept, "text/event-stream") != NULL) {
+        answer_events(agent, message, name);
+    } else {
+        hub_answer_stream(agent->hub, message);
+    }
+}
+
+void
+answer_interest(struct agent *agent, const struct http_message *message, const char *name)
+{
+    (void)name;
+    hub_answer_interest(agent->hub, message);
 }
 
 void

@@ -135,7 +135,7 @@ writer_put_metric(struct record_writer *writer, const struct metric *metric)
     wire_put_text(entry, metric->name);
     wire_put_text(entry, metric->unit);
     wire_put_text(entry, metric->labels);
-    wire_put_text(entry, metric->text);
+    wire_put_text(entry, writer->brief ? "" : metric->text);
     buf_putc(entry, (char)metric->kind);
     buf_putc(entry, (char)metric->better);
     buf_putc(entry, (char)metric->fold);
@@ -212,7 +212,7 @@ writer_put_table_def(struct record_writer *writer, const struct table_def *def)
     struct buf *entry = &writer->entry;
     wire_put_text(entry, def->name);
     wire_put_text(entry, def->title);
-    wire_put_text(entry, def->text);
+    wire_put_text(entry, writer->brief ? "" : def->text);
     buf_put_varint(entry, def->sort_column);
     buf_put_varint(entry, def->kept_rows);
     buf_put_varint(entry, def->column_count);
@@ -221,7 +221,7 @@ writer_put_table_def(struct record_writer *writer, const struct table_def *def)
         wire_put_text(entry, column->name);
         wire_put_text(entry, column->title);
         wire_put_text(entry, column->unit);
-        wire_put_text(entry, column->text);
+        wire_put_text(entry, writer->brief ? "" : column->text);
         buf_putc(entry, (char)column->type);
         buf_put_varint(entry, column->flags);
         buf_put_varint(entry, column->width);

@@ -154,7 +154,9 @@ put_state(struct record_writer *writer, const struct record_state *state)
     if (state->hello != NULL) {
         record_write_hello(writer, state->hello);
     }
+    writer->brief = state->brief;
     put_names(writer, state->known);
+    writer->brief = false;
     if (state->names_only) {
         return;
     }

@@ -8,6 +8,7 @@ struct record_writer {
     struct buf *out;
     bool started, broken;
     bool frozen; /* for one reader only: nothing is named */
+    bool brief;  /* sentences are left out */
     uint64_t dropped;
     struct buf names, payload, entry, table, column;
     struct arena scratch; /* of one record */

@@ -421,8 +421,9 @@ connect_agent(struct agent_link *agent)
                                    .bytes = on_bytes,
                                    .done = on_stream_done};
     snprintf(path, sizeof(path),
-             "/api/v1/stream?client=%s&span=%" PRId64 "s&instance=%s&since=%" PRId64, agent->id,
-             agent->setup.span_ns / NS_PER_S, agent->instance, agent->newest_ns);
+             "/api/v1/stream?version=" FLAMETOP_VERSION "&client=%s&span=%" PRId64
+             "s&instance=%s&since=%" PRId64,
+             agent->id, agent->setup.span_ns / NS_PER_S, agent->instance, agent->newest_ns);
     agent->tables_before = agent->table_count;
     agent->reader = record_reader_new(agent->setup.catalog, &events);
     agent->asked_ns = clock_mono_ns();

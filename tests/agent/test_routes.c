@@ -510,7 +510,6 @@ test_routes__streams_events(void **state)
     tick(bench, 0.96);
     assert_false(has(hear(bench, fd, has, "\n\n"), "alert_triggered")); /* the same one */
     close(fd);
-    cJSON_Delete(ask(bench, "/api/v1/stream", 406));
 }
 
 /* A WebSocket's client: what it heard, as text with a line a message. */

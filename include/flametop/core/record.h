@@ -92,7 +92,8 @@ struct record_state {
     struct record_mark known;         /* names that it has already */
     bool names_only;                  /* no batches, findings and tick */
     int64_t since_mono_ns;            /* batches later than this; INT64_MIN: of every source */
-    size_t rows_max;                  /* of a table, the top ones; 0: all */
+    bool brief;      /* without the sentences that a reader of this version has itself */
+    size_t rows_max; /* of a table, the top ones; 0: all */
     size_t rows_had; /* what rows_max was the last time: tables that were cut then come, too; 0 */
 };
 
