@@ -207,7 +207,8 @@ agent_open(const struct exporter_setup *setup, void **ret_state, char *why, size
     LIST_INIT(&agent->subscribers);
     make_instance(agent->instance);
     agent->hub = hub_new(&(struct hub_setup){agent->instance, setup->context, setup->interest});
-    if (agent->hub == NULL || !start_heartbeat(agent) || (agent->server = start_server(agent, why, why_size)) == NULL) {
+    if (agent->hub == NULL || !start_heartbeat(agent) ||
+        (agent->server = start_server(agent, why, why_size)) == NULL) {
         agent_close(agent);
         return -EIO;
     }
@@ -230,7 +231,8 @@ report(struct agent *agent)
         {"flametop.agent.requests", (double)counts.requests},
         {"flametop.agent.requests.refused", (double)counts.refused},
         {"flametop.agent.io", (double)counts.bytes_sent},
-        {"flametop.agent.updates.dropped", (double)(agent->updates_dropped + records.ticks_dropped)},
+        {"flametop.agent.updates.dropped",
+         (double)(agent->updates_dropped + records.ticks_dropped)},
         {"flametop.stream.latency", agent->latency_s},
     };
     for (size_t i = 0; agent->setup.report != NULL && i < ARRAY_SIZE(rows); i++) {

@@ -37,6 +37,7 @@ struct reader {
     char id[CLIENT_ID_BYTES];
     bool packed;      /* it takes gzip */
     bool brief;       /* it is of this version */
+    bool begun;       /* the head of the gzip was sent */
     bool joined;      /* it has the first picture */
     bool behind, cut; /* it missed a tick; its tables were cut */
     uint32_t crc;     /* of all that was sent, for the trailer */
@@ -45,6 +46,7 @@ struct reader {
     int64_t at_ns, since_ns, span_ns;
 
     struct picture *past; /* whose history is being sent; NULL: none is left */
+    int64_t from_ns;      /* later than this */
     bool others;          /* after the sources of the cards */
     size_t track, depth;  /* the next: chunk number `depth` of that track, 0 is the head */
     bool any;             /* a track had a chunk that deep */
@@ -67,25 +69,28 @@ struct hub {
 
 /* ---- pieces ---- */
 
+/* Deflated by itself; `first`: with the head of the gzip before it. */
 static struct http_bytes *
-pack(struct hub *hub, const void *bytes, size_t n)
+pack(struct hub *hub, const void *bytes, size_t n, bool first)
 {
+    static const uint8_t head[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
     z_stream *z = &hub->deflater;
     deflateReset(z);
-    size_t room = deflateBound(z, n) + 16;
+    size_t room = deflateBound(z, n) + 16, before = first ? sizeof(head) : 0;
     struct buf out;
-    buf_init(&out, room);
-    char *to = buf_reserve(&out, room);
+    buf_init(&out, before + room);
+    char *to = buf_reserve(&out, before + room);
     if (to == NULL) {
         return NULL;
     }
+    memcpy(to, head, before);
     z->next_in = (Bytef *)(uintptr_t)bytes;
     z->avail_in = (uInt)n;
-    z->next_out = (Bytef *)to;
+    z->next_out = (Bytef *)to + before;
     z->avail_out = (uInt)room;
     struct http_bytes *packed = NULL;
     if (deflate(z, Z_FULL_FLUSH) == Z_OK && z->avail_in == 0 && z->avail_out > 0) {
-        packed = http_bytes_new(to, room - z->avail_out);
+        packed = http_bytes_new(to, before + room - z->avail_out);
     }
     buf_done(&out);
     return packed;
@@ -109,7 +114,7 @@ push(struct reader *reader, struct piece *piece, const struct buf *bytes)
 {
     struct http_bytes **form = reader->packed ? &piece->packed : &piece->plain;
     if (*form == NULL) {
-        *form = reader->packed ? pack(reader->hub, bytes->data, bytes->n)
+        *form = reader->packed ? pack(reader->hub, bytes->data, bytes->n, !reader->begun)
                                : http_bytes_new(bytes->data, bytes->n);
     }
     if (piece->n == 0) {
@@ -119,6 +124,7 @@ push(struct reader *reader, struct piece *piece, const struct buf *bytes)
     if (*form == NULL || !http_stream_push(reader->stream, *form)) {
         return false;
     }
+    reader->begun = true; /* by a piece of its own: what is shared comes after that */
     reader->crc = (uint32_t)crc32_combine(reader->crc, piece->crc, (z_off_t)piece->n);
     reader->n += piece->n;
     return true;
@@ -231,7 +237,7 @@ static bool
 write_next(struct reader *reader)
 {
     const struct picture *past = reader->past;
-    int64_t from_ns = past->mono_ns - reader->span_ns;
+    int64_t from_ns = reader->from_ns;
     if (reader->track == past->track_count) {
         reader->track = 0;
         reader->depth++;
@@ -270,19 +276,6 @@ send_history(struct reader *reader)
         if (!push_aside(reader) || !more) {
             picture_release(reader->past);
             reader->past = NULL;
-        }
-    }
-}
-
-/* Everything since the reader left, oldest first: it comes before what is newer. */
-static void
-write_missed(struct reader *reader)
-{
-    const struct picture *picture = reader->hub->picture;
-    for (size_t t = 0; t < picture->track_count; t++) {
-        const struct track *track = &picture->tracks[t];
-        for (size_t depth = track_depth(track); depth-- > 0;) {
-            write_chunk(reader->hub, track, depth, reader->since_ns);
         }
     }
 }
@@ -359,7 +352,6 @@ catch_up(struct reader *reader)
 static void
 join(struct reader *reader)
 {
-    static const uint8_t gzip_head[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
     struct hub *hub = reader->hub;
     const struct picture *picture = hub->picture;
     struct record_hello hello = {.protocol = RECORD_PROTOCOL,
@@ -371,18 +363,8 @@ join(struct reader *reader)
     struct record_state state = {.since_mono_ns = INT64_MIN, .rows_max = ROWS_FIRST};
     name_history(hub);
     share(hub, false);
-    if (reader->packed) {
-        struct http_bytes *head = http_bytes_new(gzip_head, sizeof(gzip_head));
-        if (head != NULL) {
-            http_stream_push(reader->stream, head);
-            http_bytes_release(head);
-        }
-    }
     struct record_state names = {.hello = &hello, .names_only = true, .brief = reader->brief};
     record_write_state(hub->writer, &names, &hub->aside);
-    if (reader->since_ns > 0) {
-        write_missed(reader);
-    }
     state.known = record_writer_mark(hub->writer);
     record_write_state(hub->writer, &state, &hub->aside);
     reader->joined = push_aside(reader);
@@ -390,7 +372,8 @@ join(struct reader *reader)
     reader->cut = true;
     reader->mark = state.known;
     reader->at_ns = picture->mono_ns;
-    if (reader->since_ns == 0 && reader->span_ns > 0) {
+    reader->from_ns = MAX(reader->since_ns, picture->mono_ns - reader->span_ns);
+    if (reader->joined && reader->span_ns > 0) {
         reader->past = picture_acquire(hub->picture);
         send_history(reader);
     }

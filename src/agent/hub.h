@@ -31,7 +31,7 @@ void hub_picture(struct hub *hub, struct picture *picture);
 
 /* Answers GET /api/v1/stream?client=ID&span=SECONDS&instance=ID&since=MONO_NS, all optional: the
  * picture first, then history of at most `span`, newest first, and each tick. With the instance of
- * this agent only what is newer than `since`; with its own version (version=) without help texts.
+ * this agent only history newer than `since`; with its own version (version=) without help texts.
  */
 void hub_answer_stream(struct hub *hub, const struct http_message *message);
 

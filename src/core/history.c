@@ -3,6 +3,7 @@
 #include "flametop/core/history.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "dictionary.h"
 #include "flametop/base/macros.h"
@@ -115,6 +116,49 @@ seal(struct history *history)
     history->head_ticks = 0;
 }
 
+/* Gives the head's ticks before `at` a chunk of their own, so that something fits between them and
+ * the others. False, and nothing changed, when out of memory. */
+static bool
+split_head(struct history *history, size_t at)
+{
+    const struct head *head = history->head;
+    size_t rest = history->head_ticks - at;
+    struct chunk *chunk = chunk_seal(head, at);
+    struct head *shorter =
+        chunk != NULL && rest > 0 ? head_new(head->layout, head->wall_offset_ns) : NULL;
+    bool split = chunk != NULL && (rest == 0 || shorter != NULL) &&
+                 replace_list(history, 0, chunk, chunk_count(history));
+    chunk_release(chunk);
+    if (!split) {
+        head_release(shorter);
+        return false;
+    }
+    if (rest > 0) {
+        memcpy(shorter->mono_ns, head->mono_ns + at, rest * sizeof(head->mono_ns[0]));
+    }
+    for (size_t i = 0; rest > 0 && i < head->layout->count; i++) {
+        memcpy(shorter->values + i * CHUNK_TICKS, head->values + i * CHUNK_TICKS + at,
+               rest * sizeof(head->values[0]));
+    }
+    head_release(history->head);
+    history->head = shorter;
+    history->head_ticks = rest;
+    return true;
+}
+
+/* A chunk of a time when nothing came, between two ticks of the head or behind the last. */
+static void
+make_room(struct history *history, const struct chunk *chunk)
+{
+    size_t at = 0;
+    while (at < history->head_ticks && history->head->mono_ns[at] < chunk->first_ns) {
+        at++;
+    }
+    if (at > 0 && (at == history->head_ticks || chunk->last_ns < history->head->mono_ns[at])) {
+        split_head(history, at);
+    }
+}
+
 /* Where a chunk belongs; false when it overlaps another, or the head. */
 static bool
 find_place(const struct history *history, const struct chunk *chunk, size_t *ret_at)
@@ -138,6 +182,7 @@ bool
 history_add_chunk(struct history *history, struct chunk *chunk)
 {
     size_t at;
+    make_room(history, chunk);
     return find_place(history, chunk, &at) && replace_list(history, 0, chunk, at);
 }
 
@@ -179,6 +224,15 @@ history_oldest(const struct history *history)
 {
     bool any = history->chunks != NULL && history->chunks->count > 0;
     return any ? history->chunks->chunks[0]->first_ns : INT64_MAX;
+}
+
+int64_t
+history_newest(const struct history *history)
+{
+    size_t count = chunk_count(history);
+    return history->head_ticks > 0 ? history->head->mono_ns[history->head_ticks - 1]
+           : count > 0             ? history->chunks->chunks[count - 1]->last_ns
+                                   : INT64_MIN;
 }
 
 bool

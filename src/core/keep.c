@@ -196,7 +196,7 @@ begin(struct keep *keep, struct instant at)
 void
 keep_add(struct keep *keep, const struct table *table, struct instant at)
 {
-    struct head *head = begin(keep, at);
+    struct head *head = at.mono_ns > history_newest(&keep->history) ? begin(keep, at) : NULL;
     if (head == NULL) {
         return;
     }

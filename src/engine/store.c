@@ -151,6 +151,9 @@ void
 store_add(struct store *store, const struct batch *batch)
 {
     keep_tables(store, batch);
+    if (batch->at.mono_ns <= history_newest(&store->history)) {
+        return;
+    }
     struct head *head = batch->column_count > 0 ? begin(store, batch) : NULL;
     size_t tick = store->history.head_ticks;
     if (head == NULL) {

@@ -32,6 +32,7 @@
 #define CONNECT_NS (10 * NS_PER_S)
 #define HELLO_EVERY_NS (30 * NS_PER_S)
 #define DRAIN_MS 20
+#define HISTORY_MS 100
 #define ORDERS_MAX 8
 #define ANSWER_BYTES_MAX ((size_t)64 << 10)
 #define CLOCK_ERROR_MIN_NS NS_PER_S
@@ -52,6 +53,7 @@ struct agent_link {
     struct remotes remotes;
     struct moment *waiting[REMOTE_SOURCES_MAX]; /* oldest first */
     uint64_t turn_open, turn_shown;             /* the one that comes in; the one handed out */
+    bool unseen;                                /* history came that no picture has yet */
 
     enum link_state state;
     char why[240];
@@ -146,10 +148,14 @@ static void
 on_drain(uv_timer_t *timer)
 {
     struct agent_link *agent = timer->data;
-    if (is_behind(agent)) {
+    bool behind = is_behind(agent);
+    if (behind) {
         agent->turn_shown = MIN(agent->turn_shown + 1, agent->turn_open - 1);
-        agent->setup.sink.tick(agent->setup.sink.context);
         uv_timer_start(timer, on_drain, DRAIN_MS, 0);
+    }
+    if (behind || agent->unseen) {
+        agent->unseen = false;
+        agent->setup.sink.tick(agent->setup.sink.context);
     }
 }
 
@@ -243,6 +249,10 @@ on_chunk(void *context, const char *name, struct chunk *chunk)
     struct agent_link *agent = context;
     if (agent->shift_ns == 0 && source_for(agent, name) >= 0) {
         agent->setup.sink.chunk(agent->setup.sink.context, name, chunk);
+        agent->unseen = true;
+        if (!uv_is_active((uv_handle_t *)agent->drain)) {
+            uv_timer_start(agent->drain, on_drain, HISTORY_MS, 0);
+        }
     }
 }
 
@@ -267,7 +277,8 @@ on_tick(void *context, const struct record_tick *tick)
     agent->retry_ns = 0;
     if (!is_behind(agent)) {
         agent->setup.sink.tick(agent->setup.sink.context); /* a tick without readings */
-    } else if (!uv_is_active((uv_handle_t *)agent->drain)) {
+    } else if (!uv_is_active((uv_handle_t *)agent->drain) ||
+               uv_timer_get_due_in(agent->drain) > DRAIN_MS) {
         on_drain(agent->drain);
     }
     tell_interest(agent);
@@ -296,6 +307,23 @@ drop_reader(struct agent_link *agent)
     agent->reader = NULL;
 }
 
+/* What came of a tick whose end did not: it comes again, as history. */
+static void
+drop_torn(struct agent_link *agent)
+{
+    for (size_t i = 0; i < agent->remotes.count; i++) {
+        struct moment **at = &agent->waiting[i];
+        while (*at != NULL && (*at)->turn < agent->turn_open) {
+            at = &(*at)->next;
+        }
+        while (*at != NULL) {
+            struct moment *torn = *at;
+            *at = torn->next;
+            moment_free(torn);
+        }
+    }
+}
+
 /* Why is a sentence; refused: it is no use to try again. */
 static void
 lose(struct agent_link *agent, const char *why, bool refused)
@@ -305,6 +333,7 @@ lose(struct agent_link *agent, const char *why, bool refused)
     http_cancel(agent->telling);
     agent->stream = agent->greeting = agent->telling = NULL;
     agent->told = false;
+    drop_torn(agent);
     drop_reader(agent);
     snprintf(agent->why, sizeof(agent->why), "%s", why);
     bool was_live = agent->state == LINK_LIVE || agent->state == LINK_LOST;

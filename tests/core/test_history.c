@@ -118,6 +118,66 @@ test_history__chunks_from_elsewhere_go_where_they_belong(void **state)
     history_done(&other);
 }
 
+static struct chunk *
+chunk_of(int first, int count)
+{
+    struct history other = make();
+    add(&other, first, count, 0);
+    struct chunk *chunk = chunk_seal(other.head, other.head_ticks);
+    history_done(&other);
+    return chunk;
+}
+
+/* A link was cut from 10 to 30: the head has ticks of both sides when what was missed comes. */
+static void
+test_history__what_was_missed_fits_into_the_head(void **state)
+{
+    (void)state;
+    struct history history = make();
+    struct chunk *late = chunk_of(20, 10), *early = chunk_of(10, 10), *wrong = chunk_of(8, 4);
+    add(&history, 0, 10, 0);
+    add(&history, 30, 5, 0);
+    struct head *held = head_acquire(history.head);
+    assert_false(history_add_chunk(&history, wrong));
+    assert_int_equal(history.head_ticks, 15);
+    assert_true(history_add_chunk(&history, late)); /* newest first */
+    assert_true(history_add_chunk(&history, early));
+    assert_false(history_add_chunk(&history, early));
+    assert_int_equal(history.chunks->count, 3);
+    assert_true(history.chunks->chunks[0]->last_ns == 9 * NS_PER_S);
+    assert_ptr_equal(history.chunks->chunks[1], early);
+    assert_ptr_equal(history.chunks->chunks[2], late);
+    assert_true(history.head_ticks == 5 && history.head->mono_ns[0] == 30 * NS_PER_S);
+    assert_true((int)history.head->values[0] == 30 && (int)history.head->values[4] == 34);
+    add(&history, 35, 1, 0);
+    assert_int_equal(history.head_ticks, 6);
+    assert_true((int)held->values[9] == 9 && (int)held->values[14] == 34); /* readers keep it */
+    assert_true(history_newest(&history) == 35 * NS_PER_S);
+    head_release(held);
+    chunk_release(late);
+    chunk_release(early);
+    chunk_release(wrong);
+    history_done(&history);
+}
+
+/* It may also come before anything newer does. */
+static void
+test_history__what_was_missed_goes_behind_the_head(void **state)
+{
+    (void)state;
+    struct history history = make();
+    struct chunk *missed = chunk_of(10, 5);
+    assert_true(history_newest(&history) == INT64_MIN);
+    add(&history, 0, 10, 0);
+    assert_true(history_add_chunk(&history, missed));
+    assert_true(history.chunks->count == 2 && history.head_ticks == 0);
+    assert_true(history_newest(&history) == 14 * NS_PER_S);
+    add(&history, 15, 1, 0);
+    assert_true(history.chunks->count == 2 && history.head_ticks == 1);
+    chunk_release(missed);
+    history_done(&history);
+}
+
 int
 main(void)
 {
@@ -126,6 +186,8 @@ main(void)
         cmocka_unit_test(test_history__other_columns_or_another_wall_clock_seal),
         cmocka_unit_test(test_history__the_oldest_goes_and_readers_keep_it),
         cmocka_unit_test(test_history__chunks_from_elsewhere_go_where_they_belong),
+        cmocka_unit_test(test_history__what_was_missed_fits_into_the_head),
+        cmocka_unit_test(test_history__what_was_missed_goes_behind_the_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,12 +52,16 @@ struct head *history_begin(struct history *history, struct instant at);
 /* The tick is filled in: from now on it belongs to the history. */
 void history_commit(struct history *history, struct instant at);
 
-/* Puts a chunk made elsewhere where its time belongs (a reference is taken). False, and nothing
- * changed, when it overlaps what is there or memory is out. */
+/* Puts a chunk made elsewhere where its time belongs, also between two ticks of the head, which is
+ * then cut there (a reference is taken). False when it overlaps what is there or memory is out:
+ * what is there stays. */
 bool history_add_chunk(struct history *history, struct chunk *chunk);
 
 /* Monotonic time of the oldest sealed chunk; INT64_MAX: none. */
 int64_t history_oldest(const struct history *history);
+
+/* Monotonic time of the newest tick; INT64_MIN: none. */
+int64_t history_newest(const struct history *history);
 
 /* Forgets that chunk; readers keep what they hold. False when there is none, or no memory for the
  * shorter list. */

@@ -18,6 +18,7 @@ struct keep;
 struct keep *keep_new(const struct table_def *def);
 void keep_free(struct keep *keep);
 const struct table_def *keep_def(const struct keep *keep);
+/* Nothing when `at` is no later than the newest tick. */
 void keep_add(struct keep *keep, const struct table *table, struct instant at);
 struct history *keep_history(struct keep *keep); /* to bound it */
 
