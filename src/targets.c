@@ -2,6 +2,7 @@
 #include "targets.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "flametop/base/clock.h"
 #include "flametop/base/file.h"
+#include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "flametop/config/nearest.h"
@@ -20,6 +23,7 @@
 #define SECRET_BYTES_MAX 4096
 #define GROUP_DEPTH_MAX 4
 #define AGENT_SOCKET_SYSTEM "/run/flametop/agent.sock"
+#define HERE_PATIENCE_NS (100 * NS_PER_MS)
 
 /* ---- braces ---- */
 
@@ -329,43 +333,97 @@ add_word(struct targets *targets, const struct cli *cli, const char *word, unsig
 
 /* ---- this machine ---- */
 
-/* Whether somebody listens there. A unix socket answers at once or not at all. */
+/* A socket of somebody else may show anything. */
 static bool
-is_listening(const char *path)
+is_trusted(int fd)
+{
+    struct ucred peer;
+    socklen_t n = sizeof(peer);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
+           (peer.uid == geteuid() || peer.uid == 0);
+}
+
+/* Connected, or a negative errno; -ENOENT: nobody said that there is an agent. */
+static int
+connect_here(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat info;
-    if (strlen(path) >= sizeof(address.sun_path) || stat(path, &info) < 0 ||
-        !S_ISSOCK(info.st_mode)) {
-        return false;
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return -ENOENT;
     }
     str_copy(str_from(path), address.sun_path, sizeof(address.sun_path));
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool listens = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+        return fd < 0 ? -errno : fd;
+    }
+    int error = errno;
+    close(fd);
+    return -error;
+}
+
+/* Whether it answers as an agent does. One that is busy with a reading gets a little more time than
+ * one that is there needs. */
+static bool
+answers(int fd)
+{
+    static const char request[] =
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    static const char right[] = "HTTP/1.1 200";
+    char answer[sizeof(right) - 1];
+    size_t n = 0;
+    int64_t until_ns = clock_mono_ns() + HERE_PATIENCE_NS;
+    if (send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != (ssize_t)sizeof(request) - 1) {
+        return false;
+    }
+    while (n < sizeof(answer)) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        int64_t left_ns = until_ns - clock_mono_ns();
+        ssize_t got = left_ns > 0 && poll(&ready, 1, (int)(left_ns / NS_PER_MS) + 1) > 0
+                          ? recv(fd, answer + n, sizeof(answer) - n, 0)
+                          : 0;
+        if (got <= 0) {
+            return false;
+        }
+        n += (size_t)got;
+    }
+    return memcmp(answer, right, sizeof(answer)) == 0;
+}
+
+/* `shared`: only root can have made the folder it is in, whoever the agent runs as. */
+static bool
+is_agent(const char *path, bool shared)
+{
+    int fd = connect_here(path);
+    const char *why = fd == -ECONNREFUSED || fd == -EAGAIN ? "nobody listens there"
+                      : fd < 0                             ? ""
+                      : !shared && !is_trusted(fd)         ? "it is another user's"
+                      : !answers(fd)                       ? "there is no answer"
+                                                           : NULL;
     if (fd >= 0) {
         close(fd);
     }
-    return listens;
+    if (why != NULL && why[0] != '\0') {
+        log_warning("the agent at %s is left out: %s; this machine is read without it", path, why);
+    }
+    return why == NULL;
 }
 
 /* An agent that already watches this machine remembers more than we can know. */
 static bool
 add_here(struct targets *targets, const struct cli *cli)
 {
-    char path[TARGET_NAME_BYTES - 8] = "", url[TARGET_NAME_BYTES];
+    char url[TARGET_NAME_BYTES] = "";
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    if (runtime != NULL && runtime[0] == '/') {
-        snprintf(path, sizeof(path), "%s/flametop.sock", runtime);
-    }
-    if (path[0] == 0 || !is_listening(path)) {
-        str_copy(str_from(AGENT_SOCKET_SYSTEM), path, sizeof(path));
-    }
     bool own_roots = strcmp(config_origin(cli->config, "roots.proc"), "default") != 0;
-    if (!own_roots && is_listening(path)) {
-        snprintf(url, sizeof(url), "unix:%s", path);
-        return add(targets, cli, TARGET_LINK, url) != NULL;
+    if (!own_roots && runtime != NULL && runtime[0] == '/') {
+        int n = snprintf(url, sizeof(url), "unix:%s/flametop.sock", runtime);
+        url[n > 0 && (size_t)n < sizeof(url) && is_agent(url + strlen("unix:"), false) ? n : 0] = 0;
     }
-    return add(targets, cli, TARGET_LOCAL, "local") != NULL;
+    if (!own_roots && url[0] == 0 && is_agent(AGENT_SOCKET_SYSTEM, true)) {
+        snprintf(url, sizeof(url), "unix:%s", AGENT_SOCKET_SYSTEM);
+    }
+    return url[0] != 0 ? add(targets, cli, TARGET_LINK, url) != NULL
+                       : add(targets, cli, TARGET_LOCAL, "local") != NULL;
 }
 
 /* ---- all of them ---- */
