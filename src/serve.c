@@ -44,6 +44,7 @@ struct serve {
     uv_signal_t signals[3];
     uv_poll_t input;
     bool watches_input;
+    int input_flags; /* of standard input, which others may have open as well */
 };
 
 /* ---- what the options need ---- */
@@ -186,6 +187,9 @@ make_options(struct serve *serve)
     struct agent_options *options = &serve->options;
     const char *path = config_text(config, "agent.unix");
     options->listen = config_list(config, "agent.listen", &options->listen_count);
+    if (options->listen_count == 1 && strcmp(options->listen[0], "none") == 0) {
+        options->listen_count = 0;
+    }
     if (strlen(path) >= sizeof(serve->unix_path)) {
         cli_complain("agent.unix %s: the path of a socket has at most %d bytes", path,
                      UNIX_BYTES - 1);
@@ -296,6 +300,20 @@ on_input(uv_poll_t *poll, int status, int events)
     }
 }
 
+/* What cannot be waited for is a file or /dev/null: it has ended as soon as it was read. */
+static void
+watch_input(struct serve *serve, uv_loop_t *loop)
+{
+    serve->input_flags = fcntl(STDIN_FILENO, F_GETFL);
+    serve->watches_input = uv_poll_init(loop, &serve->input, STDIN_FILENO) == 0;
+    serve->input.data = serve;
+    if (!serve->watches_input ||
+        uv_poll_start(&serve->input, UV_READABLE | UV_DISCONNECT, on_input) != 0) {
+        log_warning("stopping: standard input has ended already");
+        raise(SIGTERM);
+    }
+}
+
 static void
 watch(struct serve *serve)
 {
@@ -306,11 +324,8 @@ watch(struct serve *serve)
         serve->signals[i].data = serve;
         uv_signal_start(&serve->signals[i], on_signal, numbers[i]);
     }
-    if (config_bool(serve->cli->config, "agent.until_eof") &&
-        uv_poll_init(loop, &serve->input, STDIN_FILENO) == 0) {
-        serve->watches_input = true;
-        serve->input.data = serve;
-        uv_poll_start(&serve->input, UV_READABLE | UV_DISCONNECT, on_input);
+    if (config_bool(serve->cli->config, "agent.until_eof")) {
+        watch_input(serve, loop);
     }
 }
 
@@ -322,6 +337,7 @@ unwatch(struct serve *serve)
     }
     if (serve->watches_input) {
         uv_close((uv_handle_t *)&serve->input, NULL);
+        fcntl(STDIN_FILENO, F_SETFL, serve->input_flags);
     }
 }
 
@@ -385,7 +401,10 @@ tell_where(const struct serve *serve)
         buf_printf(&where, " unix:%s", serve->options.unix_path);
     }
     log_info("serving%s", where.n > 0 ? where.data : "");
-    if (isatty(STDERR_FILENO)) {
+    if (config_bool(serve->cli->config, "agent.until_eof")) { /* who started it waits for this */
+        printf("flametop agent: serving%s\n", where.n > 0 ? where.data : "");
+        fflush(stdout);
+    } else if (isatty(STDERR_FILENO)) {
         fprintf(stderr, "flametop agent: serving%s\n", where.n > 0 ? where.data : "");
     }
     buf_done(&where);

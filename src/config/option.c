@@ -104,7 +104,8 @@ const struct option option_table[] = {
 
     {.name = "agent.listen", .flag = "listen", .argument = "ADDRESS:PORT,...", .type = OPTION_LIST,
      .fallback = "127.0.0.1:7711", .group = "Agent", .command = "agent",
-     .text = "Where the agent listens; another address than a loopback one needs TLS and a token."},
+     .text = "Where the agent listens; another address than a loopback one needs TLS and a token; none: at the "
+             "unix socket only."},
     {.name = "agent.unix", .flag = "unix", .argument = "PATH", .type = OPTION_TEXT, .fallback = "",
      .group = "Agent", .command = "agent",
      .text = "Unix socket of the agent; empty: $XDG_RUNTIME_DIR/flametop.sock, /run/flametop/agent.sock for root; "
@@ -126,7 +127,7 @@ const struct option option_table[] = {
      .fallback = "20s", .low = 1, .high = 3600, .unit = "s", .group = "Agent", .command = "agent",
      .text = "Time for a request to be whole, and for readers to read on, before they are cut off."},
     {.name = "agent.until_eof", .flag = "until-eof", .type = OPTION_BOOL, .fallback = "false",
-     .group = "Agent", .command = "agent", .text = "Stop when standard input ends."},
+     .group = "Agent", .command = "agent", .text = "Stop when standard input ends; say on standard output when it serves."},
 
     {.name = "ws.heartbeat", .flag = "heartbeat", .argument = "TIME", .type = OPTION_DURATION,
      .fallback = "30s", .low = 1, .high = 3600, .unit = "s", .group = "Agent", .command = "agent",

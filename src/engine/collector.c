@@ -492,6 +492,7 @@ copy_link(struct link_status *to, const struct link_status *from, struct arena *
     to->target = arena_text(arena, from->target, strlen(from->target));
     to->kind = arena_text(arena, from->kind, strlen(from->kind));
     to->why = arena_text(arena, from->why, strlen(from->why));
+    to->offer = from->offer != NULL ? arena_text(arena, from->offer, strlen(from->offer)) : "";
 }
 
 static void

@@ -127,10 +127,11 @@ void seat_put(struct app *app, struct seat *seat, struct picture *picture); /* t
 void seat_answered(struct app *app, struct seat *seat, const char *why);    /* "": it was done */
 
 /* attached.c: how the link of the shown target is doing. */
-#define ATTACHED_BYTES 320
+#define ATTACHED_BYTES 640
 int64_t app_now_ns(const struct app *app);                 /* monotonic */
 const struct link_status *app_link(const struct app *app); /* NULL: this machine, a file */
 bool attached_is_live(const struct link_status *link);     /* true as well where there is no link */
+const char *attached_offer(const struct link_status *link); /* "": nothing */
 bool attached_waits(const struct app *app); /* nothing was ever seen: a page stands for the views */
 void attached_draw(const struct app *app, struct canvas *canvas, struct rect area); /* a sentence */
 void attached_page(const struct app *app, struct canvas *canvas, struct rect area);
@@ -169,7 +170,7 @@ void moment_go(struct app *app, int64_t wall_ns);
 /* The commands of the app's own. */
 /* clang-format off */
 #define APP_COMMANDS(X)                                                                                       \
-    X(close) X(command) X(escape) X(evidence) X(help) X(interval) X(keymap) X(live) X(log) X(panel_next)      \
+    X(accept) X(close) X(command) X(escape) X(evidence) X(help) X(interval) X(keymap) X(live) X(log) X(panel_next)      \
     X(panel_previous) X(pause) X(quit) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
     X(suspend) X(theme) X(time_go) X(time_skip) X(time_step) X(view)
 #define X(name) void app_do_##name(struct app *app, const char *argument);

@@ -32,6 +32,12 @@ attached_is_live(const struct link_status *link)
     return link == NULL || link->state == LINK_LIVE;
 }
 
+const char *
+attached_offer(const struct link_status *link)
+{
+    return link != NULL && link->offer != NULL ? link->offer : "";
+}
+
 bool
 attached_waits(const struct app *app)
 {
@@ -86,7 +92,7 @@ format_retry(const struct link_status *link, int64_t now_ns, char *dst, size_t s
 void
 attached_sentence(const struct link_status *link, int64_t now_ns, char dst[ATTACHED_BYTES])
 {
-    char state[48], why[192], retry[48];
+    char state[48], why[ATTACHED_BYTES - 100], retry[48];
     dst[0] = '\0';
     if (attached_is_live(link)) {
         return;
@@ -132,6 +138,9 @@ attached_draw(const struct app *app, struct canvas *canvas, struct rect area)
 static const char *
 remedy_of(const struct link_status *link)
 {
+    if (attached_offer(link)[0] != '\0') {
+        return ":accept copies flametop there and goes on; r tries again without.";
+    }
     return link != NULL && link->state == LINK_REFUSED
                ? "Nothing is tried again by itself: set right what it asks for and start anew, or "
                  "r "
@@ -193,4 +202,26 @@ attached_due_ns(const struct app *app)
         due_ns = MIN(due_ns, now_ns + 1 + (link->retry_mono_ns - now_ns - 1) % NS_PER_S);
     }
     return due_ns;
+}
+
+/* What the link of the target could do about its state is done by the link itself. */
+void
+app_do_accept(struct app *app, const char *argument)
+{
+    struct seat *seat = app->seat;
+    const char *offer = attached_offer(app_link(app));
+    struct message message = {.type = MESSAGE_COMMAND,
+                              .command = {.name = LINK_ACCEPT, .arguments = "{}"}};
+    (void)argument;
+    if (offer[0] == '\0') {
+        app_say(app, "nothing is offered here");
+    } else if (!app->answered) {
+        app->question = (struct question){.open = true, .command = "accept"};
+        utf8_clean(str_from(offer), app->question.text, sizeof(app->question.text));
+    } else if (seat->engine == NULL || seat->asked_count == ASKED_MAX ||
+               !engine_send(seat->engine, &message)) {
+        app_say(app, "not done: too much is waiting for an answer");
+    } else {
+        strlcpy(seat->asked[seat->asked_count++], "copying flametop", ASKED_BYTES);
+    }
 }

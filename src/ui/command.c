@@ -85,6 +85,8 @@ words_views(const struct app *app, struct words *words)
 }
 
 const struct command command_table[] = {
+    {"accept", "", "Copies flametop to a host that has none, after a question.", NULL, true,
+     app_do_accept},
     {"close", "", "Closes what is open; with nothing open, leaves.", NULL, false, app_do_close},
     {"columns", "", "Chooses the columns of the table.", NULL, false, NULL},
     {"command", "", "Asks for a command by name; Tab completes it.", NULL, false, app_do_command},

@@ -66,7 +66,13 @@ seats_init(struct app *app, const struct app_target *targets, size_t count)
 void
 seat_put(struct app *app, struct seat *seat, struct picture *picture)
 {
+    const char *offer = attached_offer(picture->link);
+    bool offered = seat->newest != NULL && strcmp(attached_offer(seat->newest->link), offer) == 0;
     replace(&seat->newest, picture);
+    if (offer[0] != '\0' && !offered && seat == app->seat && !app->options.readonly &&
+        !app->question.open && !app->prompt_open) {
+        app_do_accept(app, ""); /* it asks */
+    }
     seat->came_mono_ns = app_now_ns(app);
     if (attached_is_live(picture->link)) {
         replace(&seat->live, picture);

@@ -253,6 +253,32 @@ test_attached__never_acts_here(void **state)
     screen_free(screen);
 }
 
+/* What a link offers is asked once, and done only after a yes. */
+static void
+test_attached__offer_is_a_question(void **state)
+{
+    (void)state;
+    struct screen *screen = screen_new(&sizes[3]);
+    screen->later_link.offer = "copy flametop (5.1 MB) to web\x1b-01, ~/.local/bin?";
+    hear(screen, LINK_REFUSED, "there is no flametop on web-01", 0);
+    assert_non_null(strstr(shown(screen), "copy flametop (5.1 MB) to web"));
+    assert_null(strchr(screen->out.data, '\x1b'));
+    press(screen, 'n');
+    assert_non_null(strstr(shown(screen), "nothing was done"));
+    hear(screen, LINK_REFUSED, "there is no flametop on web-01", 0);
+    press(screen, ' ');
+    assert_null(strstr(shown(screen), "(5.1 MB)"));
+    app_command(screen->app, "accept");
+    assert_non_null(strstr(shown(screen), "(5.1 MB)"));
+    press(screen, 'y'); /* there is no engine to do it */
+    assert_non_null(strstr(shown(screen), "not done"));
+    screen->later_link.offer = NULL;
+    hear(screen, LINK_REFUSED, "no", 0);
+    app_command(screen->app, "accept");
+    assert_non_null(strstr(shown(screen), "nothing is offered here"));
+    screen_free(screen);
+}
+
 static void
 test_attached__any_size(void **state)
 {
@@ -279,6 +305,7 @@ main(void)
         cmocka_unit_test(test_attached__age_goes_on_without_pictures),
         cmocka_unit_test(test_attached__lost_keeps_the_picture),
         cmocka_unit_test(test_attached__never_acts_here),
+        cmocka_unit_test(test_attached__offer_is_a_question),
         cmocka_unit_test(test_attached__any_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

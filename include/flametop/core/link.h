@@ -38,6 +38,7 @@ struct link_status {
     int64_t round_trip_ns;  /* 0: unknown */
     bool may_change;        /* commands are allowed there (a second token was given) */
     bool insecure;          /* the server is not verified */
+    const char *offer;      /* what the link could do about it, as a question; NULL or "": nothing */
 };
 
 /* Where a link puts what it brings. Engine thread. All copy what they are given. */
@@ -66,6 +67,9 @@ struct link_setup {
     const void *options; /* what main gives this link: target, credentials */
     struct link_sink sink;
 };
+
+/* The command by which the offer of the status is taken; the link itself does it. */
+#define LINK_ACCEPT "accept"
 
 /* Answer to a command sent to the other end (signal, renice): "" when it was done. Engine thread.
  */
