@@ -20,7 +20,8 @@
 #define QUEUE_BYTES_MAX ((size_t)1 << 20)
 #define PIECE_BYTES_MAX ((size_t)64 << 20)
 #define HISTORY_PIECE_BYTES ((size_t)48 << 10)
-#define ROWS_FIRST 50
+#define FIRST_BYTES 13800 /* with the head of the answer what a connection may send at once */
+#define RECENT_BYTES 2300 /* of these at least for the charts */
 #define CLIENT_ID_BYTES 40
 #define SPAN_S_MAX UINT64_C(10000000)
 
@@ -40,6 +41,7 @@ struct reader {
     bool begun;       /* the head of the gzip was sent */
     bool joined;      /* it has the first picture */
     bool behind, cut; /* it missed a tick; its tables were cut */
+    size_t rows;      /* to so many */
     uint32_t crc;     /* of all that was sent, for the trailer */
     uint64_t n;
     struct record_mark mark;
@@ -47,6 +49,7 @@ struct reader {
 
     struct picture *past; /* whose history is being sent; NULL: none is left */
     int64_t from_ns;      /* later than this */
+    int64_t recent_ns;    /* after this the cards' history came with the picture */
     bool others;          /* after the sources of the cards */
     size_t track, depth;  /* the next: chunk number `depth` of that track, 0 is the head */
     bool any;             /* a track had a chunk that deep */
@@ -201,10 +204,10 @@ track_depth(const struct track *track)
     return 1 + (track->chunks != NULL ? track->chunks->count : 0);
 }
 
-/* The chunk number `depth` of a track, newest first, with what lies in from_ns < t < its newest
- * batch, which the reader has. One reference; NULL: nothing. */
+/* The chunk number `depth` of a track, newest first, with what lies in from_ns < t < to_ns. One
+ * reference; NULL: nothing. */
 static struct chunk *
-chunk_at_depth(const struct track *track, size_t depth, int64_t from_ns)
+chunk_at_depth(const struct track *track, size_t depth, int64_t from_ns, int64_t to_ns)
 {
     struct chunk *whole = NULL, *part;
     if (depth == 0) {
@@ -214,18 +217,22 @@ chunk_at_depth(const struct track *track, size_t depth, int64_t from_ns)
     } else {
         whole = chunk_acquire(track->chunks->chunks[track->chunks->count - depth]);
     }
-    if (whole == NULL || (whole->first_ns > from_ns && whole->last_ns < track->mono_ns)) {
+    if (whole == NULL || (whole->first_ns > from_ns && whole->last_ns < to_ns)) {
         return whole;
     }
-    part = chunk_between(whole, from_ns, track->mono_ns);
+    part = chunk_between(whole, from_ns, to_ns);
     chunk_release(whole);
     return part;
 }
 
+/* The newest batch itself comes with the picture. */
 static void
-write_chunk(struct hub *hub, const struct track *track, size_t depth, int64_t from_ns)
+write_chunk(struct hub *hub, const struct track *track, size_t depth, int64_t from_ns,
+            int64_t to_ns)
 {
-    struct chunk *chunk = is_own(track->name) ? NULL : chunk_at_depth(track, depth, from_ns);
+    struct chunk *chunk = is_own(track->name)
+                              ? NULL
+                              : chunk_at_depth(track, depth, from_ns, MIN(to_ns, track->mono_ns));
     if (chunk != NULL) {
         record_write_history(hub->writer, track->name, chunk, &hub->aside);
         chunk_release(chunk);
@@ -259,7 +266,8 @@ write_next(struct reader *reader)
         return true;
     }
     reader->any = true;
-    write_chunk(reader->hub, track, reader->depth, from_ns);
+    write_chunk(reader->hub, track, reader->depth, from_ns,
+                reader->others ? INT64_MAX : reader->recent_ns + 1);
     return true;
 }
 
@@ -333,7 +341,7 @@ catch_up(struct reader *reader)
     struct hub *hub = reader->hub;
     struct record_state state = {.known = reader->mark,
                                  .since_mono_ns = reader->at_ns,
-                                 .rows_had = reader->cut ? ROWS_FIRST : 0};
+                                 .rows_had = reader->cut ? reader->rows : 0};
     if (reader->behind && http_stream_queued(reader->stream) > 0) {
         hub->counts.ticks_dropped++;
         return;
@@ -349,9 +357,64 @@ catch_up(struct reader *reader)
     }
 }
 
+/* How large `aside` is, packed. */
+static size_t
+packed_size(struct hub *hub)
+{
+    struct http_bytes *packed = pack(hub, hub->aside.data, hub->aside.n, true);
+    size_t n = packed != NULL ? packed->n : hub->aside.n;
+    http_bytes_release(packed);
+    return n;
+}
+
+/* The newest ticks of the cards' sources, as many as there is room for. */
+static void
+write_recent(struct reader *reader, size_t room)
+{
+    static const int counts[] = {60, 40, 25, 15, 8, 3, 1};
+    struct hub *hub = reader->hub;
+    const struct picture *picture = hub->picture;
+    size_t before = hub->aside.n;
+    for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+        int64_t from_ns = picture->mono_ns - (counts[i] + 1) * picture->interval_ns;
+        from_ns = MAX(from_ns, reader->from_ns);
+        for (size_t t = 0; t < picture->track_count; t++) {
+            const struct track *track = &picture->tracks[t];
+            for (size_t depth = 0; is_on_cards(track) && depth < track_depth(track) && depth < 2;
+                 depth++) {
+                write_chunk(hub, track, depth, from_ns, INT64_MAX);
+            }
+        }
+        reader->recent_ns = from_ns;
+        if (hub->aside.n - before <= room) {
+            return;
+        }
+        hub->aside.n = before;
+    }
+    reader->recent_ns = INT64_MAX - 1;
+}
+
+/* Names, then the picture: all that the first screen needs. */
+static void
+write_first(struct reader *reader, const struct record_state *names, size_t room)
+{
+    struct hub *hub = reader->hub;
+    struct record_state state = {.known = reader->mark,
+                                 .since_mono_ns = INT64_MIN,
+                                 .own_texts = true,
+                                 .rows_max = reader->rows};
+    buf_clear(&hub->aside);
+    record_write_state(hub->writer, names, &hub->aside);
+    if (room > 0) {
+        write_recent(reader, room);
+    }
+    record_write_state(hub->writer, &state, &hub->aside);
+}
+
 static void
 join(struct reader *reader)
 {
+    static const size_t rows[] = {50, 30, 20};
     struct hub *hub = reader->hub;
     const struct picture *picture = hub->picture;
     struct record_hello hello = {.protocol = RECORD_PROTOCOL,
@@ -360,19 +423,27 @@ join(struct reader *reader)
                                  .interval_ns = picture->interval_ns,
                                  .host = picture->host,
                                  .instance = hub->setup.instance};
-    struct record_state state = {.since_mono_ns = INT64_MIN, .rows_max = ROWS_FIRST};
+    struct record_state names = {
+        .hello = &hello, .names_only = true, .brief = reader->brief, .own_texts = true};
     name_history(hub);
     share(hub, false);
-    struct record_state names = {.hello = &hello, .names_only = true, .brief = reader->brief};
-    record_write_state(hub->writer, &names, &hub->aside);
-    state.known = record_writer_mark(hub->writer);
-    record_write_state(hub->writer, &state, &hub->aside);
+    reader->mark = record_writer_mark(hub->writer);
+    reader->mark.texts = 0;
+    reader->from_ns = MAX(reader->since_ns, picture->mono_ns - reader->span_ns);
+    reader->recent_ns = INT64_MAX - 1;
+    size_t packed = SIZE_MAX;
+    for (size_t i = 0; i < ARRAY_SIZE(rows) && packed > FIRST_BYTES - RECENT_BYTES; i++) {
+        reader->rows = rows[i];
+        write_first(reader, &names, 0);
+        packed = packed_size(hub);
+    }
+    if (packed < FIRST_BYTES && reader->span_ns > 0) {
+        write_first(reader, &names, FIRST_BYTES - packed);
+    }
     reader->joined = push_aside(reader);
     reader->behind = !reader->joined;
     reader->cut = true;
-    reader->mark = state.known;
     reader->at_ns = picture->mono_ns;
-    reader->from_ns = MAX(reader->since_ns, picture->mono_ns - reader->span_ns);
     if (reader->joined && reader->span_ns > 0) {
         reader->past = picture_acquire(hub->picture);
         send_history(reader);

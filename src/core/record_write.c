@@ -355,7 +355,7 @@ static void
 put_text_cell(struct record_writer *writer, const char *text)
 {
     size_t id;
-    if (text_id(writer, text, &id)) {
+    if (!writer->own_texts && text_id(writer, text, &id)) {
         buf_put_varint(&writer->column, id + 1);
     } else {
         buf_put_varint(&writer->column, 0);

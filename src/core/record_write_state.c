@@ -104,8 +104,9 @@ record_write_names(struct record_writer *writer, const struct layout *layout)
 }
 
 static void
-put_names(struct record_writer *writer, struct record_mark known)
+put_names(struct record_writer *writer, const struct record_state *state)
 {
+    struct record_mark known = state->known;
     for (size_t i = known.metrics; i < writer->metric_count; i++) {
         writer_put_metric(writer, writer->metrics[i]);
     }
@@ -121,7 +122,8 @@ put_names(struct record_writer *writer, struct record_mark known)
     if (anew && known.texts > 0) {
         writer_put_entry(writer, NAME_FORGET);
     }
-    for (size_t i = anew ? 0 : known.texts; i < writer->text_count; i++) {
+    size_t texts = state->own_texts ? 0 : writer->text_count;
+    for (size_t i = anew ? 0 : known.texts; i < texts; i++) {
         buf_puts(&writer->entry, writer->texts[i]);
         writer_put_entry(writer, NAME_TEXT);
     }
@@ -155,11 +157,12 @@ put_state(struct record_writer *writer, const struct record_state *state)
         record_write_hello(writer, state->hello);
     }
     writer->brief = state->brief;
-    put_names(writer, state->known);
+    put_names(writer, state);
     writer->brief = false;
     if (state->names_only) {
         return;
     }
+    writer->own_texts = state->own_texts;
     for (size_t i = 0; i < writer->lasts.count; i++) {
         const struct last *last = writer->lasts.list[i];
         bool newer = last->batch.at.mono_ns > state->since_mono_ns;
@@ -167,6 +170,7 @@ put_state(struct record_writer *writer, const struct record_state *state)
             writer_put_last(writer, last, state->rows_max);
         }
     }
+    writer->own_texts = false;
     put_copy(writer, RECORD_FINDINGS, &writer->findings);
     put_copy(writer, RECORD_TICK, &writer->tick);
 }

@@ -7,8 +7,9 @@
 struct record_writer {
     struct buf *out;
     bool started, broken;
-    bool frozen; /* for one reader only: nothing is named */
-    bool brief;  /* sentences are left out */
+    bool frozen;    /* for one reader only: nothing is named */
+    bool brief;     /* sentences are left out */
+    bool own_texts; /* cells hold their texts, not ids */
     uint64_t dropped;
     struct buf names, payload, entry, table, column;
     struct arena scratch; /* of one record */

@@ -93,6 +93,7 @@ struct record_state {
     bool names_only;                  /* no batches, findings and tick */
     int64_t since_mono_ns;            /* batches later than this; INT64_MIN: of every source */
     bool brief;      /* without the sentences that a reader of this version has itself */
+    bool own_texts;  /* tables bring their texts themselves: none are named, known.texts stays 0 */
     size_t rows_max; /* of a table, the top ones; 0: all */
     size_t rows_had; /* what rows_max was the last time: tables that were cut then come, too; 0 */
 };
