@@ -15,9 +15,10 @@
 #define DEPTH_MAX 200
 #define TEXT_WIDTH_MIN 8 /* of a name that makes room for numbers */
 #define SHARE_STEPS 5    /* colours of shares: more are more bytes and tell no more */
-#define HOLD_NS (5 * NS_PER_S)
+#define HOLD_NS (20 * NS_PER_S)
+#define HOLD_TICK 0.01
 #define HOLD_SHARE                                                                                 \
-    0.0105               /* a clock tick of 10 ms in a second; a larger fall moves a row at once   \
+    0.0105               /* a clock tick of 10 ms in a second: a larger fall moves a row at once   \
                           */
 #define LAST_WIDTH_MIN 8 /* of the column that takes what is left */
 
@@ -140,10 +141,10 @@ find_held(struct table_view *view, uint64_t key)
     return NULL;
 }
 
-/* What a row is sorted by: its share as it is shown, to a tenth of a per cent, and for a few
- * seconds the larger one it had before. A process that works for one tick in three would change
- * places with its neighbours every second, which nobody can read and which costs most of what an
- * idle screen sends. */
+/* What a row is sorted by: its share as it is shown, to a tenth of a per cent, where what is no
+ * more than a clock tick a second counts as one, and for some time the larger one it had before. A
+ * process that works now and then would change places with its neighbours every second, which
+ * nobody can read and which costs most of what an idle screen sends. */
 static float
 hold(struct table_view *view, uint64_t key, double share, int64_t now_ns)
 {
@@ -151,6 +152,7 @@ hold(struct table_view *view, uint64_t key, double share, int64_t now_ns)
         return -1;
     }
     double shown = round(share * 1000) / 1000;
+    shown = shown > 0 ? fmax(shown, HOLD_TICK) : shown;
     struct table_view_held *held = find_held(view, key);
     if (held != NULL && held->value > shown && held->value - shown <= HOLD_SHARE &&
         now_ns < held->until_ns) {

@@ -305,7 +305,7 @@ row_of(const struct shown *shown, int64_t pid)
     return NULL;
 }
 
-/* A tick more or less does not move a row for some seconds; more does at once. */
+/* A tick more or less does not move a row for some time; more does at once. */
 static void
 test_table_view__small_changes_move_no_rows(void **state)
 {
@@ -321,7 +321,7 @@ test_table_view__small_changes_move_no_rows(void **state)
     shown->fake.picture->mono_ns += NS_PER_S;
     next_picture(shown);
     assert_true(row_of(shown, pid) < row_of(shown, other)); /* held */
-    shown->fake.picture->mono_ns += 6 * NS_PER_S;
+    shown->fake.picture->mono_ns += 21 * NS_PER_S;
     next_picture(shown);
     assert_true(row_of(shown, pid) > row_of(shown, other)); /* for so long it means something */
     second[FAKE_CPU].real = 0;
@@ -341,7 +341,11 @@ test_table_view__equal_rows_by_the_other_ranks(void **state)
     second[FAKE_CPU].real = 0;
     first[FAKE_MEM].real = 1e6;
     second[FAKE_MEM].real = 2e6;
-    shown->fake.picture->mono_ns += 6 * NS_PER_S; /* nothing is held any more */
+    shown->fake.picture->mono_ns += 21 * NS_PER_S; /* nothing is held any more */
+    next_picture(shown);
+    assert_true(row_of(shown, second[FAKE_PID].integer) < row_of(shown, first[FAKE_PID].integer));
+    first[FAKE_CPU].real = 0.01; /* both did no more than a tick's work in a second */
+    second[FAKE_CPU].real = 0.002;
     next_picture(shown);
     assert_true(row_of(shown, second[FAKE_PID].integer) < row_of(shown, first[FAKE_PID].integer));
     shown_free(shown);

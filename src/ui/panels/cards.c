@@ -327,10 +327,11 @@ follow_sources(struct cards *cards, const struct panel_context *context)
 
 /* ---- texts ---- */
 
+/* Whole, and as wide with one digit as with two: what stands beside it keeps its place. */
 static void
 percent_text(double value, char dst[READING_TEXT])
 {
-    snprintf(dst, READING_TEXT, value < 0.00945 && value > 0.0005 ? "%.1f" : "%.0f", value * 100);
+    snprintf(dst, READING_TEXT, "%-2.0f", value * 100);
 }
 
 static void

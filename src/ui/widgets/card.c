@@ -77,22 +77,56 @@ card_chart(struct rect area)
     return (struct rect){area.x + 1, area.y + 1, MAX(area.width - 2, 0), MAX(area.height - 3, 0)};
 }
 
+/* Blanks at the end of a value keep the places of what follows, where there is room for them. */
+static struct str
+part_value(const struct card_part *part, bool padded)
+{
+    struct str value = part->value != NULL ? str_from(part->value) : (struct str){NULL, 0};
+    while (!padded && value.n > 0 && value.p[value.n - 1] == ' ') {
+        value.n--;
+    }
+    return value;
+}
+
+static int
+part_width(const struct card_part *part, bool padded)
+{
+    int label = text_width(part->label);
+    int value = (int)utf8_text_width(part_value(part, padded));
+    return label + (label > 0 && value > 0 ? 1 : 0) + value;
+}
+
+/* How many parts fit whole. */
+static size_t
+parts_fit(const struct card *card, int width, bool padded)
+{
+    int at = 0;
+    size_t count = 0;
+    while (count < card->part_count) {
+        bool last = count + 1 == card->part_count;
+        int gap = count > 0 ? 2 : 0, part = part_width(&card->parts[count], padded && !last);
+        if (at + gap + part > width) {
+            break;
+        }
+        at += gap + part;
+        count++;
+    }
+    return count;
+}
+
 /* Parts that fit whole, labels dim and values plain. */
 static void
 draw_parts(struct canvas *canvas, int x, int y, int width, const struct card *card)
 {
-    int at = 0;
-    for (size_t i = 0; i < card->part_count; i++) {
+    size_t count = parts_fit(card, width, false);
+    bool padded = parts_fit(card, width, true) == count;
+    for (size_t i = 0; i < count; i++) {
         const struct card_part *part = &card->parts[i];
-        int label = text_width(part->label), value = text_width(part->value);
-        int gap = at > 0 ? 2 : 0;
-        int need = gap + label + (label > 0 && value > 0 ? 1 : 0) + value;
-        if (at + need > width) {
-            break;
-        }
-        at += gap + canvas_text(canvas, x + at + gap, y, label, str_from(part->label), style_dim);
-        at += label > 0 && value > 0 ? 1 : 0;
-        at += canvas_text(canvas, x + at, y, value, str_from(part->value), style_text);
+        struct str value = part_value(part, padded && i + 1 < count);
+        int label =
+            canvas_text(canvas, x, y, text_width(part->label), str_from(part->label), style_dim);
+        x += label + (label > 0 && value.n > 0 ? 1 : 0);
+        x += 2 + canvas_text(canvas, x, y, (int)utf8_text_width(value), value, style_text);
     }
 }
 
