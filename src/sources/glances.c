@@ -93,6 +93,7 @@ take_plain(struct machine *machine, struct batch *batch, const cJSON *root)
         {"memswap.sin", "system.swap.io", "direction=in"},
         {"memswap.sout", "system.swap.io", "direction=out"},
         {"processcount.running", "system.process.count", "state=running"},
+        {"processcount.running", "system.cpu.run_queue", ""},
         {"processcount.sleeping", "system.process.count", "state=sleeping"},
         {"processcount.thread", "system.thread.count", ""},
     };

@@ -114,6 +114,7 @@ struct agent {
     struct arena arena;
     char host[128], version[64], kernel[128];
     unsigned cores;
+    double uptime_s;
 };
 
 static const struct rule *
@@ -307,6 +308,9 @@ take_sums(struct agent *agent, struct batch *batch, const cJSON *root)
         snprintf(path, sizeof(path), "dimensions.%s.value", parts[i]);
         limit += json_number_at(ram, path);
     }
+    const cJSON *uptime = cJSON_GetObjectItemCaseSensitive(root, "system.uptime");
+    double seconds = json_number_at(uptime, "dimensions.uptime.value");
+    agent->uptime_s = seconds > 0 ? seconds : 0;
     double swap_free = json_number_at(swap, "dimensions.free.value");
     double swap_used = json_number_at(swap, "dimensions.used.value");
     native_put(&agent->native, batch, "system.memory.limit", "", limit * MIB);
@@ -409,7 +413,8 @@ netdata_host(const void *state, struct host *ret_host)
                               .system = agent->version,
                               .kernel = agent->kernel,
                               .virtualization = "",
-                              .cores = (int)agent->cores};
+                              .cores = (int)agent->cores,
+                              .uptime_s = agent->uptime_s};
     return true;
 }
 
