@@ -21,6 +21,7 @@
 #include "flametop/config/paths.h"
 #include "flametop/core/query.h"
 #include "flametop/engine/collector.h"
+#include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/theme.h"
@@ -331,6 +332,10 @@ cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment
         return EXIT_FAILED;
     }
     collector_describe(cli->catalog, source_table, source_table_count);
+    struct endpoint_kind kind; /* known before there is a target, for thresholds and cards */
+    for (size_t i = 0; endpoint_kind(i, &kind); i++) {
+        catalog_add(cli->catalog, kind.metrics, kind.metric_count);
+    }
     alias_add_all(cli->catalog);
     cli->config = config_new(cli->catalog);
     buf_init(&out, TEXT_BYTES_MAX);

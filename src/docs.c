@@ -11,6 +11,7 @@
 #include "flametop/config/command_line.h"
 #include "flametop/core/unit.h"
 #include "flametop/engine/collector.h"
+#include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
 #include "flametop/ui/app.h"
 
@@ -371,6 +372,20 @@ belongs_to_source(const struct metric *metric)
     return false;
 }
 
+static bool
+belongs_to_kind(const struct metric *metric)
+{
+    struct endpoint_kind kind;
+    for (size_t i = 0; endpoint_kind(i, &kind); i++) {
+        for (size_t j = 0; j < kind.metric_count; j++) {
+            if (metric == &kind.metrics[j]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void
 print_metrics(struct catalog *catalog, struct buf *out)
 {
@@ -388,11 +403,19 @@ print_metrics(struct catalog *catalog, struct buf *out)
     list_begin(out);
     const struct metric *metric;
     for (size_t i = 0; (metric = catalog_metric_at(catalog, i)) != NULL; i++) {
-        if (!belongs_to_source(metric)) {
+        if (!belongs_to_source(metric) && !belongs_to_kind(metric)) {
             metric_item(out, catalog, metric);
         }
     }
     list_end(out);
+    struct endpoint_kind kind;
+    for (size_t i = 0; endpoint_kind(i, &kind); i++) {
+        if (kind.metric_count > 0) {
+            buf_printf(out, ".Ss %s\n", kind.name);
+            sentences(out, kind.text);
+            metric_list(out, catalog, kind.metrics, kind.metric_count);
+        }
+    }
 }
 
 static void

@@ -195,7 +195,9 @@ add(struct targets *targets, const struct cli *cli, enum target_kind kind, const
                         .cert_file = option_text(cli, "attach.cert_file"),
                         .key_file = option_text(cli, "attach.key_file"),
                         .insecure = config_bool(cli->config, "attach.insecure")},
-        .change_token = targets->change_token};
+        .change_token = targets->change_token,
+        .mappings = targets->mappings,
+        .mapping_count = targets->mapping_count};
     return target;
 }
 
@@ -428,11 +430,35 @@ add_here(struct targets *targets, const struct cli *cli)
 
 /* ---- all of them ---- */
 
+/* What the configuration says of foreign JSON. */
+static bool
+load_mappings(struct targets *targets, const struct cli *cli)
+{
+    struct config_mapping mapping;
+    size_t count = 0;
+    while (config_mapping(cli->config, count, &mapping)) {
+        count++;
+    }
+    targets->mappings = calloc(count + 1, sizeof(*targets->mappings));
+    for (size_t i = 0; targets->mappings != NULL && i < count; i++) {
+        config_mapping(cli->config, i, &mapping);
+        targets->mappings[i] = (struct endpoint_mapping){.pointer = mapping.pointer,
+                                                         .name = mapping.name,
+                                                         .unit = mapping.unit,
+                                                         .kind = mapping.kind,
+                                                         .max = mapping.max,
+                                                         .warning = mapping.warning,
+                                                         .critical = mapping.critical};
+        targets->mapping_count = i + 1;
+    }
+    return targets->mappings != NULL;
+}
+
 bool
 targets_init(struct targets *targets, const struct cli *cli)
 {
     *targets = (struct targets){.list = calloc(TARGETS_MAX, sizeof(struct target))};
-    if (targets->list == NULL) {
+    if (targets->list == NULL || !load_mappings(targets, cli)) {
         cli_complain("out of memory");
         return false;
     }
@@ -457,6 +483,7 @@ targets_done(struct targets *targets)
     free_secret(targets->change_token);
     free_secret(targets->headers);
     free(targets->list);
+    free(targets->mappings);
     *targets = (struct targets){0};
 }
 

@@ -27,6 +27,8 @@ struct targets {
     size_t count;
     const struct table_def *tables[MACHINE_TABLES_MAX]; /* that are known by name */
     size_t table_count;
+    struct endpoint_mapping *mappings;
+    size_t mapping_count;
     char *token, *change_token, *headers; /* secrets; NULL: none */
 };
 

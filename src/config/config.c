@@ -233,15 +233,21 @@ add_entry(struct config *config, const struct entry *like)
     return entry;
 }
 
+/* Texts, or neither. */
+static bool
+is_same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 static struct entry *
 find_entry(const struct config *config, const struct entry *like)
 {
     struct entry *entry = config->entries;
     for (; entry != NULL; entry = entry->next) {
         if (entry->section == like->section && entry->field == like->field &&
-            entry->metric == like->metric &&
-            (like->field != NULL || (strcmp(entry->key.context, like->key.context) == 0 &&
-                                     strcmp(entry->key.key, like->key.key) == 0))) {
+            entry->metric == like->metric && is_same(entry->key.context, like->key.context) &&
+            is_same(entry->key.key, like->key.key)) {
             return entry;
         }
     }
@@ -364,6 +370,41 @@ set_group(struct config *config, const struct option_section *section, const cha
     }
 }
 
+static void
+set_named(struct config *config, const struct option_section *section, const char *rest,
+          const struct written *written, const struct site *site)
+{
+    const char *dot = strrchr(rest, '.');
+    struct entry like = {.section = section};
+    struct nearest nearest;
+    if (dot == NULL || dot == rest) {
+        char why[CONFIG_WHY_BYTES];
+        snprintf(why, sizeof(why), "write %s: %s: {%s: value}", section->name, section->argument,
+                 section->fields[0].name);
+        config_report(site, why);
+        return;
+    }
+    if (rest[0] != '/') {
+        config_report(site, "a JSON pointer begins with '/': /pools/0/busy");
+        return;
+    }
+    nearest_init(&nearest, str_from(dot + 1));
+    for (size_t i = 0; i < section->field_count; i++) {
+        nearest_try(&nearest, section->fields[i].name);
+        if (strcmp(section->fields[i].name, dot + 1) == 0) {
+            like.field = &section->fields[i];
+        }
+    }
+    struct option_value value;
+    if (like.field == NULL) {
+        say_unknown(site, "no such setting of a mapping", nearest.best);
+    } else if (parse_written(config, like.field, "", written, site, &value)) {
+        like.unit = "";
+        like.key.context = arena_text(&config->arena, rest, (size_t)(dot - rest));
+        store_entry(config, &like, &value, site);
+    }
+}
+
 /* `path` lies below the section: thresholds.system.cpu.utilization.warning. */
 void
 config_set_entry(struct config *config, const struct option_section *section, const char *path,
@@ -373,6 +414,10 @@ config_set_entry(struct config *config, const struct option_section *section, co
     const char *rest = path[n] == '.' ? path + n + 1 : "";
     if (section->fields == NULL) {
         (section->is_list ? set_group : set_key)(config, section, rest, written, site);
+        return;
+    }
+    if (section->is_named) {
+        set_named(config, section, rest, written, site);
         return;
     }
     const char *dot = strrchr(rest, '.');
@@ -570,6 +615,60 @@ config_key(const struct config *config, size_t index, struct config_key *ret_key
     return false;
 }
 
+/* Whether an earlier entry is of the same name. */
+static bool
+is_repeated(const struct config *config, const struct entry *of)
+{
+    for (const struct entry *entry = config->entries; entry != of; entry = entry->next) {
+        if (entry->section == of->section && is_same(entry->key.context, of->key.context)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+fill_mapping(const struct entry *entry, struct config_mapping *mapping)
+{
+    const struct {
+        const char *field;
+        const char **text;
+        double *real;
+    } rows[] = {
+        {"name", &mapping->name, NULL},       {"unit", &mapping->unit, NULL},
+        {"kind", &mapping->kind, NULL},       {"max", NULL, &mapping->max},
+        {"warning", NULL, &mapping->warning}, {"critical", NULL, &mapping->critical},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        bool same = strcmp(entry->field->name, rows[i].field) == 0;
+        if (same && rows[i].text != NULL) {
+            *rows[i].text = entry->setting.value.text;
+        } else if (same) {
+            *rows[i].real = entry->setting.value.real;
+        }
+    }
+}
+
+bool
+config_mapping(const struct config *config, size_t index, struct config_mapping *ret_mapping)
+{
+    const struct entry *first = config->entries;
+    while (first != NULL &&
+           (!first->section->is_named || is_repeated(config, first) || index-- > 0)) {
+        first = first->next;
+    }
+    if (first == NULL) {
+        return false;
+    }
+    *ret_mapping = (struct config_mapping){.pointer = first->key.context};
+    for (const struct entry *entry = first; entry != NULL; entry = entry->next) {
+        if (entry->section == first->section && is_same(entry->key.context, first->key.context)) {
+            fill_mapping(entry, ret_mapping);
+        }
+    }
+    return true;
+}
+
 const char *
 config_group_name(const struct config *config, size_t index)
 {
@@ -626,9 +725,12 @@ void
 config_apply(const struct config *config, struct catalog *catalog)
 {
     for (const struct entry *entry = config->entries; entry != NULL; entry = entry->next) {
-        if (entry->field != NULL && entry->field->type == OPTION_REAL) {
+        if (entry->metric == NULL) {
+            continue;
+        }
+        if (entry->field->type == OPTION_REAL) {
             apply_threshold(entry, catalog);
-        } else if (entry->field != NULL) {
+        } else {
             apply_setting(entry, catalog);
         }
     }

@@ -140,14 +140,15 @@ read_section(struct file *file, const struct option_section *section, const stru
     if (node->kind == YAML_TEXT && node->text.n == 0 && !node->quoted && is_root) {
         return; /* all lines below it are comments */
     }
-    if (node->kind == YAML_SEQUENCE && is_root && section->fields != NULL) {
+    bool of_metrics = section->fields != NULL && !section->is_named;
+    if (node->kind == YAML_SEQUENCE && is_root && of_metrics) {
         for (const struct yaml_node *item = node->first; item != NULL; item = item->next) {
             read_threshold_item(file, section, item);
         }
         return;
     }
     if (node->kind == YAML_MAPPING) {
-        if (section->fields != NULL && !is_root && !config_is_metric_prefix(file->config, rest)) {
+        if (of_metrics && !is_root && !config_is_metric_prefix(file->config, rest)) {
             config_unknown_metric(file->config, rest, &site);
             return;
         }

@@ -44,6 +44,22 @@ print_metric_entries(const struct entry *first, struct buf *out)
 }
 
 static void
+print_named_entries(const struct entry *first, struct buf *out)
+{
+    buf_puts(out, "  ");
+    print_quoted(first->key.context, out);
+    buf_puts(out, ":\n");
+    for (const struct entry *entry = first; entry != NULL; entry = entry->next) {
+        if (entry->section == first->section &&
+            strcmp(entry->key.context, first->key.context) == 0) {
+            buf_printf(out, "    %s: ", entry->field->name);
+            option_print(entry->field, entry->unit, &entry->setting.value, out);
+            buf_printf(out, "  # %s\n", entry->setting.origin);
+        }
+    }
+}
+
+static void
 print_key_entries(const struct entry *first, struct buf *out)
 {
     buf_puts(out, "  ");
@@ -101,6 +117,8 @@ print_section(const struct config *config, const struct option_section *section,
             print_list_entry(entry, out);
         } else if (section->fields == NULL) {
             print_key_entries(entry, out);
+        } else if (section->is_named) {
+            print_named_entries(entry, out);
         } else {
             print_metric_entries(entry, out);
         }

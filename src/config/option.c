@@ -155,6 +155,21 @@ static const struct option metric_fields[] = {
      .text = "Percentiles shown with its chart."},
 };
 
+static const struct option mapping_fields[] = {
+    {.name = "name", .argument = "NAME", .type = OPTION_TEXT, .unit = "",
+     .text = "Name of the metric it is; without it one is made of the keys."},
+    {.name = "unit", .argument = "UNIT", .type = OPTION_TEXT, .unit = "",
+     .text = "Unit it is written in: ms, us, s, By, KiB, MiB, MB, %, or any other; without it the end of the key tells."},
+    {.name = "kind", .argument = "KIND", .type = OPTION_CHOICE, .choices = "gauge counter", .unit = "",
+     .text = "Whether it is a level or a number that only grows; without it what it does tells."},
+    {.name = "max", .argument = "VALUE", .type = OPTION_REAL, .unit = "",
+     .text = "Value at which it is full, in the same unit: NAME.utilization is the share of it."},
+    {.name = "warning", .argument = "VALUE", .type = OPTION_REAL, .unit = "",
+     .text = "Value the level warning begins at, in the same unit."},
+    {.name = "critical", .argument = "VALUE", .type = OPTION_REAL, .unit = "",
+     .text = "Value the level critical begins at, in the same unit."},
+};
+
 static const struct option threshold_fields[] = {
     {.name = "warning", .argument = "VALUE", .type = OPTION_REAL,
      .text = "Value the level warning begins at; none: never."},
@@ -163,12 +178,15 @@ static const struct option threshold_fields[] = {
 };
 
 const struct option_section option_section_table[] = {
-    {"keys", "CONTEXT.KEY", NULL, 0, "Commands of keys: everywhere, or in one view only.", false},
-    {"metrics", "METRIC", metric_fields, ARRAY_SIZE(metric_fields), "Settings of one metric.", false},
+    {"keys", "CONTEXT.KEY", NULL, 0, "Commands of keys: everywhere, or in one view only.", false, false},
+    {"mappings", "POINTER", mapping_fields, ARRAY_SIZE(mapping_fields),
+     "What the numbers of a JSON endpoint are, by their JSON pointer (/pools/*/busy), in which * is any one key.",
+     true, false},
+    {"metrics", "METRIC", metric_fields, ARRAY_SIZE(metric_fields), "Settings of one metric.", false, false},
     {"targets", "GROUP", NULL, 0,
-     "Targets that @GROUP stands for: a list, in which web-{01..40}:7711 is forty of them.", true},
+     "Targets that @GROUP stands for: a list, in which web-{01..40}:7711 is forty of them.", false, true},
     {"thresholds", "METRIC", threshold_fields, ARRAY_SIZE(threshold_fields),
-     "Levels of one metric, in its unit.", false},
+     "Levels of one metric, in its unit.", false, false},
 };
 const size_t option_section_table_count = ARRAY_SIZE(option_section_table);
 /* clang-format on */

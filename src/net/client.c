@@ -74,7 +74,7 @@ struct http_call {
 
     struct buf body;
     size_t header_bytes;
-    char realm[96], type[96];
+    char realm[96], type[96], server[64];
     char curl_why[CURL_ERROR_SIZE];
 };
 
@@ -330,6 +330,7 @@ finish(struct http_call *call, CURLcode code)
         .why = why,
         .type = call->type,
         .realm = call->realm,
+        .server = call->server,
         .body = {call->body.data != NULL ? call->body.data : "", call->body.n},
         .duration_ns = now - call->sent_ns,
         .first_byte_ns = (call->first_byte_ns != 0 ? call->first_byte_ns : now) - call->sent_ns,
@@ -389,6 +390,10 @@ on_header(char *bytes, size_t size, size_t n, void *context)
     value = header_value(line, "Content-Type");
     if (value.p != NULL) {
         utf8_clean(value, call->type, sizeof(call->type));
+    }
+    value = header_value(line, "Server");
+    if (value.p != NULL) {
+        utf8_clean(value, call->server, sizeof(call->server));
     }
     return line.n;
 }

@@ -53,7 +53,7 @@ struct probe {
     char path[URL_PATH_BYTES + 64];
     struct http_call *call; /* NULL: done */
     int status;
-    char type[96], realm[96], why[WHY_BYTES];
+    char type[96], realm[96], server[64], why[WHY_BYTES];
     struct buf body;
 };
 
@@ -340,9 +340,33 @@ adopt_link(struct endpoint *endpoint, const struct adapter *adapter)
     endpoint->inner = adapter->link;
 }
 
+/* What the header says until the adapter knows better: "web-01:8080", "nginx 1.22.1". */
+static void
+introduce(struct endpoint *endpoint, const char *kind, const char *server)
+{
+    const struct url *url = &endpoint->url;
+    char name[sizeof(endpoint->name)], system[96];
+    size_t n = strlen(kind);
+    bool six = strchr(url->host, ':') != NULL;
+    bool told = strncasecmp(server, kind, n) == 0 && server[n] == '/';
+    const char *version = told ? server + n + 1 : "";
+    snprintf(system, sizeof(system), "%s%s%.*s", kind, told ? " " : "", (int)strcspn(version, " "),
+             version);
+    if (url->port != 0) {
+        snprintf(name, sizeof(name), "%s%s%s:%u", six ? "[" : "", url->host, six ? "]" : "",
+                 url->port);
+    } else {
+        str_copy(str_from(url->host[0] != '\0' ? url->host : endpoint->name), name, sizeof(name));
+    }
+    const struct host host = {.name = name, .system = system, .kernel = "", .virtualization = ""};
+    endpoint->setup.sink.host(endpoint->setup.sink.context, &host);
+}
+
 static void
 adopt(struct endpoint *endpoint, const struct adapter *adapter, const struct probe *probe)
 {
+    char server[sizeof(probe->server)];
+    str_copy(str_from(probe->server), server, sizeof(server));
     str_copy(str_from(probe->path), endpoint->path, sizeof(endpoint->path));
     free_probes(endpoint);
     uv_timer_stop(endpoint->timer);
@@ -356,13 +380,8 @@ adopt(struct endpoint *endpoint, const struct adapter *adapter, const struct pro
         return;
     }
     endpoint->adapter = adapter;
+    introduce(endpoint, adapter->name, server);
     const struct link_sink *sink = &endpoint->setup.sink;
-    sink->host(
-        sink->context,
-        &(struct host){.name = endpoint->url.host[0] != '\0' ? endpoint->url.host : endpoint->name,
-                       .system = "",
-                       .kernel = "",
-                       .virtualization = ""});
     sink->source(sink->context, &endpoint->feed->source);
     start_round(endpoint);
 }
@@ -442,6 +461,7 @@ probe_done(void *context, const struct http_answer *answer)
     snprintf(probe->why, sizeof(probe->why), "%s", answer->why);
     snprintf(probe->type, sizeof(probe->type), "%s", answer->type);
     snprintf(probe->realm, sizeof(probe->realm), "%s", answer->realm);
+    snprintf(probe->server, sizeof(probe->server), "%s", answer->server);
     if (probe->body.n == 0 && answer->body.n > 0) {
         buf_add(&probe->body, answer->body.p, answer->body.n);
     }
@@ -786,15 +806,17 @@ const struct link link_endpoint = {
     .close = endpoint_close,
 };
 
-const char *
-endpoint_kind(size_t index, const char **ret_text)
+bool
+endpoint_kind(size_t index, struct endpoint_kind *ret_kind)
 {
     for (size_t i = 0; i < adapter_table_count; i++) {
-        bool version = i > 0 && strcmp(adapter_table[i]->name, adapter_table[i - 1]->name) == 0;
+        const struct adapter *adapter = adapter_table[i];
+        bool version = i > 0 && strcmp(adapter->name, adapter_table[i - 1]->name) == 0;
         if (!version && index-- == 0) {
-            *ret_text = adapter_table[i]->text;
-            return adapter_table[i]->name;
+            *ret_kind = (struct endpoint_kind){adapter->name, adapter->text, adapter->metrics,
+                                               adapter->metric_count};
+            return true;
         }
     }
-    return NULL;
+    return false;
 }

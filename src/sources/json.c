@@ -6,6 +6,9 @@
  * readings and rose in some, or is called _count, gets a second series, NAME.rate, beside its
  * value.
  *
+ * The name of a row tells it apart but is no part of the metric's name: the rows of one table are
+ * series of the same metrics.
+ *
  * Invariant: a leaf's column, scale and kind do not change once it was seen; the columns of a table
  * are those of its rows when it was first seen. */
 #include <math.h>
@@ -45,6 +48,11 @@ struct leaf {
     const char *labels;
 };
 
+/* Where the levels of a number begin, in the metric's unit; 0: nowhere. */
+struct limit {
+    double warning, critical;
+};
+
 /* A column of a table is a member of its rows. */
 struct member {
     char path[PATH_BYTES]; /* dotted */
@@ -76,6 +84,7 @@ struct place {
     struct batch *batch;
     struct str keys[DEPTH_MAX];
     char numbers[DEPTH_MAX][24]; /* keys that are places in an array */
+    bool names[DEPTH_MAX];       /* keys that are names of rows */
     size_t depth;
     uint64_t hash;
 };
@@ -83,13 +92,14 @@ struct place {
 static void walk(struct place *place, const cJSON *item);
 
 static void
-enter(struct place *place, struct str key, const cJSON *item)
+enter(struct place *place, struct str key, bool is_name, const cJSON *item)
 {
     if (place->depth == DEPTH_MAX) {
         place->batch->rejected++;
         return;
     }
     uint64_t before = place->hash;
+    place->names[place->depth] = is_name;
     place->keys[place->depth++] = key;
     place->hash = hash_mix(before, hash_bytes(key.p, key.n) + 1);
     walk(place, item);
@@ -116,6 +126,20 @@ write_pointer(const struct place *place, char *dst, size_t size)
         }
         dst[n] = '\0';
     }
+}
+
+/* Names and units by the keys that are no names of rows. */
+static void
+mean(const struct place *place, struct json_meaning *ret_meaning)
+{
+    struct str keys[DEPTH_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < place->depth; i++) {
+        if (!place->names[i]) {
+            keys[n++] = place->keys[i];
+        }
+    }
+    json_mean(keys, n, ret_meaning);
 }
 
 /* Whether a pointer is meant by one in which "*" stands for any key. */
@@ -148,7 +172,8 @@ mapping_of(const struct document *document, const char *pointer)
 
 /* The metric of that name, or of a name like it when that one is of another unit or kind. */
 static const struct metric *
-define(struct document *document, const char *name, const char *unit, enum metric_kind kind)
+define(struct document *document, const char *name, const char *unit, enum metric_kind kind,
+       const struct limit *limit)
 {
     char text[JSON_NAME_BYTES + 16];
     snprintf(text, sizeof(text), "%s", name);
@@ -167,6 +192,8 @@ define(struct document *document, const char *name, const char *unit, enum metri
                              .labels = "pointer",
                              .text = "A number of the JSON document, at the pointer.",
                              .kind = kind,
+                             .warning = limit != NULL ? limit->warning : 0,
+                             .critical = limit != NULL ? limit->critical : 0,
                              .fold = level && kind == METRIC_GAUGE ? FOLD_MEAN : FOLD_SUM});
         if (metric == NULL ||
             (metric->formula == NULL && metric->kind == kind && strcmp(metric->unit, unit) == 0)) {
@@ -228,7 +255,8 @@ add_rate(struct place *place, struct leaf *leaf)
 {
     char name[JSON_NAME_BYTES + 16];
     snprintf(name, sizeof(name), "%s.rate", leaf->metric->name);
-    const struct metric *metric = define(place->document, name, leaf->metric->unit, METRIC_COUNTER);
+    const struct metric *metric =
+        define(place->document, name, leaf->metric->unit, METRIC_COUNTER, NULL);
     leaf->growing = true;
     leaf->rate = metric != NULL ? batch_column(place->batch, metric, leaf->labels) : -1;
 }
@@ -238,7 +266,7 @@ add_share(struct place *place, struct leaf *leaf)
 {
     char name[JSON_NAME_BYTES + 16];
     snprintf(name, sizeof(name), "%s.utilization", leaf->metric->name);
-    const struct metric *metric = define(place->document, name, "1", METRIC_GAUGE);
+    const struct metric *metric = define(place->document, name, "1", METRIC_GAUGE, NULL);
     leaf->share = metric != NULL ? batch_column(place->batch, metric, leaf->labels) : -1;
 }
 
@@ -254,18 +282,20 @@ leaf_new(struct place *place)
     struct json_meaning meaning;
     *leaf = (struct leaf){.column = -1, .rate = -1, .share = -1, .last = NAN};
     write_pointer(place, pointer, sizeof(pointer));
-    json_mean(place->keys, place->depth, &meaning);
+    mean(place, &meaning);
     const struct endpoint_mapping *mapping = mapping_of(document, pointer);
+    struct limit limit = {0};
     if (mapping != NULL) {
         apply_mapping(mapping, &meaning, leaf);
+        limit = (struct limit){mapping->warning * meaning.scale, mapping->critical * meaning.scale};
     }
     utf8_clean(str_from(pointer), clean, sizeof(clean));
     labels_add(labels, sizeof(labels), "pointer", str_from(clean));
     leaf->labels = arena_text(&document->arena, labels, strlen(labels));
     leaf->scale = meaning.scale;
     leaf->fell = leaf->fell || meaning.total;
-    leaf->metric =
-        define(document, meaning.name, meaning.unit, meaning.total ? METRIC_COUNTER : METRIC_GAUGE);
+    leaf->metric = define(document, meaning.name, meaning.unit,
+                          meaning.total ? METRIC_COUNTER : METRIC_GAUGE, &limit);
     if (leaf->metric == NULL) {
         place->batch->dropped++;
         return leaf;
@@ -442,7 +472,7 @@ sheet_new(struct place *place, const cJSON *array)
         return NULL;
     }
     struct json_meaning meaning;
-    json_mean(place->keys, place->depth, &meaning);
+    mean(place, &meaning);
     const char *name = place->depth > 0 ? meaning.name : "json.rows";
     sheet->key = place->hash;
     sheet->def = (struct table_def){
@@ -536,7 +566,7 @@ walk_rows(struct place *place, const cJSON *array)
         }
         char *number = place->numbers[place->depth];
         snprintf(number, sizeof(place->numbers[0]), "%.17g", name->valuedouble);
-        enter(place, str_from(cJSON_IsString(name) ? name->valuestring : number), row);
+        enter(place, str_from(cJSON_IsString(name) ? name->valuestring : number), true, row);
     }
 }
 
@@ -553,7 +583,7 @@ walk_elements(struct place *place, const cJSON *array)
         }
         char *number = place->numbers[place->depth];
         snprintf(number, sizeof(place->numbers[0]), "%zu", n++);
-        enter(place, str_from(number), item);
+        enter(place, str_from(number), false, item);
     }
 }
 
@@ -570,7 +600,7 @@ walk(struct place *place, const cJSON *item)
         const cJSON *child;
         cJSON_ArrayForEach(child, item)
         {
-            enter(place, str_from(child->string != NULL ? child->string : ""), child);
+            enter(place, str_from(child->string != NULL ? child->string : ""), false, child);
         }
     } else if (cJSON_IsBool(item)) {
         take_leaf(place, cJSON_IsTrue(item) ? 1 : 0);

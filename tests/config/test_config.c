@@ -67,6 +67,14 @@ test_config__says_what_is_wrong_and_where(void **state)
     } rows[] = {
         {"interval: 2s\ntheme: light\n", ""},
         {"", ""},
+        {"mappings:\n  /pools/*/busy.now: {name: pool.busy, unit: ms, kind: gauge, max: 50}\n", ""},
+        {"mappings:\n  /a: {kind: level}\n",
+         "f:2:14: mappings./a.kind: 'level' is none of: gauge counter\n"},
+        {"mappings:\n  /a: {nam: b}\n",
+         "f:2:13: mappings./a.nam: no such setting of a mapping; did you mean name?\n"},
+        {"mappings:\n  a: {name: b}\n",
+         "f:2:13: mappings.a.name: a JSON pointer begins with '/': /pools/0/busy\n"},
+        {"mappings:\n  /a: b\n", "f:2:7: mappings./a: write mappings: POINTER: {name: value}\n"},
         {"# all of it\n# is commented\n", ""},
         {"thresholds:\n# none\nhistory:\n", ""},
         {"interval: 5\n", "f:1:11: interval: 5: did you mean 5s?\n"},
@@ -373,11 +381,48 @@ test_config__user_path_follows_xdg(void **state)
     assert_false(paths_user((char *[]){(char[]){"HOME=/h"}, NULL}, "config.yml", path, 10));
 }
 
+static void
+test_config__mappings_come_as_one_for_each_pointer(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    static const char text[] =
+        "mappings:\n"
+        "  /pools/*/busy.now: {name: pool.busy, unit: ms, max: 50, warning: 40}\n"
+        "  /n: {kind: counter}\n";
+    struct config_mapping mapping;
+    config_read_text(world.config, STR("mappings: {/n: {kind: gauge, max: 7}}\n"), "e",
+                     &world.errors);
+    config_read_text(world.config, str_from(text), "f", &world.errors);
+    assert_true(config_mapping(world.config, 0, &mapping));
+    assert_string_equal(mapping.pointer, "/n");
+    assert_string_equal(mapping.kind, "counter");
+    assert_null(mapping.name);
+    assert_true(mapping.max == 7);
+    assert_true(config_mapping(world.config, 1, &mapping));
+    assert_string_equal(mapping.pointer, "/pools/*/busy.now");
+    assert_string_equal(mapping.name, "pool.busy");
+    assert_string_equal(mapping.unit, "ms");
+    assert_true(mapping.max == 50 && mapping.warning == 40 && mapping.critical == 0);
+    assert_false(config_mapping(world.config, 2, &mapping));
+    struct config_key key;
+    assert_false(config_key(world.config, 0, &key));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    config_print(world.config, &out);
+    assert_non_null(strstr(out.data, "mappings:\n"));
+    assert_non_null(strstr(out.data, "    unit: \"ms\"  # f:2\n"));
+    buf_done(&out);
+    world_done(&world);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config__says_what_is_wrong_and_where),
+        cmocka_unit_test(test_config__mappings_come_as_one_for_each_pointer),
         cmocka_unit_test(test_config__what_is_right_is_set_beside_errors),
         cmocka_unit_test(test_config__later_layers_win),
         cmocka_unit_test(test_config__no_color_yields_to_the_users_own_words),

@@ -105,7 +105,7 @@ struct attached {
     struct poll poll;
     const struct source *source;
     void *source_state;
-    char host[256];
+    char host[256], system[128];
     unsigned ticks, sources, hosts;
     struct endpoint_options options;
     void *state;
@@ -131,6 +131,7 @@ attached_host(void *context, const struct host *host)
     struct attached *attached = context;
     attached->hosts++;
     snprintf(attached->host, sizeof(attached->host), "%s", host->name);
+    snprintf(attached->system, sizeof(attached->system), "%s", host->system);
 }
 
 static inline void

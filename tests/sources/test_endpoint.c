@@ -66,7 +66,8 @@ test_endpoint__recognises_json_and_follows_it(void **state)
     assert_string_equal(status.why, "");
     assert_true(status.heard_mono_ns > 0 && status.round_trip_ns > 0);
     assert_int_equal(attached.ticks, 1);
-    assert_string_equal(attached.host, "127.0.0.1");
+    assert_string_equal(attached.host, strstr(target, "127.0.0.1"));
+    assert_string_equal(attached.system, "json");
     assert_value(&attached.poll, "json.queue", "pointer=/queue", 3);
     assert_false(attached_poll(&attached)); /* nothing new: idle */
     script.body = "{\"queue\": 4}";

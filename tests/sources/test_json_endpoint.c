@@ -129,14 +129,14 @@ test_json_endpoint__lists_of_named_objects_are_tables(void **state)
     assert_null(table_cell(pools, 1, "json.pools.state").text);
     assert_int_equal(
         table_cell(reading_table(&reading, "json.workers"), 0, "json.workers.pid").integer, 12);
-    assert_value(&reading.poll, "json.a.busy", "pointer=/pools/a/busy", 3);
+    assert_value(&reading.poll, "json.pools.busy", "pointer=/pools/a/busy", 3);
     size_t count;
     adapter_json.tables(reading.state, &count);
     assert_int_equal(count, 2);
     /* Another order is the same rows; a table that shrinks to nothing is no error. */
     assert_true(reading_text(&reading, "{\"pools\": [{\"name\": \"c\"}, {\"name\": \"a\","
                                        "\"busy\": 5}], \"workers\": []}"));
-    assert_value(&reading.poll, "json.a.busy", "pointer=/pools/a/busy", 5);
+    assert_value(&reading.poll, "json.pools.busy", "pointer=/pools/a/busy", 5);
     reading_close(&reading);
 }
 
@@ -144,10 +144,10 @@ static void
 test_json_endpoint__a_mapping_says_what_it_is(void **state)
 {
     static const struct endpoint_mapping mappings[] = {
-        {"/pools/*/q", "pool.queue_depth", "{request}", "gauge", 50},
-        {"/t", "job.duration", "ms", NULL, 0},
-        {"/n", NULL, NULL, "counter", 0},
-        {"/bad", "system.cpu.utilization", NULL, NULL, 0},
+        {"/pools/*/q", "pool.queue_depth", "{request}", "gauge", 50, 30, 45},
+        {"/t", "job.duration", "ms", NULL, 0, 500, 0},
+        {"/n", NULL, NULL, "counter", 0, 0, 0},
+        {"/bad", "system.cpu.utilization", NULL, NULL, 0, 0, 0},
     };
     (void)state;
     struct reading reading;
@@ -159,6 +159,8 @@ test_json_endpoint__a_mapping_says_what_it_is(void **state)
     assert_value(&reading.poll, "job.duration", "pointer=/t", 1.5);
     assert_string_equal(catalog_metric(reading.poll.catalog, "job.duration")->unit, "s");
     assert_int_equal(catalog_metric(reading.poll.catalog, "json.n")->kind, METRIC_COUNTER);
+    assert_true(catalog_metric(reading.poll.catalog, "pool.queue_depth")->critical == 45);
+    assert_true(catalog_metric(reading.poll.catalog, "job.duration")->warning == 0.5);
     reading_close(&reading);
 }
 

@@ -68,7 +68,8 @@ struct option_section {
         *fields; /* what can be set for each; unit NULL: the metric's own. NULL: see keys below */
     size_t field_count;
     const char *text;
-    bool is_list; /* without fields: what stands after the name is a list, not a key's command */
+    bool is_named; /* with fields: what stands before them is any name, not a metric's */
+    bool is_list;  /* without fields: what stands after the name is a list, not a key's command */
 };
 
 struct config;
@@ -150,6 +151,14 @@ struct config_key {
     const char *context, *key, *command;
 };
 bool config_key(const struct config *config, size_t index, struct config_key *ret_key);
+
+/* What `mappings` says of a number of foreign JSON: index from 0 in the order they were set, false
+ * past the end. NULL, and 0: not set. */
+struct config_mapping {
+    const char *pointer, *name, *unit, *kind;
+    double max, warning, critical;
+};
+bool config_mapping(const struct config *config, size_t index, struct config_mapping *ret_mapping);
 
 /* The members of a group of targets, as written; NULL when there is no such group. */
 const char *const *config_group(const struct config *config, const char *name, size_t *ret_count);

@@ -41,6 +41,7 @@ struct http_answer {
     const char *why;       /* one sentence of what went wrong ("refused the connection"), or "" */
     const char *type;      /* Content-Type, "" when none */
     const char *realm;     /* of WWW-Authenticate, "" when none */
+    const char *server;    /* Server: "nginx/1.22.1", "" when it does not say */
     struct str body;       /* whole, decompressed; of streams only a refusal's first 4 KiB */
     int64_t duration_ns;   /* from request to end */
     int64_t first_byte_ns; /* from request to the first byte of the answer */

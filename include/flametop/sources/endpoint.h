@@ -4,6 +4,7 @@
 #ifndef FLAMETOP_SOURCES_ENDPOINT_H
 #define FLAMETOP_SOURCES_ENDPOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "flametop/core/link.h"
@@ -11,11 +12,12 @@
 
 /* What the configuration says of one number of a JSON document. */
 struct endpoint_mapping {
-    const char *pointer; /* RFC 6901; "*" stands for any one key */
-    const char *name;    /* NULL: as without a mapping */
-    const char *unit;    /* NULL: by the suffix of the key */
-    const char *kind;    /* "gauge", "counter"; NULL: by what it does */
-    double max;          /* where it is full; 0: unknown */
+    const char *pointer;      /* RFC 6901; "*" stands for any one key */
+    const char *name;         /* NULL: as without a mapping */
+    const char *unit;         /* NULL: by the suffix of the key */
+    const char *kind;         /* "gauge", "counter"; NULL: by what it does */
+    double max;               /* where it is full; 0: unknown */
+    double warning, critical; /* where these levels begin, in that unit; 0: nowhere */
 };
 
 /* link_setup.options. Outlives the link. */
@@ -29,7 +31,13 @@ struct endpoint_options {
 
 extern const struct link link_endpoint;
 
-/* Names and sentences of the kinds that KIND+http:// may force, for help. NULL at the end. */
-const char *endpoint_kind(size_t index, const char **ret_text);
+/* The kinds that KIND+http:// may force, for help, and the metrics that only they have. False past
+ * the end. */
+struct endpoint_kind {
+    const char *name, *text;
+    const struct metric *metrics;
+    size_t metric_count;
+};
+bool endpoint_kind(size_t index, struct endpoint_kind *ret_kind);
 
 #endif
