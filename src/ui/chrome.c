@@ -31,13 +31,16 @@ format_interval(int64_t interval_ns, char *dst, size_t size)
     }
 }
 
+/* " · 4 cores"; "" where that is not known, as of a server that tells nothing of its machine. */
 static void
 format_cores(const struct host *host, char *dst, size_t size)
 {
-    if (host->core_limit > 0 && host->core_limit < host->cores) {
-        snprintf(dst, size, "limit %.3g of %d cores", host->core_limit, host->cores);
+    if (host->cores == 0) {
+        dst[0] = '\0';
+    } else if (host->core_limit > 0 && host->core_limit < host->cores) {
+        snprintf(dst, size, " · limit %.3g of %d cores", host->core_limit, host->cores);
     } else {
-        snprintf(dst, size, "%d core%s", host->cores, host->cores == 1 ? "" : "s");
+        snprintf(dst, size, " · %d core%s", host->cores, host->cores == 1 ? "" : "s");
     }
 }
 
@@ -60,18 +63,23 @@ format_host(const struct app *app, const struct picture *picture, int room, char
 {
     char cores[48], age[32], name[SEAT_NAME_BYTES];
     format_name(app, picture, name, sizeof(name));
-    if (picture == NULL || picture->host.cores == 0) {
+    if (picture == NULL) {
         snprintf(dst, size, " %s%s", room > 40 + (int)strlen(name) ? "flametop  " : "", name);
         return;
     }
     const struct host *host = &picture->host;
     format_cores(host, cores, sizeof(cores));
-    unit_format_age(host->uptime_s, age, sizeof(age));
+    age[0] = '\0';
+    if (host->uptime_s > 0) {
+        strlcpy(age, " · up ", sizeof(age));
+        unit_format_age(host->uptime_s, age + strlen(age), sizeof(age) - strlen(age));
+    }
     const char *system = host->system != NULL ? host->system : "";
     const char *inside = host->virtualization != NULL ? host->virtualization : "";
     char whole[SEAT_NAME_BYTES + 200];
-    snprintf(whole, sizeof(whole), " %s%s%s%s%s · %s · up %s", name, system[0] != '\0' ? " · " : "",
-             system, inside[0] != '\0' ? " · in " : "", inside, cores, age);
+    snprintf(whole, sizeof(whole), " %s%s%s%s%s%s%s", name, system[0] != '\0' ? " · " : "", system,
+             inside[0] != '\0' ? " · in " : "", inside, cores, age);
+    bool bare = host->cores == 0; /* what kind of server it is, is then the most that is known */
     for (int form = 0; form < 5; form++) {
         switch (form) {
         case 0:
@@ -81,10 +89,12 @@ format_host(const struct app *app, const struct picture *picture, int room, char
             snprintf(dst, size, "%s", whole);
             break;
         case 2:
-            snprintf(dst, size, " %s · %s · up %s", name, cores, age);
+            snprintf(dst, size, " %s%s%s%s", name, bare && system[0] != '\0' ? " · " : "",
+                     bare ? system : cores, age);
             break;
         case 3:
-            snprintf(dst, size, " %s · %s", name, cores);
+            snprintf(dst, size, " %s%s%s", name, bare && system[0] != '\0' ? " · " : "",
+                     bare ? system : cores);
             break;
         default:
             snprintf(dst, size, " %s", name);

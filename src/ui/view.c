@@ -22,8 +22,8 @@ const struct view view_table[] = {
      "Overview",
      "Over",
      "No readings yet: the first ones are on their way.",
-     {{{{"cards", 1}}}, {{{"cores", 1}, {"processes", 1}}}},
-     {{{{"cards", 1}}}, {{{"processes", 1}}}}},
+     {{{{"cards", 1}}}, {{{"cores", 1}, {"processes", 1}}}, {{{"tables", 1}}}, {{{"metrics", 0}}}},
+     {{{{"cards", 1}}}, {{{"processes", 1}}}, {{{"tables", 1}}}, {{{"metrics", 0}}}}},
     {2,
      "system",
      "System",
@@ -141,7 +141,8 @@ view_open(const struct view *view, bool compact, struct catalog *catalog,
                     .panel = panel,
                     .state = panel->open(catalog),
                     .row = (int)row,
-                    .weight = rows[row].cells[i].weight,
+                    .weight = MAX(rows[row].cells[i].weight, 1),
+                    .stopgap = rows[row].cells[i].weight == 0,
                 };
             }
         }
@@ -167,11 +168,12 @@ static void
 measure(struct box *boxes, size_t count, const struct panel_context *context, int width,
         struct share *shares)
 {
+    bool filled = false;
     for (size_t i = 0; i < count; i++) {
         struct box *box = &boxes[i];
         const struct panel *panel = box->panel;
         box->area = (struct rect){0, 0, 0, 0};
-        if (box->state == NULL ||
+        if (box->state == NULL || (box->stopgap && filled) ||
             (panel->has_data != NULL && !panel->has_data(box->state, context))) {
             continue;
         }
@@ -179,6 +181,7 @@ measure(struct box *boxes, size_t count, const struct panel_context *context, in
         if (share->weight == 0) {
             share->height = panel->height != NULL ? panel->height(box->state, context, width) : 0;
             share->rest = share->height <= 0;
+            filled |= share->rest;
         }
         share->weight += box->weight;
         box->area.width = 1;

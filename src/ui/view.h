@@ -14,7 +14,7 @@
 struct view_row {
     struct {
         const char *panel;
-        int weight;
+        int weight; /* 0: a stopgap, only where no panel before it takes what room there is */
     } cells[3];
 };
 
@@ -47,6 +47,7 @@ struct box {
     const struct panel *panel;
     void *state;
     int row, weight;
+    bool stopgap;
     struct rect area;
 };
 

@@ -1,5 +1,6 @@
 /* The cards of the overview: what is on them is the table below; a card without data is not drawn
- * and the others take its room. The compact form is one line a card. */
+ * and the others take its room. Where none of the table has data, as of a server of a kind nobody
+ * knows, they are made of the metrics that tell most. The compact form is one line a card. */
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,11 +9,14 @@
 
 #include "../pin.h"
 #include "../widgets/card.h"
+#include "flametop/core/link.h"
 #include "flametop/ui/term.h"
 #include "reading.h"
+#include "telling.h"
 
-#define CARDS_MAX 16
-#define CARDS_SHOWN_MAX (CARDS_MAX + PINS_MAX)
+#define CARDS_MAX 24
+#define CARDS_OWN_MAX (PINS_MAX + TELLING_MAX) /* besides those of the table */
+#define CARDS_SHOWN_MAX (CARDS_MAX + CARDS_OWN_MAX)
 #define FACTS_MAX 3
 #define PENDING_PICTURES                                                                           \
     3 /* so long may a card that every machine has wait for its first value                        \
@@ -24,6 +28,7 @@
 /* A text from a number: `label value`, or `value label` when the label starts with a blank. */
 struct fact_def {
     const char *label, *formula, *unit;
+    const char *labels; /* with them `formula` is the name of a metric; NULL: none */
 };
 
 /* Inside a container what counts is its limit: one card takes the other's place. */
@@ -166,6 +171,45 @@ static const struct card_def defs[] = {
      .scale = READING_SHARE,
      .parts = {{"open", "system.file.descriptor.count", ""},
                {"of", "system.file.descriptor.limit", ""}}},
+    {.title = "Requests",
+     .metric = "nginx.requests",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_3,
+     .parts = {{"connections", "nginx.connections.accepted", "{connection}/s"}},
+     .facts = {{"dropped", "nginx.connections.dropped", "{connection}/s"}}},
+    {.title = "Clients",
+     .metric = "nginx.connections",
+     .level = "nginx.connections.dropped",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_4,
+     .parts = {{"reading", "nginx.connections{state=reading}", ""},
+               {"writing", "nginx.connections{state=writing}", ""},
+               {"waiting", "nginx.connections{state=waiting}", ""}}},
+    {.title = "Messages",
+     .metric = "rabbitmq.messages",
+     .scale = READING_NICE,
+     .parts = {{"ready", "rabbitmq.messages{state=ready}", ""},
+               {"unacknowledged", "rabbitmq.messages{state=unacknowledged}", ""}},
+     .facts = {{"consumers", "rabbitmq.consumers", ""}}},
+    {.title = "Published",
+     .metric = "rabbitmq.message.operations{operation=publish}",
+     .unit = "{message}/s",
+     .opens = "rabbitmq.message.operations",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_3,
+     .parts = {{"out", "rabbitmq.message.operations{operation=deliver_get}", "{message}/s"},
+               {"ack", "rabbitmq.message.operations{operation=ack}", "{message}/s"}},
+     .facts = {{"connections", "rabbitmq.connections", ""}}},
+    {.title = "Broker",
+     .metric = "rabbitmq.node.memory.utilization",
+     .used = "rabbitmq.node.memory.usage",
+     .of = "rabbitmq.node.memory.limit",
+     .full = "stops publishers in",
+     .scale = READING_SHARE,
+     .parts = {{"memory", "rabbitmq.node.memory.utilization", "1"},
+               {"files", "rabbitmq.node.files.utilization", "1"},
+               {"free disk", "rabbitmq.node.disk.free", "By"}},
+     .facts = {{"run queue", "rabbitmq.node.run_queue", ""}}},
 };
 
 struct fact {
@@ -185,21 +229,23 @@ struct card_state {
     char value[READING_TEXT], scale[2 * READING_TEXT], fact[2 * READING_TEXT];
 };
 
-/* A card that somebody pinned. */
-struct pinned {
-    struct pin pin;
-    struct card_def def; /* points into pin and title */
-    char title[READING_TEXT];
+/* A card that is not of the table: somebody pinned it, or it tells most. */
+struct own_card {
+    struct card_def def; /* points into the rest, into pins and what is told */
+    struct pin pin;      /* of a pinned one; labels "" of others */
+    char title[READING_TEXT], formula[2 * READING_TEXT + 200], unit[READING_UNIT];
 };
 
-/* Cards are numbered: those of the table, then the pinned ones. */
+/* Cards are numbered: those of the table, the pinned ones, those that tell. */
 struct cards {
     struct catalog *catalog;
-    struct card_state states[CARDS_MAX + PINS_MAX];
-    struct pinned pinned[PINS_MAX];
-    size_t pinned_count;
-    unsigned pin_changes; /* as of the pins these are of */
-    size_t track_count;   /* of the picture the queries were opened for */
+    struct card_state states[CARDS_MAX + CARDS_OWN_MAX];
+    struct own_card own[CARDS_OWN_MAX];
+    size_t pinned_count, told_count;
+    struct telling telling;
+    unsigned pin_changes;  /* as of the pins these are of */
+    unsigned told_changes; /* the same of what is told */
+    size_t track_count;    /* of the picture the queries were opened for */
     int shown[CARDS_SHOWN_MAX], shown_count;
     struct rect areas[CARDS_SHOWN_MAX]; /* of the shown ones, as last drawn */
     int selected;                       /* among the shown */
@@ -214,6 +260,14 @@ open_formula(struct catalog *catalog, const char *formula)
     return formula != NULL ? query_new_formula(catalog, formula, why, sizeof(why)) : NULL;
 }
 
+static struct query *
+open_fact(struct catalog *catalog, const struct fact_def *def)
+{
+    char why[160];
+    return def->labels != NULL ? query_new(catalog, def->formula, def->labels, why, sizeof(why))
+                               : open_formula(catalog, def->formula);
+}
+
 static void
 state_open(struct card_state *state, const struct card_def *def, const char *labels,
            struct catalog *catalog)
@@ -225,10 +279,10 @@ state_open(struct card_state *state, const struct card_def *def, const char *lab
     state->used = open_formula(catalog, def->used);
     state->of = open_formula(catalog, def->of);
     for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
-        state->parts[i].query = open_formula(catalog, def->parts[i].formula);
+        state->parts[i].query = open_fact(catalog, &def->parts[i]);
     }
     for (size_t i = 0; i < FACTS_MAX; i++) {
-        state->facts[i].query = open_formula(catalog, def->facts[i].formula);
+        state->facts[i].query = open_fact(catalog, &def->facts[i]);
     }
 }
 
@@ -276,51 +330,106 @@ cards_close(void *state)
     }
 }
 
+static const struct own_card *
+own_of(const struct cards *cards, int card)
+{
+    return card < (int)ARRAY_SIZE(defs) ? NULL : &cards->own[card - (int)ARRAY_SIZE(defs)];
+}
+
 static const struct card_def *
 def_of(const struct cards *cards, int card)
 {
-    return card < (int)ARRAY_SIZE(defs) ? &defs[card]
-                                        : &cards->pinned[card - (int)ARRAY_SIZE(defs)].def;
+    const struct own_card *own = own_of(cards, card);
+    return own != NULL ? &own->def : &defs[card];
 }
 
 static const char *
 labels_of(const struct cards *cards, int card)
 {
-    return card < (int)ARRAY_SIZE(defs) ? ""
-                                        : cards->pinned[card - (int)ARRAY_SIZE(defs)].pin.labels;
+    const struct own_card *own = own_of(cards, card);
+    return own != NULL ? own->pin.labels : "";
+}
+
+static bool
+is_pinned(const struct cards *cards, int card)
+{
+    return card >= (int)ARRAY_SIZE(defs) && card < (int)(ARRAY_SIZE(defs) + cards->pinned_count);
 }
 
 static void
-take_pin(struct cards *cards, struct pinned *pinned, const struct pin *pin)
+take_pin(struct cards *cards, struct own_card *own, const struct pin *pin)
 {
     const struct metric *metric = catalog_metric(cards->catalog, pin->metric);
     bool is_share = metric != NULL && strcmp(metric->unit, "1") == 0;
-    *pinned = (struct pinned){.pin = *pin};
-    pin_title(&pinned->pin, pinned->title, sizeof(pinned->title));
-    pinned->def = (struct card_def){
-        .title = pinned->title,
-        .metric = pinned->pin.metric,
+    *own = (struct own_card){.pin = *pin};
+    pin_title(&own->pin, own->title, sizeof(own->title));
+    own->def = (struct card_def){
+        .title = own->title,
+        .metric = own->pin.metric,
         .scale = is_share ? READING_SHARE : READING_NICE,
         .role = ROLE_CHART_4,
     };
 }
 
-/* A new source may bring metrics that were unknown when the queries were made; pins come and go. */
+/* Cards side by side differ in colour. */
+static uint8_t
+role_of(size_t place)
+{
+    static const uint8_t roles[] = {ROLE_CHART_1, ROLE_CHART_2, ROLE_CHART_3,
+                                    ROLE_CHART_4, ROLE_CHART_5, ROLE_CHART_6};
+    return roles[place % ARRAY_SIZE(roles)];
+}
+
+static void
+take_told(struct own_card *own, const struct told *told, size_t place)
+{
+    const struct metric *metric = told->metric;
+    *own = (struct own_card){.pin = {.labels = ""}};
+    str_copy(str_from(told->title), own->title, sizeof(own->title));
+    own->def = (struct card_def){
+        .title = own->title,
+        .metric = metric->name,
+        .scale = strcmp(metric->unit, "1") == 0 ? READING_SHARE : READING_NICE,
+        .role = role_of(place),
+    };
+    if (told->count != NULL) {
+        snprintf(own->formula, sizeof(own->formula), "%s / %s", metric->name, told->count->name);
+        str_copy(str_from(metric->unit), own->unit, sizeof(own->unit));
+        own->def.metric = own->formula;
+        own->def.unit = own->unit;
+        own->def.opens = metric->name;
+        return;
+    }
+    reading_unit(metric, own->unit);
+    for (size_t i = 0; i < told->part_count; i++) {
+        own->def.parts[i] =
+            (struct fact_def){told->parts[i].label, metric->name, own->unit, told->parts[i].labels};
+    }
+}
+
+/* A new source may bring metrics that were unknown when the queries were made; pins come and go,
+ * and so does what is told. */
 static void
 follow_sources(struct cards *cards, const struct panel_context *context)
 {
     unsigned pin_changes = context->pins != NULL ? context->pins->changes : 0;
-    if (cards->track_count == context->picture->track_count && cards->pin_changes == pin_changes) {
+    if (cards->track_count == context->picture->track_count && cards->pin_changes == pin_changes &&
+        cards->told_changes == cards->telling.changes) {
         return;
     }
     close_states(cards);
     cards->track_count = context->picture->track_count;
     cards->pin_changes = pin_changes;
+    cards->told_changes = cards->telling.changes;
     cards->pinned_count = context->pins != NULL ? context->pins->count : 0;
+    cards->told_count = cards->telling.count;
     for (size_t i = 0; i < cards->pinned_count; i++) {
-        take_pin(cards, &cards->pinned[i], &context->pins->rows[i]);
+        take_pin(cards, &cards->own[i], &context->pins->rows[i]);
     }
-    for (int i = 0; i < (int)(ARRAY_SIZE(defs) + cards->pinned_count); i++) {
+    for (size_t i = 0; i < cards->told_count; i++) {
+        take_told(&cards->own[cards->pinned_count + i], &cards->telling.list[i], i);
+    }
+    for (int i = 0; i < (int)(ARRAY_SIZE(defs) + cards->pinned_count + cards->told_count); i++) {
         state_open(&cards->states[i], def_of(cards, i), labels_of(cards, i), cards->catalog);
     }
 }
@@ -476,6 +585,17 @@ fits_limit(enum card_limit limit, const struct host *host)
     }
 }
 
+/* Whether what is shown will surely have what every machine has: it is this machine, one with an
+ * agent, or one that said so. */
+static bool
+is_machine(const struct panel_context *context)
+{
+    const struct picture *picture = context->picture;
+    bool here = context->link == NULL && !picture->past;
+    bool agent = context->link != NULL && strcmp(context->link->kind, "agent") == 0;
+    return here || agent || picture->host.cores > 0;
+}
+
 static bool
 is_shown(struct card_state *state, const struct card_def *def, const struct panel_context *context)
 {
@@ -486,7 +606,7 @@ is_shown(struct card_state *state, const struct card_def *def, const struct pane
         state->has_data = !isnan(query_now(state->reading.chart.query, context->picture));
     }
     return state->has_data || (def->everywhere && reading_is_open(&state->reading) &&
-                               context->picture->number <= PENDING_PICTURES);
+                               context->picture->number <= PENDING_PICTURES && is_machine(context));
 }
 
 static void
@@ -500,19 +620,45 @@ choose_from(struct cards *cards, const struct panel_context *context, size_t fro
     }
 }
 
-/* Finds the first `max` cards with data: what every machine has, what was pinned, the others. */
 static void
-choose(struct cards *cards, const struct panel_context *context, int max)
+choose_from_table(struct cards *cards, const struct panel_context *context, int max)
 {
     size_t first = 0, own = ARRAY_SIZE(defs);
     while (first < own && defs[first].everywhere) {
         first++;
     }
-    follow_sources(cards, context);
-    cards->shown_count = 0;
     choose_from(cards, context, 0, first, max);
     choose_from(cards, context, own, own + cards->pinned_count, max);
     choose_from(cards, context, first, own, max);
+}
+
+static bool
+has_any_of_table(const struct cards *cards)
+{
+    for (int i = 0; i < cards->shown_count; i++) {
+        if (own_of(cards, cards->shown[i]) == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds the first `max` cards with data: what every machine has, what was pinned, the others; and
+ * what tells most where there is none of these. */
+static void
+choose(struct cards *cards, const struct panel_context *context, int max)
+{
+    size_t told = ARRAY_SIZE(defs) + cards->pinned_count;
+    follow_sources(cards, context);
+    cards->shown_count = 0;
+    choose_from_table(cards, context, MAX(max, PINS_MAX + 1)); /* not of pinned ones alone */
+    if (!has_any_of_table(cards)) {
+        telling_update(&cards->telling, context->picture);
+        follow_sources(cards, context);
+        told = ARRAY_SIZE(defs) + cards->pinned_count;
+        choose_from(cards, context, told, told + cards->told_count, CARDS_SHOWN_MAX);
+    }
+    cards->shown_count = MIN(cards->shown_count, max);
     cards->selected = CLAMP(cards->selected, 0, MAX(cards->shown_count - 1, 0));
 }
 
@@ -678,7 +824,7 @@ cards_command(void *state, const struct panel_context *context, const char *name
     }
     if (strcmp(name, "unpin") == 0 && cards->shown_count > 0) {
         int card = cards->shown[cards->selected];
-        if (card >= (int)ARRAY_SIZE(defs)) {
+        if (is_pinned(cards, card)) {
             panel_pin(context, def_of(cards, card)->metric, labels_of(cards, card), false);
         } else {
             panel_say(context, "only cards that were pinned in Metrics (view 9) can be taken off");

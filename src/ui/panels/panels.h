@@ -11,6 +11,7 @@ extern const struct panel panel_findings;
 extern const struct panel panel_metrics;
 extern const struct panel panel_processes;
 extern const struct panel panel_system;
+extern const struct panel panel_tables;
 
 /* The signals process.signal offers, for completion (src/ui/command.h). */
 struct app;

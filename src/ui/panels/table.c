@@ -6,6 +6,6 @@
 
 const struct panel *const panel_table[] = {
     &panel_cards,   &panel_chart,     &panel_cores,  &panel_findings,
-    &panel_metrics, &panel_processes, &panel_system,
+    &panel_metrics, &panel_processes, &panel_system, &panel_tables,
 };
 const size_t panel_count = ARRAY_SIZE(panel_table);
