@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/core/link.h"
 #include "flametop/core/query.h"
 #include "judge.h"
 
@@ -57,7 +58,7 @@ struct diagnosis {
     int64_t spike_ns[READ_COUNT];
     struct limit limits[READ_COUNT];
     struct threshold thresholds[THRESHOLDS_MAX];
-    size_t threshold_count;
+    size_t threshold_count, metrics_seen;
     struct tracked tracked[TRACKED_MAX];
     size_t count;
     int64_t started_ns, last_ns;
@@ -76,17 +77,32 @@ has_judge(const char *metric)
     return false;
 }
 
-/* Metrics with thresholds of the user that no judge speaks for. */
+/* Whether a metric is of a machine: its built-in levels are the judges' business. */
+static bool
+is_of_machine(const char *metric)
+{
+    static const char *const prefixes[] = {"system.", "container.", "process.", "hw.", "flametop."};
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+        if (strncmp(metric, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Metrics with thresholds that no judge speaks for; foreign servers bring new ones at any time. */
 static void
 find_thresholds(struct diagnosis *d, struct catalog *catalog)
 {
     const struct metric *metric;
-    for (size_t i = 0;
-         (metric = catalog_metric_at(catalog, i)) != NULL && d->threshold_count < THRESHOLDS_MAX;
-         i++) {
+    for (; (metric = catalog_metric_at(catalog, d->metrics_seen)) != NULL &&
+           d->threshold_count < THRESHOLDS_MAX;
+         d->metrics_seen++) {
         char why[160];
         struct limit limit = limit_of(catalog, metric->name);
-        if (limit.chosen && !has_judge(metric->name)) {
+        bool own = !limit.chosen && !is_of_machine(metric->name) &&
+                   catalog_thresholds(catalog, metric, &limit.warning, &limit.critical);
+        if ((limit.chosen && !has_judge(metric->name)) || own) {
             d->thresholds[d->threshold_count++] = (struct threshold){
                 metric, limit, query_new(catalog, metric->name, NULL, why, sizeof(why))};
         }
@@ -107,9 +123,6 @@ diagnosis_open(struct catalog *catalog)
         if (row->judged) {
             d->limits[i] = limit_of(catalog, row->metric);
         }
-    }
-    if (d != NULL) {
-        find_thresholds(d, catalog);
     }
     return d;
 }
@@ -408,10 +421,29 @@ is_undecided(const struct diagnosis *d, int64_t now)
     return false;
 }
 
+/* What is not told: by this machine, or by a server that says what it likes. */
+static const char *
+say_missing(const struct diagnosis *d, const struct picture *picture, struct arena *arena)
+{
+    bool no_pressure = isnan(d->readings[READ_PSI_CPU]);
+    bool no_groups = picture_table(picture, "cgroups") == NULL;
+    if (picture->link != NULL && isnan(d->readings[READ_MEMORY])) {
+        return arena_printf(arena, "its machine, of which %s tells nothing", picture->link->kind);
+    }
+    if (picture->link != NULL) {
+        return no_pressure ? "pressure, control groups" : no_groups ? "control groups" : NULL;
+    }
+    return no_pressure && no_groups ? "pressure (this kernel has no PSI), control groups"
+           : no_pressure            ? "pressure (this kernel has no PSI)"
+           : no_groups              ? "control groups"
+                                    : NULL;
+}
+
 /* What there was data for, and what this machine does not tell. */
 static void
-say_scope(const struct diagnosis *d, const struct picture *picture, struct findings *findings)
+say_scope(const struct diagnosis *d, const struct bench *bench, struct findings *findings)
 {
+    const struct picture *picture = bench->picture;
     static const struct {
         enum reading reading;
         const char *word;
@@ -436,18 +468,16 @@ say_scope(const struct diagnosis *d, const struct picture *picture, struct findi
         n += (size_t)snprintf(said + n, sizeof(said) - n, "%s%zu processes", n > 0 ? ", " : "",
                               processes->total);
     }
+    if (bench->thresholds_known > 0 && n < sizeof(said) - 32) {
+        n += (size_t)snprintf(said + n, sizeof(said) - n, "%s%zu threshold%s", n > 0 ? ", " : "",
+                              bench->thresholds_known, bench->thresholds_known == 1 ? "" : "s");
+    }
     int64_t looked_ns = picture->mono_ns - d->started_ns;
     if (looked_ns < NEW_NS && n > 0 && n < sizeof(said) - 16) {
         snprintf(said + n, sizeof(said) - n, ", for %.1f s", (double)looked_ns / 1e9);
     }
     findings->looked_at = is_undecided(d, picture->mono_ns) ? "" : copy(findings->arena, said);
-    bool no_pressure = isnan(d->readings[READ_PSI_CPU]);
-    bool no_groups = picture_table(picture, "cgroups") == NULL;
-    findings->not_looked_at = no_pressure && no_groups
-                                  ? "pressure (this kernel has no PSI), control groups"
-                              : no_pressure ? "pressure (this kernel has no PSI)"
-                              : no_groups   ? "control groups"
-                                            : NULL;
+    findings->not_looked_at = say_missing(d, picture, findings->arena);
 }
 
 /* What is shown in the present tense. */
@@ -477,6 +507,7 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
         d->started_ns = picture->mono_ns;
     }
     read_all(d, picture);
+    find_thresholds(d, picture->catalog);
     struct standing standing[TRACKED_MAX];
     size_t standing_count = list_standing(d, standing);
     double cores =
@@ -508,7 +539,7 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
             show(&d->tracked[i], findings);
         }
     }
-    say_scope(d, picture, findings);
+    say_scope(d, &bench, findings);
 }
 
 extern const struct analyzer analyzer_bottleneck;

@@ -129,8 +129,8 @@ struct bench {
     const struct limit *limits; /* [enum reading]: the user's */
     const struct standing *standing;
     size_t standing_count;
-    const struct threshold *thresholds; /* of metrics that no judge speaks for */
-    size_t threshold_count;
+    const struct threshold *thresholds;       /* of metrics that no judge speaks for */
+    size_t threshold_count, thresholds_known; /* known: of those, how many have a value */
     const struct table *processes, *cgroups;
     double cores;               /* what the machine or its limit has */
     struct group_kills *groups; /* [GROUPS_MAX] */
@@ -175,7 +175,8 @@ void blame_forks(const struct bench *bench, struct judgement *judgement, double 
 /* The process with the most of a real column; the amount is per second where the column is. */
 struct culprit culprit_by(const struct bench *bench, const char *column);
 
-/* A metric with thresholds of the user, of which no judge knows. */
+/* A metric of which no judge knows, with thresholds of the user, or with its own when it is of a
+ * foreign server. */
 struct threshold {
     const struct metric *metric;
     struct limit limit;

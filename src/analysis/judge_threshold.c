@@ -1,4 +1,5 @@
-/* The user's thresholds: of metrics that no other judge speaks for. */
+/* Thresholds of metrics that no other judge speaks for: the user's, and those that metrics of
+ * foreign servers come with. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,7 @@ judge_value(struct bench *bench, const struct threshold *threshold, const char *
     const struct metric *metric = threshold->metric;
     char subject[SUBJECT_BYTES];
     snprintf(subject, sizeof(subject), "%s%s%s", metric->name, of[0] != 0 ? ":" : "", of);
+    bench->thresholds_known += !isnan(value);
     double slack = judge_standing(bench, kind, subject) != NULL ? SLACK : 0;
     const struct limit *limit = &threshold->limit;
     bool less = metric->better == BETTER_HIGHER;
@@ -81,8 +83,10 @@ judge_value(struct bench *bench, const struct threshold *threshold, const char *
              then);
     snprintf(j->brief, sizeof(j->brief), "%.48s %s (limit %.20s)", metric->name, now, then);
     snprintf(j->was, sizeof(j->was), "%.90s was %s", whole, now);
-    j->advice = "The threshold is set in the configuration (flametop --print-config); view 9 has "
-                "the metric's chart.";
+    j->advice = limit->chosen ? "The threshold is set in the configuration (flametop "
+                                "--print-config); view 9 has the metric's chart."
+                              : "View 9 has the metric's chart; thresholds: in the configuration "
+                                "sets other levels.";
     judge_proof(j, "value", value, unit, metric->name, labels);
     judge_proof(j, "threshold, warning", limit->warning, unit, NULL, NULL);
     judge_proof(j, "threshold, critical", limit->critical, unit, NULL, NULL);

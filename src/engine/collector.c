@@ -477,7 +477,9 @@ fill_host(struct collector *collector, struct picture *picture)
     host->kernel = arena_text(&picture->arena, host->kernel, strlen(host->kernel));
     host->virtualization =
         arena_text(&picture->arena, host->virtualization, strlen(host->virtualization));
-    host->uptime_s += (double)(collector->began.boot_ns - collector->host_boot_ns) / 1e9;
+    if (host->uptime_s > 0) { /* 0: nobody knows */
+        host->uptime_s += (double)(collector->began.boot_ns - collector->host_boot_ns) / 1e9;
+    }
     double cores = collector->core_limit != NULL ? query_now(collector->core_limit, picture) : NAN;
     double memory =
         collector->memory_limit != NULL ? query_now(collector->memory_limit, picture) : NAN;

@@ -184,6 +184,7 @@ define(struct document *document, const char *name, const char *unit, enum metri
             unit = "";
         }
         document->names += known == NULL;
+        bool judged = limit != NULL && (limit->warning != 0 || limit->critical != 0);
         bool level = strcmp(unit, "1") == 0 || strcmp(unit, "s") == 0 || strcmp(unit, "Cel") == 0;
         const struct metric *metric = catalog_define(
             document->catalog,
@@ -194,7 +195,9 @@ define(struct document *document, const char *name, const char *unit, enum metri
                              .kind = kind,
                              .warning = limit != NULL ? limit->warning : 0,
                              .critical = limit != NULL ? limit->critical : 0,
-                             .fold = level && kind == METRIC_GAUGE ? FOLD_MEAN : FOLD_SUM});
+                             .fold = judged                          ? FOLD_MAX
+                                     : level && kind == METRIC_GAUGE ? FOLD_MEAN
+                                                                     : FOLD_SUM});
         if (metric == NULL ||
             (metric->formula == NULL && metric->kind == kind && strcmp(metric->unit, unit) == 0)) {
             return metric;

@@ -21,6 +21,11 @@ enum { NODES_MAX = 64, QUEUES_MAX = 500, LABEL_BYTES = 300 };
         .name = "rabbitmq.node." name_, .unit = (unit_), .labels = "node", .kind = METRIC_COUNTER, \
         .text = (text_)                                                                            \
     }
+#define NODE_ALARM(name_, text_)                                                                   \
+    {                                                                                              \
+        .name = "rabbitmq.node." name_, .unit = "{alarm}", .labels = "node",                       \
+        .better = BETTER_LOWER, .fold = FOLD_MAX, .critical = 1, .text = (text_)                   \
+    }
 #define NODE_SHARE(name_, used_, limit_, warning_, critical_, text_)                               \
     {                                                                                              \
         .name = "rabbitmq.node." name_, .unit = "1", .labels = "node",                             \
@@ -92,12 +97,12 @@ static const struct metric metrics[] = {
     [NODE_MEMORY_LIMIT] =
         NODE_GAUGE("memory.limit", "By", "Memory at which the node stops all publishers."),
     [NODE_MEMORY_ALARM] =
-        NODE_GAUGE("memory.alarm", "{alarm}", "1 while publishers are stopped for want of memory."),
+        NODE_ALARM("memory.alarm", "1 while publishers are stopped for want of memory."),
     [NODE_DISK_FREE] = NODE_GAUGE("disk.free", "By", "Free space where the node keeps messages."),
     [NODE_DISK_LIMIT] = NODE_GAUGE("disk.free.limit", "By",
                                    "Free space below which the node stops all publishers."),
-    [NODE_DISK_ALARM] = NODE_GAUGE("disk.alarm", "{alarm}",
-                                   "1 while publishers are stopped for want of disk space."),
+    [NODE_DISK_ALARM] =
+        NODE_ALARM("disk.alarm", "1 while publishers are stopped for want of disk space."),
     [NODE_FILES] = NODE_GAUGE("files", "{file}", "Open file descriptors."),
     [NODE_FILES_LIMIT] = NODE_GAUGE("files.limit", "{file}", "File descriptors it may have open."),
     [NODE_SOCKETS] = NODE_GAUGE("sockets", "{socket}", "Open sockets."),
@@ -141,8 +146,8 @@ enum queue_column {
 /* clang-format off */
 static const struct column columns[QUEUE_COLUMNS] = {
     [QUEUE_KEY] = {"rabbitmq.queue", "QUEUE", "", "Virtual host and name.", COLUMN_TEXT, COLUMN_KEY | COLUMN_KEEP | COLUMN_HIDDEN, 30},
-    [QUEUE_NAME] = {"rabbitmq.queue.name", "NAME", "", "Name of the queue.", COLUMN_TEXT, COLUMN_KEEP, 30},
-    [QUEUE_VHOST] = {"rabbitmq.queue.vhost", "VHOST", "", "Virtual host it is in.", COLUMN_TEXT, COLUMN_KEEP, 10},
+    [QUEUE_NAME] = {"rabbitmq.queue.name", "NAME", "", "Name of the queue.", COLUMN_TEXT, COLUMN_KEEP, 24},
+    [QUEUE_VHOST] = {"rabbitmq.queue.vhost", "VHOST", "", "Virtual host it is in.", COLUMN_TEXT, COLUMN_KEEP, 8},
     [QUEUE_STATE] = {"rabbitmq.queue.state", "STATE", "", "running, idle, flow, down ...", COLUMN_TEXT, COLUMN_KEEP, 9},
     [QUEUE_MESSAGES] = {"rabbitmq.queue.messages", "MSGS", "", "Messages in it.", COLUMN_REAL, COLUMN_KEEP | COLUMN_RANK, 8},
     [QUEUE_READY] = {"rabbitmq.queue.ready", "READY", "", "Messages that wait for a consumer.", COLUMN_REAL, COLUMN_KEEP, 8},

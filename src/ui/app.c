@@ -1130,6 +1130,10 @@ draw_remedy(const struct app *app, struct canvas *canvas, struct rect area)
     for (size_t i = 0; i < ARRAY_SIZE(past_remedies) && picture->base != NULL; i++) {
         remedy = past_remedies[i].view == view->number ? past_remedies[i].text : remedy;
     }
+    char lacks[2 * ATTACHED_BYTES];
+    if (picture->base == NULL && attached_lacks(app, view->number, lacks, sizeof(lacks))) {
+        remedy = lacks;
+    }
     struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD}, text = {.fg = ROLE_TEXT};
     int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
     canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);

@@ -135,6 +135,8 @@ const char *attached_offer(const struct link_status *link); /* "": nothing */
 bool attached_waits(const struct app *app); /* nothing was ever seen: a page stands for the views */
 void attached_draw(const struct app *app, struct canvas *canvas, struct rect area); /* a sentence */
 void attached_page(const struct app *app, struct canvas *canvas, struct rect area);
+/* Why an empty view is empty, of a server that is no agent; false where the usual words do. */
+bool attached_lacks(const struct app *app, int view, char *dst, size_t size);
 /* "lost 12 s ago: no answer; trying again in 4 s"; "" when live. */
 void attached_sentence(const struct link_status *link, int64_t now_ns, char dst[ATTACHED_BYTES]);
 /* "lost 12 s ago" */

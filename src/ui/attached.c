@@ -173,6 +173,44 @@ attached_page(const struct app *app, struct canvas *canvas, struct rect area)
               str_from(remedy_of(link)), (struct style){.fg = ROLE_DIM});
 }
 
+/* What views need that servers of other kinds do not bring. */
+static const struct {
+    int view;
+    const char *lacks, *needs;
+} lacks[] = {
+    {2, "tells nothing of the machine it runs on.",
+     "This view needs an agent there (flametop ssh://HOST starts one), node_exporter, netdata or "
+     "Glances."},
+    {3, "tells of no processes.",
+     "This view needs an agent there (flametop ssh://HOST starts one) or Glances."},
+    {4, "tells nothing of the inside of an Erlang node.", "This view needs the node itself."},
+    {5, "tells of no single requests.", "This view needs traces of them."},
+    {6, "collects no stacks.", "This view needs a profile, or traces."},
+    {7, "brings no heatmaps.", "Each metric's chart is in view 9 (Enter)."},
+    {8, "brings no thresholds, so nothing is judged.",
+     "thresholds: in the configuration sets them by the names of metrics (view 9 has them), and "
+     "mappings: for the numbers of JSON."},
+};
+
+bool
+attached_lacks(const struct app *app, int view, char *dst, size_t size)
+{
+    const struct link_status *link = app_link(app);
+    if (link == NULL || link->kind[0] == '\0' || strcmp(link->kind, "agent") == 0) {
+        return false;
+    }
+    char target[SEAT_NAME_BYTES];
+    utf8_clean(str_from(link->target), target, sizeof(target));
+    for (size_t i = 0; i < ARRAY_SIZE(lacks); i++) {
+        if (lacks[i].view == view) {
+            snprintf(dst, size, "%s (%s) %s %s", target, link->kind, lacks[i].lacks,
+                     lacks[i].needs);
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 attached_clock(const struct link_status *link, char *dst, size_t size)
 {

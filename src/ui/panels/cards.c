@@ -24,6 +24,7 @@
 #define CARD_HEIGHT 6
 #define CARD_ROWS 2
 #define LINES_MAX 6
+#define TITLE_WIDTH_OWN 17 /* in a line, of names that nobody shortened */
 
 /* A text from a number: `label value`, or `value label` when the label starts with a blank. */
 struct fact_def {
@@ -199,7 +200,14 @@ static const struct card_def defs[] = {
      .role = ROLE_CHART_3,
      .parts = {{"out", "rabbitmq.message.operations{operation=deliver_get}", "{message}/s"},
                {"ack", "rabbitmq.message.operations{operation=ack}", "{message}/s"}},
-     .facts = {{"connections", "rabbitmq.connections", ""}}},
+     .facts = {{"redelivered", "rabbitmq.message.operations{operation=redeliver}", "{message}/s"}}},
+    {.title = "Connections",
+     .metric = "rabbitmq.connections",
+     .unit = "",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_4,
+     .parts = {{"channels", "rabbitmq.channels", ""}, {"queues", "rabbitmq.queues", ""}},
+     .facts = {{"opened", "rabbitmq.churn{event=connection_created}", "{event}/s"}}},
     {.title = "Broker",
      .metric = "rabbitmq.node.memory.utilization",
      .used = "rabbitmq.node.memory.usage",
@@ -736,8 +744,10 @@ draw_lines(struct cards *cards, const struct panel_context *context, struct canv
     for (int i = 0; i < cards->shown_count; i++) {
         struct card_state *state = &cards->states[cards->shown[i]];
         const struct card_def *def = def_of(cards, cards->shown[i]);
-        state_update(state, def, context, card_line_chart(area.width));
+        int title_width = own_of(cards, cards->shown[i]) != NULL ? TITLE_WIDTH_OWN : 0;
+        state_update(state, def, context, card_line_chart(area.width, title_width));
         struct card card = card_of(state, def);
+        card.title_width = title_width;
         card.focused = focused && i == cards->selected;
         cards->areas[i] = (struct rect){area.x, area.y + i, area.width, 1};
         card_draw_line(canvas, area.x, area.y + i, area.width, &card);

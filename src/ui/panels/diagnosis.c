@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "flametop/base/utf8.h"
+#include "flametop/core/link.h"
 #include "flametop/ui/term.h"
 #include "../widgets/limits.h"
 #include "../widgets/wrap.h"
@@ -66,6 +67,14 @@ draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect are
     char sign[8] = "";
     sign[utf8_put(glyph_level(canvas->glyphs, LEVEL_NORMAL), sign)] = '\0';
     const char *missing = picture->not_looked_at;
+    const struct link_status *link = picture->link;
+    if (!covered && link != NULL && strcmp(link->kind, "agent") != 0 && picture->host.cores == 0) {
+        snprintf(text, sizeof(text),
+                 " – nothing is judged: %s has no thresholds (thresholds: or mappings: set them)",
+                 link->kind);
+        wrap_draw(canvas, area, str_from(text), (struct style){.fg = ROLE_DIM});
+        return;
+    }
     snprintf(text, sizeof(text),
              covered ? " %s nothing unusual: looked at %s%s%s" : " %s looking at the machine%s%s%s",
              sign, covered ? picture->looked_at : " …", missing != NULL ? "; not at " : "",

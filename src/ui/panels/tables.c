@@ -1,6 +1,6 @@
-/* The tables of a server that is no machine: queues, pools, workers, whatever it has, one at a
- * time, with a line to choose by above it. Where processes are known this is not shown: they come
- * first, and their table is a panel of its own. */
+/* The tables of a server that is no machine: queues, pools, workers, whatever it has. One has the
+ * cursor; a line to choose by stands above it, and others below where there is room. Where
+ * processes are known this is not shown: they come first, and have a panel of their own. */
 #include "panels.h"
 
 #include <stdio.h>
@@ -14,6 +14,7 @@
 
 #define TABLES_MAX 16
 #define TITLE_BYTES 80
+#define OTHER_ROWS_MIN 6 /* below the current table: less room is no room for another */
 
 /* One table as it is looked at; kept, so that coming back finds cursor, order and filter. */
 struct sheet {
@@ -26,6 +27,7 @@ struct tables {
     size_t count, current;
     const struct table *shown[TABLES_MAX]; /* of the picture last seen, by sheet; NULL: not there */
     int tab_x[TABLES_MAX], tab_width[TABLES_MAX], tab_y; /* as last drawn */
+    int other_y[TABLES_MAX];                             /* of the titles below; 0: not drawn */
 };
 
 static void *
@@ -154,6 +156,43 @@ draw_chooser(struct tables *tables, struct canvas *canvas, struct rect area)
     }
 }
 
+/* One table with `title` rows left free above it. Answers the rows used. */
+static int
+draw_sheet(struct tables *tables, size_t which, const struct panel_context *context,
+           struct canvas *canvas, struct rect area, int title, bool focused)
+{
+    struct table_view *view = &tables->sheets[which].view;
+    const struct table *table = tables->shown[which];
+    table_view_update(view, table, context->picture);
+    int wanted = (int)MIN(table->count, (size_t)area.height) + 1;
+    area.y += title;
+    area.height = MIN(area.height - title, wanted);
+    table_view_draw(view, context, canvas, area, focused);
+    return title + area.height;
+}
+
+/* The tables after the current one, with their titles, while there is room. */
+static void
+draw_others(struct tables *tables, const struct panel_context *context, struct canvas *canvas,
+            struct rect area)
+{
+    memset(tables->other_y, 0, sizeof(tables->other_y));
+    for (size_t i = 1; i < tables->count; i++) {
+        size_t which = (tables->current + i) % tables->count;
+        char title[TITLE_BYTES];
+        if (tables->shown[which] == NULL || area.height < OTHER_ROWS_MIN) {
+            continue;
+        }
+        title_of(tables->shown[which], &tables->sheets[which].view, false, title, sizeof(title));
+        canvas_text(canvas, area.x + 1, area.y + 1, area.width - 2, str_from(title),
+                    (struct style){.fg = ROLE_TITLE});
+        tables->other_y[which] = area.y + 1;
+        int used = draw_sheet(tables, which, context, canvas, area, 2, false);
+        area.y += used;
+        area.height -= used;
+    }
+}
+
 static void
 tables_draw(void *state, const struct panel_context *context, struct canvas *canvas,
             struct rect area, bool focused)
@@ -162,14 +201,15 @@ tables_draw(void *state, const struct panel_context *context, struct canvas *can
     if (!update(tables, context)) {
         return;
     }
-    struct table_view *view = &tables->sheets[tables->current].view;
-    table_view_update(view, tables->shown[tables->current], context->picture);
-    if (area.height > 3) {
+    bool titled = area.height > 3;
+    table_view_update(&tables->sheets[tables->current].view, tables->shown[tables->current],
+                      context->picture);
+    if (titled) {
         draw_chooser(tables, canvas, (struct rect){area.x, area.y, area.width, 1});
-        area.y++;
-        area.height--;
     }
-    table_view_draw(view, context, canvas, area, focused);
+    int used = draw_sheet(tables, tables->current, context, canvas, area, titled, focused);
+    draw_others(tables, context, canvas,
+                (struct rect){area.x, area.y + used, area.width, area.height - used});
 }
 
 static void
@@ -219,6 +259,14 @@ tables_mouse(void *state, const struct panel_context *context, int x, int y, int
     for (size_t i = 0; i < tables->count && y == tables->tab_y && button == TERM_CLICK; i++) {
         if (tables->shown[i] != NULL && x >= tables->tab_x[i] &&
             x < tables->tab_x[i] + tables->tab_width[i]) {
+            tables->current = i;
+            return REACTION_HANDLED;
+        }
+    }
+    for (size_t i = 0; i < tables->count && button == TERM_CLICK; i++) {
+        const struct rect *rows = &tables->sheets[i].view.area;
+        if (tables->shown[i] != NULL && tables->other_y[i] > 0 && y >= tables->other_y[i] &&
+            y < rows->y + rows->height) {
             tables->current = i;
             return REACTION_HANDLED;
         }

@@ -28,7 +28,8 @@ enum {
     POINTS_SHARE = 12,
     POINTS_UNIT = 5,
     POINTS_WORD = 8,
-    POINTS_MANY = -10, /* series: a number of everything */
+    POINTS_RATE = 8,   /* how much is done a second */
+    POINTS_MANY = -12, /* series: the rows of a table, which say it one by one */
     POINTS_INNER = -20,
     POINTS_ZERO = 5,
 };
@@ -215,7 +216,8 @@ points_of(const struct candidate *candidate)
     points += strcmp(metric->unit, "1") == 0 ? POINTS_SHARE
               : metric->unit[0] != '\0'      ? POINTS_UNIT
                                              : 0;
-    points += candidate->series_count > 64 ? POINTS_MANY : 0;
+    points += counter && candidate->moves ? POINTS_RATE : 0;
+    points += candidate->series_count > 8 ? POINTS_MANY : 0;
     points += is_inner(metric->name) ? POINTS_INNER : 0;
     return points;
 }

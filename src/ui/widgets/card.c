@@ -184,9 +184,9 @@ card_draw(struct canvas *canvas, struct rect area, const struct card *card)
 }
 
 int
-card_line_chart(int width)
+card_line_chart(int width, int title_width)
 {
-    int room = width - (1 + TITLE_WIDTH + VALUE_WIDTH + 2);
+    int room = width - (1 + (title_width > 0 ? title_width : TITLE_WIDTH) + VALUE_WIDTH + 2);
     int beside = room - 40; /* the trend in words and the parts as well */
     int alone = room - (2 + 4 + WORD_WIDTH + 1);
     return beside >= CHART_MIN ? MIN(beside, 40) : alone >= CHART_MIN ? MIN(alone, CHART_SHORT) : 0;
@@ -196,11 +196,11 @@ void
 card_draw_line(struct canvas *canvas, int x, int y, int width, const struct card *card)
 {
     struct rect clip = canvas_clip(canvas, (struct rect){x, y, width, 1});
-    int end = x + width, chart = card_line_chart(width);
-    int at = x + 1;
+    int end = x + width, chart = card_line_chart(width, card->title_width);
+    int at = x + 1, title_width = card->title_width > 0 ? card->title_width : TITLE_WIDTH;
     struct style title = {ROLE_TITLE, 0, card->focused ? CELL_REVERSE : 0};
-    canvas_text(canvas, at, y, MIN(TITLE_WIDTH, end - at), str_from(card->title), title);
-    at += TITLE_WIDTH;
+    canvas_text(canvas, at, y, MIN(title_width, end - at), str_from(card->title), title);
+    at += title_width;
     canvas_text_right(canvas, at, y, CLAMP(end - at, 0, VALUE_WIDTH), str_from(card->value),
                       style_value);
     at += VALUE_WIDTH + 2;

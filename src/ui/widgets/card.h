@@ -19,6 +19,7 @@ struct card_part {
 
 struct card {
     const char *title, *value;
+    int title_width;   /* in a line; 0: as usual */
     const char *scale; /* "max 312 MB/s"; NULL: none */
     struct spark spark;
     struct card_part parts[CARD_PARTS_MAX];
@@ -34,8 +35,8 @@ struct card {
 struct rect card_chart(struct rect area);
 void card_draw(struct canvas *canvas, struct rect area, const struct card *card);
 
-/* Cells of the sparkline in a line of this width. */
-int card_line_chart(int width);
+/* Cells of the sparkline in a line of this width and this width of its title (0: as usual). */
+int card_line_chart(int width, int title_width);
 void card_draw_line(struct canvas *canvas, int x, int y, int width, const struct card *card);
 
 /* A box with a title left and a text right in its top edge; NULL or "" for none. */

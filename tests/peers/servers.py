@@ -1,0 +1,215 @@
+"""Other people's servers, for tests: found on the machine or among the packages that ./dev unpacked (FLAMETOP_PEERS),
+started on loopback ports of the kernel's choice, never as services, and ended with the test."""
+
+import contextlib
+import http.client
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(os.environ.get("FLAMETOP_PEERS", "/nonexistent"))
+FOLDERS = ["usr/sbin", "usr/bin", "sbin", "bin", "usr/lib/rabbitmq/bin"]
+
+
+class Missing(Exception):
+    """A package is not there: the test is skipped."""
+
+
+def find(path):
+    """A program by name, or a file by its path without the first slash."""
+    places = [path] if "/" in path else [f"{folder}/{path}" for folder in FOLDERS]
+    for root in (pathlib.Path("/"), ROOT):
+        for place in places:
+            if (root / place).exists():
+                return root / place
+    raise Missing(f"{path} is not installed")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def environment(**more):
+    libraries = [str(folder) for folder in (ROOT / "usr/lib").glob("*-linux-gnu")]
+    return {"PATH": f"{os.environ['PATH']}:/usr/sbin:{ROOT}/usr/bin:{ROOT}/usr/sbin", "LC_ALL": "C.UTF-8",
+            "HOME": "/nonexistent", "LD_LIBRARY_PATH": ":".join(libraries), **more}
+
+
+class Server:
+    """A program in a group of its own, answering on `port` once this was made."""
+
+    def __init__(self, command, port, path="/", patience=30, folder=None, companions=(), **env):
+        self.port, self.url = port, f"http://127.0.0.1:{port}"
+        self.folder = folder or tempfile.mkdtemp(prefix="flametop-peer-")
+        self.companions = companions
+        self.log = open(f"{self.folder}/log", "wb")
+        self.child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=self.log,
+                                      stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True,
+                                      env=environment(**env))
+        end = time.monotonic() + patience
+        while not self.answers(path):
+            if self.child.poll() is not None or time.monotonic() > end:
+                said = pathlib.Path(f"{self.folder}/log").read_text(errors="replace")[-600:]
+                self.end()
+                raise RuntimeError(f"{command[0]} does not answer: {said}")
+            time.sleep(0.1)
+
+    def answers(self, path):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+            connection.request("GET", path)
+            return connection.getresponse().status in (200, 401)
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def end(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.child.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(8)
+        for companion in self.companions:
+            companion.kill()
+            companion.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def write(folder, name, text):
+    path = pathlib.Path(folder) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def nginx():
+    """stub_status at its usual place; the same behind a password (reader, secret) below /closed/."""
+    folder, port = tempfile.mkdtemp(prefix="flametop-peer-"), free_port()
+    os.chmod(folder, 0o755)
+    write(folder, "users", "reader:{PLAIN}secret\n")
+    config = write(folder, "nginx.conf", f"""
+        daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors;
+        events {{ worker_connections 64; }}
+        http {{
+            access_log off; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;
+            fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+            server {{
+                listen 127.0.0.1:{port};
+                location = /stub_status {{ stub_status; }}
+                location /closed/ {{ auth_basic "The status"; auth_basic_user_file {folder}/users; stub_status; }}
+                location / {{ return 404; }}
+            }}
+        }}""")
+    return Server([find("nginx"), "-c", config, "-p", folder, "-e", f"{folder}/errors"], port, "/stub_status",
+                  folder=folder)
+
+
+def node_exporter():
+    port = free_port()
+    return Server([find("prometheus-node-exporter"), f"--web.listen-address=127.0.0.1:{port}"], port, "/metrics")
+
+
+def glances():
+    find("usr/lib/python3/dist-packages/bottle.py")
+    port = free_port()
+    return Server(["/usr/bin/python3", find("glances"), "-w", "-B", "127.0.0.1", "-p", port, "--disable-webui",
+                   "--disable-check-update"], port, "/api/3/cpu", patience=60,
+                  PYTHONPATH=f"{ROOT}/usr/lib/python3/dist-packages")
+
+
+def netdata():
+    folder, port = tempfile.mkdtemp(prefix="flametop-peer-"), free_port()
+    plugins, web = find("usr/lib/netdata/plugins.d"), find("usr/share/netdata")
+    for name in ("cache", "lib/registry", "logs", "conf"):
+        os.makedirs(f"{folder}/{name}")
+    config = write(folder, "netdata.conf", f"""
+[global]
+    run as user = {os.environ.get("USER", "root") if os.getuid() else "root"}
+[directories]
+    config = {folder}/conf
+    stock config = {folder}/conf
+    log = {folder}/logs
+    web = {web}
+    cache = {folder}/cache
+    lib = {folder}/lib
+    home = {folder}
+    plugins = {plugins}
+[db]
+    mode = ram
+[logs]
+    errors = {folder}/logs/errors
+    access = none
+[web]
+    bind to = 127.0.0.1
+    default port = {port}
+[ml]
+    enabled = no
+[statsd]
+    enabled = no
+[plugins]
+    apps = no
+    python.d = no
+    charts.d = no
+    go.d = no
+    ebpf = no
+    perf = no
+    nfacct = no
+    cgroups = no
+    enable running new plugins = no
+""")
+    return Server([find("netdata"), "-D", "-c", config, "-P", f"{folder}/pid"], port, "/api/v1/info", folder=folder)
+
+
+def erlang(folder, epmd_port):
+    """A folder with an `erl` that finds its runtime wherever it was unpacked to (Debian's knows one place only), and a
+    port mapper that ends with the test."""
+    runtime = find("usr/lib/erlang/bin/start.boot").parents[1]
+    binaries = next(runtime.glob("erts-*/bin"), None)
+    if binaries is None:
+        raise Missing("erlang-base is not installed")
+    shim = write(folder, "bin/erl", f"""#!/bin/sh
+ROOTDIR={runtime} BINDIR={binaries} EMU=beam PROGNAME=erl
+export ROOTDIR BINDIR EMU PROGNAME
+exec {binaries}/erlexec "$@"
+""")
+    shim.chmod(0o755)
+    mapper = subprocess.Popen([binaries / "epmd", "-address", "127.0.0.1", "-port", str(epmd_port)],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env=environment())
+    return shim.parent, mapper
+
+
+def rabbitmq():
+    """With the management plugin; guest (guest) may do everything from here."""
+    folder, port, epmd_port = tempfile.mkdtemp(prefix="flametop-peer-"), free_port(), free_port()
+    server = next((root / "usr/lib/rabbitmq/bin/rabbitmq-server" for root in (pathlib.Path("/"), ROOT)
+                   if (root / "usr/lib/rabbitmq/bin/rabbitmq-server").exists()), None)
+    if server is None:
+        raise Missing("rabbitmq-server is not installed")
+    programs, mapper = erlang(folder, epmd_port)
+    config = write(folder, "rabbit.conf", f"""
+listeners.tcp.default = 127.0.0.1:{free_port()}
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {port}
+""")
+    cookie = write(folder, ".erlang.cookie", "flametoppeer")
+    cookie.chmod(0o400)
+    return Server([server], port, "/api/overview", patience=90, folder=folder, companions=[mapper],
+                  PATH=f"{programs}:{os.environ['PATH']}", HOME=folder,
+                  RABBITMQ_NODENAME=f"flametop{port}@localhost", RABBITMQ_MNESIA_BASE=f"{folder}/mnesia",
+                  RABBITMQ_LOG_BASE=f"{folder}/logs", RABBITMQ_LOGS="-", RABBITMQ_CONFIG_FILE=str(config),
+                  RABBITMQ_ENABLED_PLUGINS="rabbitmq_management", RABBITMQ_ENABLED_PLUGINS_FILE=f"{folder}/plugins",
+                  RABBITMQ_DIST_PORT=str(free_port()), ERL_EPMD_PORT=str(epmd_port), ERL_EPMD_ADDRESS="127.0.0.1",
+                  RABBITMQ_CONF_ENV_FILE="/nonexistent")
