@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "flametop/base/macros.h"
@@ -174,7 +175,7 @@ judge(const struct condition *condition, struct query *query, const struct pictu
 }
 
 static int
-say(const struct condition *condition, enum verdict verdict, double value)
+say(const char *name, const struct condition *condition, enum verdict verdict, double value)
 {
     static const struct {
         const char *word;
@@ -185,7 +186,9 @@ say(const struct condition *condition, enum verdict verdict, double value)
                    [UNKNOWN] = {"unknown", EXIT_UNKNOWN}};
     char text[64];
     unit_format(value, condition->unit, true, text, sizeof(text));
-    printf("%s: %s is %s\n", answers[verdict].word, condition->formula, text);
+    printf("%s%s%s: %s is %s\n", name, name[0] != 0 ? " " : "", answers[verdict].word,
+           condition->formula, text);
+    fflush(stdout);
     return answers[verdict].code;
 }
 
@@ -211,8 +214,10 @@ prepare(const struct cli *cli, struct condition *condition, int *ret_code)
     return query;
 }
 
+/* `name` is "" when there is one target only. */
 static int
-check_target(const struct cli *cli, struct condition *condition, struct look *look)
+check_target(const struct cli *cli, struct condition *condition, struct look *look,
+             const char *name)
 {
     int code = EXIT_UNKNOWN;
     double value = NAN;
@@ -224,7 +229,7 @@ check_target(const struct cli *cli, struct condition *condition, struct look *lo
         verdict = judge(condition, query, picture, &value);
         unknown = verdict == UNKNOWN ? unknown + 1 : 0;
         if (verdict == HOLDS || verdict == FAILS || unknown == UNKNOWN_TICKS_MAX) {
-            code = say(condition, verdict, value);
+            code = say(name, condition, verdict, value);
             break;
         }
         picture_release(picture);
@@ -232,6 +237,55 @@ check_target(const struct cli *cli, struct condition *condition, struct look *lo
     }
     picture_release(picture);
     query_free(query);
+    return code;
+}
+
+/* The first file among them; NULL. */
+static const struct target *
+find_file(const struct targets *targets)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        if (targets->list[i].kind == TARGET_FILE) {
+            return &targets->list[i];
+        }
+    }
+    return NULL;
+}
+
+/* Of two targets' answers the one that stands for both: EXIT_USAGE, true, unknown, false. */
+static int
+join(int code, int other)
+{
+    static const int order[] = {EXIT_USAGE, EXIT_DONE, EXIT_UNKNOWN};
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+        if (code == order[i] || other == order[i]) {
+            return order[i];
+        }
+    }
+    return EXIT_FAILED;
+}
+
+/* All are connected at once, and asked one after the other. */
+static int
+check_all(const struct cli *cli, struct condition *condition, const struct targets *targets)
+{
+    struct look **looks = calloc(targets->count, sizeof(*looks));
+    int code = looks != NULL ? EXIT_FAILED : EXIT_UNKNOWN;
+    for (size_t i = 0; looks != NULL && i < targets->count; i++) {
+        looks[i] = look_open(targets, cli, i);
+    }
+    for (size_t i = 0; looks != NULL && i < targets->count && code != EXIT_USAGE; i++) {
+        char name[TARGET_NAME_BYTES] = "";
+        if (targets->count > 1) {
+            targets_short_name(targets, i, name, sizeof(name));
+        }
+        code = join(code,
+                    looks[i] != NULL ? check_target(cli, condition, looks[i], name) : EXIT_UNKNOWN);
+    }
+    for (size_t i = 0; looks != NULL && i < targets->count; i++) {
+        look_close(looks[i]);
+    }
+    free(looks);
     return code;
 }
 
@@ -248,16 +302,12 @@ check_run(const struct cli *cli)
     struct cli rest = *cli; /* what follows the condition */
     rest.line.arguments++;
     rest.line.argument_count--;
-    if (!targets_init(&targets, &rest) || targets.list[0].kind == TARGET_FILE) {
-        if (targets.count > 0) {
-            cli_complain("%s is a file: check asks a target that is alive", targets.list[0].name);
-        }
-        targets_done(&targets);
-        return EXIT_USAGE;
+    bool good = targets_init(&targets, &rest);
+    const struct target *file = good ? find_file(&targets) : NULL;
+    if (file != NULL) {
+        cli_complain("%s is a file: check asks a target that is alive", file->name);
     }
-    struct look *look = look_open(&targets, cli, 0);
-    int code = look != NULL ? check_target(cli, &condition, look) : EXIT_UNKNOWN;
-    look_close(look);
+    int code = good && file == NULL ? check_all(cli, &condition, &targets) : EXIT_USAGE;
     targets_done(&targets);
     return code;
 }

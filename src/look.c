@@ -17,7 +17,8 @@ struct look {
     const struct target *target;
     struct collector *collector; /* by hand; or */
     struct engine *engine;
-    int64_t interval_ns, last_ns;
+    int64_t interval_ns, opened_ns, last_ns;
+    bool heard;           /* a live picture of the engine */
     uint64_t ticks, seen; /* seen: number of the newest picture of the engine */
 };
 
@@ -32,6 +33,7 @@ look_open(const struct targets *targets, const struct cli *cli, size_t which)
     }
     look->target = &targets->list[which];
     look->interval_ns = config_integer(cli->config, "interval");
+    look->opened_ns = clock_mono_ns();
     if (look->target->kind == TARGET_LOCAL) {
         look->collector = machine_collector(cli);
     } else {
@@ -78,12 +80,11 @@ next_tick(int64_t last_ns, int64_t interval_ns)
 }
 
 static struct picture *
-next_by_hand(struct look *look, int64_t not_after_ns)
+next_by_hand(struct look *look)
 {
     if (look->ticks > 0) {
-        int64_t due = look->ticks == 1 ? look->last_ns + MIN(FIRST_RATE_NS, look->interval_ns)
-                                       : next_tick(look->last_ns, look->interval_ns);
-        wait_until(MIN(due, not_after_ns));
+        wait_until(look->ticks == 1 ? look->last_ns + MIN(FIRST_RATE_NS, look->interval_ns)
+                                    : next_tick(look->last_ns, look->interval_ns));
     }
     look->last_ns = clock_mono_ns();
     look->ticks++;
@@ -111,12 +112,13 @@ newer(struct look *look)
 static struct picture *
 next_of_link(struct look *look)
 {
-    int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+    int64_t until_ns = (look->heard ? clock_mono_ns() : look->opened_ns) + PATIENCE_NS;
     char why[300] = "there was no answer";
-    while (clock_mono_ns() < until_ns) {
+    do {
         struct picture *picture = newer(look);
         const struct link_status *link = picture != NULL ? picture->link : NULL;
         if (link != NULL && link->state == LINK_LIVE) {
+            look->heard = true;
             return picture;
         }
         if (link != NULL && link->why[0] != 0) {
@@ -127,7 +129,7 @@ next_of_link(struct look *look)
         if (refused) {
             break;
         }
-    }
+    } while (clock_mono_ns() < until_ns);
     cli_complain("%s: %s", look->target->name, why);
     return NULL;
 }
@@ -135,28 +137,51 @@ next_of_link(struct look *look)
 struct picture *
 look_next(struct look *look)
 {
-    return look->collector != NULL ? next_by_hand(look, INT64_MAX) : next_of_link(look);
+    return look->collector != NULL ? next_by_hand(look) : next_of_link(look);
 }
 
-struct picture *
-look_for(struct look *look, int64_t for_ns)
+/* An engine that has run for long meanwhile, because others were asked first, has looked. */
+static struct picture *
+for_link(struct look *look, int64_t for_ns)
 {
-    struct picture *picture = look_next(look);
-    int64_t end_ns = clock_mono_ns() + MAX(for_ns, FIRST_RATE_NS);
-    bool last = false;
-    while (picture != NULL && !last) {
-        /* A tick that would come just before the end is left out: the last one has its place. */
-        last = look->last_ns + look->interval_ns > end_ns - look->interval_ns / 2 ||
-               clock_mono_ns() >= end_ns;
+    struct picture *picture = next_of_link(look);
+    int64_t end_ns = MIN(clock_mono_ns() + for_ns, look->opened_ns + for_ns + look->interval_ns);
+    while (picture != NULL && clock_mono_ns() < end_ns) {
         picture_release(picture);
-        if (look->collector != NULL && last) {
+        picture = next_of_link(look);
+    }
+    return picture;
+}
+
+/* A tick that would come just before the end is left out: the last one has its place. */
+static struct picture *
+for_by_hand(struct look *look, int64_t for_ns)
+{
+    struct picture *picture = next_by_hand(look);
+    int64_t end_ns = clock_mono_ns() + for_ns;
+    while (picture != NULL) {
+        picture_release(picture);
+        if (look->last_ns + look->interval_ns > end_ns - look->interval_ns / 2 ||
+            clock_mono_ns() >= end_ns) {
             wait_until(end_ns);
             look->last_ns = clock_mono_ns();
             look->ticks++;
             return collector_tick(look->collector);
         }
-        picture = look_next(look);
-        last = look->engine != NULL && clock_mono_ns() >= end_ns;
+        picture = next_by_hand(look);
     }
-    return picture;
+    return NULL;
+}
+
+struct picture *
+look_for(struct look *look, int64_t for_ns)
+{
+    int64_t long_ns = MAX(for_ns, FIRST_RATE_NS);
+    return look->collector != NULL ? for_by_hand(look, long_ns) : for_link(look, long_ns);
+}
+
+struct picture *
+look_last(struct look *look)
+{
+    return look->engine != NULL ? engine_latest(look->engine) : NULL;
 }

@@ -11,16 +11,21 @@
 
 struct look;
 
-/* NULL, and a sentence on stderr, when it cannot be looked at. */
+/* NULL, and a sentence on stderr, when it cannot be looked at. Links connect from now on, so that
+ * of several none waits for another. */
 struct look *look_open(const struct targets *targets, const struct cli *cli, size_t which);
 void look_close(struct look *look);
 
 /* The next picture, an interval after the last (the second of this machine comes early, for rates),
  * with one reference. Of a link only pictures that are live; NULL, and a sentence on stderr, when
- * there is none for 15 s or the other end refuses us. */
+ * there is none for 15 s (of the first: since look_open) or the other end refuses us. */
 struct picture *look_next(struct look *look);
 
 /* Looks for the given time, at least twice, and answers the last picture; NULL as above. */
 struct picture *look_for(struct look *look, int64_t for_ns);
+
+/* The newest picture that says how the link is doing, live or not; NULL: there is none. For when
+ * the above had none. */
+struct picture *look_last(struct look *look);
 
 #endif

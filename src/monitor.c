@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,6 +79,17 @@ bind_keys(const struct cli *cli, struct app *app)
     }
 }
 
+static bool
+has_local(const struct targets *targets)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        if (targets->list[i].kind == TARGET_LOCAL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct app *
 make_app(const struct cli *cli, const struct targets *targets, struct buf *filter)
 {
@@ -94,8 +106,7 @@ make_app(const struct cli *cli, const struct targets *targets, struct buf *filte
                                   .keymap = strcmp(keymap, "default") != 0 ? keymap : NULL,
                                   .save = save,
                                   .save_context = (void *)cli,
-                                  .environment =
-                                      targets->list[0].kind == TARGET_LOCAL ? environment : NULL,
+                                  .environment = has_local(targets) ? environment : NULL,
                                   .environment_context = (void *)cli};
     options.cards = config_list(cli->config, "cards", &options.card_count);
     struct app *app = app_new(&options);
@@ -138,8 +149,82 @@ open_terminal(const struct cli *cli)
     return term;
 }
 
+/* What is watched. A file has a picture and no engine. */
+struct watched {
+    struct app_target *list;
+    struct picture **pictures;
+    char (*names)[TARGET_NAME_BYTES];
+    size_t count;
+};
+
+static void
+watched_done(struct watched *watched)
+{
+    for (size_t i = 0; i < watched->count; i++) {
+        engine_free(watched->list[i].engine);
+        picture_release(watched->pictures[i]);
+    }
+    free(watched->list);
+    free(watched->pictures);
+    free(watched->names);
+}
+
+static bool
+watch_one(struct watched *watched, const struct targets *targets, size_t which,
+          const struct cli *cli)
+{
+    const struct target *target = &targets->list[which];
+    char why[300] = "";
+    if (target->kind == TARGET_FILE) {
+        watched->pictures[which] = machine_open_file(cli, target->name);
+        return watched->pictures[which] != NULL;
+    }
+    struct engine *engine = targets_engine(targets, cli, which, why, sizeof(why));
+    watched->list[which].engine = engine;
+    if (engine != NULL && engine_start(engine, why, sizeof(why))) {
+        return true;
+    }
+    cli_complain("%s", why);
+    return false;
+}
+
+/* False, and a sentence on stderr, when one of them cannot be. watched_done in either case. */
+static bool
+watch(struct watched *watched, const struct targets *targets, const struct cli *cli)
+{
+    *watched = (struct watched){.list = calloc(targets->count, sizeof(*watched->list)),
+                                .pictures = calloc(targets->count, sizeof(struct picture *)),
+                                .names = calloc(targets->count, sizeof(*watched->names))};
+    if (watched->list == NULL || watched->pictures == NULL || watched->names == NULL) {
+        cli_complain("out of memory");
+        return false;
+    }
+    watched->count = targets->count;
+    for (size_t i = 0; i < targets->count; i++) {
+        watched->list[i].name =
+            targets->count > 1
+                ? targets_short_name(targets, i, watched->names[i], TARGET_NAME_BYTES)
+                : "";
+        if (!watch_one(watched, targets, i, cli)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+slow_down(const struct watched *watched)
+{
+    struct message slow = {.type = MESSAGE_INTERVAL, .interval_ns = SLOW_LINK_INTERVAL_NS};
+    for (size_t i = 0; i < watched->count; i++) {
+        if (watched->list[i].engine != NULL) {
+            engine_send(watched->list[i].engine, &slow);
+        }
+    }
+}
+
 static int
-show(const struct cli *cli, struct engine *engine, struct app *app)
+show(const struct cli *cli, const struct watched *watched, struct app *app)
 {
     struct theme theme;
     load_theme(cli, &theme);
@@ -151,91 +236,69 @@ show(const struct cli *cli, struct engine *engine, struct app *app)
     if (!logs_to_file) {
         log_set_fd(-1);
     }
-    if (engine != NULL && (term_is_slow(term) || config_bool(cli->config, "slow_link"))) {
-        struct message slow = {.type = MESSAGE_INTERVAL, .interval_ns = SLOW_LINK_INTERVAL_NS};
-        engine_send(engine, &slow);
+    if (term_is_slow(term) || config_bool(cli->config, "slow_link")) {
+        slow_down(watched);
     }
     int code = app_run(app, term, &theme);
     term_free(term);
     return code;
 }
 
-static struct engine *
-start_engine(const struct targets *targets, const struct cli *cli)
-{
-    char why[300] = "";
-    struct engine *engine = targets_engine(targets, cli, 0, why, sizeof(why));
-    if (engine != NULL && engine_start(engine, why, sizeof(why))) {
-        return engine;
-    }
-    cli_complain("%s", why);
-    engine_free(engine);
-    return NULL;
-}
-
 static int
-run_file(const struct cli *cli, const struct targets *targets)
+run_screen(const struct cli *cli, const struct targets *targets, const struct watched *watched)
 {
     struct buf filter;
-    struct picture *picture = machine_open_file(cli, targets->list[0].name);
-    if (picture == NULL) {
-        return EXIT_FAILED;
-    }
     buf_init(&filter, 4096);
     struct app *app = make_app(cli, targets, &filter);
     int code = EXIT_FAILED;
-    if (app != NULL) {
-        app_set_picture(app, picture);
-        code = show(cli, NULL, app);
+    if (app != NULL && app_set_targets(app, watched->list, watched->count)) {
+        for (size_t i = 0; i < watched->count; i++) {
+            if (watched->pictures[i] != NULL) {
+                app_set_target_picture(app, i, watched->pictures[i]);
+            }
+        }
+        code = show(cli, watched, app);
     }
     app_free(app);
-    picture_release(picture);
     buf_done(&filter);
     return code;
 }
 
-static int
-run_live(const struct cli *cli, const struct targets *targets)
+/* Lines are of what changes: files do not. */
+static bool
+is_plain(const struct cli *cli, const struct targets *targets)
 {
-    struct buf filter;
-    struct engine *engine = start_engine(targets, cli);
-    if (engine == NULL) {
-        return EXIT_FAILED;
+    bool files = false;
+    for (size_t i = 0; i < targets->count; i++) {
+        files |= targets->list[i].kind == TARGET_FILE;
     }
-    buf_init(&filter, 4096);
-    int code = EXIT_FAILED;
-    if (config_bool(cli->config, "plain")) {
-        code = plain_run(engine, STDOUT_FILENO);
-    } else {
-        struct app *app = make_app(cli, targets, &filter);
-        struct app_target target = {engine, ""};
-        bool ready = app != NULL && app_set_targets(app, &target, 1);
-        code = ready ? show(cli, engine, app) : EXIT_FAILED;
-        app_free(app);
-    }
-    engine_free(engine);
-    buf_done(&filter);
-    return code;
+    return config_bool(cli->config, "plain") && !files;
 }
 
 int
 monitor_run(const struct cli *cli)
 {
     struct targets targets;
-    bool plain = config_bool(cli->config, "plain");
-    if (!isatty(STDOUT_FILENO) && !plain) {
+    struct watched watched = {0};
+    bool wants_plain = config_bool(cli->config, "plain");
+    if (!isatty(STDOUT_FILENO) && !wants_plain) {
         return snapshot_run(cli);
     }
-    if (plain && wanted_in_vain(cli, "--plain")) {
+    if (wants_plain && wanted_in_vain(cli, "--plain")) {
         return EXIT_USAGE;
     }
     if (!targets_init(&targets, cli)) {
         targets_done(&targets);
         return EXIT_USAGE;
     }
-    bool file = targets.list[0].kind == TARGET_FILE;
-    block_signals(plain && !file);
-    int code = file ? run_file(cli, &targets) : run_live(cli, &targets);
+    int code = EXIT_FAILED;
+    bool plain = is_plain(cli, &targets);
+    block_signals(plain);
+    if (watch(&watched, &targets, cli)) {
+        code = plain ? plain_run(watched.list, watched.count, STDOUT_FILENO)
+                     : run_screen(cli, &targets, &watched);
+    }
+    watched_done(&watched);
     targets_done(&targets);
     return code;
 }

@@ -23,6 +23,7 @@
 
 #define SNAPSHOT_MAX ((size_t)256 << 20)
 #define TEXT_BYTES_MAX ((size_t)1 << 20)
+#define FLEET_ROWS_AROUND 5
 
 enum drawing { DRAWING_NONE, DRAWING_TEXT, DRAWING_ANSI };
 
@@ -108,8 +109,22 @@ size_from(const char *variable, int fallback, int low, int high)
                                                  : fallback;
 }
 
+/* What is drawn or written: one moment of one target, or of all. */
+struct seen {
+    const struct app_target *targets; /* their names, when there are several; NULL: one */
+    struct picture *const *pictures;  /* NULL where nothing was heard */
+    size_t count;
+};
+
+/* The targets below each other need rows; the head and foot of the screen take the rest. */
 static int
-draw(const struct cli *cli, const struct picture *picture, enum drawing drawing, const char *filter,
+default_height(const struct seen *seen)
+{
+    return (int)CLAMP(seen->count + FLEET_ROWS_AROUND, (size_t)40, (size_t)200);
+}
+
+static int
+draw(const struct cli *cli, const struct seen *seen, enum drawing drawing, const char *filter,
      struct buf *out)
 {
     struct app_options options = {
@@ -117,14 +132,20 @@ draw(const struct cli *cli, const struct picture *picture, enum drawing drawing,
     struct app *app = app_new(&options);
     struct canvas canvas;
     canvas_init(&canvas);
-    int width = size_from("COLUMNS", 120, 40, 500), height = size_from("LINES", 40, 12, 200);
-    if (app == NULL || !canvas_resize(&canvas, width, height)) {
+    int width = size_from("COLUMNS", 120, 40, 500),
+        height = size_from("LINES", default_height(seen), 12, 200);
+    if (app == NULL || !canvas_resize(&canvas, width, height) ||
+        (seen->targets != NULL && !app_set_targets(app, seen->targets, seen->count))) {
         app_free(app);
         canvas_done(&canvas);
         return -ENOMEM;
     }
     canvas.glyphs = (enum glyphs)cli_glyphs(cli, GLYPHS_BRAILLE);
-    app_set_picture(app, (struct picture *)picture);
+    for (size_t i = 0; i < seen->count; i++) {
+        if (seen->pictures[i] != NULL) {
+            app_set_target_picture(app, i, seen->pictures[i]);
+        }
+    }
     app_draw(app, &canvas);
     if (drawing == DRAWING_TEXT) {
         canvas_dump(&canvas, out);
@@ -149,16 +170,16 @@ wants(const void *context, const struct table *table, const union cell *row)
     return strcmp(table->def->name, "processes") != 0 || filter_matches(context, row);
 }
 
+/* `options` says what differs from one document to the next. */
 static int
-render(const struct cli *cli, const struct picture *picture, const struct chosen *chosen,
-       bool pretty, bool continues, struct buf *out)
+render(const struct cli *cli, struct picture *picture, const struct chosen *chosen,
+       struct format_options options, struct buf *out)
 {
-    struct format_options options = {.span_ns = config_integer(cli->config, "span"),
-                                     .rows_max = 100000,
-                                     .pretty = pretty,
-                                     .continues = continues};
+    options.span_ns = config_integer(cli->config, "span");
+    options.rows_max = 100000;
     if (chosen->format == NULL) {
-        return draw(cli, picture, chosen->drawing, chosen->filter, out);
+        return draw(cli, &(struct seen){.pictures = &picture, .count = 1}, chosen->drawing,
+                    chosen->filter, out);
     }
     const struct table *processes = picture_table(picture, "processes");
     char why[160] = "";
@@ -191,12 +212,12 @@ put(const char *path, const struct buf *text)
 
 /* 0, or a negative errno and a sentence. */
 static int
-save(const struct cli *cli, const struct picture *picture, const struct chosen *chosen,
-     const char *path, char *why, size_t why_size)
+save(const struct cli *cli, struct picture *picture, const struct chosen *chosen, const char *path,
+     char *why, size_t why_size)
 {
     struct buf out;
     buf_init(&out, SNAPSHOT_MAX);
-    int error = render(cli, picture, chosen, true, false, &out);
+    int error = render(cli, picture, chosen, (struct format_options){.pretty = true}, &out);
     error = error != 0 ? error : put(path, &out);
     buf_done(&out);
     if (error != 0) {
@@ -212,89 +233,181 @@ snapshot_save(const struct cli *cli, const struct picture *picture, const char *
 {
     struct chosen chosen;
     int error = choose(path, format, &chosen, why, why_size);
-    return error != 0 ? error : save(cli, picture, &chosen, path, why, why_size);
+    return error != 0 ? error : save(cli, (struct picture *)picture, &chosen, path, why, why_size);
+}
+
+/* The targets, each looked at, and the newest picture of each. */
+struct round {
+    const struct targets *targets;
+    struct look **looks; /* NULL of a file, which keeps its picture */
+    struct app_target *names;
+    struct picture **pictures; /* NULL of one that does not answer any more */
+    char (*texts)[TARGET_NAME_BYTES];
+    size_t count, number; /* of rounds so far */
+    int64_t wanted;       /* rounds; files alone have one moment */
+};
+
+static void
+round_done(struct round *round)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        look_close(round->looks[i]);
+        picture_release(round->pictures[i]);
+    }
+    free(round->looks);
+    free(round->names);
+    free(round->pictures);
+    free(round->texts);
+}
+
+/* False, and a sentence on stderr, when one of them cannot be looked at at all. round_done in
+ * either case. */
+static bool
+round_init(struct round *round, const struct cli *cli, const struct targets *targets)
+{
+    size_t n = targets->count;
+    *round = (struct round){.targets = targets,
+                            .looks = calloc(n, sizeof(struct look *)),
+                            .names = calloc(n, sizeof(*round->names)),
+                            .pictures = calloc(n, sizeof(struct picture *)),
+                            .texts = calloc(n, sizeof(*round->texts))};
+    if (round->looks == NULL || round->names == NULL || round->pictures == NULL ||
+        round->texts == NULL) {
+        cli_complain("out of memory");
+        return false;
+    }
+    round->count = n;
+    round->wanted = 1;
+    for (size_t i = 0; i < n; i++) {
+        bool file = targets->list[i].kind == TARGET_FILE;
+        round->wanted = file ? round->wanted : config_integer(cli->config, "snapshot.count");
+        round->names[i].name = targets_short_name(targets, i, round->texts[i], TARGET_NAME_BYTES);
+        round->pictures[i] = file ? machine_open_file(cli, targets->list[i].name) : NULL;
+        round->looks[i] = file ? NULL : look_open(targets, cli, i);
+        if (round->pictures[i] == NULL && round->looks[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The next picture of each that still answers; true when all did. */
+static bool
+round_next(struct round *round, const struct cli *cli)
+{
+    bool all = true;
+    for (size_t i = 0; i < round->count; i++) {
+        bool silent = round->number > 0 && round->pictures[i] == NULL;
+        if (round->looks[i] != NULL && !silent) {
+            picture_release(round->pictures[i]);
+            round->pictures[i] =
+                round->number == 0
+                    ? look_for(round->looks[i], config_integer(cli->config, "snapshot.for"))
+                    : look_next(round->looks[i]);
+        }
+        all &= round->pictures[i] != NULL;
+    }
+    round->number++;
+    return all;
+}
+
+/* The table of all targets; those that do not answer are in it with the reason. */
+static int
+draw_round(const struct round *round, const struct cli *cli, const struct chosen *chosen,
+           struct buf *out)
+{
+    struct picture **pictures = calloc(round->count, sizeof(*pictures));
+    struct seen seen = {.targets = round->names, .pictures = pictures, .count = round->count};
+    for (size_t i = 0; pictures != NULL && i < round->count; i++) {
+        pictures[i] = round->pictures[i] != NULL ? picture_acquire(round->pictures[i])
+                                                 : look_last(round->looks[i]);
+    }
+    int error = pictures != NULL ? draw(cli, &seen, chosen->drawing, chosen->filter, out) : -ENOMEM;
+    for (size_t i = 0; pictures != NULL && i < round->count; i++) {
+        picture_release(pictures[i]);
+    }
+    free(pictures);
+    return error;
+}
+
+static int
+write_round(const struct round *round, const struct cli *cli, const struct chosen *chosen,
+            struct buf *out)
+{
+    bool several = round->count > 1;
+    bool pretty = !several && round->wanted == 1;
+    int error = 0;
+    if (several && chosen->format == NULL) {
+        return draw_round(round, cli, chosen, out);
+    }
+    for (size_t i = 0; error == 0 && i < round->count; i++) {
+        struct format_options options = {.pretty = pretty,
+                                         .target = several ? round->names[i].name : NULL,
+                                         .continues = round->number > 1 || i > 0};
+        error =
+            round->pictures[i] != NULL ? render(cli, round->pictures[i], chosen, options, out) : 0;
+    }
+    return error;
 }
 
 /* Lines of JSON, or drawings one after the other, collected and written at the end when a file is
  * asked for. */
 static int
-run_many(const struct cli *cli, struct look *look, const struct chosen *chosen, const char *path)
+run_rounds(struct round *round, const struct cli *cli, const struct chosen *chosen,
+           const char *path)
 {
     struct buf out;
-    int64_t count = config_integer(cli->config, "snapshot.count");
+    bool stream = is_standard_output(path), any = false, all = true;
     int error = 0;
     buf_init(&out, SNAPSHOT_MAX);
-    struct picture *picture = look_for(look, config_integer(cli->config, "snapshot.for"));
-    for (int64_t i = 0; error == 0 && i < count; i++) {
-        if (i > 0) {
-            picture_release(picture);
-            picture = look_next(look);
-        }
-        error = picture == NULL ? -ENODATA : render(cli, picture, chosen, count == 1, i > 0, &out);
-        if (error == 0 && is_standard_output(path)) {
+    for (int64_t i = 0; error == 0 && i < round->wanted; i++) {
+        all = round_next(round, cli) && all;
+        error = write_round(round, cli, chosen, &out);
+        any |= out.n > 0;
+        if (error == 0 && stream) {
             error = put(path, &out);
             buf_clear(&out);
         }
     }
-    if (error == 0 && !is_standard_output(path)) {
+    if (error == 0 && !stream && any) {
         error = put(path, &out);
     }
-    picture_release(picture);
     buf_done(&out);
-    return error;
+    return error != 0 ? error : all ? 0 : -ENODATA;
 }
 
-static int
-run_file(const struct cli *cli, const char *file, const struct chosen *chosen, const char *path)
+/* Whether what is asked for can hold several targets; a sentence when not. */
+static bool
+check_several(const struct targets *targets, const struct chosen *chosen)
 {
-    char why[512] = "";
-    struct picture *picture = machine_open_file(cli, file);
-    if (picture == NULL) {
-        return EXIT_FAILED;
+    bool fits = chosen->format == NULL || chosen->format->has_target;
+    if (targets->count > 1 && !fits) {
+        cli_complain("%s does not say which target a value is of, and there are %zu: take one, or "
+                     "--format json, which is a document a line",
+                     chosen->format->name, targets->count);
+        return false;
     }
-    int error = save(cli, picture, chosen, path, why, sizeof(why));
-    picture_release(picture);
-    if (error != 0) {
-        cli_complain("%s", why);
-    }
-    return error != 0 ? EXIT_FAILED : EXIT_DONE;
+    return true;
 }
 
-static int
-run_target(const struct cli *cli, const struct targets *targets, size_t which,
-           const struct chosen *chosen, const char *path)
-{
-    struct look *look = look_open(targets, cli, which);
-    if (look == NULL) {
-        return EXIT_FAILED;
-    }
-    int error = run_many(cli, look, chosen, path);
-    look_close(look);
-    if (error != 0 && error != -ENODATA) {
-        cli_complain("%s: %s", is_standard_output(path) ? "standard output" : path,
-                     strerror(-error));
-    }
-    return error != 0 ? EXIT_FAILED : EXIT_DONE;
-}
-
-/* Of several targets one after the other, which only a stream can take. */
 static int
 run_all(const struct cli *cli, const struct targets *targets, const struct chosen *chosen,
         const char *path)
 {
-    int code = EXIT_DONE;
-    if (targets->count > 1 && !is_standard_output(path)) {
-        cli_complain("%s: a file holds one target, there are %zu; - writes them one after the "
-                     "other",
-                     path, targets->count);
+    struct round round = {0};
+    int code = EXIT_FAILED;
+    if (!check_several(targets, chosen)) {
         return EXIT_USAGE;
     }
-    for (size_t i = 0; i < targets->count; i++) {
-        const struct target *target = &targets->list[i];
-        int one = target->kind == TARGET_FILE ? run_file(cli, target->name, chosen, path)
-                                              : run_target(cli, targets, i, chosen, path);
-        code = one != EXIT_DONE ? one : code;
+    if (round_init(&round, cli, targets)) {
+        int error = run_rounds(&round, cli, chosen, path);
+        if (error != 0 && error != -ENODATA) {
+            cli_complain("%s: %s", is_standard_output(path) ? "standard output" : path,
+                         strerror(-error));
+        }
+        code = error != 0 ? EXIT_FAILED : EXIT_DONE;
     }
+    round_done(&round);
     return code;
 }
 

@@ -22,6 +22,7 @@
 
 #define SECRET_BYTES_MAX 4096
 #define GROUP_DEPTH_MAX 4
+#define USUAL_PORT ":7711"
 #define AGENT_SOCKET_SYSTEM "/run/flametop/agent.sock"
 #define HERE_PATIENCE_NS (100 * NS_PER_MS)
 
@@ -177,8 +178,24 @@ option_text(const struct cli *cli, const char *name)
 }
 
 static struct target *
+find(const struct targets *targets, enum target_kind kind, const char *name)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        if (targets->list[i].kind == kind && strcmp(targets->list[i].name, name) == 0) {
+            return &targets->list[i];
+        }
+    }
+    return NULL;
+}
+
+/* What groups have in common is there once. */
+static struct target *
 add(struct targets *targets, const struct cli *cli, enum target_kind kind, const char *name)
 {
+    struct target *same = find(targets, kind, name);
+    if (same != NULL) {
+        return same;
+    }
     if (targets->count == TARGETS_MAX) {
         cli_complain("more than %d targets", TARGETS_MAX);
         return NULL;
@@ -485,6 +502,36 @@ targets_done(struct targets *targets)
     free(targets->list);
     free(targets->mappings);
     *targets = (struct targets){0};
+}
+
+/* "http://web-01:7711" is web-01; sockets and files keep their paths. */
+static char *
+shorten(const struct target *target, char *dst, size_t size)
+{
+    const char *scheme = strstr(target->name, "://");
+    bool remote = target->kind == TARGET_LINK || target->kind == TARGET_SSH;
+    struct str name = str_from(remote && scheme != NULL ? scheme + 3 : target->name);
+    if (remote && name.n > 1 && str_ends(name, "/") && memchr(name.p, '/', name.n - 1) == NULL) {
+        name.n--;
+    }
+    if (target->kind == TARGET_LINK && str_ends(name, USUAL_PORT) && name.n > strlen(USUAL_PORT)) {
+        name.n -= strlen(USUAL_PORT);
+    }
+    return str_copy(name, dst, size);
+}
+
+char *
+targets_short_name(const struct targets *targets, size_t which, char *dst, size_t size)
+{
+    const struct target *target = &targets->list[which];
+    char other[TARGET_NAME_BYTES];
+    shorten(target, dst, size);
+    for (size_t i = 0; i < targets->count; i++) {
+        if (i != which && strcmp(shorten(&targets->list[i], other, sizeof(other)), dst) == 0) {
+            return str_copy(str_from(target->name), dst, size);
+        }
+    }
+    return dst;
 }
 
 struct engine *

@@ -32,11 +32,15 @@ struct targets {
     char *token, *change_token, *headers; /* secrets; NULL: none */
 };
 
-/* The targets of the command line, groups and braces expanded; this machine, or its agent when one
- * runs, where there are no arguments. False, and sentences on stderr, when one of them is none.
- * targets_done in either case; engines may use them until then. */
+/* The targets of the command line, groups and braces expanded, each once; this machine, or its
+ * agent when one runs, where there are no arguments. False, and sentences on stderr, when one of
+ * them is none. targets_done in either case; engines may use them until then. */
 bool targets_init(struct targets *targets, const struct cli *cli);
 void targets_done(struct targets *targets);
+
+/* What a target is called beside the others: its name without scheme and usual port, where no other
+ * is called the same then; else the whole name. Answers dst. */
+char *targets_short_name(const struct targets *targets, size_t which, char *dst, size_t size);
 
 /* An engine that looks at one of them, not started yet. NULL and a sentence. Not for files. */
 struct engine *targets_engine(const struct targets *targets, const struct cli *cli, size_t which,

@@ -13,16 +13,23 @@
 
 const struct subcommand subcommand_table[] = {
     {COMMAND_MONITOR, "", "[TARGET...]", 0, 256,
-     "Open the monitor on TARGET: this machine (the default; local: without its agent), the FILE of "
-     "a snapshot, http://HOST:PORT, unix:PATH, ssh://HOST or @GROUP.",
+     "Open the monitor on TARGET: this machine (the default; local: without its agent), the FILE "
+     "of "
+     "a snapshot, http://HOST:PORT, unix:PATH, ssh://HOST or @GROUP. Several are shown side by "
+     "side; "
+     "web-{01..40}:7711 is forty.",
      NULL, true},
     {COMMAND_SNAPSHOT, "snapshot", "[TARGET...]", 0, 256,
-     "Look for a moment and write what was seen to a file or to standard output.", NULL, false},
+     "Look for a moment and write what was seen to a file or to standard output: of several "
+     "targets "
+     "one document a line, or the table of them.",
+     NULL, false},
     {COMMAND_AGENT, "agent", "", 0, 0,
      "Collect without a screen and serve what is seen over HTTP and WebSockets.", NULL, false},
-    {COMMAND_CHECK, "check", "CONDITION [TARGET]", 1, 2,
-     "Exit with 0 when the CONDITION holds (as in system.cpu.utilization > 90% for 10s), with 1 when "
-     "not, with 3 when it is not known.",
+    {COMMAND_CHECK, "check", "CONDITION [TARGET...]", 1, 257,
+     "Exit with 0 when the CONDITION holds (as in system.cpu.utilization > 90% for 10s), of "
+     "several "
+     "targets on one of them; with 1 when not, with 3 when it is not known.",
      NULL, false},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,
      "Report everything that is wrong in FILE, or in the files that would be read.", NULL, true},

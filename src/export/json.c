@@ -442,6 +442,10 @@ json_write(const struct picture *picture, const struct format_options *options, 
     json_int(&json, SNAPSHOT_SCHEMA);
     json_key(&json, "generator");
     json_text(&json, "flametop " FLAMETOP_VERSION);
+    if (options->target != NULL) {
+        json_key(&json, "target");
+        json_text(&json, options->target);
+    }
     json_key(&json, "time");
     json_time(&json, picture->wall_ns);
     json_key(&json, "time_ns");
@@ -471,6 +475,7 @@ const struct format format_json = {
     .extension = ".json",
     .media_type = "application/json",
     .has_tables = true,
+    .has_target = true,
     .text = "The whole picture with the history of its charts; flametop opens it again.",
     .write = json_write,
 };

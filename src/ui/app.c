@@ -190,6 +190,23 @@ view_has_data(struct app *app, const struct view *view)
     return false;
 }
 
+/* Comes from another view; the chart is no view to come back to. */
+void
+app_show_view(struct app *app, int number)
+{
+    if (view_find(number) == NULL) {
+        return;
+    }
+    if (app->seat_count > 1) {
+        seat_show(app, number == 0 ? &app->fleet : seat_is_fleet(app) ? app->home : app->seat);
+    }
+    if (number != app->view) {
+        app->view_before = app->view == VIEW_CHART ? app->view_before : app->view;
+        app->view = number;
+        overlay_close(&app->overlay);
+    }
+}
+
 struct box *
 app_focus(struct app *app)
 {
@@ -217,8 +234,8 @@ app_say(struct app *app, const char *format, ...)
 
 /* ---- calling panels ---- */
 
-static enum reaction
-call(struct app *app, struct box *box, const char *name, const char *argument)
+enum reaction
+app_call(struct app *app, struct box *box, const char *name, const char *argument)
 {
     struct panel_context context = app_context(app);
     if (box == NULL || box->panel->command == NULL || context.picture == NULL) {
@@ -235,12 +252,12 @@ call(struct app *app, struct box *box, const char *name, const char *argument)
 static enum reaction
 call_any(struct app *app, struct box *first, const char *name, const char *argument)
 {
-    enum reaction reaction = call(app, first, name, argument);
+    enum reaction reaction = app_call(app, first, name, argument);
     bool seeks = strncmp(name, "search.", 7) == 0 || strncmp(name, "filter.", 7) == 0;
     struct opened *opened = app_opened(app);
     for (size_t i = 0; i < opened->count && seeks && reaction == REACTION_NONE; i++) {
         if (opened->boxes[i].area.width > 0 && &opened->boxes[i] != first) {
-            reaction = call(app, &opened->boxes[i], name, argument);
+            reaction = app_call(app, &opened->boxes[i], name, argument);
         }
     }
     return reaction;
@@ -295,160 +312,10 @@ app_ask_prompt(struct app *app, const char *label, const char *prefill, const ch
 }
 
 void
-panel_ask(const struct panel_context *context, const char *question, const char *command,
-          const char *argument)
-{
-    struct app *app = context->app;
-    struct question *asked = &app->question;
-    *asked = (struct question){.open = true, .target = app->calling};
-    utf8_clean(str_from(question), asked->text, sizeof(asked->text));
-    strlcpy(asked->command, command, sizeof(asked->command));
-    strlcpy(asked->argument, argument, sizeof(asked->argument));
-}
-
-void
-panel_prompt(const struct panel_context *context, const char *label, const char *prefill,
-             const char *command)
-{
-    struct app *app = context->app;
-    app_ask_prompt(app, label, prefill, command, app->calling);
-}
-
-void
-panel_say(const struct panel_context *context, const char *format, ...)
-{
-    char text[sizeof(((struct app *)0)->said)];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    app_say(context->app, "%s", text);
-}
-
-void
-panel_copy(const struct panel_context *context, struct str text)
-{
-    struct app *app = context->app;
-    if (app->term != NULL) {
-        term_copy(app->term, text);
-    }
-    app_say(app, "copied");
-}
-
-void
-panel_open_view(const struct panel_context *context, int number)
-{
-    struct app *app = context->app;
-    if (view_find(number) != NULL && number != app->view) {
-        app->view_before = app->view == VIEW_CHART ? app->view_before : app->view;
-        app->view = number;
-        overlay_close(&app->overlay);
-    }
-}
-
-void
-panel_open_chart(const struct panel_context *context, const char *metric, const char *labels)
-{
-    struct app *app = context->app;
-    char argument[KEY_COMMAND_BYTES * 4];
-    snprintf(argument, sizeof(argument), "%s %s", metric, labels != NULL ? labels : "");
-    panel_open_view(context, VIEW_CHART);
-    struct opened *opened = app_opened(app);
-    call(app, opened->count > 0 ? &opened->boxes[0] : NULL, "show", argument);
-}
-
-/* The lines of a menu are added once, after it was opened. */
-static void
-nothing_fill(struct app *app, struct overlay *overlay)
-{
-    (void)app;
-    (void)overlay;
-}
-
-void
-panel_menu(const struct panel_context *context, const char *title, const struct menu_item *items,
-           size_t count, size_t selected, const char *command)
-{
-    struct app *app = context->app;
-    overlay_open(&app->overlay, app, title, nothing_fill, true);
-    for (size_t i = 0; i < count; i++) {
-        overlay_add(&app->overlay, ROLE_TEXT, "", items[i].text, items[i].argument);
-    }
-    app->overlay.selected = MIN(selected, count > 0 ? count - 1 : 0);
-    app->menu_target = app->calling;
-    strlcpy(app->menu_command, command, sizeof(app->menu_command));
-}
-
-static void
-open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lasting)
+app_open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lasting)
 {
     app->menu_target = NULL;
     overlay_open(&app->overlay, app, title, fill, lasting);
-}
-
-void
-panel_pin(const struct panel_context *context, const char *metric, const char *labels, bool wanted)
-{
-    static const char *const said[2][4] = {
-        {[PIN_DONE] = "it is no card of the overview any more",
-         [PIN_UNCHANGED] = "it is not pinned"},
-        {[PIN_DONE] = "it is a card of the overview now (view 1)",
-         [PIN_UNCHANGED] = "it is pinned already",
-         [PIN_FULL] = "no more than 8 cards can be pinned; - takes one off",
-         [PIN_TOO_LONG] = "its name and labels are too long for a card"},
-    };
-    struct app *app = context->app;
-    enum pin_result result = wanted ? pins_add(&app->pins, str_from(metric), str_from(labels))
-                                    : pins_remove(&app->pins, metric, labels);
-    app_say(app, "%s: %s", metric, said[wanted][result]);
-}
-
-void
-panel_open_environment(const struct panel_context *context, int64_t pid, const char *name)
-{
-    struct app *app = context->app;
-    if (context->paused || context->picture->past) {
-        app_say(app, "environments are of the present only: r goes back to it");
-    } else if (context->link != NULL || app->options.environment == NULL) {
-        app_say(app,
-                "this is another machine or a file: environments are read on the machine itself");
-    } else {
-        char title[sizeof(app->overlay.title)];
-        snprintf(title, sizeof(title), "Environment of %s (%lld)", name, (long long)pid);
-        app->environment_pid = pid;
-        open_overlay(app, title, environment_fill, true);
-    }
-}
-
-void
-panel_remote(const struct panel_context *context, const char *name, const char *arguments_json,
-             const char *what)
-{
-    struct app *app = context->app;
-    struct seat *seat = app->seat;
-    struct message message = {.type = MESSAGE_COMMAND};
-    bool fits = strlcpy(message.command.name, name, sizeof(message.command.name)) <
-                    sizeof(message.command.name) &&
-                strlcpy(message.command.arguments, arguments_json,
-                        sizeof(message.command.arguments)) < sizeof(message.command.arguments);
-    if (!attached_is_live(context->link) || seat->engine == NULL) {
-        app_say(app, "%s: not sent, there is no connection", what);
-    } else if (seat->asked_count == ASKED_MAX || !fits || !engine_send(seat->engine, &message)) {
-        app_say(app, "%s: not sent, too much is waiting for an answer", what);
-    } else {
-        utf8_clean(str_from(what), seat->asked[seat->asked_count++], ASKED_BYTES);
-        app_say(app, "%s: sent, waiting for the answer", what);
-    }
-}
-
-void
-panel_open_evidence(const struct panel_context *context, size_t finding)
-{
-    struct app *app = context->app;
-    const struct picture *picture = context->picture;
-    bool there = finding < picture->finding_count;
-    strlcpy(app->evidence, there ? picture->findings[finding].id : "", sizeof(app->evidence));
-    open_overlay(app, "Evidence", evidence_fill, false);
 }
 
 void
@@ -509,7 +376,7 @@ overlay_enter(struct app *app)
     struct box *target = app->menu_target;
     overlay_close(&app->overlay);
     if (target != NULL) {
-        call(app, target, app->menu_command, line);
+        app_call(app, target, app->menu_command, line);
         return;
     }
     struct str rest = str_from(line), word, labels;
@@ -730,11 +597,15 @@ close_one(struct app *app, const char *panel_command)
         overlay_close(&app->overlay);
         return true;
     }
-    if (call(app, app_focus(app), panel_command, "") != REACTION_NONE) {
+    if (app_call(app, app_focus(app), panel_command, "") != REACTION_NONE) {
         return true;
     }
     if (app->view == VIEW_CHART) {
-        app->view = app->view_before;
+        app_show_view(app, app->view_before);
+        return true;
+    }
+    if (app->seat_count > 1 && !seat_is_fleet(app)) {
+        app_show_view(app, 0);
         return true;
     }
     return false;
@@ -773,14 +644,14 @@ app_do_evidence(struct app *app, const char *argument)
     (void)argument;
     app->evidence[0] = '\0';
     if (app_shown(app) != NULL) {
-        open_overlay(app, "Evidence", evidence_fill, false);
+        app_open_overlay(app, "Evidence", evidence_fill, false);
     }
 }
 
 void
 app_do_help(struct app *app, const char *argument)
 {
-    open_overlay(app, "Help: / search, Enter run, Esc close", help_fill, true);
+    app_open_overlay(app, "Help: / search, Enter run, Esc close", help_fill, true);
     if (argument[0] != '\0') {
         strlcpy(app->overlay.search, argument, sizeof(app->overlay.search));
         overlay_refresh(&app->overlay, app);
@@ -791,7 +662,7 @@ void
 app_do_log(struct app *app, const char *argument)
 {
     (void)argument;
-    open_overlay(app, "Log", log_fill, false);
+    app_open_overlay(app, "Log", log_fill, false);
 }
 
 void
@@ -799,7 +670,19 @@ app_do_sources(struct app *app, const char *argument)
 {
     (void)argument;
     if (app_shown(app) != NULL) {
-        open_overlay(app, "Sources", sources_fill, false);
+        app_open_overlay(app, "Sources", sources_fill, false);
+    }
+}
+
+static void
+send_interval(struct app *app, int64_t interval_ns)
+{
+    struct message message = {.type = MESSAGE_INTERVAL, .interval_ns = interval_ns};
+    for (size_t i = 0; i < app->seat_count; i++) {
+        struct seat *seat = &app->seats[i];
+        if (seat->engine != NULL && (seat == app->seat || seat_is_fleet(app))) {
+            engine_send(seat->engine, &message);
+        }
     }
 }
 
@@ -813,9 +696,8 @@ app_do_interval(struct app *app, const char *argument)
                interval_ns > INTERVAL_NS_MAX) {
         app_say(app, "interval “%s”: a time from 100ms to 60s is asked for, such as 500ms or 2s",
                 argument);
-    } else if (app->seat->engine != NULL) {
-        struct message message = {.type = MESSAGE_INTERVAL, .interval_ns = interval_ns};
-        engine_send(app->seat->engine, &message);
+    } else {
+        send_interval(app, interval_ns);
     }
 }
 
@@ -829,29 +711,6 @@ app_do_keymap(struct app *app, const char *argument)
         app_say(app, "%s", why);
     } else {
         app_say(app, "the keys of %s are added to ours", argument);
-    }
-}
-
-/* Of a link that is not up the present is what comes after the next try. */
-void
-app_do_live(struct app *app, const char *argument)
-{
-    (void)argument;
-    struct message retry = {.type = MESSAGE_RETRY};
-    if (app->seat->held != NULL) {
-        moment_hold(app, NULL);
-    } else if (!attached_is_live(app_link(app)) && app->seat->engine != NULL) {
-        bool sent = engine_send(app->seat->engine, &retry);
-        app_say(app, sent ? "trying again" : "too much is waiting: try again in a moment");
-    }
-}
-
-void
-app_do_pause(struct app *app, const char *argument)
-{
-    (void)argument;
-    if (app->seat->live != NULL) {
-        moment_hold(app, app->seat->held != NULL ? NULL : picture_acquire(app->seat->live));
     }
 }
 
@@ -871,10 +730,10 @@ step_panel(struct app *app, int step)
 static void
 go_panel(struct app *app, int step)
 {
-    if (call(app, app_focus(app), step > 0 ? "panel.next" : "panel.previous", "") ==
+    if (app_call(app, app_focus(app), step > 0 ? "panel.next" : "panel.previous", "") ==
         REACTION_NONE) {
         step_panel(app, step);
-        call(app, app_focus(app), step > 0 ? "panel.first" : "panel.last", "");
+        app_call(app, app_focus(app), step > 0 ? "panel.first" : "panel.last", "");
     }
 }
 
@@ -950,8 +809,9 @@ app_do_save(struct app *app, const char *argument)
     const struct picture *picture = app_shown(app);
     char name[128], path[PATH_MAX];
     struct stat there;
-    if (picture == NULL || app->options.save == NULL) {
-        app_say(app, "there is nothing to save here");
+    if (picture == NULL || app->options.save == NULL || seat_is_fleet(app)) {
+        app_say(app, seat_is_fleet(app) ? "a snapshot is of one target: Enter opens one"
+                                        : "there is nothing to save here");
         return;
     }
     if (argument[0] == '\0') {
@@ -1033,43 +893,6 @@ app_do_theme(struct app *app, const char *argument)
         term_set_theme(app->term, &theme);
     }
     buf_done(&errors);
-}
-
-void
-app_do_time_go(struct app *app, const char *argument)
-{
-    int64_t wall_ns;
-    const struct picture *shown = app_shown(app);
-    if (argument[0] == '\0') {
-        app_ask_prompt(app, "go to (13:58, -5m, 2026-11-21 13:58)", "", "time.go", NULL);
-    } else if (shown == NULL || !moment_parse(argument, shown->wall_ns, &wall_ns)) {
-        app_say(app, "time “%s”: 13:58, 13:58:30, -5m or 2026-11-21 13:58 is asked for", argument);
-    } else {
-        moment_go(app, wall_ns);
-    }
-}
-
-void
-app_do_time_skip(struct app *app, const char *argument)
-{
-    int64_t by_ns;
-    if (duration_parse(argument, &by_ns)) {
-        moment_skip(app, by_ns);
-    } else {
-        app_say(app, "time.skip “%s”: a time such as -1m or 30s is asked for", argument);
-    }
-}
-
-void
-app_do_time_step(struct app *app, const char *argument)
-{
-    struct str rest = str_from(argument);
-    int64_t steps;
-    const struct picture *shown = app_shown(app);
-    if (shown != NULL && str_i64(&rest, &steps) && rest.n == 0 && steps >= -100000 &&
-        steps <= 100000) {
-        moment_step(app, (int)steps);
-    }
 }
 
 int
@@ -1179,18 +1002,21 @@ hide_panels(struct app *app)
 static void
 apply_filter(struct app *app)
 {
+    struct seat *seat = app->seat;
+    if (app->filter[0] == '\0' || seat_is_fleet(app) || seat->filtered) {
+        return;
+    }
+    const char *filter = app->filter;
     struct opened *opened = opened_of(app, view_find(3));
-    if (app->filter[0] != '\0' && opened->count > 0) {
-        char filter[PROMPT_BYTES];
-        strlcpy(filter, app->filter, sizeof(filter));
-        app->filter[0] = '\0';
-        call(app, &opened->boxes[0], "filter.set", filter);
+    seat->filtered = true;
+    if (opened->count > 0) {
+        app_call(app, &opened->boxes[0], "filter.set", filter);
         for (size_t form = 0; form < 2; form++) {
             app->compact = form == 1;
             struct opened *overview = opened_of(app, view_find(1));
             for (size_t i = 0; i < overview->count; i++) {
                 if (overview->boxes[i].panel == opened->boxes[0].panel) {
-                    call(app, &overview->boxes[i], "filter.set", filter);
+                    app_call(app, &overview->boxes[i], "filter.set", filter);
                 }
             }
         }
@@ -1213,6 +1039,7 @@ void
 app_draw(struct app *app, struct canvas *canvas)
 {
     int width = canvas->width, height = canvas->height;
+    fleet_refresh(app);
     const struct picture *picture = app_shown(app);
     canvas_clear(canvas);
     app->glyphs = canvas->glyphs;

@@ -9,6 +9,7 @@
 #include "flametop/ui/app.h"
 #include "flametop/ui/panel.h"
 #include "command.h"
+#include "fleet.h"
 #include "key.h"
 #include "overlay.h"
 #include "pin.h"
@@ -44,10 +45,13 @@ struct seat {
     struct picture *live; /* the newest, but while a link is lost the last one before it was */
     struct picture *held; /* shown instead while paused; NULL: live */
     struct opened opened[VIEWS_MAX][2]; /* [index in view_table][compact] */
+    bool filtered;                      /* the filter of the start was given to the processes */
     struct interest interest;           /* as last sent */
     char asked[ASKED_MAX][ASKED_BYTES]; /* what the next answers are of, oldest first */
     size_t asked_count;
-    int64_t came_mono_ns; /* when newest came, by our clock */
+    int64_t came_mono_ns;         /* when newest came, by our clock */
+    int64_t since_mono_ns;        /* since when it is looked at */
+    struct fleet_queries queries; /* of its row in the fleet */
 };
 
 /* A question on the status line; `command` runs on `target` when it is answered yes. */
@@ -66,8 +70,12 @@ struct app {
     struct clock clock;
     struct seat *seats; /* at least one */
     size_t seat_count;
-    struct seat *seat; /* the one that is looked at */
-    size_t span;       /* index of span_table */
+    struct seat *seat;     /* the one that is looked at */
+    struct seat fleet;     /* of several targets: looked at in view 0, and only there */
+    struct seat *home;     /* the target that was looked at last */
+    uint64_t fleet_number; /* of its pictures */
+    int64_t fleet_due_ns;  /* when its values are read anew */
+    size_t span;           /* index of span_table */
 
     int view, view_before; /* numbers */
     bool compact;
@@ -106,6 +114,7 @@ extern const struct span span_table[];
 extern const size_t span_count;
 
 /* app.c */
+void app_show_view(struct app *app, int number); /* with several targets 0 is the fleet's alone */
 struct panel_context app_context(struct app *app);
 int64_t
 app_span_ns(const struct app *app); /* of the charts: what there is, at most the wanted span */
@@ -115,6 +124,9 @@ struct box *app_focus(struct app *app);     /* NULL when the view shows no panel
 void app_say(struct app *app, const char *format, ...) PRINTF_LIKE(2, 3);
 void app_ask_prompt(struct app *app, const char *label, const char *prefill, const char *command,
                     struct box *target);
+/* Runs a command on a panel; REACTION_NONE when it has none of that name. */
+enum reaction app_call(struct app *app, struct box *box, const char *name, const char *argument);
+void app_open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lasting);
 void app_interest(struct app *app, struct interest *ret_interest);
 
 /* The number of a view, by that number, by its name, or by a beginning only one view has; -1. */
@@ -123,6 +135,9 @@ int view_number(const char *text);
 /* seat.c */
 bool seats_init(struct app *app, const struct app_target *targets, size_t count);
 void seats_done(struct app *app);
+void seat_show(struct app *app, struct seat *seat); /* what was open of another is closed */
+bool seat_is_fleet(const struct app *app);
+void fleet_refresh(struct app *app); /* when it is shown and due */
 void seat_put(struct app *app, struct seat *seat, struct picture *picture); /* the newest */
 void seat_answered(struct app *app, struct seat *seat, const char *why);    /* "": it was done */
 
@@ -143,7 +158,7 @@ void attached_sentence(const struct link_status *link, int64_t now_ns, char dst[
 void attached_state(const struct link_status *link, int64_t now_ns, char *dst, size_t size);
 /* "clock +3 min 12 s"; "" when it is right. */
 void attached_clock(const struct link_status *link, char *dst, size_t size);
-/* When what is said of the shown target changes by itself; INT64_MAX: never. */
+/* When what is said of the shown target, or of the fleet, changes by itself; INT64_MAX: never. */
 int64_t attached_due_ns(const struct app *app);
 
 /* chrome.c */
@@ -174,7 +189,7 @@ void moment_go(struct app *app, int64_t wall_ns);
 #define APP_COMMANDS(X)                                                                                       \
     X(accept) X(close) X(command) X(escape) X(evidence) X(help) X(interval) X(keymap) X(live) X(log) X(panel_next)      \
     X(panel_previous) X(pause) X(quit) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
-    X(suspend) X(theme) X(time_go) X(time_skip) X(time_step) X(view)
+    X(suspend) X(target) X(theme) X(time_go) X(time_skip) X(time_step) X(view)
 #define X(name) void app_do_##name(struct app *app, const char *argument);
 /* clang-format on */
 APP_COMMANDS(X)

@@ -230,6 +230,9 @@ attached_due_ns(const struct app *app)
 {
     const struct link_status *link = app_link(app);
     int64_t now_ns = app_now_ns(app), due_ns = INT64_MAX;
+    if (seat_is_fleet(app)) {
+        return app->fleet_due_ns;
+    }
     if (attached_is_live(link)) {
         return due_ns;
     }

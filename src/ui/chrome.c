@@ -57,14 +57,31 @@ format_name(const struct app *app, const struct picture *picture, char *dst, siz
     utf8_clean(str_from(known ? name : otherwise), dst, size);
 }
 
+/* A name and what is known of it, the last parts of that left out first. */
+static void
+format_short(const char *name, const char *system, int room, char *dst, size_t size)
+{
+    char known[128];
+    strlcpy(known, system, sizeof(known));
+    snprintf(dst, size, " flametop  %s%s%s", name, known[0] != '\0' ? " · " : "", known);
+    while ((int)utf8_text_width(str_from(dst)) > room) {
+        snprintf(dst, size, " %s%s%s", name, known[0] != '\0' ? " · " : "", known);
+        if (known[0] == '\0') {
+            return;
+        }
+        char *comma = strrchr(known, ',');
+        *(comma != NULL ? comma : known) = '\0';
+    }
+}
+
 /* What the machine is, in as much detail as the room allows. */
 static void
 format_host(const struct app *app, const struct picture *picture, int room, char *dst, size_t size)
 {
     char cores[48], age[32], name[SEAT_NAME_BYTES];
     format_name(app, picture, name, sizeof(name));
-    if (picture == NULL) {
-        snprintf(dst, size, " %s%s", room > 40 + (int)strlen(name) ? "flametop  " : "", name);
+    if (picture == NULL || seat_is_fleet(app)) {
+        format_short(name, picture != NULL ? picture->host.system : "", room, dst, size);
         return;
     }
     const struct host *host = &picture->host;
@@ -159,7 +176,9 @@ format_live(const struct app *app, const struct picture *picture, int width, cha
         strlcat(span, " of ", sizeof(span));
         strlcat(span, wanted, sizeof(span));
     }
-    if (width >= 100) {
+    if (seat_is_fleet(app) && width >= 60) { /* has no charts */
+        snprintf(dst, size, "● live %s  %s %s ", interval, clock, counts);
+    } else if (width >= 100) {
         snprintf(dst, size, "● live %s  span %s  %s %s ", interval, span, clock, counts);
     } else if (width >= 60) {
         snprintf(dst, size, "● live %s  span %s  %s ", interval, span, clock);
@@ -255,9 +274,12 @@ chrome_tabs(struct app *app, struct canvas *canvas, int y)
         }
         bool active = view->number == app->view ||
                       (app->view == VIEW_CHART && view->number == app->view_before);
-        struct style style = {.fg = active                     ? ROLE_TAB_ACTIVE
-                                    : view_has_data(app, view) ? ROLE_TEXT
-                                                               : ROLE_DIM,
+        bool there = view->number == 0    ? app->seat_count > 1
+                     : seat_is_fleet(app) ? view->rows[0].cells[0].panel != NULL
+                                          : view_has_data(app, view);
+        struct style style = {.fg = active  ? ROLE_TAB_ACTIVE
+                                    : there ? ROLE_TEXT
+                                            : ROLE_DIM,
                               .attributes = active ? CELL_BOLD | CELL_UNDERLINE : 0};
         bool show_name = named || active;
         app->tab_x[i] = x;
@@ -290,14 +312,20 @@ chrome_tab_at(const struct app *app, int x)
 static const struct offer {
     const char *view; /* NULL: every view */
     const char *command, *text;
-    enum { ALWAYS, WHILE_HELD, WHILE_CUT } when; /* held: a moment; cut: the link */
-    bool always;                                 /* before anything is shown, too */
+    enum { ALWAYS, WHILE_HELD, WHILE_CUT, WHILE_ONE_OF_SEVERAL, NOT_OF_FLEET } when;
+    bool always; /* before anything is shown, too */
 } offers[] = {
     {NULL, "close", "quit", ALWAYS, true},
     {NULL, "help", "help", ALWAYS, true},
     {NULL, "live", "live", WHILE_HELD, false},
     {NULL, "live", "try now", WHILE_CUT, true},
+    {NULL, "view 0", "fleet", WHILE_ONE_OF_SEVERAL, true},
+    {"fleet", "open", "open", ALWAYS, false},
     {NULL, "pause", "pause", ALWAYS, false},
+    {"fleet", "search.set", "search", ALWAYS, false},
+    {"fleet", "filter.set", "filter", ALWAYS, false},
+    {"fleet", "sort.set", "sort", ALWAYS, false},
+    {"fleet", "columns", "columns", ALWAYS, false},
     {"processes", "search.set", "search", ALWAYS, false},
     {"metrics", "search.set", "search", ALWAYS, false},
     {"overview", "search.set", "search", ALWAYS, false},
@@ -313,9 +341,9 @@ static const struct offer {
     {"chart", "zoom.in", "zoom in", ALWAYS, false},
     {"chart", "zoom.out", "zoom out", ALWAYS, false},
     {NULL, "page.next", "page", ALWAYS, false},
-    {NULL, "time.step -1", "back in time", ALWAYS, false},
-    {NULL, "span.wider", "span", ALWAYS, false},
-    {NULL, "save", "save", ALWAYS, false},
+    {NULL, "time.step -1", "back in time", NOT_OF_FLEET, false},
+    {NULL, "span.wider", "span", NOT_OF_FLEET, false},
+    {NULL, "save", "save", NOT_OF_FLEET, false},
     {NULL, "command", "command", ALWAYS, false},
 };
 
@@ -326,8 +354,11 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
     bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0;
     bool saved = strcmp(offer->command, "save") != 0 || app->options.save != NULL;
     bool held = app->seat->held != NULL, cut = !attached_is_live(app_link(app));
-    bool fits = offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
-                (offer->when == WHILE_CUT && cut && !held);
+    bool fits =
+        offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
+        (offer->when == WHILE_CUT && cut && !held) ||
+        (offer->when == WHILE_ONE_OF_SEVERAL && app->seat_count > 1 && !seat_is_fleet(app)) ||
+        (offer->when == NOT_OF_FLEET && !seat_is_fleet(app));
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
            !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));
 }

@@ -74,6 +74,14 @@ words_themes(const struct app *app, struct words *words)
 }
 
 static void
+words_targets(const struct app *app, struct words *words)
+{
+    for (size_t i = 0; i < app->seat_count; i++) {
+        words_add(words, app->seats[i].name);
+    }
+}
+
+static void
 words_views(const struct app *app, struct words *words)
 {
     (void)app;
@@ -144,6 +152,7 @@ const struct command command_table[] = {
     {"span.narrower", "", "Shows less time in all charts.", NULL, false, app_do_span_narrower},
     {"span.wider", "", "Shows more time in all charts.", NULL, false, app_do_span_wider},
     {"suspend", "", "Stops the program; fg goes on.", NULL, false, app_do_suspend},
+    {"target", "NAME", "Shows another of the targets by its name.", "target", false, app_do_target},
     {"theme", "NAME", "Changes the colours.", "theme", false, app_do_theme},
     {"time.go", "TIME", "Goes to a time: 13:58, 13:58:30, -5m or 2026-11-21 13:58.",
      "go to (13:58, -5m, 2026-11-21 13:58)", false, app_do_time_go},
@@ -169,7 +178,8 @@ static const struct {
     {"columns", words_columns},  {"interval", words_intervals},
     {"keymap", words_keymaps},   {"process.signal", panel_signal_words},
     {"sort.set", words_columns}, {"span", words_spans},
-    {"theme", words_themes},     {"view", words_views},
+    {"target", words_targets},   {"theme", words_themes},
+    {"view", words_views},
 };
 
 void

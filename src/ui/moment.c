@@ -164,6 +164,10 @@ moment_hold(struct app *app, struct picture *picture)
 static void
 show(struct app *app, int64_t mono_ns)
 {
+    if (seat_is_fleet(app)) {
+        app_say(app, "each target has its own past: Enter opens one");
+        return;
+    }
     int64_t oldest_ns = picture_oldest(app->seat->live);
     if (mono_ns >= app->seat->live->mono_ns) {
         moment_hold(app, picture_acquire(app->seat->live));
@@ -198,7 +202,9 @@ moment_step(struct app *app, int steps)
         return;
     }
     int64_t to_ns = picture_step(app->seat->live, shown->mono_ns, steps);
-    if (to_ns != shown->mono_ns) {
+    if (seat_is_fleet(app)) {
+        show(app, to_ns);
+    } else if (to_ns != shown->mono_ns) {
         show(app, to_ns);
     } else if (steps < 0) {
         app_say(app, "the history begins here");
@@ -221,4 +227,66 @@ moment_go(struct app *app, int64_t wall_ns)
         app_say(app, "that is still to come: this is the newest moment");
     }
     show(app, mono_ns);
+}
+
+/* ---- commands ---- */
+
+/* Of a link that is not up the present is what comes after the next try. */
+void
+app_do_live(struct app *app, const char *argument)
+{
+    (void)argument;
+    struct message retry = {.type = MESSAGE_RETRY};
+    if (app->seat->held != NULL) {
+        moment_hold(app, NULL);
+    } else if (!attached_is_live(app_link(app)) && app->seat->engine != NULL) {
+        bool sent = engine_send(app->seat->engine, &retry);
+        app_say(app, sent ? "trying again" : "too much is waiting: try again in a moment");
+    }
+}
+
+void
+app_do_pause(struct app *app, const char *argument)
+{
+    (void)argument;
+    if (app->seat->live != NULL) {
+        moment_hold(app, app->seat->held != NULL ? NULL : picture_acquire(app->seat->live));
+    }
+}
+
+void
+app_do_time_go(struct app *app, const char *argument)
+{
+    int64_t wall_ns;
+    const struct picture *shown = app_shown(app);
+    if (argument[0] == '\0') {
+        app_ask_prompt(app, "go to (13:58, -5m, 2026-11-21 13:58)", "", "time.go", NULL);
+    } else if (shown == NULL || !moment_parse(argument, shown->wall_ns, &wall_ns)) {
+        app_say(app, "time “%s”: 13:58, 13:58:30, -5m or 2026-11-21 13:58 is asked for", argument);
+    } else {
+        moment_go(app, wall_ns);
+    }
+}
+
+void
+app_do_time_skip(struct app *app, const char *argument)
+{
+    int64_t by_ns;
+    if (duration_parse(argument, &by_ns)) {
+        moment_skip(app, by_ns);
+    } else {
+        app_say(app, "time.skip “%s”: a time such as -1m or 30s is asked for", argument);
+    }
+}
+
+void
+app_do_time_step(struct app *app, const char *argument)
+{
+    struct str rest = str_from(argument);
+    int64_t steps;
+    const struct picture *shown = app_shown(app);
+    if (shown != NULL && str_i64(&rest, &steps) && rest.n == 0 && steps >= -100000 &&
+        steps <= 100000) {
+        moment_step(app, (int)steps);
+    }
 }

@@ -181,6 +181,7 @@ take_picture(struct run *run, size_t target)
     if (picture != NULL) {
         app_set_target_picture(app, target, picture);
         picture_release(picture);
+        run->aged_ns = attached_due_ns(app);
         if (seat == app->seat) {
             run->dirty = true;
             run->drawn_ns = 0;

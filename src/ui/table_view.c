@@ -382,7 +382,7 @@ static size_t
 ordered(const struct table_view *view, int columns[TABLE_VIEW_COLUMNS])
 {
     size_t count = 0;
-    uint64_t left = view->chosen | UINT64_C(1) << view->sort;
+    uint64_t left = (view->chosen & ~view->absent) | UINT64_C(1) << view->sort;
     for (size_t i = 0; view->order != NULL && view->order[i] != NULL; i++) {
         int column = table_column(view->def, view->order[i]);
         if (column >= 0 && column < TABLE_VIEW_COLUMNS && (left >> column & 1) != 0) {
@@ -410,10 +410,18 @@ ordered(const struct table_view *view, int columns[TABLE_VIEW_COLUMNS])
     return count;
 }
 
-static int
-column_width(const struct column *column)
+static bool
+is_name(const struct table_view *view, const struct column *column)
 {
-    return MAX((int)column->width, (int)strlen(column->title));
+    return view->indented != NULL && strcmp(column->name, view->indented) == 0;
+}
+
+static int
+column_width(const struct table_view *view, const struct column *column)
+{
+    int width =
+        view->name_width > 0 && is_name(view, column) ? view->name_width : (int)column->width;
+    return MAX(width, (int)strlen(column->title));
 }
 
 static bool
@@ -429,10 +437,10 @@ squeeze(const struct table_view *view, const int *columns, size_t count, int roo
     int wanted = 0, text = -1;
     for (size_t i = 0; i < count; i++) {
         const struct column *column = &view->def->columns[columns[i]];
-        wanted += column->width > 0 ? column_width(column) + 1 : 0;
+        wanted += column->width > 0 ? column_width(view, column) + 1 : 0;
         text = text < 0 && is_left(column) && column->width > TEXT_WIDTH_MIN ? columns[i] : text;
     }
-    int spare = text >= 0 ? column_width(&view->def->columns[text]) - TEXT_WIDTH_MIN : 0;
+    int spare = text >= 0 ? column_width(view, &view->def->columns[text]) - TEXT_WIDTH_MIN : 0;
     return view->narrow && wanted - room <= spare ? MAX(wanted - room, 0) : 0;
 }
 
@@ -447,8 +455,7 @@ static bool
 is_kept(const struct table_view *view, int column)
 {
     const struct column *shown = &view->def->columns[column];
-    return column == view->sort || (shown->flags & COLUMN_KEY) != 0 ||
-           (view->indented != NULL && strcmp(shown->name, view->indented) == 0);
+    return column == view->sort || (shown->flags & COLUMN_KEY) != 0 || is_name(view, shown);
 }
 
 /* Takes the first `skip` columns that do not stay out of the list. Answers what is left. */
@@ -486,13 +493,13 @@ place(struct table_view *view, struct rect area)
     int squeezed = squeeze(view, columns, count, area.width);
     int fixed_end = end - elastic_room(view, columns, count, area.width);
     int sorted =
-        is_elastic(view, view->sort) ? 0 : column_width(&view->def->columns[view->sort]) + 1;
+        is_elastic(view, view->sort) ? 0 : column_width(view, &view->def->columns[view->sort]) + 1;
     bool full = false;
     view->place_count = view->missing = 0;
     for (size_t i = 0; i < count; i++) {
         const struct column *column = &view->def->columns[columns[i]];
         bool rest = is_elastic(view, columns[i]), is_sort = columns[i] == view->sort;
-        int width = rest ? end - x : column_width(column);
+        int width = rest ? end - x : column_width(view, column);
         if (!rest && is_left(column) && column->width > TEXT_WIDTH_MIN) {
             width -= squeezed;
             squeezed = 0;
@@ -602,10 +609,12 @@ draw_row(const struct table_view *view, const struct panel_context *context, str
         struct style style = cell_style(column, cells[place->column], exited);
         table_view_format(column, cells[place->column], false, context->glyphs == GLYPHS_ASCII,
                           text, sizeof(text));
+        if (view->dress != NULL) {
+            view->dress(view, context, shown->row, place->column, text, sizeof(text), &style);
+        }
         int x = place->x, width = place->width;
         if (is_left(column)) {
-            bool tree =
-                view->tree && view->indented != NULL && strcmp(column->name, view->indented) == 0;
+            bool tree = view->tree && is_name(view, column);
             if (tree) {
                 int indent = MIN(shown->depth * 2, width / 2);
                 canvas_printf(canvas, x, row.y, width, (struct style){.fg = ROLE_DIM}, "%*s%s",

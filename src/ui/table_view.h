@@ -37,7 +37,8 @@ struct table_view {
     const char *const *order;    /* names of the columns shown first; NULL: as in the def */
     bool narrow;          /* only these, the sorted one and the one that takes what is left */
     const char *parent;   /* name of the column with the parent's key, for trees; NULL: no trees */
-    const char *indented; /* name of the column that shows the tree */
+    const char *indented; /* name of the column that shows the tree, and which row it is */
+    int name_width;       /* of that column; 0: as the def says */
 
     struct table_view_held {
         uint64_t key;
@@ -56,6 +57,7 @@ struct table_view {
     struct filter *filter;
     char filter_text[TABLE_VIEW_TEXT], search[TABLE_VIEW_TEXT];
     uint64_t chosen; /* bit i: column i is wanted */
+    uint64_t absent; /* bit i: nobody has a value of column i, it takes no room */
     size_t skip;     /* columns scrolled out to the left */
     size_t missing;  /* at the last drawing: columns that did not fit */
     bool follow;
@@ -65,6 +67,10 @@ struct table_view {
     bool loose;        /* its row moved by itself since: the window stays where it is */
     bool keep;         /* the window goes along nevertheless: the row is looked at */
     size_t at, first;  /* index in rows: of the selection; of the first one shown */
+
+    /* What a cell says and how it looks beyond its column's way; NULL: nothing. */
+    void (*dress)(const struct table_view *view, const struct panel_context *context, size_t row,
+                  int column, char *text, size_t size, struct style *style);
 
     const struct table *table;
     uint64_t stamp; /* of the picture and settings the rows were made from */

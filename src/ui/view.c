@@ -13,9 +13,11 @@ const struct view view_table[] = {
      "fleet",
      "Fleet",
      "Flt",
-     "Only this machine is watched: this view compares several, one row each, and has nothing to "
-     "compare.",
-     {{{{NULL, 0}}}},
+     "One target is watched. Several are compared here, a row each, with the odd one out marked: "
+     "flametop web-01:7711 web-02:7711, flametop ssh://web-{01..40}, or flametop @GROUP for a "
+     "group "
+     "of the configuration (targets:).",
+     {{{{"fleet", 1}}}},
      {{{{NULL, 0}}}}},
     {1,
      "overview",

@@ -358,20 +358,20 @@ test_plain__says_what_changed(void **state)
     fake_init(before);
     fake_init(now);
     fake_finding(before, LEVEL_WARNING, 40, "memory\x1b[2J low", NULL);
-    plain_changes(NULL, before->picture, &out);
+    plain_changes("", NULL, before->picture, &out);
     assert_string_equal(out.data, "14:02:31 warning: memory?[2J low\n");
     buf_clear(&out);
-    plain_changes(before->picture, before->picture, &out);
+    plain_changes("", before->picture, before->picture, &out);
     assert_int_equal(out.n, 0);
-    plain_changes(before->picture, now->picture, &out);
+    plain_changes("", before->picture, now->picture, &out);
     assert_non_null(strstr(out.data, "over: memory"));
     assert_non_null(strstr(out.data, "nothing unusual"));
     buf_clear(&out);
     before->picture->finding_count = 0;
     before->picture->looked_at = ""; /* the first picture: nothing to compare yet */
-    plain_changes(NULL, before->picture, &out);
+    plain_changes("", NULL, before->picture, &out);
     assert_int_equal(out.n, 0);
-    plain_changes(before->picture, now->picture, &out);
+    plain_changes("", before->picture, now->picture, &out);
     assert_non_null(strstr(out.data, "nothing unusual"));
     buf_done(&out);
     fake_done(before);

@@ -16,7 +16,8 @@ struct format_options {
     size_t width;    /* text forms: columns */
     bool ascii;
     bool pretty;
-    bool continues; /* what another picture in the same form was written to: no head again */
+    const char *target; /* which of several it is, as it was named; NULL: there is one only */
+    bool continues;     /* what another picture in the same form was written to: no head again */
     /* Whether a row of a table goes with it; NULL: all do. */
     bool (*wants)(const void *context, const struct table *table, const union cell *row);
     const void *wants_context;
@@ -29,6 +30,7 @@ struct format {
     const char *text;
     bool has_tables; /* not numbers alone */
     bool one_moment; /* several pictures in a row mean nothing */
+    bool has_target; /* says which of several targets it is of */
     /* 0 or a negative errno. */
     int (*write)(const struct picture *picture, const struct format_options *options,
                  struct buf *out);

@@ -91,13 +91,15 @@ void app_command(struct app *app, const char *line);
  * blocked in all threads. Answers the exit code: 0, or 1 when the terminal is gone. */
 int app_run(struct app *app, struct term *term, const struct theme *theme);
 
-/* Without a screen: one line for each finding that is new, changed its level or ended, until a
- * signal comes. Never moves the cursor. */
-int plain_run(struct engine *engine, int fd);
+/* Without a screen: one line for each finding that is new, changed its level or ended, and for each
+ * change of a connection, until a signal comes. Of several targets each line says which. Never
+ * moves the cursor. */
+int plain_run(const struct app_target *targets, size_t count, int fd);
 
-/* The lines for what changed from one picture to the next; `before` may be NULL. For plain_run and
- * its tests. */
-void plain_changes(const struct picture *before, const struct picture *now, struct buf *out);
+/* The lines for what changed from one picture to the next; `before` may be NULL, `name` "". For
+ * plain_run and its tests. */
+void plain_changes(const char *name, const struct picture *before, const struct picture *now,
+                   struct buf *out);
 
 /* Reference tables for the man page and completion: one row a line, fields separated by tabs. */
 void app_print_keys(struct buf *out);     /* context, key, command, what it does */

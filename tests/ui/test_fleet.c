@@ -1,0 +1,360 @@
+/* Several targets: the fleet's table, opening one and coming back. */
+#include "../check.h"
+
+#include <math.h>
+
+#include "flametop/base/buf.h"
+#include "flametop/core/link.h"
+#include "flametop/ui/app.h"
+#include "fake_picture.h"
+#include "golden.h"
+
+#define OUR_NS (INT64_C(5000) * NS_PER_S)
+#define TARGETS_MAX 40
+
+static const struct metric metrics[] = {
+    {.name = "system.cpu.utilization", .unit = "1", .labels = "", .text = "CPU."},
+    {.name = "system.memory.utilization", .unit = "1", .labels = "", .text = "Memory."},
+    {.name = "system.disk.utilization", .unit = "1", .labels = "", .text = "Disk."},
+    {.name = "system.network.io", .unit = "By/s", .labels = "", .text = "Network."},
+    {.name = "request.duration.p95", .unit = "s", .labels = "", .text = "Requests."},
+};
+
+struct fleet {
+    struct catalog *catalog;
+    struct fake fakes[TARGETS_MAX];
+    struct link_status links[TARGETS_MAX];
+    char names[TARGETS_MAX][24], addresses[TARGETS_MAX][40];
+    size_t count;
+    struct instant now;
+    struct clock clock;
+    struct app *app;
+    struct canvas canvas;
+    struct buf out;
+};
+
+static struct instant
+fixed(void *context)
+{
+    return *(const struct instant *)context;
+}
+
+/* A machine that works: a little different from the others, as machines are. */
+static void
+make(struct fleet *fleet, size_t i, double cpu, bool requests)
+{
+    struct fake *fake = &fleet->fakes[i];
+    fake_init(fake);
+    catalog_free(fake->catalog);
+    fake->catalog = fake->picture->catalog = fleet->catalog;
+    double own = (double)(i * 7 % 11);
+    fake_series(fake, metrics[0].name, "", fake_constant, cpu, 0);
+    fake_series(fake, metrics[1].name, "", fake_constant, 0.58 + own * 0.004, 0);
+    fake_series(fake, metrics[2].name, "", fake_constant, 0.02 + own * 0.002, 0);
+    fake_series(fake, metrics[3].name, "", fake_constant, 2.4e6 + own * 3e4, 0);
+    if (requests) {
+        fake_series(fake, metrics[4].name, "", fake_constant, 0.18 + own * 0.001, 0);
+    }
+    fake_processes(fake, 20);
+    fake->picture->host.name = fleet->names[i];
+    fake->picture->link = &fleet->links[i];
+}
+
+static struct fleet *
+fleet_new(size_t count, int width, int height, bool requests)
+{
+    struct fleet *fleet = calloc(1, sizeof(*fleet));
+    struct app_target targets[TARGETS_MAX];
+    fleet->catalog = catalog_new(10000);
+    catalog_add(fleet->catalog, metrics, ARRAY_SIZE(metrics));
+    fleet->count = count;
+    fleet->now = (struct instant){.mono_ns = OUR_NS, .wall_ns = FAKE_WALL_NS};
+    fleet->clock = (struct clock){fixed, &fleet->now};
+    for (size_t i = 0; i < count; i++) {
+        snprintf(fleet->names[i], sizeof(fleet->names[i]), "web-%02zu", i + 1);
+        snprintf(fleet->addresses[i], sizeof(fleet->addresses[i]), "http://web-%02zu:7711", i + 1);
+        fleet->links[i] = (struct link_status){.state = LINK_LIVE,
+                                               .target = fleet->addresses[i],
+                                               .kind = "agent",
+                                               .why = "",
+                                               .heard_mono_ns = OUR_NS};
+        make(fleet, i, i == 6 ? 0.97 : 0.2 + (double)(i % 5) * 0.01, requests);
+        targets[i] = (struct app_target){NULL, fleet->names[i]};
+    }
+    fleet->app = app_new(&(struct app_options){.catalog = fleet->catalog, .clock = &fleet->clock});
+    assert_true(app_set_targets(fleet->app, targets, count));
+    canvas_init(&fleet->canvas);
+    canvas_resize(&fleet->canvas, width, height);
+    buf_init(&fleet->out, 1 << 20);
+    return fleet;
+}
+
+static void
+fleet_free(struct fleet *fleet)
+{
+    app_free(fleet->app);
+    canvas_done(&fleet->canvas);
+    buf_done(&fleet->out);
+    for (size_t i = 0; i < fleet->count; i++) {
+        picture_release(fleet->fakes[i].picture);
+    }
+    catalog_free(fleet->catalog);
+    free(fleet);
+}
+
+static void
+come(struct fleet *fleet, size_t i)
+{
+    app_set_target_picture(fleet->app, i, fake_picture(&fleet->fakes[i]));
+}
+
+static void
+come_all(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->count; i++) {
+        come(fleet, i);
+    }
+}
+
+/* The same picture once more, with another state of the link. */
+static void
+turn(struct fleet *fleet, size_t i, enum link_state state, const char *why, int64_t retry_s)
+{
+    fleet->links[i].state = state;
+    fleet->links[i].why = why;
+    fleet->links[i].retry_mono_ns = retry_s > 0 ? fleet->now.mono_ns + retry_s * NS_PER_S : 0;
+    app_set_target_picture(fleet->app, i, fleet->fakes[i].picture);
+}
+
+static char *
+shown(struct fleet *fleet)
+{
+    app_draw(fleet->app, &fleet->canvas);
+    buf_clear(&fleet->out);
+    canvas_dump(&fleet->canvas, &fleet->out);
+    return fleet->out.data;
+}
+
+static void
+press(struct fleet *fleet, int32_t key)
+{
+    struct term_event event = {.key = key};
+    shown(fleet);
+    app_key(fleet->app, &event);
+}
+
+/* The n-th row of the screen. */
+static const char *
+row(struct fleet *fleet, int n)
+{
+    static char line[1024];
+    const char *text = shown(fleet);
+    while (n-- > 0) {
+        text = strchr(text, '\n') + 1;
+    }
+    snprintf(line, sizeof(line), "%.*s", (int)strcspn(text, "\n"), text);
+    return line;
+}
+
+static void
+assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("“%s” is not in:\n%s", part, text);
+    }
+}
+
+static void
+assert_lacks(const char *text, const char *part)
+{
+    if (strstr(text, part) != NULL) {
+        fail_msg("“%s” is in:\n%s", part, text);
+    }
+}
+
+static void
+test_fleet__golden(void **state)
+{
+    (void)state;
+    static const struct {
+        int width, height;
+    } sizes[] = {{12, 3}, {40, 12}, {80, 24}, {120, 40}, {200, 50}};
+    for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
+        struct fleet *fleet = fleet_new(40, sizes[s].width, sizes[s].height, s == 4);
+        fake_finding(&fleet->fakes[20], LEVEL_CRITICAL, 87,
+                     "disk nvme0n1 98 % busy, 41 % of tasks wait for it; beam.smp (812) writes 310 "
+                     "MB/s",
+                     "nvme0n1 98 % busy; beam.smp (812) writes 310 MB/s");
+        fake_finding(&fleet->fakes[11], LEVEL_WARNING, 40, "memory 91 % used and rising", NULL);
+        for (size_t i = 0; i < 38; i++) {
+            come(fleet, i);
+        }
+        fleet->now.mono_ns += 12 * NS_PER_S;
+        for (size_t i = 0; i < 37; i++) {
+            fleet->links[i].heard_mono_ns = fleet->now.mono_ns;
+        }
+        turn(fleet, 37, LINK_LOST, "no answer", 4);
+        fleet->links[38].heard_mono_ns = fleet->links[39].heard_mono_ns = 0;
+        fleet->links[38].state = LINK_REFUSED;
+        fleet->links[38].why = "the token is not the right one";
+        fleet->links[39].state = LINK_CONNECTING;
+        come(fleet, 38);
+        come(fleet, 39);
+        char name[64];
+        snprintf(name, sizeof(name), "fleet-%dx%d", sizes[s].width, sizes[s].height);
+        shown(fleet);
+        golden_text(name, &fleet->out);
+        fleet_free(fleet);
+    }
+}
+
+static void
+test_fleet__opens_a_target_and_comes_back(void **state)
+{
+    (void)state;
+    struct fleet *fleet = fleet_new(5, 120, 40, false);
+    come_all(fleet);
+    assert_has(row(fleet, 0), "5 targets · 5 live");
+    press(fleet, 'j');
+    press(fleet, 'j');
+    press(fleet, '3');
+    assert_has(row(fleet, 0), "web-03");
+    assert_has(shown(fleet), "beam.smp");
+    press(fleet, ' '); /* its own pause */
+    assert_has(row(fleet, 0), "‖");
+    press(fleet, '0');
+    assert_has(row(fleet, 0), "5 targets");
+    press(fleet, 'k');
+    press(fleet, '\r');
+    assert_has(row(fleet, 0), "web-02");
+    assert_lacks(row(fleet, 0), "‖");
+    press(fleet, 0x1B);
+    press(fleet, 'j');
+    press(fleet, '\r');
+    assert_has(row(fleet, 0), "‖");
+    press(fleet, 'q');
+    assert_has(row(fleet, 0), "5 targets");
+    app_command(fleet->app, "target web-05");
+    assert_has(row(fleet, 0), "web-05");
+    app_command(fleet->app, "target web-9");
+    assert_has(shown(fleet), "no target is named web-9");
+    fleet_free(fleet);
+}
+
+/* What was asked about one target is not answered by another. */
+static void
+test_fleet__a_question_stays_with_its_target(void **state)
+{
+    (void)state;
+    struct fleet *fleet = fleet_new(3, 120, 40, false);
+    come_all(fleet);
+    fleet->links[0].may_change = true;
+    app_command(fleet->app, "target web-01");
+    press(fleet, '3');
+    shown(fleet);
+    app_command(fleet->app, "process.signal TERM");
+    assert_has(shown(fleet), "Send TERM to");
+    app_command(fleet->app, "target web-02");
+    assert_lacks(shown(fleet), "Send TERM to");
+    press(fleet, 'y');
+    assert_lacks(shown(fleet), "TERM");
+    fleet_free(fleet);
+}
+
+static void
+test_fleet__worst_first(void **state)
+{
+    (void)state;
+    struct fleet *fleet = fleet_new(5, 120, 40, false);
+    fake_finding(&fleet->fakes[3], LEVEL_WARNING, 40, "memory 91 % used", NULL);
+    fake_finding(&fleet->fakes[1], LEVEL_CRITICAL, 60, "disk sda 98 % busy", NULL);
+    come_all(fleet);
+    assert_has(row(fleet, 2), "web-02: disk sda 98 % busy");
+    assert_has(row(fleet, 4), "web-02");
+    assert_has(row(fleet, 5), "web-04");
+    assert_has(row(fleet, 6), "web-01");
+    fleet->now.mono_ns += 5 * NS_PER_S;
+    turn(fleet, 4, LINK_LOST, "no answer", 2);
+    assert_has(row(fleet, 4), "web-05");
+    assert_has(row(fleet, 4), "lost 5 s ago: no answer; trying again in 2 s");
+    assert_has(row(fleet, 0), "4 live, 1 lost");
+    fleet->now.mono_ns += NS_PER_S; /* the age goes on without pictures */
+    assert_has(row(fleet, 4), "lost 6 s ago");
+    fleet_free(fleet);
+}
+
+static void
+test_fleet__marks_the_odd_one_and_leaves_out_empty_columns(void **state)
+{
+    (void)state;
+    struct fleet *fleet = fleet_new(8, 120, 40, false);
+    come_all(fleet);
+    char *text = shown(fleet);
+    assert_has(text, "↑97.0 %");
+    assert_lacks(text, "P95");
+    assert_lacks(text, "ERR");
+    assert_lacks(text, "↓");
+    press(fleet, 'f');
+    for (const char *c = "odd>0\r"; *c != '\0'; c++) {
+        press(fleet, *c);
+    }
+    text = shown(fleet);
+    assert_has(text, "1 of 8");
+    assert_has(text, "web-07");
+    assert_lacks(text, "web-06");
+    fleet_free(fleet);
+    fleet = fleet_new(8, 120, 40, true);
+    come_all(fleet);
+    assert_has(shown(fleet), "P95");
+    assert_lacks(shown(fleet), "ERR");
+    fleet_free(fleet);
+}
+
+static void
+test_fleet__refuses_what_is_of_one_target(void **state)
+{
+    (void)state;
+    struct fleet *fleet = fleet_new(3, 120, 40, false);
+    come_all(fleet);
+    press(fleet, '[');
+    assert_has(shown(fleet), "each target has its own past");
+    app_command(fleet->app, "save x.json");
+    assert_has(shown(fleet), "a snapshot is of one target");
+    fleet_free(fleet);
+}
+
+static void
+test_fleet__any_size_and_key(void **state)
+{
+    (void)state;
+    static const char keys[] =
+        "0123456789!?\x1bjkgG\r+-<>ICwW[]{} rfx\r/s\rnN,.\tq:target web-02\r";
+    struct fleet *fleet = fleet_new(4, 80, 24, false);
+    unsigned seed = 3;
+    for (int i = 0; i < 400; i++) {
+        seed = seed * 1103515245u + 12345u;
+        canvas_resize(&fleet->canvas, (int)(seed >> 16) % 200, (int)(seed >> 8) % 60);
+        if (i % 20 < 4 && i < 20) {
+            come(fleet, (size_t)i % 20);
+        }
+        press(fleet, keys[(seed >> 12) % (sizeof(keys) - 1)]);
+        fleet->now.mono_ns += 300 * NS_PER_MS;
+        shown(fleet);
+    }
+    fleet_free(fleet);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fleet__golden),
+        cmocka_unit_test(test_fleet__opens_a_target_and_comes_back),
+        cmocka_unit_test(test_fleet__a_question_stays_with_its_target),
+        cmocka_unit_test(test_fleet__worst_first),
+        cmocka_unit_test(test_fleet__marks_the_odd_one_and_leaves_out_empty_columns),
+        cmocka_unit_test(test_fleet__refuses_what_is_of_one_target),
+        cmocka_unit_test(test_fleet__any_size_and_key),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
