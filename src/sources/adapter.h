@@ -28,6 +28,7 @@ struct adapter_setup {
     struct catalog *catalog;
     const struct endpoint_mapping *mappings;
     size_t mapping_count;
+    const char *instance; /* as in endpoint_options; for adapters that deliver `instances` */
 };
 
 struct adapter {

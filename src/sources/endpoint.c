@@ -175,7 +175,8 @@ feed_new(struct endpoint *endpoint, const struct adapter *adapter)
     struct feed *feed = calloc(1, sizeof(*feed));
     struct adapter_setup setup = {.catalog = endpoint->setup.catalog,
                                   .mappings = endpoint->options->mappings,
-                                  .mapping_count = endpoint->options->mapping_count};
+                                  .mapping_count = endpoint->options->mapping_count,
+                                  .instance = endpoint->options->instance};
     void *state = feed != NULL ? adapter->open(&setup) : NULL;
     if (state == NULL) {
         free(feed);

@@ -25,6 +25,7 @@ struct endpoint_options {
     const char *target; /* a URL: net/url.h */
     struct http_credentials credentials;
     const char *change_token; /* the second token, for agents; NULL: none */
+    const char *instance; /* of a server of many machines: this one alone (core/instance.h); NULL */
     const struct endpoint_mapping *mappings;
     size_t mapping_count;
 };
