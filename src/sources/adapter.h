@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flametop/base/buf.h"
 #include "flametop/base/str.h"
 #include "flametop/core/batch.h"
 #include "flametop/core/link.h"
@@ -24,25 +25,35 @@ struct adapter_answer {
     struct str body;
 };
 
+/* Texts outlive the state, and so does the sink while the link is open. */
 struct adapter_setup {
     struct catalog *catalog;
     const struct endpoint_mapping *mappings;
     size_t mapping_count;
-    const char *instance; /* as in endpoint_options; for adapters that deliver `instances` */
+    const char *instance;       /* as in endpoint_options; for adapters that deliver `instances` */
+    const char *target, *query; /* the URL as shown, and what follows its '?' */
+    const struct link_sink *sink; /* for chunks of older history; NULL: none wanted */
+    int64_t span_ns;              /* of history wanted first */
 };
 
 struct adapter {
     const char *name; /* as in KIND+http://; rows of one name are versions of one kind */
     const char *text;
 
-    /* Paths asked at once; "" is the one of the target. Any that `recognizes` accepts makes this
-     * the adapter, unless a row above is one as well. NULL at the end. */
+    /* Paths asked at once; "" is the one of the target, and what begins with "./" lies below it.
+     * Any that `recognizes` accepts makes this the adapter, unless a row above is one as well. NULL
+     * at the end. */
     const char *const *probes;
     bool (*recognizes)(const struct adapter_answer *answer);
 
     /* Paths asked for each reading; "" is the probe's that was recognised. A reading needs the
      * first of them. NULL at the end. */
     const char *const *requests;
+    /* Optional, instead of `requests`: appends the path of request `index` of the next reading;
+     * false: there are no more. The same is asked again when a reading came to nothing. */
+    bool (*ask)(void *state, size_t index, struct buf *path);
+    /* With `ask`: how long to wait until the next reading; 0: it is wanted at once. */
+    int64_t (*wait)(const void *state);
     const char *accept; /* NULL: anything */
     int64_t interval_min_ns;
     size_t body_max;
@@ -52,7 +63,8 @@ struct adapter {
 
     void *(*open)(const struct adapter_setup *setup); /* NULL: out of memory */
     /* Fills the batch; bodies[i] answers requests[i], p is NULL when there was none. False when the
-     * first body is not what it should be. */
+     * first body is not what it should be. With `ask`, batch->at is when the answers came, to be
+     * set to when they were true: nothing is delivered unless that is later than before. */
     bool (*read)(void *state, const struct str *bodies, struct batch *batch);
     void (*close)(void *state);
 

@@ -11,6 +11,8 @@ extern const struct adapter adapter_glances_4;
 extern const struct adapter adapter_json;
 extern const struct adapter adapter_netdata;
 extern const struct adapter adapter_nginx;
+extern const struct adapter adapter_prometheus;
 extern const struct adapter adapter_rabbitmq;
+extern const struct adapter adapter_victoriametrics;
 
 #endif

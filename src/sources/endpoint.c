@@ -24,6 +24,7 @@ enum {
     PROBES_MAX = 32,
     SNIFF_BYTES = 64 << 10,
     WHY_BYTES = 500,
+    PATH_BYTES_MAX = 16 << 10,
 };
 
 #define PROBE_NS NS_PER_S
@@ -43,9 +44,11 @@ struct feed {
     void *state;
     struct buf bodies[ADAPTER_REQUESTS_MAX];
     bool answered[ADAPTER_REQUESTS_MAX];
-    bool fresh;   /* a round is there that was not read yet */
-    bool misread; /* the last one was not what it should be */
-    bool met;     /* the host was told */
+    bool fresh;        /* a round is there that was not read yet */
+    bool misread;      /* the last one was not what it should be */
+    bool met;          /* the host was told */
+    int64_t came_ns;   /* when the round was whole */
+    int64_t newest_ns; /* of what was delivered; 0: nothing yet */
 };
 
 struct probe {
@@ -81,6 +84,7 @@ struct endpoint {
     struct request requests[ADAPTER_REQUESTS_MAX];
     size_t request_count, pending;
     int64_t interval_ns, round_ns;
+    bool hurried; /* the round was wanted at once: the screen waits for it */
 
     const struct link *inner; /* an agent's, from when it was recognised */
     void *inner_state;
@@ -94,6 +98,7 @@ struct endpoint {
 
 static void start_probing(struct endpoint *endpoint);
 static void start_round(struct endpoint *endpoint);
+static void start_timer(struct endpoint *endpoint, int64_t delay_ns);
 
 /* ---- the source ---- */
 
@@ -138,6 +143,33 @@ meet_host(struct feed *feed)
     }
 }
 
+/* For an adapter that says what it asks: the next round begins when this one has been read, so that
+ * what it learned counts. Answers whether the batch is news. */
+static bool
+pace(struct feed *feed, const struct batch *batch)
+{
+    struct endpoint *endpoint = feed->endpoint;
+    int64_t wait_ns = feed->misread ? endpoint->interval_ns : feed->adapter->wait(feed->state);
+    bool news = !feed->misread && batch->at.mono_ns > feed->newest_ns;
+    endpoint->hurried = wait_ns == 0;
+    if (wait_ns > 0) {
+        int64_t now_ns = clock_mono_ns();
+        wait_ns = MAX(wait_ns - (now_ns - feed->came_ns),
+                      endpoint->interval_ns - (now_ns - endpoint->round_ns));
+    }
+    start_timer(endpoint, wait_ns);
+    feed->newest_ns = news ? batch->at.mono_ns : feed->newest_ns;
+    return news;
+}
+
+static void
+move_back(struct instant *at, int64_t by_ns)
+{
+    at->mono_ns -= by_ns;
+    at->wall_ns -= by_ns;
+    at->boot_ns -= by_ns;
+}
+
 static enum source_step
 feed_poll(void *state, struct batch *batch)
 {
@@ -153,7 +185,11 @@ feed_poll(void *state, struct batch *batch)
         }
     }
     struct endpoint *endpoint = feed->endpoint;
+    if (feed->adapter->ask != NULL) {
+        move_back(&batch->at, clock_mono_ns() - feed->came_ns);
+    }
     feed->misread = !feed->adapter->read(feed->state, bodies, batch);
+    bool news = feed->adapter->ask == NULL || pace(feed, batch);
     if (feed->misread) {
         snprintf(endpoint->why, sizeof(endpoint->why), "%s answers, but not as %s does",
                  endpoint->name, feed->adapter->name);
@@ -166,7 +202,14 @@ feed_poll(void *state, struct batch *batch)
         feed->source.tables = feed->adapter->tables(feed->state, &feed->source.table_count);
     }
     meet_host(feed);
-    return SOURCE_DONE;
+    return news ? SOURCE_DONE : SOURCE_IDLE;
+}
+
+static const char *
+query_of(const struct endpoint *endpoint)
+{
+    const char *mark = endpoint->url.scheme != URL_UNIX ? strchr(endpoint->url.path, '?') : NULL;
+    return mark != NULL ? mark + 1 : "";
 }
 
 static struct feed *
@@ -176,7 +219,11 @@ feed_new(struct endpoint *endpoint, const struct adapter *adapter)
     struct adapter_setup setup = {.catalog = endpoint->setup.catalog,
                                   .mappings = endpoint->options->mappings,
                                   .mapping_count = endpoint->options->mapping_count,
-                                  .instance = endpoint->options->instance};
+                                  .instance = endpoint->options->instance,
+                                  .target = endpoint->name,
+                                  .query = query_of(endpoint),
+                                  .sink = &endpoint->setup.sink,
+                                  .span_ns = endpoint->setup.span_ns};
     void *state = feed != NULL ? adapter->open(&setup) : NULL;
     if (state == NULL) {
         free(feed);
@@ -281,11 +328,15 @@ is_wanted(const struct endpoint *endpoint, const struct adapter *adapter)
 static void
 place(const struct endpoint *endpoint, const char *path, char *dst, size_t size)
 {
-    if (path[0] != '\0') {
+    bool unix_socket = endpoint->url.scheme == URL_UNIX;
+    const char *own = unix_socket ? "" : endpoint->url.path;
+    if (path[0] == '.') {
+        size_t n = strcspn(own, "?");
+        n -= n > 0 && own[n - 1] == '/';
+        snprintf(dst, size, "%.*s%s", (int)n, own, path + 1);
+    } else if (path[0] != '\0') {
         snprintf(dst, size, "%s%s", endpoint->base, path);
     } else {
-        bool unix_socket = endpoint->url.scheme == URL_UNIX;
-        const char *own = unix_socket ? "" : endpoint->url.path;
         snprintf(dst, size, "%s%s", own[0] == '/' ? "" : "/", own);
     }
 }
@@ -363,12 +414,29 @@ introduce(struct endpoint *endpoint, const char *kind, const char *server)
     endpoint->setup.sink.host(endpoint->setup.sink.context, &host);
 }
 
+/* Recognised below the target's own path: from now on that is where the server's paths are. */
+static void
+move_base(struct endpoint *endpoint, const struct adapter *adapter)
+{
+    char placed[sizeof(endpoint->path)];
+    for (size_t i = 0; adapter->probes[i] != NULL; i++) {
+        const char *probe = adapter->probes[i];
+        place(endpoint, probe, placed, sizeof(placed));
+        if (probe[0] == '.' && strcmp(placed, endpoint->path) == 0) {
+            size_t n = strlen(placed) - strlen(probe + 1);
+            str_copy((struct str){placed, n}, endpoint->base, sizeof(endpoint->base));
+            return;
+        }
+    }
+}
+
 static void
 adopt(struct endpoint *endpoint, const struct adapter *adapter, const struct probe *probe)
 {
     char server[sizeof(probe->server)];
     str_copy(str_from(probe->server), server, sizeof(server));
     str_copy(str_from(probe->path), endpoint->path, sizeof(endpoint->path));
+    move_base(endpoint, adapter);
     free_probes(endpoint);
     uv_timer_stop(endpoint->timer);
     if (adapter->link != NULL) {
@@ -538,15 +606,17 @@ keep_round(struct endpoint *endpoint)
         feed->answered[i] = endpoint->requests[i].good;
     }
     feed->fresh = true;
-    endpoint->heard_ns = clock_mono_ns();
+    endpoint->heard_ns = feed->came_ns = clock_mono_ns();
     endpoint->back_off_ns = RETRY_FIRST_NS;
     if (!feed->misread) {
         endpoint->state = LINK_LIVE;
         endpoint->why[0] = '\0';
     }
     int64_t used = endpoint->heard_ns - endpoint->round_ns;
-    start_timer(endpoint, endpoint->interval_ns - used);
-    if (first) { /* the screen is waiting; later ones come with its own ticks */
+    if (endpoint->adapter->ask == NULL) {
+        start_timer(endpoint, endpoint->interval_ns - used);
+    }
+    if (first || endpoint->hurried) { /* the screen waits; later ones come with its own ticks */
         endpoint->setup.sink.tick(endpoint->setup.sink.context);
     }
 }
@@ -585,6 +655,50 @@ request_done(void *context, const struct http_answer *answer)
     }
 }
 
+/* False: there are no more requests in this round. */
+static bool
+write_path(struct endpoint *endpoint, size_t index, struct buf *path)
+{
+    const struct adapter *adapter = endpoint->adapter;
+    buf_clear(path);
+    if (adapter->ask != NULL) {
+        buf_puts(path, endpoint->base);
+        return adapter->ask(endpoint->feed->state, index, path) && !path->full;
+    }
+    char placed[sizeof(endpoint->path)];
+    if (adapter->requests[index] == NULL) {
+        return false;
+    }
+    if (adapter->requests[index][0] != '\0') {
+        place(endpoint, adapter->requests[index], placed, sizeof(placed));
+    } else {
+        str_copy(str_from(endpoint->path), placed, sizeof(placed));
+    }
+    buf_puts(path, placed);
+    return true;
+}
+
+static void
+send_request(struct endpoint *endpoint, struct request *request, const char *path)
+{
+    const struct adapter *adapter = endpoint->adapter;
+    request->endpoint = endpoint;
+    request->good = false;
+    if (request->body.max == 0) {
+        buf_init(&request->body, adapter->body_max + 1);
+    }
+    request->call = http_send(
+        endpoint->client,
+        &(struct http_request){
+            .path = path,
+            .accept = adapter->accept,
+            .timeout_ns = MIN(MAX(2 * endpoint->interval_ns, 2 * NS_PER_S), ANSWER_LONGEST_NS),
+            .body_max = adapter->body_max,
+            .context = request,
+            .done = request_done});
+    endpoint->pending += request->call != NULL;
+}
+
 static void
 start_round(struct endpoint *endpoint)
 {
@@ -592,30 +706,13 @@ start_round(struct endpoint *endpoint)
     endpoint->interval_ns = MAX(endpoint->setup.interval_ns, adapter->interval_min_ns);
     endpoint->round_ns = clock_mono_ns();
     endpoint->request_count = 0;
-    for (size_t i = 0; i < ADAPTER_REQUESTS_MAX && adapter->requests[i] != NULL; i++) {
-        struct request *request = &endpoint->requests[endpoint->request_count++];
-        char path[sizeof(endpoint->path)];
-        if (adapter->requests[i][0] != '\0') {
-            place(endpoint, adapter->requests[i], path, sizeof(path));
-        } else {
-            str_copy(str_from(endpoint->path), path, sizeof(path));
-        }
-        request->endpoint = endpoint;
-        request->good = false;
-        if (request->body.max == 0) {
-            buf_init(&request->body, adapter->body_max + 1);
-        }
-        request->call = http_send(
-            endpoint->client,
-            &(struct http_request){
-                .path = path,
-                .accept = adapter->accept,
-                .timeout_ns = MIN(MAX(2 * endpoint->interval_ns, 2 * NS_PER_S), ANSWER_LONGEST_NS),
-                .body_max = adapter->body_max,
-                .context = request,
-                .done = request_done});
-        endpoint->pending += request->call != NULL;
+    struct buf path;
+    buf_init(&path, PATH_BYTES_MAX);
+    while (endpoint->request_count < ADAPTER_REQUESTS_MAX &&
+           write_path(endpoint, endpoint->request_count, &path)) {
+        send_request(endpoint, &endpoint->requests[endpoint->request_count++], path.data);
     }
+    buf_done(&path);
     if (endpoint->requests[0].call == NULL) {
         lose(endpoint, "out of memory");
     }

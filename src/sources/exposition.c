@@ -1,8 +1,7 @@
 /* Adapter for any metrics in text (Prometheus, OpenMetrics): each sample is a series of a metric
- * with the name it has there. node_exporter's become ours.
- *
- * Invariant: a cell is what a series, written as it is, was found to be; its column does not
- * change. */
+ * with the name it has there. node_exporter's become ours. */
+#include "exposition.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,27 +9,12 @@
 
 #include "adapter.h"
 #include "adapters.h"
-#include "exposition_parse.h"
 #include "flametop/base/macros.h"
-#include "node_exporter.h"
 
 enum {
     SERIES_MAX = 50000,
     BODY_BYTES_MAX = 16 << 20,
     NAME_BYTES = 200,
-};
-
-struct reading {
-    int column;
-    const struct node_rule *rule; /* NULL: none, and the column is its */
-    const char *labels;
-};
-
-struct reader {
-    struct catalog *catalog;
-    struct map cells; /* hash of name and labels as written -> cell */
-    struct arena arena;
-    struct node_exporter node;
 };
 
 static const struct {
@@ -124,16 +108,17 @@ define(struct batch *batch, const struct exposition_sample *sample)
     return batch_column(batch, metric, labels);
 }
 
-static struct reading *
-cell_of(struct reader *reader, struct batch *batch, const struct exposition_sample *sample)
+struct exposed_cell *
+exposed_cell_of(struct exposed *exposed, struct batch *batch,
+                const struct exposition_sample *sample)
 {
     uint64_t key = hash_bytes(sample->series.p, sample->series.n);
-    struct reading *cell = map_get(&reader->cells, key);
+    struct exposed_cell *cell = map_get(&exposed->cells, key);
     if (cell != NULL) {
         return cell;
     }
-    cell = arena_new(&reader->arena, struct reading);
-    if (cell == NULL || !map_put(&reader->cells, key, cell)) {
+    cell = arena_new(&exposed->arena, struct exposed_cell);
+    if (cell == NULL || !map_put(&exposed->cells, key, cell)) {
         batch->dropped++;
         return NULL;
     }
@@ -141,31 +126,71 @@ cell_of(struct reader *reader, struct batch *batch, const struct exposition_samp
     cell->column = -1;
     cell->rule = str_starts(sample->name, "node_") ? node_rule_for(sample, labels) : NULL;
     if (cell->rule != NULL) {
-        cell->labels = arena_text(&reader->arena, labels, strlen(labels));
-    } else {
+        cell->labels = arena_text(&exposed->arena, labels, strlen(labels));
+        return cell;
+    }
+    cell->column = exposed->known != NULL ? exposed->known(batch, sample) : -1;
+    if (cell->column < 0) {
         cell->column = define(batch, sample);
     }
     return cell;
 }
 
+void
+exposed_begin(struct exposed *exposed, struct batch *batch)
+{
+    node_begin(&exposed->node, batch);
+}
+
+void
+exposed_take(struct exposed *exposed, struct batch *batch, const struct exposed_cell *cell,
+             const struct exposition_sample *sample)
+{
+    if (cell->rule != NULL) {
+        node_take(&exposed->node, batch, cell->rule, cell->labels, sample);
+    } else {
+        batch_set(batch, cell->column, sample->value);
+    }
+}
+
+void
+exposed_end(struct exposed *exposed, struct batch *batch)
+{
+    node_end(&exposed->node, batch);
+}
+
+void
+exposed_init(struct exposed *exposed)
+{
+    map_init(&exposed->cells, SERIES_MAX);
+    arena_init(&exposed->arena, (size_t)16 << 20);
+    node_init(&exposed->node);
+}
+
+void
+exposed_done(struct exposed *exposed)
+{
+    node_done(&exposed->node);
+    map_done(&exposed->cells);
+    arena_done(&exposed->arena);
+}
+
 static bool
 exposition_read(void *state, const struct str *bodies, struct batch *batch)
 {
-    struct reader *reader = state;
+    struct exposed *exposed = state;
     struct exposition exposition;
     struct exposition_sample sample;
     size_t count = 0;
     exposition_init(&exposition, bodies[0]);
-    node_begin(&reader->node, batch);
+    exposed_begin(exposed, batch);
     for (; exposition_next(&exposition, &sample); count++) {
-        struct reading *cell = cell_of(reader, batch, &sample);
-        if (cell != NULL && cell->rule != NULL) {
-            node_take(&reader->node, batch, cell->rule, cell->labels, &sample);
-        } else if (cell != NULL) {
-            batch_set(batch, cell->column, sample.value);
+        struct exposed_cell *cell = exposed_cell_of(exposed, batch, &sample);
+        if (cell != NULL) {
+            exposed_take(exposed, batch, cell, &sample);
         }
     }
-    node_end(&reader->node, batch);
+    exposed_end(exposed, batch);
     batch->rejected += exposition.rejected;
     return count > 0 || bodies[0].n == 0;
 }
@@ -173,30 +198,25 @@ exposition_read(void *state, const struct str *bodies, struct batch *batch)
 static void
 exposition_close(void *state)
 {
-    struct reader *reader = state;
-    node_done(&reader->node);
-    map_done(&reader->cells);
-    arena_done(&reader->arena);
-    free(reader);
+    exposed_done(state);
+    free(state);
 }
 
 static void *
 exposition_open(const struct adapter_setup *setup)
 {
-    struct reader *reader = calloc(1, sizeof(*reader));
-    if (reader != NULL) {
-        reader->catalog = setup->catalog;
-        map_init(&reader->cells, SERIES_MAX);
-        arena_init(&reader->arena, (size_t)16 << 20);
-        node_init(&reader->node);
+    struct exposed *exposed = calloc(1, sizeof(*exposed));
+    (void)setup;
+    if (exposed != NULL) {
+        exposed_init(exposed);
     }
-    return reader;
+    return exposed;
 }
 
 static bool
 exposition_host(const void *state, struct host *ret_host)
 {
-    return node_host(&((const struct reader *)state)->node, ret_host);
+    return node_host(&((const struct exposed *)state)->node, ret_host);
 }
 
 static bool

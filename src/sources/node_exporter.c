@@ -144,6 +144,12 @@ static const struct node_rule rules[] = {
     MOUNT("files_free", files_free),
 };
 
+const char *
+node_metric(size_t index)
+{
+    return index < ARRAY_SIZE(rules) ? rules[index].theirs : NULL;
+}
+
 void
 node_init(struct node_exporter *node)
 {

@@ -23,6 +23,9 @@ struct node_exporter {
     char host[256], kernel[128], system[128];
 };
 
+/* The metrics of node_exporter that are read, by name; NULL at the end. */
+const char *node_metric(size_t index);
+
 void node_init(struct node_exporter *node);
 void node_done(struct node_exporter *node);
 

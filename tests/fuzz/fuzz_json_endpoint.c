@@ -55,7 +55,8 @@ try_adapter(const struct adapter *adapter, struct str text)
     arena_init(&arena, (size_t)8 << 20);
     batch_init(&batch, catalog);
     catalog_add(catalog, adapter->metrics, adapter->metric_count);
-    void *state = adapter->open(&(struct adapter_setup){catalog, mappings, ARRAY_SIZE(mappings)});
+    void *state = adapter->open(&(struct adapter_setup){
+        .catalog = catalog, .mappings = mappings, .mapping_count = ARRAY_SIZE(mappings)});
     struct str part;
     for (int i = 0; i < 4 && str_until(&text, '\0', &part); i++) {
         struct str bodies[ADAPTER_REQUESTS_MAX] = {part, part, part};

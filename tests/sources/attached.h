@@ -29,8 +29,8 @@ reading_open(struct reading *reading, const struct adapter *adapter,
     batch_init(&reading->poll.batch, reading->poll.catalog);
     arena_init(&reading->poll.arena, (size_t)64 << 20);
     catalog_add(reading->poll.catalog, adapter->metrics, adapter->metric_count);
-    reading->state = adapter->open(
-        &(struct adapter_setup){reading->poll.catalog, mappings, mapping_count, NULL});
+    reading->state = adapter->open(&(struct adapter_setup){
+        .catalog = reading->poll.catalog, .mappings = mappings, .mapping_count = mapping_count});
     assert_non_null(reading->state);
 }
 

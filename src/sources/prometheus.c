@@ -1,0 +1,804 @@
+/* Adapters for Prometheus and what speaks its API (VictoriaMetrics, Thanos, Mimir). What it scrapes
+ * is a table; machines with node_exporter are a table of instances, and one of them fills the views
+ * of a machine as if it were attached itself.
+ *
+ * A reading is a turn of a few requests, in the rhythm of the scrapes. The first turn says what is
+ * there, the second reads the machine, and from then on each brings one piece of its older history,
+ * newest first, until HISTORY_PIECES are there or nothing is left.
+ *
+ * Invariant: `plan` is what the turn under way asks; it is made anew for each and the answers are
+ * read by it. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter.h"
+#include "adapters.h"
+#include "exposition.h"
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/net/url.h"
+#include "prometheus_answer.h"
+#include "prometheus_tables.h"
+
+enum {
+    HISTORY_PIECES = 8,
+    SLOW_TURNS = 4,      /* so often what hardly changes is asked again */
+    RHYTHM_SPAN_S = 300, /* of scrapes looked at to learn their rhythm */
+    RATE_SCRAPES = 4,    /* rates of the instances go over so many */
+    POINTS_MAX = 40000,  /* of one piece of history: bounds its answer */
+    NAME_BYTES = 256,
+    EXEMPLAR_SPAN_S = 300,
+};
+
+#define SCRAPE_USUAL_S 15.0
+#define SCRAPE_SHORTEST_S 1.0
+#define SCRAPE_LONGEST_S 300.0
+#define SLACK_S 0.3 /* after a scrape is due, until it can be read */
+#define CLOCK_DRIFT_S 2.0
+
+/* ---- what it says of itself ---- */
+
+enum {
+    TARGETS,
+    SCRAPE_DURATION,
+    SERIES,
+    SAMPLES,
+    STORAGE,
+    QUERIES,
+    QUERIES_LIMIT,
+    RULE_FAILURES,
+    NOTIFICATIONS_DROPPED,
+    CPU_TIME,
+    MEMORY,
+    ALERTS
+};
+
+/* clang-format off */
+static const struct metric metrics[] = {
+    [TARGETS] = {.name = "prometheus.targets", .unit = "{target}", .labels = "state", .text = "Targets that the server scrapes, up and down."},
+    [SCRAPE_DURATION] = {.name = "prometheus.scrape.duration", .unit = "s", .labels = "job", .better = BETTER_LOWER, .fold = FOLD_MAX, .text = "The longest of the last scrapes of a job."},
+    [SERIES] = {.name = "prometheus.series", .unit = "{series}", .labels = "instance", .text = "Series the server holds in memory."},
+    [SAMPLES] = {.name = "prometheus.samples", .unit = "{sample}", .labels = "instance type", .kind = METRIC_COUNTER, .text = "Samples the server has stored."},
+    [STORAGE] = {.name = "prometheus.storage.usage", .unit = "By", .labels = "instance type", .text = "Disk space of the server's data."},
+    [QUERIES] = {.name = "prometheus.queries", .unit = "{query}", .labels = "instance", .better = BETTER_LOWER, .text = "Queries the server works on."},
+    [QUERIES_LIMIT] = {.name = "prometheus.queries.limit", .unit = "{query}", .labels = "instance", .text = "Queries it works on at once at most."},
+    [RULE_FAILURES] = {.name = "prometheus.rule.failures", .unit = "{failure}", .labels = "instance rule_group", .kind = METRIC_COUNTER, .better = BETTER_LOWER, .text = "Evaluations of rules that failed."},
+    [NOTIFICATIONS_DROPPED] = {.name = "prometheus.notifications.dropped", .unit = "{notification}", .labels = "instance", .kind = METRIC_COUNTER, .better = BETTER_LOWER, .text = "Alerts that could not be sent."},
+    [CPU_TIME] = {.name = "prometheus.cpu.time", .unit = "s", .labels = "instance", .kind = METRIC_COUNTER, .better = BETTER_LOWER, .text = "CPU time the server has used."},
+    [MEMORY] = {.name = "prometheus.memory.usage", .unit = "By", .labels = "instance", .better = BETTER_LOWER, .text = "Resident memory of the server."},
+    [ALERTS] = {.name = "prometheus.alerts", .unit = "{alert}", .labels = "state", .better = BETTER_LOWER, .text = "Alerts that fire or are pending."},
+};
+/* clang-format on */
+
+/* Its own metrics, and ours for them; `type` is a label that one of ours takes over. */
+static const struct own {
+    const char *theirs;
+    int metric;
+    const char *type; /* NULL: none */
+} owns[] = {
+    {"prometheus_tsdb_head_series", SERIES, NULL},
+    {"prometheus_tsdb_head_samples_appended_total", SAMPLES, "type"},
+    {"prometheus_tsdb_storage_blocks_bytes", STORAGE, "type"},
+    {"prometheus_engine_queries", QUERIES, NULL},
+    {"prometheus_engine_queries_concurrent_max", QUERIES_LIMIT, NULL},
+    {"prometheus_rule_evaluation_failures_total", RULE_FAILURES, "rule_group"},
+    {"prometheus_notifications_dropped_total", NOTIFICATIONS_DROPPED, NULL},
+    {"vm_rows_inserted_total", SAMPLES, "type"},
+    {"vm_data_size_bytes", STORAGE, "type"},
+    {"vm_concurrent_select_current", QUERIES, NULL},
+    {"vm_concurrent_select_capacity", QUERIES_LIMIT, NULL},
+};
+
+/* Of processes that are such a server. */
+static const struct own owns_of_process[] = {
+    {"process_cpu_seconds_total", CPU_TIME, NULL},
+    {"process_resident_memory_bytes", MEMORY, NULL},
+};
+
+/* ---- the server ---- */
+
+enum question {
+    ASK_TARGETS, /* always first: whether it is there, what it scrapes, and its clock */
+    ASK_ALERTS,  /* always second */
+    ASK_SERIES,
+    ASK_RHYTHM,
+    ASK_ERRORS,
+    ASK_EXEMPLARS,
+    ASK_HISTORY,
+    ASK_VERSION,
+};
+
+struct server {
+    struct adapter_setup setup;
+    const char *kind, *product;
+    char wanted_instance[NAME_BYTES], wanted_job[NAME_BYTES]; /* of the target's query; "" */
+    char job[NAME_BYTES], instance[NAME_BYTES];               /* of the machine shown; "" */
+    char version[NAME_BYTES], name[NAME_BYTES], system[2 * NAME_BYTES];
+
+    enum question plan[ADAPTER_REQUESTS_MAX];
+    size_t plan_count;
+    unsigned turn; /* readings so far */
+    bool exemplars;
+
+    double now_s, at_s; /* by its clock: the last answer, and the scrape that was in it */
+    double scrape_s;    /* from one to the next; 0: not known yet */
+    double anchor_s;    /* a moment by its clock, and by ours; 0: none yet */
+    int64_t anchor_mono_ns, wall_offset_ns;
+
+    struct exposed live, past;
+    struct batch past_batch;
+    struct scrape_errors errors;
+    size_t series;
+    unsigned pieces; /* of history asked for */
+    size_t points;
+    double piece_end_s; /* of the next one; 0: not begun */
+    struct prometheus_steps steps;
+    bool complete; /* there is no more, or enough */
+};
+
+/* ---- what it asks ---- */
+
+static void
+put_quoted(struct buf *query, const char *text)
+{
+    buf_putc(query, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            buf_putc(query, '\\');
+        }
+        buf_putc(query, *text);
+    }
+    buf_putc(query, '"');
+}
+
+static void
+put_machine(const struct server *server, struct buf *query)
+{
+    buf_puts(query, "job=");
+    put_quoted(query, server->job);
+    buf_puts(query, ",instance=");
+    put_quoted(query, server->instance);
+}
+
+/* Everything that is charted, in one expression. */
+static void
+put_series_query(const struct server *server, struct buf *query)
+{
+    const char *name;
+    if (server->instance[0] != '\0') {
+        buf_puts(query, "{__name__=~\"node_(");
+        for (size_t i = 0; (name = node_metric(i)) != NULL; i++) {
+            buf_printf(query, "%s%s", i > 0 ? "|" : "", name + strlen("node_"));
+        }
+        buf_puts(query, ")\",");
+        put_machine(server, query);
+        buf_puts(query, "} or ");
+    }
+    buf_puts(query, "{__name__=~\"");
+    for (size_t i = 0; i < ARRAY_SIZE(owns); i++) {
+        buf_printf(query, "%s%s", i > 0 ? "|" : "", owns[i].theirs);
+    }
+    /* `or` leaves out what has the labels of something before it: a label of ours sets it apart. */
+    buf_puts(query, "\"} or vm_cache_entries{type=\"storage/hour_metric_ids\"} or label_replace("
+                    "{__name__=~\"process_cpu_seconds_total|process_resident_memory_bytes\"} and "
+                    "on(job,instance) (prometheus_build_info or vm_app_version),"
+                    "\"flametop\",\"server\",\"\",\"\")");
+}
+
+/* nocache: VictoriaMetrics answers with the newest samples, not those of 30 s ago. */
+static void
+put_query(struct buf *path, const struct buf *query)
+{
+    buf_puts(path, "/api/v1/query?nocache=1&query=");
+    url_escape((struct str){query->data, query->n}, path);
+}
+
+static void
+ask_targets(struct server *server, struct buf *query, struct buf *path)
+{
+    double scrape_s = server->scrape_s > 0 ? server->scrape_s : SCRAPE_USUAL_S;
+    scrapes_query(query, (unsigned)MAX(RATE_SCRAPES * scrape_s, 10));
+    put_query(path, query);
+}
+
+static void
+ask_series(struct server *server, struct buf *query, struct buf *path)
+{
+    put_series_query(server, query);
+    put_query(path, query);
+}
+
+static void
+ask_rhythm(struct server *server, struct buf *query, struct buf *path)
+{
+    buf_puts(query, "up{");
+    put_machine(server, query);
+    buf_printf(query, "}[%ds]", RHYTHM_SPAN_S);
+    put_query(path, query);
+}
+
+static void
+ask_alerts(struct server *server, struct buf *query, struct buf *path)
+{
+    (void)server;
+    (void)query;
+    buf_puts(path, "/api/v1/alerts");
+}
+
+static void
+ask_errors(struct server *server, struct buf *query, struct buf *path)
+{
+    (void)server;
+    (void)query;
+    buf_puts(path, "/api/v1/targets?state=active");
+}
+
+static void
+ask_exemplars(struct server *server, struct buf *query, struct buf *path)
+{
+    buf_puts(query, "{__name__=~\".+\"}");
+    buf_puts(path, "/api/v1/query_exemplars?query=");
+    url_escape((struct str){query->data, query->n}, path);
+    buf_printf(path, "&start=%.3f&end=%.3f", server->now_s - EXEMPLAR_SPAN_S, server->now_s);
+}
+
+/* The steps lie halfway between scrapes, so that one that comes early or late is at its own. */
+static void
+ask_history(struct server *server, struct buf *query, struct buf *path)
+{
+    double span_s = (double)server->setup.span_ns / 1e9;
+    struct prometheus_steps *steps = &server->steps;
+    steps->count = server->points;
+    steps->step_s = MAX(server->scrape_s, span_s / (double)server->points);
+    if (server->piece_end_s <= 0) {
+        server->piece_end_s = server->at_s - steps->step_s + server->scrape_s / 2;
+    }
+    steps->start_s = server->piece_end_s - steps->step_s * (double)(steps->count - 1);
+    put_series_query(server, query);
+    buf_puts(path, "/api/v1/query_range?nocache=1&query=");
+    url_escape((struct str){query->data, query->n}, path);
+    buf_printf(path, "&start=%.3f&end=%.3f&step=%.3f", steps->start_s, server->piece_end_s,
+               steps->step_s);
+}
+
+static void
+ask_version(struct server *server, struct buf *query, struct buf *path)
+{
+    (void)server;
+    (void)query;
+    buf_puts(path, "/api/v1/status/buildinfo");
+}
+
+static void
+make_plan(struct server *server)
+{
+    bool first = server->turn == 0, slow = server->turn % SLOW_TURNS == 0;
+    bool history = server->turn >= 2 && !server->complete && server->setup.sink != NULL &&
+                   server->series > 0 && !isnan(server->at_s);
+    const struct {
+        enum question question;
+        bool asked;
+    } rows[] = {
+        {ASK_TARGETS, true},
+        {ASK_ALERTS, true},
+        {ASK_SERIES, !first},
+        {ASK_RHYTHM, !first && server->scrape_s <= 0 && server->instance[0] != '\0'},
+        {ASK_ERRORS, slow},
+        {ASK_EXEMPLARS, !first && (slow || server->exemplars)},
+        {ASK_HISTORY, history},
+        {ASK_VERSION, first},
+    };
+    server->plan_count = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(rows) && server->plan_count < ADAPTER_REQUESTS_MAX; i++) {
+        if (rows[i].asked) {
+            server->plan[server->plan_count++] = rows[i].question;
+        }
+    }
+}
+
+static bool
+prometheus_ask(void *state, size_t index, struct buf *path)
+{
+    static void (*const asks[])(struct server *, struct buf *, struct buf *) = {
+        [ASK_TARGETS] = ask_targets, [ASK_SERIES] = ask_series,   [ASK_ALERTS] = ask_alerts,
+        [ASK_RHYTHM] = ask_rhythm,   [ASK_ERRORS] = ask_errors,   [ASK_EXEMPLARS] = ask_exemplars,
+        [ASK_HISTORY] = ask_history, [ASK_VERSION] = ask_version,
+    };
+    struct server *server = state;
+    struct buf query;
+    if (index == 0) {
+        make_plan(server);
+    }
+    if (index >= server->plan_count) {
+        return false;
+    }
+    buf_init(&query, (size_t)16 << 10);
+    asks[server->plan[index]](server, &query, path);
+    buf_done(&query);
+    return true;
+}
+
+/* Just after the next scrape; what is late is looked for more often. */
+static int64_t
+prometheus_wait(const void *state)
+{
+    const struct server *server = state;
+    double scrape_s = server->scrape_s > 0 ? server->scrape_s : SCRAPE_USUAL_S;
+    if (server->turn < 3) {
+        return 0;
+    }
+    double due_s = server->at_s + scrape_s + SLACK_S - server->now_s;
+    if (isnan(due_s) || due_s <= 0) {
+        due_s = scrape_s / 4;
+    }
+    return (int64_t)(CLAMP(due_s, SCRAPE_SHORTEST_S, MAX(scrape_s, SCRAPE_SHORTEST_S)) * 1e9);
+}
+
+/* ---- what it answers ---- */
+
+/* The column of a metric of its own. */
+static int
+own_column(struct batch *batch, const struct exposition_sample *sample)
+{
+    static const struct own *const lists[] = {owns, owns_of_process};
+    static const size_t counts[] = {ARRAY_SIZE(owns), ARRAY_SIZE(owns_of_process)};
+    static const struct own entries = {"vm_cache_entries", SERIES, NULL};
+    const struct own *own = str_is(sample->name, entries.theirs) ? &entries : NULL;
+    for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
+        for (size_t i = 0; i < counts[l] && own == NULL; i++) {
+            own = str_is(sample->name, lists[l][i].theirs) ? &lists[l][i] : NULL;
+        }
+    }
+    if (own == NULL) {
+        return -1;
+    }
+    char labels[NATIVE_LABELS] = "", text[NAME_BYTES];
+    struct str rest = sample->labels, key, value;
+    while (exposition_label(&rest, &key, &value)) {
+        if (str_is(key, "instance") || (own->type != NULL && str_is(key, own->type))) {
+            char name[32];
+            exposition_text(value, text, sizeof(text));
+            labels_add(labels, sizeof(labels), str_copy(key, name, sizeof(name)), str_from(text));
+        }
+    }
+    return batch_column(batch, &metrics[own->metric], labels);
+}
+
+static bool
+is_wanted(const struct server *server, const struct scraped *scraped)
+{
+    const char *instance = server->wanted_instance, *job = server->wanted_job;
+    return (instance[0] == '\0' || strcmp(instance, scraped->instance) == 0) &&
+           (job[0] == '\0' || strcmp(job, scraped->job) == 0);
+}
+
+/* The machine that is shown: the one asked for, else the first that is up. It stays the same. */
+static const struct scraped *
+choose(struct server *server, const struct scrapes *scrapes)
+{
+    const struct scraped *best = NULL;
+    for (size_t i = 0; i < scrapes->count; i++) {
+        const struct scraped *scraped = scrapes->list[i];
+        if (server->instance[0] != '\0') {
+            if (strcmp(scraped->instance, server->instance) == 0 &&
+                strcmp(scraped->job, server->job) == 0) {
+                return scraped;
+            }
+        } else if (scraped->machine && is_wanted(server, scraped)) {
+            bool better =
+                best == NULL || (!(best->values[TARGET_UP] > 0) && scraped->values[TARGET_UP] > 0);
+            best = better ? scraped : best;
+        }
+    }
+    if (best != NULL) {
+        str_copy(str_from(best->job), server->job, sizeof(server->job));
+        str_copy(str_from(best->instance), server->instance, sizeof(server->instance));
+    }
+    return best;
+}
+
+static double
+newest_scrape(const struct scrapes *scrapes)
+{
+    double newest = NAN;
+    for (size_t i = 0; i < scrapes->count; i++) {
+        double at_s = scrapes->list[i]->values[TARGET_AT];
+        newest = isnan(newest) || at_s > newest ? at_s : newest;
+    }
+    return newest;
+}
+
+/* Our time for one of its clock. The two are tied together once, so that the times between scrapes
+ * stay exact however its answers are delayed or rounded, and anew when a clock was set. */
+static int64_t
+our_time(const struct server *server, double at_s)
+{
+    return server->anchor_mono_ns + (int64_t)((at_s - server->anchor_s) * 1e9);
+}
+
+static void
+set_time(struct server *server, struct batch *batch)
+{
+    int64_t drift_ns = batch->at.mono_ns - our_time(server, server->now_s);
+    if (server->anchor_s <= 0 || llabs(drift_ns) > (int64_t)(CLOCK_DRIFT_S * 1e9)) {
+        server->anchor_s = server->now_s;
+        server->anchor_mono_ns = batch->at.mono_ns;
+    }
+    server->wall_offset_ns = batch->at.wall_ns - batch->at.mono_ns;
+    if (!isnan(server->at_s)) {
+        int64_t back_ns = MAX(batch->at.mono_ns - our_time(server, server->at_s), INT64_C(0));
+        batch->at.mono_ns -= back_ns;
+        batch->at.wall_ns -= back_ns;
+        batch->at.boot_ns -= back_ns;
+    }
+}
+
+static void
+put_targets(const struct scrapes *scrapes, struct batch *batch)
+{
+    size_t up = 0;
+    for (size_t i = 0; i < scrapes->count; i++) {
+        const struct scraped *scraped = scrapes->list[i];
+        char labels[NATIVE_LABELS];
+        up += scraped->values[TARGET_UP] > 0;
+        native_labels(labels, "job", str_from(scraped->job), NULL, NULL);
+        int column = batch_column(batch, &metrics[SCRAPE_DURATION], labels);
+        double before = column >= 0 ? batch->values[column] : NAN;
+        double duration = scraped->values[TARGET_DURATION];
+        batch_set(batch, column, isnan(before) || duration > before ? duration : before);
+    }
+    batch_put(batch, &metrics[TARGETS], "state=up", (double)up);
+    batch_put(batch, &metrics[TARGETS], "state=down", (double)(scrapes->count - up));
+}
+
+static void
+say_health(const struct server *server, const struct scraped *shown, struct batch *batch)
+{
+    if (shown == NULL && server->wanted_instance[0] != '\0') {
+        batch_fail(batch, SOURCE_DEGRADED, "no machine %s is scraped there",
+                   server->wanted_instance);
+    } else if (shown != NULL && shown->values[TARGET_UP] <= 0) {
+        batch_fail(batch, SOURCE_STALE, "%s is down: %s", shown->instance,
+                   shown->error != NULL ? shown->error : "its scrape failed");
+    }
+}
+
+static bool
+read_targets(struct server *server, const cJSON *root, const cJSON *alerts, struct batch *batch)
+{
+    const cJSON *results = prometheus_results(root, "vector");
+    struct scrapes scrapes;
+    double now_s = NAN;
+    if (results == NULL) {
+        return false;
+    }
+    prometheus_value(results->child, &now_s);
+    scrapes_init(&scrapes, batch->arena);
+    scrapes_take(&scrapes, results);
+    scrapes_take_errors(&scrapes, &server->errors);
+    scrapes_take_alerts(&scrapes, prometheus_data(alerts));
+    scrapes_sort(&scrapes);
+    server->now_s = isnan(now_s) ? (double)batch->at.wall_ns / 1e9 : now_s;
+    scrapes_put(&scrapes, batch, server->now_s, server->wanted_instance[0] == '\0');
+    const struct scraped *shown = choose(server, &scrapes);
+    server->at_s = shown != NULL ? shown->values[TARGET_AT] : newest_scrape(&scrapes);
+    put_targets(&scrapes, batch);
+    say_health(server, shown, batch);
+    set_time(server, batch);
+    scrapes_done(&scrapes);
+    return true;
+}
+
+static void
+read_series(struct server *server, const cJSON *root, struct batch *batch)
+{
+    const cJSON *results = prometheus_results(root, "vector");
+    if (results == NULL) {
+        batch_fail(batch, SOURCE_DEGRADED, "%s did not answer the query for its series",
+                   server->product);
+        return;
+    }
+    server->series = (size_t)cJSON_GetArraySize(results);
+    exposed_begin(&server->live, batch);
+    prometheus_take(&server->live, batch, results);
+    exposed_end(&server->live, batch);
+}
+
+static void
+read_alerts(struct server *server, const cJSON *root, struct batch *batch)
+{
+    const cJSON *data = prometheus_data(root);
+    size_t firing, pending;
+    if (data != NULL) {
+        alerts_put(data, batch, server->now_s, &firing, &pending);
+        batch_put(batch, &metrics[ALERTS], "state=firing", (double)firing);
+        batch_put(batch, &metrics[ALERTS], "state=pending", (double)pending);
+    }
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of the times between scrapes. */
+static void
+read_rhythm(struct server *server, const cJSON *root, struct batch *batch)
+{
+    const cJSON *results = prometheus_results(root, "matrix");
+    const cJSON *pair, *values = json_at(results != NULL ? results->child : NULL, "values");
+    double gaps[64], before_s = NAN;
+    size_t n = 0;
+    (void)batch;
+    values = cJSON_IsArray(values) ? values : NULL;
+    cJSON_ArrayForEach(pair, values)
+    {
+        double at_s = json_number(cJSON_GetArrayItem(pair, 0));
+        if (at_s > before_s && n < ARRAY_SIZE(gaps)) {
+            gaps[n++] = at_s - before_s;
+        }
+        before_s = at_s;
+    }
+    if (n > 0) {
+        qsort(gaps, n, sizeof(gaps[0]), by_size);
+        server->scrape_s = CLAMP(gaps[n / 2], SCRAPE_SHORTEST_S, SCRAPE_LONGEST_S);
+    }
+}
+
+static void
+read_errors(struct server *server, const cJSON *root, struct batch *batch)
+{
+    (void)batch;
+    scrape_errors_take(&server->errors, prometheus_data(root));
+}
+
+static void
+read_exemplars(struct server *server, const cJSON *root, struct batch *batch)
+{
+    const cJSON *data = prometheus_data(root);
+    server->exemplars = cJSON_IsArray(data) && data->child != NULL;
+    exemplars_put(data, batch, server->now_s);
+}
+
+static void
+read_history(struct server *server, const cJSON *root, struct batch *batch)
+{
+    const cJSON *results = prometheus_results(root, "matrix");
+    struct prometheus_steps *steps = &server->steps;
+    (void)batch;
+    server->pieces++;
+    if (results == NULL) { /* too much at once, or too slow: ask for less */
+        server->points /= 2;
+        server->complete = server->pieces >= HISTORY_PIECES || server->points < 8;
+        return;
+    }
+    steps->first_mono_ns = our_time(server, steps->start_s - server->scrape_s / 2);
+    steps->wall_offset_ns = server->wall_offset_ns;
+    struct chunk *chunk = prometheus_chunk(&server->past, &server->past_batch, results, steps);
+    server->complete = chunk == NULL || server->pieces >= HISTORY_PIECES;
+    server->piece_end_s = steps->start_s - steps->step_s;
+    if (chunk != NULL) {
+        const struct link_sink *sink = server->setup.sink;
+        sink->chunk(sink->context, server->kind, chunk);
+        chunk_release(chunk);
+    }
+}
+
+static void
+read_version(struct server *server, const cJSON *root, struct batch *batch)
+{
+    char version[64], application[64];
+    const cJSON *data = prometheus_data(root);
+    (void)batch;
+    json_text_at(data, "version", version, sizeof(version));
+    json_text_at(data, "application", application, sizeof(application));
+    bool own = json_at(data, "revision") != NULL || application[0] != '\0';
+    snprintf(server->version, sizeof(server->version), "%s%s%s",
+             application[0] != '\0' ? application : server->product,
+             own && version[0] != '\0' ? " " : "", own ? version : "");
+}
+
+static void
+read_answer(struct server *server, enum question question, struct str body, struct batch *batch)
+{
+    static void (*const reads[])(struct server *, const cJSON *, struct batch *) = {
+        [ASK_SERIES] = read_series,   [ASK_RHYTHM] = read_rhythm,
+        [ASK_ERRORS] = read_errors,   [ASK_EXEMPLARS] = read_exemplars,
+        [ASK_HISTORY] = read_history, [ASK_VERSION] = read_version,
+    };
+    cJSON *root = json_parse(body);
+    reads[question](server, root, batch);
+    cJSON_Delete(root);
+}
+
+static bool
+prometheus_read(void *state, const struct str *bodies, struct batch *batch)
+{
+    struct server *server = state;
+    cJSON *root = json_parse(bodies[0]), *alerts = json_parse(bodies[1]);
+    bool good = read_targets(server, root, alerts, batch);
+    if (good) {
+        read_alerts(server, alerts, batch);
+    }
+    cJSON_Delete(root);
+    cJSON_Delete(alerts);
+    if (!good) {
+        return false;
+    }
+    for (size_t i = 2; i < server->plan_count; i++) {
+        read_answer(server, server->plan[i], bodies[i], batch);
+    }
+    if (server->turn == 1 && server->scrape_s <= 0) {
+        server->scrape_s = SCRAPE_USUAL_S;
+    }
+    server->points = server->turn == 1 ? CLAMP(POINTS_MAX / MAX(server->series, (size_t)1),
+                                               (size_t)8, (size_t)CHUNK_TICKS)
+                                       : server->points;
+    if (server->turn++ == 0) {
+        batch->at.mono_ns = 0; /* the machine's readings come in the next turn: no news yet */
+    }
+    return true;
+}
+
+/* ---- open, close ---- */
+
+/* A parameter of the target's query, unescaped and cleaned; "" when it is not there. */
+static void
+parameter(struct str query, const char *name, char *dst, size_t size)
+{
+    struct str part, key;
+    char text[NAME_BYTES];
+    size_t n = 0;
+    dst[0] = '\0';
+    while (str_until(&query, '&', &part)) {
+        if (!str_until(&part, '=', &key) || !str_is(key, name)) {
+            continue;
+        }
+        for (size_t i = 0; i < part.n && n + 1 < sizeof(text); i++) {
+            unsigned value;
+            char digits[3] = {0};
+            if (part.p[i] == '%' && i + 2 < part.n) {
+                memcpy(digits, part.p + i + 1, 2);
+            }
+            bool escaped = digits[0] != '\0' && sscanf(digits, "%2x", &value) == 1;
+            text[n++] = escaped ? (char)value : part.p[i];
+            i += escaped ? 2 : 0;
+        }
+        utf8_clean((struct str){text, n}, dst, size);
+        return;
+    }
+}
+
+static void
+name_server(struct server *server, const char *target)
+{
+    const char *rest = strstr(target, "://");
+    rest = rest != NULL ? rest + 3 : target;
+    str_copy((struct str){rest, strcspn(rest, "/")}, server->name, sizeof(server->name));
+}
+
+static void *
+open_server(const struct adapter_setup *setup, const char *kind, const char *product)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return NULL;
+    }
+    server->setup = *setup;
+    server->kind = kind;
+    server->product = product;
+    server->at_s = NAN;
+    exposed_init(&server->live);
+    exposed_init(&server->past);
+    server->live.known = server->past.known = own_column;
+    batch_init(&server->past_batch, setup->catalog);
+    scrape_errors_init(&server->errors);
+    struct str query = str_from(setup->query != NULL ? setup->query : "");
+    parameter(query, "instance", server->wanted_instance, sizeof(server->wanted_instance));
+    if (setup->instance != NULL) {
+        utf8_clean(str_from(setup->instance), server->wanted_instance,
+                   sizeof(server->wanted_instance));
+    }
+    parameter(query, "job", server->wanted_job, sizeof(server->wanted_job));
+    server->setup.target = setup->target != NULL ? setup->target : "";
+    name_server(server, server->setup.target);
+    return server;
+}
+
+static void *
+prometheus_open(const struct adapter_setup *setup)
+{
+    return open_server(setup, "prometheus", "Prometheus");
+}
+
+static void *
+victoriametrics_open(const struct adapter_setup *setup)
+{
+    return open_server(setup, "victoriametrics", "VictoriaMetrics");
+}
+
+static void
+prometheus_close(void *state)
+{
+    struct server *server = state;
+    exposed_done(&server->live);
+    exposed_done(&server->past);
+    batch_done(&server->past_batch);
+    scrape_errors_done(&server->errors);
+    free(server);
+}
+
+/* The machine that is shown, and by whom; the server itself where there is none. */
+static bool
+prometheus_host(const void *state, struct host *ret_host)
+{
+    const struct server *server = state;
+    struct server *own = (struct server *)(uintptr_t)state;
+    if (server->turn < 2) {
+        return false;
+    }
+    if (server->instance[0] == '\0' || !node_host(&server->live.node, ret_host)) {
+        *ret_host = (struct host){
+            .name = server->name, .system = server->version, .kernel = "", .virtualization = ""};
+        return true;
+    }
+    snprintf(own->system, sizeof(own->system), "%s%sby %s", ret_host->system,
+             ret_host->system[0] != '\0' ? ", " : "", server->version);
+    ret_host->system = server->system;
+    return true;
+}
+
+static const struct table_def *const *
+tables(const void *state, size_t *ret_count)
+{
+    (void)state;
+    *ret_count = prometheus_table_count;
+    return prometheus_tables;
+}
+
+/* ---- recognition ---- */
+
+static bool
+body_has(const struct adapter_answer *answer, const char *text)
+{
+    return memmem(answer->body.p, answer->body.n, text, strlen(text)) != NULL;
+}
+
+static bool
+prometheus_recognizes(const struct adapter_answer *answer)
+{
+    return answer->status == 200 && body_has(answer, "\"status\":\"success\"") &&
+           body_has(answer, "\"data\":{");
+}
+
+/* It answers as Prometheus does, with less: of no revision, and a number as a vector. */
+static bool
+victoriametrics_recognizes(const struct adapter_answer *answer)
+{
+    return prometheus_recognizes(answer) && !body_has(answer, "\"revision\"") &&
+           !body_has(answer, "\"application\"") && !body_has(answer, "\"scalar\"");
+}
+
+#define PROMETHEUS(name_, text_, open_, recognizes_)                                               \
+    {                                                                                              \
+        .name = name_, .text = text_,                                                              \
+        .probes = (const char *const[]){"/api/v1/status/buildinfo", "./api/v1/status/buildinfo",   \
+                                        "/api/v1/query?query=1", "./api/v1/query?query=1", NULL},  \
+        .recognizes = recognizes_, .requests = (const char *const[]){NULL}, .ask = prometheus_ask, \
+        .wait = prometheus_wait, .accept = "application/json", .interval_min_ns = NS_PER_S,        \
+        .body_max = (size_t)4 << 20, .metrics = metrics, .metric_count = ARRAY_SIZE(metrics),      \
+        .open = open_, .read = prometheus_read, .close = prometheus_close,                         \
+        .host = prometheus_host, .tables = tables,                                                 \
+    }
+
+const struct adapter adapter_prometheus = PROMETHEUS(
+    "prometheus", "Prometheus: what it scrapes, its alerts, and the machines with node_exporter.",
+    prometheus_open, prometheus_recognizes);
+const struct adapter adapter_victoriametrics =
+    PROMETHEUS("victoriametrics", "VictoriaMetrics, in the same way.", victoriametrics_open,
+               victoriametrics_recognizes);
