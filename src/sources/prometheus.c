@@ -245,14 +245,16 @@ ask_exemplars(struct server *server, struct buf *query, struct buf *path)
     buf_printf(path, "&start=%.3f&end=%.3f", server->now_s - EXEMPLAR_SPAN_S, server->now_s);
 }
 
-/* The steps lie halfway between scrapes, so that one that comes early or late is at its own. */
+/* Each step holds the same number of scrapes, and lies halfway between two, so that one that comes
+ * early or late is at its own. */
 static void
 ask_history(struct server *server, struct buf *query, struct buf *path)
 {
     double span_s = (double)server->setup.span_ns / 1e9;
     struct prometheus_steps *steps = &server->steps;
     steps->count = server->points;
-    steps->step_s = MAX(server->scrape_s, span_s / (double)server->points);
+    steps->step_s =
+        server->scrape_s * fmax(ceil(span_s / (double)server->points / server->scrape_s), 1);
     if (server->piece_end_s <= 0) {
         server->piece_end_s = server->at_s - steps->step_s + server->scrape_s / 2;
     }
