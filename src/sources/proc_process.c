@@ -118,6 +118,7 @@ process_cpu(const struct scan *scan, const struct process *process)
 static void
 process_reset(struct process *process)
 {
+    free(process->name);
     free(process->command);
     free(process->cgroup);
     free(process->details);
@@ -156,6 +157,7 @@ static void
 process_free(struct scan *scan, struct process *process)
 {
     close_stat(scan, process);
+    free(process->name);
     free(process->command);
     free(process->cgroup);
     free(process->details);
@@ -558,6 +560,20 @@ take_family(struct process *process, const struct pid_stat *stat, bool first, in
     rates_step(&process->births, counters, ARRAY_SIZE(counters), now_ns);
 }
 
+/* Whether it has another name than before. */
+static bool
+take_name(struct process *process, struct str raw)
+{
+    char name[PROCESS_NAME_BYTES];
+    utf8_clean(raw, name, sizeof(name));
+    if (process->name != NULL && strcmp(name, process->name) == 0) {
+        return false;
+    }
+    free(process->name);
+    process->name = strdup(name);
+    return true;
+}
+
 static void
 take_stat(struct scan *scan, struct process *process, const struct pid_stat *stat, int64_t now_ns)
 {
@@ -586,13 +602,7 @@ take_stat(struct scan *scan, struct process *process, const struct pid_stat *sta
                            [RATE_MAJOR] = stat->major_faults,
                            [RATE_MINOR] = stat->minor_faults};
     rates_step(&process->rates, counters, ARRAY_SIZE(counters), now_ns);
-    char name[PROCESS_NAME_BYTES];
-    utf8_clean(stat->name, name, sizeof(name));
-    bool renamed = strcmp(name, process->name) != 0;
-    if (renamed) {
-        memcpy(process->name, name, sizeof(name));
-    }
-    read_identity(scan, process, renamed, now_ns);
+    read_identity(scan, process, take_name(process, stat->name), now_ns);
 }
 
 static void

@@ -126,8 +126,8 @@ struct process {
     uint64_t listed_tick, looked_tick, candidate_tick, active_tick;
     int64_t read_ns; /* of stat */
 
-    struct pid_stat stat; /* .name is not used: */
-    char name[PROCESS_NAME_BYTES];
+    struct pid_stat stat; /* .name is not used, but: */
+    char *name;           /* owned; NULL before the first reading */
     struct rates rates, births;
     bool since_birth; /* born while we looked, at: */
     int64_t birth_ns;

@@ -119,8 +119,8 @@ static void
 fill_texts(const struct process *process, union cell *row, const union cell *before,
            struct arena *arena)
 {
-    const char *name =
-        copy_unless(arena, process->name, before != NULL ? before[PROCESS_NAME].text : NULL);
+    const char *known = process->name != NULL ? process->name : "";
+    const char *name = copy_unless(arena, known, before != NULL ? before[PROCESS_NAME].text : NULL);
     row[PROCESS_NAME].text = name;
     if (process->stat.kernel || (process->command != NULL && process->command[0] == 0)) {
         row[PROCESS_COMMAND].text = arena_printf(arena, "[%s]", name);
