@@ -423,12 +423,12 @@ is_undecided(const struct diagnosis *d, int64_t now)
 
 /* What is not told: by this machine, or by a server that says what it likes. */
 static const char *
-say_missing(const struct diagnosis *d, const struct picture *picture, struct arena *arena)
+say_missing(const struct diagnosis *d, const struct picture *picture)
 {
     bool no_pressure = isnan(d->readings[READ_PSI_CPU]);
     bool no_groups = picture_table(picture, "cgroups") == NULL;
     if (picture->link != NULL && isnan(d->readings[READ_MEMORY])) {
-        return arena_printf(arena, "its machine, of which %s tells nothing", picture->link->kind);
+        return "its machine";
     }
     if (picture->link != NULL) {
         return no_pressure ? "pressure, control groups" : no_groups ? "control groups" : NULL;
@@ -477,7 +477,7 @@ say_scope(const struct diagnosis *d, const struct bench *bench, struct findings 
         snprintf(said + n, sizeof(said) - n, ", for %.1f s", (double)looked_ns / 1e9);
     }
     findings->looked_at = is_undecided(d, picture->mono_ns) ? "" : copy(findings->arena, said);
-    findings->not_looked_at = say_missing(d, picture, findings->arena);
+    findings->not_looked_at = say_missing(d, picture);
 }
 
 /* What is shown in the present tense. */

@@ -150,7 +150,7 @@ unit_format(double value, const char *unit, bool ascii, char *dst, size_t size)
         suffix = ascii ? "C" : "°C";
     }
     size_t n = strlen(unit);
-    bool rate = n > 2 && strcmp(unit + n - 2, "/s") == 0 && strcmp(unit, "s/s") != 0;
+    bool rate = n >= 2 && strcmp(unit + n - 2, "/s") == 0 && strcmp(unit, "s/s") != 0;
     snprintf(dst, size, "%s%s%s%s", number, suffix[0] != 0 || rate ? " " : "", suffix,
              rate ? "/s" : "");
     return dst;

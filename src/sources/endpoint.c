@@ -48,6 +48,7 @@ struct feed {
     bool misread;      /* the last one was not what it should be */
     bool met;          /* the host was told */
     int64_t came_ns;   /* when the round was whole */
+    int64_t asked_ns;  /* about when the server read what it answered */
     int64_t newest_ns; /* of what was delivered; 0: nothing yet */
 };
 
@@ -185,9 +186,9 @@ feed_poll(void *state, struct batch *batch)
         }
     }
     struct endpoint *endpoint = feed->endpoint;
-    if (feed->adapter->ask != NULL) {
-        move_back(&batch->at, clock_mono_ns() - feed->came_ns);
-    }
+    /* Rates are over the time between two readings there, not between two polls here. */
+    int64_t read_ns = feed->adapter->ask != NULL ? feed->came_ns : feed->asked_ns;
+    move_back(&batch->at, clock_mono_ns() - read_ns);
     feed->misread = !feed->adapter->read(feed->state, bodies, batch);
     bool news = feed->adapter->ask == NULL || pace(feed, batch);
     if (feed->misread) {
@@ -605,6 +606,7 @@ keep_round(struct endpoint *endpoint)
         endpoint->requests[i].body = body;
         feed->answered[i] = endpoint->requests[i].good;
     }
+    feed->asked_ns = endpoint->round_ns + endpoint->round_trip_ns / 2;
     feed->fresh = true;
     endpoint->heard_ns = feed->came_ns = clock_mono_ns();
     endpoint->back_off_ns = RETRY_FIRST_NS;

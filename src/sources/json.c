@@ -390,14 +390,13 @@ member_index(const struct sheet *sheet, const char *path)
     return i;
 }
 
+/* The last key without its unit, which stands in the cells. */
 static const char *
-title_of(struct arena *arena, const char *path)
+title_of(struct arena *arena, const char *name)
 {
+    const char *dot = strrchr(name, '.');
     char title[12];
-    struct str rest = str_from(path), part = rest;
-    while (str_until(&rest, '.', &part)) {
-    }
-    json_key_name(part, title, sizeof(title));
+    json_key_name(str_from(dot != NULL ? dot + 1 : name), title, sizeof(title));
     for (char *c = title; *c != '\0'; c++) {
         *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c == '_' ? ' ' : *c;
     }
@@ -418,7 +417,7 @@ add_column(struct document *document, struct sheet *sheet, const char *path, con
     struct column *column = &sheet->columns[at];
     *column = (struct column){
         .name = name,
-        .title = title_of(&document->arena, path),
+        .title = title_of(&document->arena, number && !key ? meaning.name : path),
         .unit =
             number && !key ? arena_text(&document->arena, meaning.unit, strlen(meaning.unit)) : "",
         .text = "A member of the rows of the JSON document.",
