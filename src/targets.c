@@ -538,7 +538,13 @@ struct engine *
 targets_engine(const struct targets *targets, const struct cli *cli, size_t which, char *why,
                size_t why_size)
 {
-    const struct target *target = &targets->list[which];
+    return targets_engine_of(targets, cli, &targets->list[which], why, why_size);
+}
+
+struct engine *
+targets_engine_of(const struct targets *targets, const struct cli *cli, const struct target *target,
+                  char *why, size_t why_size)
+{
     bool local = target->kind == TARGET_LOCAL;
     struct collector *collector =
         local ? machine_collector(cli) : machine_collector_of(cli, target->name);

@@ -46,6 +46,10 @@ char *targets_short_name(const struct targets *targets, size_t which, char *dst,
 struct engine *targets_engine(const struct targets *targets, const struct cli *cli, size_t which,
                               char *why, size_t why_size);
 
+/* The same for a target that differs from those (core/instance.h); it outlives the engine. */
+struct engine *targets_engine_of(const struct targets *targets, const struct cli *cli,
+                                 const struct target *target, char *why, size_t why_size);
+
 /* "web-{01..40}" and "{a,b}.example" into `out`, one a line; a text without braces is one line.
  * False when there would be more than `max`, or a brace does not close. */
 bool targets_expand(struct str text, size_t max, struct buf *out);
