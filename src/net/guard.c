@@ -157,7 +157,7 @@ guard_secret(struct str header, struct buf *dst)
     }
     if (header.n > 6 && strncasecmp(header.p, "Basic ", 6) == 0 &&
         base64_decode(str_trim((struct str){header.p + 6, header.n - 6}), dst)) {
-        const char *colon = memchr(dst->data, ':', dst->n);
+        const char *colon = dst->n > 0 ? memchr(dst->data, ':', dst->n) : NULL;
         if (colon != NULL) {
             dst->n -= (size_t)(colon + 1 - dst->data);
             memmove(dst->data, colon + 1, dst->n);

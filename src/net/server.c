@@ -85,8 +85,9 @@ struct connection {
     LIST_ENTRY(connection) entry;
     struct listener *listener;
     int fd;
-    int64_t since_ns; /* when it was opened, or its last request was answered */
-    bool waiting;     /* for a whole request */
+    int64_t since_ns;               /* when it was opened, or its last request was answered */
+    bool waiting;                   /* for a whole request */
+    struct http_exchange *exchange; /* MHD forgets it when a request ends before it has begun */
     char peer[INET6_ADDRSTRLEN], address[INET6_ADDRSTRLEN]; /* theirs, ours */
 };
 
@@ -146,7 +147,8 @@ struct http_server {
     LIST_HEAD(, connection) connections;
     LIST_HEAD(, http_stream) streams;
     struct http_server_counts counts;
-    char said[160]; /* by libmicrohttpd, last */
+    char said[160];  /* by libmicrohttpd, last */
+    bool complained; /* it said something since its last run */
 };
 
 /* --- The texts of a request ------------------------------------------------------------------ */
@@ -855,6 +857,19 @@ on_request(void *context, struct MHD_Connection *mhd, const char *url, const cha
     return exchange->answered ? MHD_YES : request_whole(exchange, method);
 }
 
+static void
+exchange_free(struct http_exchange *exchange)
+{
+    if (exchange == NULL) {
+        return;
+    }
+    exchange->connection->exchange = NULL;
+    inflater_free(exchange->inflater);
+    buf_done(&exchange->text);
+    buf_done(&exchange->body);
+    free(exchange);
+}
+
 /* The request line is there: the raw target, before MHD decodes it (it would stop at %00). */
 static void *
 on_target(void *context, const char *target, struct MHD_Connection *mhd)
@@ -868,6 +883,8 @@ on_target(void *context, const char *target, struct MHD_Connection *mhd)
         return NULL;
     }
     exchange->connection = info->socket_context;
+    exchange_free(exchange->connection->exchange);
+    exchange->connection->exchange = exchange;
     exchange->mhd = mhd;
     buf_init(&exchange->text, (size_t)2 * CONNECTION_BYTES);
     if (!parse_target(exchange, str_from(target))) {
@@ -898,10 +915,7 @@ on_completed(void *context, struct MHD_Connection *mhd, void **ret_exchange,
             stream_free(stream); /* it left before the upgrade */
         }
     }
-    inflater_free(exchange->inflater);
-    buf_done(&exchange->text);
-    buf_done(&exchange->body);
-    free(exchange);
+    exchange_free(exchange);
 }
 
 /* --- Connections ----------------------------------------------------------------------------- */
@@ -967,8 +981,20 @@ on_connection(void *context, struct MHD_Connection *mhd, void **ret_connection,
     if (connection != NULL) {
         LIST_REMOVE(connection, entry);
         listener->server->counts.connections--;
+        exchange_free(connection->exchange);
         free(connection);
+        /* At its limit a daemon listens no more, and notices that there is room in its next run. */
+        listener_kick(listener);
     }
+}
+
+/* The other end has closed and all it sent is read: libmicrohttpd misses an end that came together
+ * with the last bytes. */
+static bool
+connection_left(const struct connection *connection)
+{
+    char byte;
+    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* Shuts who is too slow: requests that do not get whole, upgraded readers that do not read. */
@@ -981,7 +1007,8 @@ on_sweep(uv_timer_t *timer)
     struct http_stream *stream, *next;
     LIST_FOREACH(connection, &server->connections, entry)
     {
-        if (connection->waiting && connection->since_ns < late_ns) {
+        if (connection->waiting &&
+            (connection->since_ns < late_ns || connection_left(connection))) {
             shutdown(connection->fd, SHUT_RDWR); /* MHD sees the end and cleans up */
             connection->waiting = false;
         }
@@ -992,6 +1019,9 @@ on_sweep(uv_timer_t *timer)
             upgrade_close(stream);
         }
     }
+    for (size_t i = 0; i < server->listener_count; i++) {
+        listener_kick(&server->listeners[i]); /* descriptors that others gave back are room, too */
+    }
 }
 
 /* --- The daemons ----------------------------------------------------------------------------- */
@@ -1001,9 +1031,10 @@ listener_run(struct listener *listener)
 {
     const struct mhd *mhd = &listener->server->mhd;
     MHD_UNSIGNED_LONG_LONG timeout_ms;
-    listener->kicked = false;
+    listener->kicked = listener->server->complained = false;
     mhd->run(listener->daemon);
-    if (listener->kicked) {
+    /* What it complains about it closes in its next run only, and tells no timeout for that. */
+    if (listener->kicked || listener->server->complained) {
         uv_timer_start(listener->timer, on_timer, 0, 0);
     } else if (mhd->get_timeout(listener->daemon, &timeout_ms) == MHD_YES) {
         uv_timer_start(listener->timer, on_timer, timeout_ms, 0);
@@ -1032,6 +1063,7 @@ on_log(void *context, const char *format, va_list args)
     struct http_server *server = context;
     vsnprintf(server->said, sizeof(server->said), format, args);
     server->said[strcspn(server->said, "\n")] = '\0';
+    server->complained = true;
     log_debug("http: %s", server->said);
 }
 

@@ -89,6 +89,8 @@ test_guard__takes_secrets_out_of_headers(void **state)
         {"Basic dXNlcjpwYTpzcw", "pa:ss"},
         {"Basic dXNlcg==", NULL},
         {"Basic !!!!", NULL},
+        {"Basic ====", NULL},
+        {"Basic A", NULL},
         {"Bearer ", NULL},
         {"Digest x", NULL},
         {"", NULL},
