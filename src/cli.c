@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
@@ -49,6 +50,17 @@ cli_print(const struct buf *text)
         return EXIT_FAILED;
     }
     return EXIT_DONE;
+}
+
+void
+cli_take_secret(const char *variable, char *dst, size_t size)
+{
+    char *value = getenv(variable);
+    str_copy(str_trim(str_from(value != NULL ? value : "")), dst, size);
+    if (value != NULL) {
+        explicit_bzero(value, strlen(value));
+        unsetenv(variable);
+    }
 }
 
 static void

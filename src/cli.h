@@ -27,6 +27,10 @@ int cli_print(const struct buf *text);
 /* The glyphs that are configured (enum glyphs); `automatic` when that is left to the program. */
 int cli_glyphs(const struct cli *cli, int automatic);
 
+/* Takes a secret out of the environment, where `ps e` and /proc/PID/environ show it: "" when there
+ * is none. Before other threads are started. */
+void cli_take_secret(const char *variable, char *dst, size_t size);
+
 /* "flametop: sentence" on stderr. */
 void cli_complain(const char *format, ...) PRINTF_LIKE(1, 2);
 

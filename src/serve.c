@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ struct serve {
     struct config *first; /* the configuration that names and paths point into */
     struct engine *engine;
     struct agent_options options;
-    char token[2][TOKEN_BYTES], change_token[2][TOKEN_BYTES]; /* in use, and read anew */
+    char token[2][TOKEN_BYTES], change_token[2][TOKEN_BYTES];       /* in use, and read anew */
+    char given_token[TOKEN_BYTES], given_change_token[TOKEN_BYTES]; /* by the environment */
     const char *hosts[2][HOSTS_MAX];
     char host_texts[2][HOSTS_MAX][HOST_BYTES]; /* configurations come and go */
     unsigned which;
@@ -47,32 +49,45 @@ struct serve {
     int input_flags; /* of standard input, which others may have open as well */
 };
 
+/* One sentence: for the terminal at first, for the log while it serves. */
+static void PRINTF_LIKE(2, 3) complain(const struct serve *serve, const char *format, ...)
+{
+    char sentence[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof(sentence), format, args);
+    va_end(args);
+    if (serve->engine != NULL) {
+        log_error("%s", sentence);
+    } else {
+        cli_complain("%s", sentence);
+    }
+}
+
 /* ---- what the options need ---- */
 
-/* From a file, or from the environment; "" when there is none. False and a sentence. */
+/* From a file, else what the environment gave; "" when there is none. False and a sentence. */
 static bool
-read_token(const struct cli *cli, const char *option, const char *variable, char dst[TOKEN_BYTES])
+read_token(const struct serve *serve, const char *option, const char *fallback,
+           char dst[TOKEN_BYTES])
 {
-    const char *path = config_text(cli->config, option), *text = getenv(variable);
+    const char *path = config_text(serve->cli->config, option);
     char *data = NULL;
-    dst[0] = '\0';
+    str_copy(str_from(path[0] == '\0' ? fallback : ""), dst, TOKEN_BYTES);
     if (path[0] == '\0') {
-        if (text != NULL) {
-            str_copy(str_trim(str_from(text)), dst, TOKEN_BYTES);
-        }
         return true;
     }
     struct stat info;
     ssize_t n = file_load(path, TOKEN_BYTES - 1, &data);
     if (n < 0) {
-        cli_complain("%s %s: %s", option, path, strerror((int)-n));
+        complain(serve, "%s %s: %s", option, path, strerror((int)-n));
         return false;
     }
     str_copy(str_trim(str_from(data)), dst, TOKEN_BYTES);
     explicit_bzero(data, (size_t)n);
     free(data);
     if (dst[0] == '\0') {
-        cli_complain("%s %s: there is no token in it", option, path);
+        complain(serve, "%s %s: there is no token in it", option, path);
         return false;
     }
     if (stat(path, &info) == 0 && (info.st_mode & 077) != 0) {
@@ -89,11 +104,11 @@ given(const char *text)
 
 /* `needed`: there was one until now, and no reload may open the door. */
 static bool
-token_right(const char *token, bool needed)
+token_right(const struct serve *serve, const char *token, bool needed)
 {
     size_t n = strlen(token);
     if (n == 0 ? needed : n < TOKEN_BYTES_MIN) {
-        cli_complain("a token has at least %d characters", TOKEN_BYTES_MIN);
+        complain(serve, "a token has at least %d characters", TOKEN_BYTES_MIN);
         return false;
     }
     return true;
@@ -105,13 +120,13 @@ read_access(struct serve *serve)
 {
     unsigned next = 1 - serve->which;
     const struct cli *cli = serve->cli;
-    if (!read_token(cli, "attach.token_file", "FLAMETOP_TOKEN", serve->token[next]) ||
-        !read_token(cli, "attach.change_token_file", "FLAMETOP_CHANGE_TOKEN",
+    if (!read_token(serve, "attach.token_file", serve->given_token, serve->token[next]) ||
+        !read_token(serve, "attach.change_token_file", serve->given_change_token,
                     serve->change_token[next])) {
         return false;
     }
-    if (!token_right(serve->token[next], serve->options.token != NULL) ||
-        !token_right(serve->change_token[next], false)) {
+    if (!token_right(serve, serve->token[next], serve->options.token != NULL) ||
+        !token_right(serve, serve->change_token[next], false)) {
         return false;
     }
     size_t count, n = 0;
@@ -252,7 +267,7 @@ static void
 reload(struct serve *serve)
 {
     struct config *before = serve->cli->config;
-    notify("RELOADING=1");
+    notify_reloading();
     if (!cli_reload(serve->cli)) {
         log_error("reload: the configuration is wrong, the old one stays");
     } else if (!read_access(serve)) {
@@ -421,6 +436,8 @@ serve_run(struct cli *cli)
     }
     serve->cli = cli;
     serve->first = cli->config;
+    cli_take_secret("FLAMETOP_TOKEN", serve->given_token, TOKEN_BYTES);
+    cli_take_secret("FLAMETOP_CHANGE_TOKEN", serve->given_change_token, TOKEN_BYTES);
     signal(SIGPIPE, SIG_IGN);
     raise_files();
     more_history(cli->config);

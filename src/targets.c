@@ -18,7 +18,6 @@
 #include "flametop/base/utf8.h"
 #include "flametop/config/nearest.h"
 #include "flametop/net/url.h"
-#include "flametop/sources/guess.h"
 #include "flametop/sources/ssh.h"
 
 #define SECRET_BYTES_MAX 4096
@@ -148,16 +147,13 @@ load_secret(const struct cli *cli, const char *option, const char *variable, boo
             char **ret_secret)
 {
     const char *path = config_text(cli->config, option);
-    const char *value = variable != NULL ? getenv(variable) : NULL;
-    *ret_secret = NULL;
-    if (path[0] != 0) {
-        *ret_secret = read_secret(path, whole);
-        return *ret_secret != NULL;
+    char value[SECRET_BYTES_MAX] = "";
+    if (variable != NULL) {
+        cli_take_secret(variable, value, sizeof(value));
     }
-    if (value != NULL && value[0] != 0) {
-        *ret_secret = strdup(value);
-    }
-    return true;
+    *ret_secret = path[0] != 0 ? read_secret(path, whole) : value[0] != 0 ? strdup(value) : NULL;
+    explicit_bzero(value, sizeof(value));
+    return path[0] == 0 || *ret_secret != NULL;
 }
 
 static void
@@ -245,11 +241,7 @@ add_url(struct targets *targets, const struct cli *cli, const char *word)
         cli_complain("%s: %s", shown, why);
         return false;
     }
-    struct target *target = add(targets, cli, TARGET_LINK, word);
-    if (target != NULL) {
-        target->guess = guess_wanted(&url);
-    }
-    return target != NULL;
+    return add(targets, cli, TARGET_LINK, word) != NULL;
 }
 
 /* What the word could have meant. */
@@ -543,17 +535,8 @@ struct engine *
 targets_engine(const struct targets *targets, const struct cli *cli, size_t which, char *why,
                size_t why_size)
 {
-    return targets_engine_of(targets, cli, &targets->list[which], why, why_size);
-}
-
-struct engine *
-targets_engine_of(const struct targets *targets, const struct cli *cli, const struct target *target,
-                  char *why, size_t why_size)
-{
+    const struct target *target = &targets->list[which];
     bool local = target->kind == TARGET_LOCAL;
-    const struct link *link = target->kind == TARGET_SSH ? &link_ssh
-                              : target->guess            ? &link_guess
-                                                         : &link_endpoint;
     struct collector *collector =
         local ? machine_collector(cli) : machine_collector_of(cli, target->name);
     if (collector == NULL) {
@@ -563,7 +546,9 @@ targets_engine_of(const struct targets *targets, const struct cli *cli, const st
     struct engine_options options = {.collector = collector,
                                      .catalog = cli->catalog,
                                      .interval_ns = config_integer(cli->config, "interval"),
-                                     .link = local ? NULL : link,
+                                     .link = local                        ? NULL
+                                             : target->kind == TARGET_SSH ? &link_ssh
+                                                                          : &link_endpoint,
                                      .link_options = &target->endpoint,
                                      .tables = targets->tables,
                                      .table_count = targets->table_count,
