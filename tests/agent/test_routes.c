@@ -17,6 +17,7 @@
 #include <cjson/cJSON.h>
 
 #include "flametop/agent/agent.h"
+#include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/config/alias.h"
 #include "flametop/engine/collector.h"
@@ -481,6 +482,52 @@ test_routes__tells_findings(void **state)
     cJSON_Delete(json);
 }
 
+/* ---- documents of the interface ---- */
+
+static char *
+load(const char *name)
+{
+    char path[500], *text = NULL;
+    const char *folder = getenv("FLAMETOP_SOURCE");
+    snprintf(path, sizeof(path), "%s/%s", folder != NULL ? folder : ".", name);
+    assert_true(file_load(path, 1 << 20, &text) > 0);
+    return text;
+}
+
+static size_t
+count_of(const char *text, const char *what)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static void
+test_routes__are_documented(void **state)
+{
+    (void)state;
+    char *api = load("man/openapi.yaml"), *page = load("man/flametop-api.7");
+    struct agent_route_text route;
+    size_t count = 0;
+    for (; agent_route_text(count, &route); count++) {
+        char entry[400], item[200];
+        snprintf(entry, sizeof(entry), "\n  %s:\n    %s:\n      summary: \"%s\"\n%s", route.path,
+                 strcmp(route.method, "GET") == 0 ? "get" : "post", route.text,
+                 route.right == RIGHT_NONE ? "      security: []\n" : "");
+        snprintf(item, sizeof(item), "\n.It Cm %s %s\n", route.method, route.path);
+        if (strstr(api, entry) == NULL || strstr(page, item) == NULL) {
+            fail_msg("not documented as it is: %s %s", route.method, route.path);
+        }
+    }
+    assert_int_equal(count_of(api, "\n  /"), count);
+    assert_int_equal(count_of(api, "security: []"), 1);
+    assert_int_equal(count_of(page, "\n.It Cm GET") + count_of(page, "\n.It Cm POST"), count);
+    free(api);
+    free(page);
+}
+
 /* ---- followers ---- */
 
 static void
@@ -807,6 +854,7 @@ main(void)
         TEST(test_routes__refuses_bad_queries),
         TEST(test_routes__cuts_tables),
         TEST(test_routes__tells_findings),
+        cmocka_unit_test(test_routes__are_documented),
         TEST(test_routes__streams_events),
         TEST(test_routes__talks_over_websockets),
         TEST(test_routes__keeps_subscriptions),
