@@ -19,6 +19,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "flametop/net/netrc.h"
 
 enum {
     PROBES_MAX = 32,
@@ -47,6 +48,7 @@ struct feed {
     bool fresh;        /* a round is there that was not read yet */
     bool misread;      /* the last one was not what it should be */
     bool met;          /* the host was told */
+    int cores;         /* as told then: servers that just started do not know all of them */
     int64_t came_ns;   /* when the round was whole */
     int64_t asked_ns;  /* about when the server read what it answered */
     int64_t newest_ns; /* of what was delivered; 0: nothing yet */
@@ -138,8 +140,10 @@ meet_host(struct feed *feed)
 {
     struct host host = {.name = "", .system = "", .kernel = "", .virtualization = ""};
     struct endpoint *endpoint = feed->endpoint;
-    if (!feed->met && feed->adapter->host != NULL && feed->adapter->host(feed->state, &host)) {
+    if (feed->adapter->host != NULL && feed->adapter->host(feed->state, &host) &&
+        (!feed->met || host.cores != feed->cores)) {
         feed->met = true;
+        feed->cores = host.cores;
         endpoint->setup.sink.host(endpoint->setup.sink.context, &host);
     }
 }
@@ -295,7 +299,7 @@ refuse_password(struct endpoint *endpoint, int status, const char *realm)
 {
     const struct http_credentials *given = &endpoint->options->credentials;
     bool had = given->token != NULL || (given->user != NULL && given->user[0] != '\0') ||
-               endpoint->url.user[0] != '\0';
+               endpoint->url.user[0] != '\0' || (given->netrc && netrc_has(endpoint->url.host));
     char why[WHY_BYTES];
     const char *what = status == 403 ? "does not allow this" : "wants a password";
     snprintf(why, sizeof(why), "%s %s%s%s%s: %s into ~/.netrc, or give --token-file FILE",
