@@ -17,6 +17,7 @@
 
 #define GROUPS_MAX 1024
 #define RATE_NS_MIN (250 * NS_PER_MS)
+#define FIRST_SPACING_NS (5 * NS_PER_S)
 #define LEAD_TICKS_MIN 3
 #define HOLD_NS_MIN (15 * NS_PER_S)
 
@@ -800,6 +801,7 @@ any_leaf(struct node *node)
     return leaf != NULL ? leaf : any_leaf(node->b);
 }
 
+/* Between its newest readings; of the first one, a while: how often it is read is not known yet. */
 static int64_t
 track_spacing(const struct track *track)
 {
@@ -812,8 +814,9 @@ track_spacing(const struct track *track)
         if (chunk->ticks >= 2) {
             return (chunk->last_ns - chunk->first_ns) / (int64_t)(chunk->ticks - 1);
         }
+        return track->head_ticks == 1 ? track->head->mono_ns[0] - chunk->last_ns : 0;
     }
-    return 0;
+    return track->head_ticks == 1 ? FIRST_SPACING_NS : 0;
 }
 
 double

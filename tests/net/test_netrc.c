@@ -1,6 +1,8 @@
 /* Whether ~/.netrc has something for a host. */
 #include "../check.h"
 
+#include <stdlib.h>
+
 #include "flametop/base/macros.h"
 #include "flametop/net/netrc.h"
 
