@@ -172,31 +172,41 @@ parse(struct tunnel *tunnel, const char *target, char *why, size_t why_size)
 
 /* ---- the program that can be copied there ---- */
 
-/* One that brings its libraries along, beside this one or where it is installed; else this one. */
+static bool
+is_file(const char *path, int64_t *ret_bytes)
+{
+    struct stat info;
+    bool is = path[0] != '\0' && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    *ret_bytes = is ? (int64_t)info.st_size : 0;
+    return is;
+}
+
+/* One that brings its libraries along (src/portable.sh): the file this one was unpacked from, or
+ * beside this one, or where it is installed; else this one. */
 static void
 find_program(struct tunnel *tunnel)
 {
-    static const char *const places[] = {"flametop-portable", "../lib/flametop/flametop-portable"};
+    static const char *const places[] = {"/flametop-portable", "/../lib/flametop/flametop-portable",
+                                         NULL};
+    const char *unpacked = getenv("PORTABLE_FLAMETOP");
     char own[PATH_MAX / 2], *path = tunnel->program;
-    struct stat info;
+    int64_t bytes = 0;
     ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-    path[0] = '\0';
-    if (n <= 0) {
-        return;
-    }
-    own[n] = '\0';
-    int folder = (int)(strrchr(own, '/') - own);
-    bool found = false;
+    own[MAX(n, 0)] = '\0';
+    const char *slash = strrchr(own, '/');
+    int folder = slash != NULL ? (int)(slash - own) : 0;
+    snprintf(path, PATH_MAX, "%s", unpacked != NULL && unpacked[0] == '/' ? unpacked : "");
+    bool found = is_file(path, &bytes);
     for (size_t i = 0; i < ARRAY_SIZE(places) && !found; i++) {
-        snprintf(path, PATH_MAX, "%.*s/%s", folder, own, places[i]);
-        found = stat(path, &info) == 0 && S_ISREG(info.st_mode);
+        if (places[i] != NULL) {
+            snprintf(path, PATH_MAX, "%.*s%s", folder, own, places[i]);
+        } else {
+            snprintf(path, PATH_MAX, "%s", own);
+        }
+        found = is_file(path, &bytes);
     }
-    if (!found) {
-        snprintf(path, PATH_MAX, "%s", own);
-        found = stat(path, &info) == 0;
-    }
-    snprintf(tunnel->size, sizeof(tunnel->size), "%.1f MB", (double)info.st_size / 1e6);
     path[found ? strlen(path) : 0] = '\0';
+    snprintf(tunnel->size, sizeof(tunnel->size), "%.1f MB", (double)bytes / 1e6);
 }
 
 /* ---- why a run ended ---- */
@@ -620,7 +630,8 @@ start_copy(struct tunnel *tunnel, void *context, link_answer *answer)
 {
     static const char command[] =
         "exec sh -c 'umask 022; d=\"$HOME/.local/bin\"; f=\"$d/.flametop.$$\"; "
-        "mkdir -p \"$d\" && cat >\"$f\" && chmod 755 \"$f\" && \"$f\" --version >/dev/null && "
+        "mkdir -p \"$d\" && cat >\"$f\" && chmod 755 \"$f\" && \"$f\" --version | grep -q "
+        "^flametop && "
         "mv -f \"$f\" \"$d/flametop\"; s=$?; rm -f \"$f\"; exit $s'";
     const char *arguments[ARGUMENTS_MAX] = {NULL};
     int fd = tunnel->open == 0 ? open(tunnel->program, O_RDONLY | O_CLOEXEC) : -1;

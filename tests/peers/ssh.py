@@ -29,6 +29,7 @@ FLAMETOP = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
 FOLDER = ""  # of everything here: keys, configuration, the home there
 SSH = shutil.which("ssh")
 SSHD = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin")
+BEFORE = set(glob.glob("/tmp/flametop-????????????????????????????????"))
 USER = pwd.getpwuid(os.getuid()).pw_name
 PORT = 2222
 
@@ -164,25 +165,27 @@ def descendants_named(pid, name):
 
 
 def ours():
-    """Processes that a run of flametop here began: ssh and what it started there."""
+    """Processes that a run of flametop here began: ssh and what it started there. Their environment names our folder."""
     found = []
     for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
+        stat = stat_of(entry) if entry.isdigit() else None
+        if not stat or stat[1] == "Z" or int(entry) == os.getpid():
             continue
         try:
+            with open(f"/proc/{entry}/environ", "rb") as file:
+                own = FOLDER.encode() in file.read()
             with open(f"/proc/{entry}/cmdline", "rb") as file:
                 words = file.read().split(b"\0")
         except OSError:
             continue
-        stat = stat_of(entry)
-        if stat and stat[1] != "Z" and (FOLDER.encode() in words or any(b"/tmp/flametop-" in word for word in words)) \
-                and (stat[0] in ("ssh", "sh") or b"agent" in words):
+        if own and (stat[0] == "ssh" or b"--until-eof" in b" ".join(words)):
             found.append((int(entry), b" ".join(words)[:100]))
     return found
 
 
 def litter():
-    return glob.glob("/tmp/flametop-*/agent.sock") + glob.glob("/tmp/flametop-????????????????????????????????")
+    there = set(glob.glob("/tmp/flametop-????????????????????????????????")) - BEFORE
+    return [*there, *glob.glob(f"{FOLDER}/run/*")]
 
 
 def none_left(seconds=8):
@@ -211,7 +214,7 @@ def client_environment(known=True, key="right", **changes):
     with open(f"{folder}/ssh", "w", encoding="ascii") as file:
         file.write(f'#!/bin/sh\necho "$@" >>{folder}/words\nexec {SSH} -F {folder}/config "$@"\n')
     os.chmod(f"{folder}/ssh", 0o755)
-    return {"PATH": f"{folder}:{os.environ['PATH']}", "XDG_RUNTIME_DIR": None, **changes}
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "XDG_RUNTIME_DIR": f"{FOLDER}/run", **changes}
 
 
 TARGET = f"ssh://{USER}@127.0.0.1:{PORT}"
@@ -281,7 +284,7 @@ def test_killed__leaves_neither_ssh_nor_agent():
                 time.sleep(0.05)
             check(not ours(), "left:", ours())
             print(f"    after SIGKILL all had ended within {time.monotonic() - start:.1f} s")
-        for folder in glob.glob("/tmp/flametop-??????"):  # nobody was left to remove it
+        for folder in glob.glob(f"{FOLDER}/run/*"):  # nobody was left to remove it
             shutil.rmtree(folder)
 
 
@@ -379,6 +382,46 @@ def test_missing__is_copied_after_a_question():
             check(none_left(), "left:", ours(), litter())
 
 
+def test_missing__is_copied_with_all_it_needs():
+    """The portable file beside the program is what is copied; nothing of it comes from the libraries there."""
+    folder = f"{FOLDER}/bin"
+    os.mkdir(folder)
+    shutil.copy(FLAMETOP, f"{folder}/flametop")
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "portable.sh")
+    subprocess.run(["sh", script, FLAMETOP, f"{folder}/flametop-portable"], check=True)
+    with Server(has=False) as server:
+        with Tmux(f"{folder}/flametop {TARGET}", **client_environment()) as t:
+            check(t.until(r"copy flametop \(.* MB\) to .*\?"), t.screen())
+            t.keys("y")
+            check(t.until(r"● live", r"Processes by CPU", seconds=40), t.screen())
+            foreign, seen = set(), 0
+            for pid, words in ours():
+                if b"/.cache/flametop/" in words:
+                    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+                        files = {line.split()[-1] for line in file if "/" in line}
+                    seen += 1
+                    foreign |= {name for name in files if not name.startswith(f"{server.home}/.cache/flametop/")}
+            check(seen == 1 and not {name for name in foreign if "lib" in name}, seen, foreign)
+            t.keys("q")
+            check(t.until(r"exit=0", seconds=8), t.screen())
+            check(none_left(), "left:", ours(), litter())
+        check(len(os.listdir(f"{server.home}/.cache/flametop")) == 1, os.listdir(f"{server.home}/.cache/flametop"))
+
+
+def test_missing__what_does_not_run_there_is_not_left_there():
+    folder = f"{FOLDER}/broken"
+    os.mkdir(folder)
+    shutil.copy(FLAMETOP, f"{folder}/flametop")
+    with open(f"{folder}/flametop-portable", "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\necho x: error while loading shared libraries: libx.so >&2\nexit 127\n")
+    with Server(has=False) as server:
+        with Tmux(f"{folder}/flametop {TARGET}", **client_environment()) as t:
+            check(t.until(r"copy flametop"), t.screen())
+            t.keys("y")
+            check(t.until(r"does not run on .*: x: error while loading shared libraries"), t.screen())
+        check(os.listdir(f"{server.home}/.local/bin") == [], os.listdir(f"{server.home}/.local/bin"))
+
+
 def test_missing__read_only_is_not_asked():
     with Server(has=False):
         with Tmux(f"{FLAMETOP} --readonly {TARGET}", **client_environment()) as t:
@@ -398,6 +441,7 @@ def main():
         if os.environ.get("FLAMETOP_IN_NAMESPACE") is not None:
             FOLDER = tempfile.mkdtemp(prefix="flametop-ssh-test-", dir="/var/tmp")
         enter()
+        os.mkdir(f"{FOLDER}/run", 0o700)
         for key in ("host", "other", "right", "wrong"):
             public = make_key(key)
             if key == "right":
