@@ -4,32 +4,26 @@
  * all batches up to that time. Who could not take a tick is behind them until a tick can be sent
  * whole again, made for it alone; nobody has a queue that grows.
  *
- * What is sent is cut into pieces that are deflated by themselves (Z_FULL_FLUSH), so that a shared
- * piece fits behind anything; the gzip trailer is combined from the pieces' checksums. */
+ * What is sent is made once for all that are as far, and packed into pieces that fit behind
+ * anything (piece.h): ticks are shared by all, a first picture by those that join at it. */
 #include "hub.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <zlib.h>
 
 #include "flametop/base/macros.h"
 #include "flametop/core/record.h"
+#include "past.h"
+#include "piece.h"
 
 #define QUEUE_BYTES_MAX ((size_t)1 << 20)
 #define PIECE_BYTES_MAX ((size_t)64 << 20)
-#define HISTORY_PIECE_BYTES ((size_t)48 << 10)
 #define FIRST_BYTES 13800 /* with the head of the answer what a connection may send at once */
 #define RECENT_BYTES 2300 /* of these at least for the charts */
 #define CLIENT_ID_BYTES 40
 #define SPAN_S_MAX UINT64_C(10000000)
-
-struct piece {
-    struct http_bytes *plain, *packed; /* NULL: nobody wanted it yet */
-    uint32_t crc;
-    size_t n;
-};
 
 struct reader {
     LIST_ENTRY(reader) link;
@@ -41,21 +35,36 @@ struct reader {
     bool begun;       /* the head of the gzip was sent */
     bool joined;      /* it has the first picture */
     bool behind, cut; /* it missed a tick; its tables were cut */
-    size_t rows;      /* to so many */
+    size_t rows_had;  /* to so many */
     uint32_t crc;     /* of all that was sent, for the trailer */
     uint64_t n;
     struct record_mark mark;
     int64_t at_ns, since_ns, span_ns;
 
-    struct picture *past; /* whose history is being sent; NULL: none is left */
-    int64_t from_ns;      /* later than this */
-    int64_t recent_ns;    /* after this the cards' history came with the picture */
-    bool others;          /* after the sources of the cards */
-    size_t track, depth;  /* the next: chunk number `depth` of that track, 0 is the head */
-    bool any;             /* a track had a chunk that deep */
+    struct past *past; /* the history that is being sent; NULL: none is left */
+    struct past_place place;
 
     struct interest interest;
     bool interested;
+};
+
+/* What the last reader that joined at this picture was sent, for others that want the same. */
+struct first {
+    struct piece piece; /* names and picture; without bytes: none was made */
+    bool packed, brief;
+    int64_t since_ns, span_ns;
+    struct record_mark mark;
+    size_t rows_had;
+    struct past *past; /* NULL: no history follows */
+};
+
+/* The same of what those were sent that had not all before this tick. */
+struct caught {
+    struct piece piece;
+    bool packed;
+    struct record_mark mark;
+    int64_t at_ns;
+    size_t rows_had;
 };
 
 struct hub {
@@ -64,7 +73,10 @@ struct hub {
     struct buf out;   /* shared, of the tick being made */
     struct buf aside; /* for one reader */
     struct picture *picture;
-    z_stream deflater;
+    bool named; /* the series of its whole history are */
+    struct first first;
+    struct caught caught;
+    struct packer packer;
     LIST_HEAD(, reader) readers;
     struct hub_counts counts;
     bool ending;
@@ -72,217 +84,42 @@ struct hub {
 
 /* ---- pieces ---- */
 
-/* Deflated by itself; `first`: with the head of the gzip before it. */
-static struct http_bytes *
-pack(struct hub *hub, const void *bytes, size_t n, bool first)
-{
-    static const uint8_t head[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
-    z_stream *z = &hub->deflater;
-    deflateReset(z);
-    size_t room = deflateBound(z, n) + 16, before = first ? sizeof(head) : 0;
-    struct buf out;
-    buf_init(&out, before + room);
-    char *to = buf_reserve(&out, before + room);
-    if (to == NULL) {
-        return NULL;
-    }
-    memcpy(to, head, before);
-    z->next_in = (Bytef *)(uintptr_t)bytes;
-    z->avail_in = (uInt)n;
-    z->next_out = (Bytef *)to + before;
-    z->avail_out = (uInt)room;
-    struct http_bytes *packed = NULL;
-    if (deflate(z, Z_FULL_FLUSH) == Z_OK && z->avail_in == 0 && z->avail_out > 0) {
-        packed = http_bytes_new(to, before + room - z->avail_out);
-    }
-    buf_done(&out);
-    return packed;
-}
-
-static void
-piece_done(struct piece *piece)
-{
-    if (piece->plain != NULL) {
-        http_bytes_release(piece->plain);
-    }
-    if (piece->packed != NULL) {
-        http_bytes_release(piece->packed);
-    }
-    *piece = (struct piece){0};
-}
-
-/* False when its queue is full, or memory is out: nothing was sent. */
+/* False when its queue is full: nothing was sent. */
 static bool
-push(struct reader *reader, struct piece *piece, const struct buf *bytes)
+push(struct reader *reader, const struct piece *piece)
 {
-    struct http_bytes **form = reader->packed ? &piece->packed : &piece->plain;
-    if (*form == NULL) {
-        *form = reader->packed ? pack(reader->hub, bytes->data, bytes->n, !reader->begun)
-                               : http_bytes_new(bytes->data, bytes->n);
-    }
-    if (piece->n == 0) {
-        piece->n = bytes->n;
-        piece->crc = (uint32_t)crc32(0, (const Bytef *)bytes->data, (uInt)bytes->n);
-    }
-    if (*form == NULL || !http_stream_push(reader->stream, *form)) {
+    if (!http_stream_push(reader->stream, piece->bytes)) {
         return false;
     }
-    reader->begun = true; /* by a piece of its own: what is shared comes after that */
+    reader->begun = true;
     reader->crc = (uint32_t)crc32_combine(reader->crc, piece->crc, (z_off_t)piece->n);
     reader->n += piece->n;
     return true;
 }
 
-/* What is in `aside`, to one reader. */
+/* Makes the piece of what is in `aside`, which is empty then; only once while it is there. */
 static bool
-push_aside(struct reader *reader)
+make_aside(struct hub *hub, bool packed, bool head, struct piece *piece)
 {
-    struct piece piece = {0};
-    struct buf *aside = &reader->hub->aside;
-    bool pushed = !aside->full && (aside->n == 0 || push(reader, &piece, aside));
-    piece_done(&piece);
-    buf_clear(aside);
-    return pushed;
+    bool good = piece->bytes != NULL ||
+                (!hub->aside.full && piece_make(&hub->packer, &hub->aside, packed, head, piece));
+    buf_clear(&hub->aside);
+    return good;
 }
 
-/* ---- history ---- */
-
-/* What the program makes of itself is not sent: the reader's program has its own of that name. */
-static bool
-is_own(const char *source)
-{
-    return strcmp(source, "flametop") == 0;
-}
-
-/* Those that the cards of the first screen show. */
-static bool
-is_on_cards(const struct track *track)
-{
-    static const char *const names[] = {"cpu", "memory", "disk", "network", "pressure"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (strcmp(track->name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The ticks of a chunk in from_ns < t < to_ns as a chunk; NULL: none, or no memory. */
-static struct chunk *
-chunk_between(const struct chunk *chunk, int64_t from_ns, int64_t to_ns)
-{
-    int64_t times[CHUNK_TICKS];
-    double values[CHUNK_TICKS];
-    if (!chunk_times(chunk, times)) {
-        return NULL;
-    }
-    size_t first = 0, end = chunk->ticks;
-    while (first < end && times[first] <= from_ns) {
-        first++;
-    }
-    while (end > first && times[end - 1] >= to_ns) {
-        end--;
-    }
-    struct head *head = end > first ? head_new(chunk->layout, chunk->wall_offset_ns) : NULL;
-    if (head == NULL) {
-        return NULL;
-    }
-    memcpy(head->mono_ns, times + first, (end - first) * sizeof(times[0]));
-    bool good = true;
-    for (size_t c = 0; c < chunk->layout->count && good; c++) {
-        good = chunk_column(chunk, c, values);
-        memcpy(head->values + c * CHUNK_TICKS, values + first, (end - first) * sizeof(values[0]));
-    }
-    struct chunk *part = good ? chunk_seal(head, end - first) : NULL;
-    head_release(head);
-    return part;
-}
-
-static size_t
-track_depth(const struct track *track)
-{
-    return 1 + (track->chunks != NULL ? track->chunks->count : 0);
-}
-
-/* The chunk number `depth` of a track, newest first, with what lies in from_ns < t < to_ns. One
- * reference; NULL: nothing. */
-static struct chunk *
-chunk_at_depth(const struct track *track, size_t depth, int64_t from_ns, int64_t to_ns)
-{
-    struct chunk *whole = NULL, *part;
-    if (depth == 0) {
-        whole = track->head != NULL && track->head_ticks > 0
-                    ? chunk_seal(track->head, track->head_ticks)
-                    : NULL;
-    } else {
-        whole = chunk_acquire(track->chunks->chunks[track->chunks->count - depth]);
-    }
-    if (whole == NULL || (whole->first_ns > from_ns && whole->last_ns < to_ns)) {
-        return whole;
-    }
-    part = chunk_between(whole, from_ns, to_ns);
-    chunk_release(whole);
-    return part;
-}
-
-/* The newest batch itself comes with the picture. */
-static void
-write_chunk(struct hub *hub, const struct track *track, size_t depth, int64_t from_ns,
-            int64_t to_ns)
-{
-    struct chunk *chunk = is_own(track->name)
-                              ? NULL
-                              : chunk_at_depth(track, depth, from_ns, MIN(to_ns, track->mono_ns));
-    if (chunk != NULL) {
-        record_write_history(hub->writer, track->name, chunk, &hub->aside);
-        chunk_release(chunk);
-    }
-}
-
-/* The next chunk of what the reader shall have; false at the end. */
-static bool
-write_next(struct reader *reader)
-{
-    const struct picture *past = reader->past;
-    int64_t from_ns = reader->from_ns;
-    if (reader->track == past->track_count) {
-        reader->track = 0;
-        reader->depth++;
-        if (!reader->any && reader->others) {
-            return false;
-        }
-        if (!reader->any) {
-            reader->others = true;
-            reader->depth = 0;
-        }
-        reader->any = false;
-    }
-    const struct track *track = &past->tracks[reader->track++];
-    if (is_on_cards(track) == reader->others || reader->depth >= track_depth(track)) {
-        return true;
-    }
-    if (reader->depth > 0 &&
-        track->chunks->chunks[track->chunks->count - reader->depth]->last_ns <= from_ns) {
-        return true;
-    }
-    reader->any = true;
-    write_chunk(reader->hub, track, reader->depth, from_ns,
-                reader->others ? INT64_MAX : reader->recent_ns + 1);
-    return true;
-}
-
-/* A piece of history, when nothing else waits. */
+/* Pieces of history, as long as nothing else waits. */
 static void
 send_history(struct reader *reader)
 {
     struct hub *hub = reader->hub;
+    struct piece piece;
     while (reader->past != NULL && http_stream_queued(reader->stream) == 0) {
-        bool more = true;
-        while (more && hub->aside.n < HISTORY_PIECE_BYTES) {
-            more = write_next(reader);
-        }
-        if (!push_aside(reader) || !more) {
-            picture_release(reader->past);
+        bool good =
+            past_next(reader->past, &reader->place, hub->writer, &hub->aside, &hub->packer, &piece);
+        bool more = good && piece.bytes != NULL && push(reader, &piece) && !reader->place.end;
+        piece_done(&piece);
+        if (!more) {
+            past_release(reader->past);
             reader->past = NULL;
         }
     }
@@ -290,18 +127,19 @@ send_history(struct reader *reader)
 
 /* ---- readers ---- */
 
-/* All series of the history get names before any of it is sent to one reader. */
 static void
-name_history(struct hub *hub)
+name_track(struct hub *hub, const struct track *track)
 {
-    const struct picture *picture = hub->picture;
-    for (size_t t = 0; t < picture->track_count; t++) {
-        const struct track *track = &picture->tracks[t];
-        if (track->head != NULL) {
-            record_write_names(hub->writer, track->head->layout);
-        }
-        for (size_t i = 0; track->chunks != NULL && i < track->chunks->count; i++) {
-            record_write_names(hub->writer, track->chunks->chunks[i]->layout);
+    const struct layout *named = NULL;
+    if (track->head != NULL) {
+        record_write_names(hub->writer, track->head->layout);
+        named = track->head->layout;
+    }
+    for (size_t i = track->chunks != NULL ? track->chunks->count : 0; i-- > 0;) {
+        const struct layout *layout = track->chunks->chunks[i]->layout;
+        if (layout != named) {
+            record_write_names(hub->writer, layout);
+            named = layout;
         }
     }
 }
@@ -310,7 +148,7 @@ name_history(struct hub *hub)
 static void
 share(struct hub *hub, bool whole_tick)
 {
-    struct piece piece = {0};
+    struct piece pieces[2] = {0}; /* plain, packed */
     struct reader *reader;
     struct record_mark mark = record_writer_mark(hub->writer);
     LIST_FOREACH(reader, &hub->readers, link)
@@ -318,7 +156,11 @@ share(struct hub *hub, bool whole_tick)
         if (!reader->joined || reader->behind || reader->cut) {
             continue;
         }
-        if (!hub->out.full && (hub->out.n == 0 || push(reader, &piece, &hub->out))) {
+        struct piece *piece = &pieces[reader->packed];
+        bool made =
+            hub->out.n == 0 || piece->bytes != NULL ||
+            (!hub->out.full && piece_make(&hub->packer, &hub->out, reader->packed, false, piece));
+        if (made && (hub->out.n == 0 || push(reader, piece))) {
             reader->mark = mark;
             reader->at_ns = whole_tick ? hub->picture->mono_ns : reader->at_ns;
         } else {
@@ -328,26 +170,53 @@ share(struct hub *hub, bool whole_tick)
     }
     if (whole_tick) {
         hub->counts.tick_bytes = hub->out.n;
-        hub->counts.tick_bytes_packed = piece.packed != NULL ? piece.packed->n : 0;
+        hub->counts.tick_bytes_packed = pieces[1].bytes != NULL ? pieces[1].bytes->n : 0;
     }
-    piece_done(&piece);
+    piece_done(&pieces[0]);
+    piece_done(&pieces[1]);
     buf_clear(&hub->out);
 }
 
-/* The tick for a reader that has not all that was before it. */
+static void
+forget_first(struct hub *hub)
+{
+    piece_done(&hub->first.piece);
+    past_release(hub->first.past);
+    hub->first = (struct first){0};
+}
+
+static bool
+same_mark(const struct record_mark *a, const struct record_mark *b)
+{
+    return a->metrics == b->metrics && a->series == b->series && a->tables == b->tables &&
+           a->texts == b->texts && a->forgotten == b->forgotten;
+}
+
+/* The tick for a reader that has not all that was before it: made once for all that are as far. */
 static void
 catch_up(struct reader *reader)
 {
     struct hub *hub = reader->hub;
-    struct record_state state = {.known = reader->mark,
-                                 .since_mono_ns = reader->at_ns,
-                                 .rows_had = reader->cut ? reader->rows : 0};
+    struct caught *caught = &hub->caught;
+    size_t rows_had = reader->cut ? reader->rows_had : 0;
     if (reader->behind && http_stream_queued(reader->stream) > 0) {
         hub->counts.ticks_dropped++;
         return;
     }
-    record_write_state(hub->writer, &state, &hub->aside);
-    if (push_aside(reader)) {
+    if (caught->piece.bytes == NULL || caught->packed != reader->packed ||
+        caught->at_ns != reader->at_ns || caught->rows_had != rows_had ||
+        !same_mark(&caught->mark, &reader->mark)) {
+        struct record_state state = {
+            .known = reader->mark, .since_mono_ns = reader->at_ns, .rows_had = rows_had};
+        piece_done(&caught->piece);
+        *caught = (struct caught){.packed = reader->packed,
+                                  .mark = reader->mark,
+                                  .at_ns = reader->at_ns,
+                                  .rows_had = rows_had};
+        record_write_state(hub->writer, &state, &hub->aside);
+        make_aside(hub, reader->packed, false, &caught->piece);
+    }
+    if (caught->piece.bytes != NULL && push(reader, &caught->piece)) {
         reader->behind = reader->cut = false;
         reader->mark = record_writer_mark(hub->writer);
         reader->at_ns = hub->picture->mono_ns;
@@ -361,60 +230,85 @@ catch_up(struct reader *reader)
 static size_t
 packed_size(struct hub *hub)
 {
-    struct http_bytes *packed = pack(hub, hub->aside.data, hub->aside.n, true);
-    size_t n = packed != NULL ? packed->n : hub->aside.n;
-    http_bytes_release(packed);
+    struct piece piece = {0};
+    bool made = piece_make(&hub->packer, &hub->aside, true, false, &piece);
+    size_t n = made ? piece.bytes->n : hub->aside.n;
+    piece_done(&piece);
     return n;
 }
 
-/* The newest ticks of the cards' sources, as many as there is room for. */
-static void
-write_recent(struct reader *reader, size_t room)
+/* The newest ticks of the cards' sources, as many as there is room for. Answers since when. */
+static int64_t
+write_recent(struct hub *hub, int64_t from_ns, size_t room)
 {
     static const int counts[] = {60, 40, 25, 15, 8, 3, 1};
-    struct hub *hub = reader->hub;
     const struct picture *picture = hub->picture;
     size_t before = hub->aside.n;
     for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-        int64_t from_ns = picture->mono_ns - (counts[i] + 1) * picture->interval_ns;
-        from_ns = MAX(from_ns, reader->from_ns);
-        for (size_t t = 0; t < picture->track_count; t++) {
-            const struct track *track = &picture->tracks[t];
-            for (size_t depth = 0; is_on_cards(track) && depth < track_depth(track) && depth < 2;
-                 depth++) {
-                write_chunk(hub, track, depth, from_ns, INT64_MAX);
-            }
-        }
-        reader->recent_ns = from_ns;
+        int64_t recent_ns = picture->mono_ns - (counts[i] + 1) * picture->interval_ns;
+        recent_ns = MAX(recent_ns, from_ns);
+        past_write_recent(picture, recent_ns, hub->writer, &hub->aside);
         if (hub->aside.n - before <= room) {
-            return;
+            return recent_ns;
         }
         hub->aside.n = before;
     }
-    reader->recent_ns = INT64_MAX - 1;
+    return INT64_MAX - 1;
 }
 
-/* Names, then the picture: all that the first screen needs. */
-static void
-write_first(struct reader *reader, const struct record_state *names, size_t room)
+/* Names and picture, with as much of the charts as there is room for: all that the first screen
+ * needs. Answers since when the charts are there. */
+static int64_t
+write_first(struct hub *hub, int64_t from_ns, size_t room)
 {
-    struct hub *hub = reader->hub;
-    struct record_state state = {.known = reader->mark,
+    const struct first *first = &hub->first;
+    struct record_state names = {.names_only = true, .brief = first->brief, .own_texts = true};
+    struct record_state state = {.known = first->mark,
                                  .since_mono_ns = INT64_MIN,
                                  .own_texts = true,
-                                 .rows_max = reader->rows};
+                                 .rows_max = first->rows_had};
     buf_clear(&hub->aside);
-    record_write_state(hub->writer, names, &hub->aside);
-    if (room > 0) {
-        write_recent(reader, room);
-    }
+    record_write_state(hub->writer, &names, &hub->aside);
+    int64_t recent_ns = room > 0 ? write_recent(hub, from_ns, room) : INT64_MAX - 1;
     record_write_state(hub->writer, &state, &hub->aside);
+    return recent_ns;
 }
 
+/* Fewer rows when otherwise it would not fit into what a connection may send at once. */
 static void
-join(struct reader *reader)
+make_first(struct hub *hub, const struct reader *reader)
 {
     static const size_t rows[] = {50, 30, 20};
+    struct first *first = &hub->first;
+    struct past_wish wish = {.from_ns =
+                                 MAX(reader->since_ns, hub->picture->mono_ns - reader->span_ns),
+                             .recent_ns = INT64_MAX - 1,
+                             .packed = reader->packed};
+    size_t packed = SIZE_MAX;
+    forget_first(hub);
+    *first = (struct first){.packed = reader->packed,
+                            .brief = reader->brief,
+                            .since_ns = reader->since_ns,
+                            .span_ns = reader->span_ns,
+                            .mark = record_writer_mark(hub->writer)};
+    first->mark.texts = 0; /* the dictionary comes with the next tick */
+    for (size_t i = 0; i < ARRAY_SIZE(rows) && packed > FIRST_BYTES - RECENT_BYTES; i++) {
+        first->rows_had = rows[i];
+        write_first(hub, wish.from_ns, 0);
+        packed = packed_size(hub);
+    }
+    if (packed < FIRST_BYTES && reader->span_ns > 0) {
+        wish.recent_ns = write_first(hub, wish.from_ns, FIRST_BYTES - packed);
+    }
+    if (make_aside(hub, reader->packed, false, &first->piece) && reader->span_ns > 0) {
+        first->past = past_new(hub->picture, &wish);
+    }
+}
+
+/* Each reader's own: its clock is set by it. */
+static bool
+push_hello(struct reader *reader)
+{
     struct hub *hub = reader->hub;
     const struct picture *picture = hub->picture;
     struct record_hello hello = {.protocol = RECORD_PROTOCOL,
@@ -423,29 +317,42 @@ join(struct reader *reader)
                                  .interval_ns = picture->interval_ns,
                                  .host = picture->host,
                                  .instance = hub->setup.instance};
-    struct record_state names = {
-        .hello = &hello, .names_only = true, .brief = reader->brief, .own_texts = true};
-    name_history(hub);
-    share(hub, false);
-    reader->mark = record_writer_mark(hub->writer);
-    reader->mark.texts = 0;
-    reader->from_ns = MAX(reader->since_ns, picture->mono_ns - reader->span_ns);
-    reader->recent_ns = INT64_MAX - 1;
-    size_t packed = SIZE_MAX;
-    for (size_t i = 0; i < ARRAY_SIZE(rows) && packed > FIRST_BYTES - RECENT_BYTES; i++) {
-        reader->rows = rows[i];
-        write_first(reader, &names, 0);
-        packed = packed_size(hub);
+    struct record_state state = {
+        .hello = &hello, .known = record_writer_mark(hub->writer), .names_only = true};
+    struct piece piece = {0};
+    record_write_state(hub->writer, &state, &hub->aside);
+    bool pushed = make_aside(hub, reader->packed, true, &piece) && push(reader, &piece);
+    piece_done(&piece);
+    return pushed;
+}
+
+static void
+join(struct reader *reader)
+{
+    struct hub *hub = reader->hub;
+    struct first *first = &hub->first;
+    for (size_t t = 0; !hub->named && t < hub->picture->track_count; t++) {
+        name_track(hub, &hub->picture->tracks[t]);
     }
-    if (packed < FIRST_BYTES && reader->span_ns > 0) {
-        write_first(reader, &names, FIRST_BYTES - packed);
+    if (!hub->named) {
+        hub->named = true;
+        share(hub, false);
     }
-    reader->joined = push_aside(reader);
-    reader->behind = !reader->joined;
+    if (first->piece.bytes == NULL || first->packed != reader->packed ||
+        first->brief != reader->brief || first->since_ns != reader->since_ns ||
+        first->span_ns != reader->span_ns) {
+        make_first(hub, reader);
+    }
+    if (first->piece.bytes == NULL || (!reader->begun && !push_hello(reader))) {
+        return; /* with the next tick */
+    }
+    reader->joined = push(reader, &first->piece);
     reader->cut = true;
-    reader->at_ns = picture->mono_ns;
-    if (reader->joined && reader->span_ns > 0) {
-        reader->past = picture_acquire(hub->picture);
+    reader->rows_had = first->rows_had;
+    reader->mark = first->mark;
+    reader->at_ns = hub->picture->mono_ns;
+    if (reader->joined && first->past != NULL) {
+        reader->past = past_acquire(first->past);
         send_history(reader);
     }
 }
@@ -490,7 +397,7 @@ on_gone(void *context, struct http_stream *stream)
     (void)stream;
     LIST_REMOVE(reader, link);
     hub->counts.readers--;
-    picture_release(reader->past);
+    past_release(reader->past);
     if (reader->interested && !hub->ending) {
         merge_interest(hub);
     }
@@ -635,7 +542,7 @@ hub_answer_interest(struct hub *hub, const struct http_message *message)
 void
 hub_batch(struct hub *hub, const char *source, const struct batch *batch)
 {
-    if (!is_own(source)) {
+    if (!past_is_own(source)) {
         record_write_changes(hub->writer, source, batch);
     }
 }
@@ -651,8 +558,10 @@ hub_picture(struct hub *hub, struct picture *picture)
                                .missed = picture->ticks_missed};
     tick.at.mono_ns = picture->mono_ns;
     tick.at.wall_ns = picture->wall_ns;
+    forget_first(hub);
     picture_release(hub->picture);
     hub->picture = picture_acquire(picture);
+    hub->named = false;
     record_write_findings(hub->writer, &findings);
     record_write_tick(hub->writer, &tick);
     share(hub, true);
@@ -665,6 +574,7 @@ hub_picture(struct hub *hub, struct picture *picture)
             catch_up(reader);
         }
     }
+    piece_done(&hub->caught.piece);
 }
 
 struct hub_counts
@@ -697,8 +607,7 @@ hub_new(const struct hub_setup *setup)
     buf_init(&hub->aside, PIECE_BYTES_MAX);
     LIST_INIT(&hub->readers);
     hub->writer = record_writer_new(&hub->out);
-    if (hub->writer == NULL ||
-        deflateInit2(&hub->deflater, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (hub->writer == NULL || !packer_init(&hub->packer)) {
         record_writer_free(hub->writer);
         free(hub);
         return NULL;
@@ -710,13 +619,10 @@ hub_new(const struct hub_setup *setup)
 static void
 end_reader(struct reader *reader)
 {
-    uint8_t tail[10] = {3, 0}; /* an empty last block */
-    for (size_t i = 0; i < 4; i++) {
-        tail[2 + i] = (uint8_t)(reader->crc >> 8 * i);
-        tail[6 + i] = (uint8_t)(reader->n >> 8 * i);
-    }
+    uint8_t tail[GZIP_TAIL_BYTES];
+    gzip_tail(reader->crc, reader->n, tail);
     struct http_bytes *bytes = http_bytes_new(tail, sizeof(tail));
-    if (bytes != NULL && reader->packed && reader->joined) {
+    if (bytes != NULL && reader->packed && reader->begun) {
         http_stream_push(reader->stream, bytes);
     }
     if (bytes != NULL) {
@@ -742,9 +648,10 @@ hub_free(struct hub *hub)
     if (hub == NULL) {
         return;
     }
+    forget_first(hub);
     picture_release(hub->picture);
     record_writer_free(hub->writer);
-    deflateEnd(&hub->deflater);
+    packer_done(&hub->packer);
     buf_done(&hub->out);
     buf_done(&hub->aside);
     free(hub);

@@ -506,6 +506,30 @@ test_hub__who_comes_back_gets_what_it_missed(void **state)
     client_close(&client);
 }
 
+/* What they are sent is made once, as far as they want the same. */
+static void
+test_hub__readers_that_join_together_each_get_what_they_asked(void **state)
+{
+    struct bench *bench = *state;
+    struct client clients[6];
+    static const char *const spans[] = {"span=30s", "span=100s"};
+    ticks(bench, 200);
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        client_open(&clients[i], bench, spans[i / 2 % 2], i % 2 == 0);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        hear(bench, &clients[i], 1, i / 2 % 2 == 0 ? 29 : 99);
+    }
+    ticks(bench, 2);
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        hear(bench, &clients[i], 3, 0);
+        assert_int_equal(clients[i].chunk_ticks[0], i / 2 % 2 == 0 ? 29 : 99);
+        assert_int_equal(clients[i].chunk_ticks[0], clients[i].chunk_ticks[1]);
+        assert_true(clients[i].rows == 3 && !clients[i].disordered);
+        client_close(&clients[i]);
+    }
+}
+
 static void
 test_hub__who_was_there_before_the_first_picture_waits(void **state)
 {
@@ -647,6 +671,7 @@ main(void)
         TEST(test_hub__packed_it_is_the_same_and_ends_well),
         TEST(test_hub__history_reaches_as_far_as_asked),
         TEST(test_hub__who_comes_back_gets_what_it_missed),
+        TEST(test_hub__readers_that_join_together_each_get_what_they_asked),
         TEST(test_hub__who_was_there_before_the_first_picture_waits),
         TEST(test_hub__large_tables_come_whole_with_the_second_tick),
         TEST(test_hub__who_does_not_read_changes_nothing_for_others),
