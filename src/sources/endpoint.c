@@ -20,6 +20,7 @@
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "flametop/net/netrc.h"
+#include "json_read.h"
 
 enum {
     PROBES_MAX = 32,
@@ -627,6 +628,19 @@ keep_round(struct endpoint *endpoint)
     }
 }
 
+/* With what the server itself says of it: many put that under "error". */
+static void
+say_status(const struct endpoint *endpoint, const struct http_answer *answer, char *why,
+           size_t why_size)
+{
+    char error[200];
+    cJSON *root = answer->body.n <= SNIFF_BYTES ? json_parse(answer->body) : NULL;
+    json_text_at(root, "error", error, sizeof(error));
+    cJSON_Delete(root);
+    snprintf(why, why_size, "%s answers with status %d%s%s", endpoint->name, answer->status,
+             error[0] != '\0' ? ": " : "", error);
+}
+
 static void
 request_done(void *context, const struct http_answer *answer)
 {
@@ -647,7 +661,7 @@ request_done(void *context, const struct http_answer *answer)
             endpoint->requests[i].call = NULL;
         }
         endpoint->pending = 0;
-        snprintf(why, sizeof(why), "%s answers with status %d", endpoint->name, answer->status);
+        say_status(endpoint, answer, why, sizeof(why));
         if (answer->status == 401 || answer->status == 403) {
             refuse_password(endpoint, answer->status, answer->realm);
         } else {

@@ -134,7 +134,9 @@ struct server {
     size_t series;
     unsigned pieces; /* of history asked for */
     size_t points;
-    double piece_end_s; /* of the next one; 0: not begun */
+    double piece_end_s;         /* of the next one; 0: not begun */
+    const char *history_offset; /* what makes steps of so much earlier tell of theirs */
+    double history_late_s;
     struct prometheus_steps steps;
     bool complete; /* there is no more, or enough */
 };
@@ -163,29 +165,39 @@ put_machine(const struct server *server, struct buf *query)
     put_quoted(query, server->instance);
 }
 
-/* Everything that is charted, in one expression. */
+/* node_exporter's series of the machine. `offset`: "", or what stands behind each selector. */
 static void
-put_series_query(const struct server *server, struct buf *query)
+put_machine_query(const struct server *server, const char *offset, struct buf *query)
 {
     const char *name;
+    buf_puts(query, "{__name__=~\"node_(");
+    for (size_t i = 0; (name = node_metric(i)) != NULL; i++) {
+        buf_printf(query, "%s%s", i > 0 ? "|" : "", name + strlen("node_"));
+    }
+    buf_puts(query, ")\",");
+    put_machine(server, query);
+    buf_printf(query, "}%s", offset);
+}
+
+/* Everything that is charted, in one expression. `or` leaves out what has the labels of something
+ * before it: a label of ours sets the last part apart. */
+static void
+put_series_query(const struct server *server, const char *offset, struct buf *query)
+{
     if (server->instance[0] != '\0') {
-        buf_puts(query, "{__name__=~\"node_(");
-        for (size_t i = 0; (name = node_metric(i)) != NULL; i++) {
-            buf_printf(query, "%s%s", i > 0 ? "|" : "", name + strlen("node_"));
-        }
-        buf_puts(query, ")\",");
-        put_machine(server, query);
-        buf_puts(query, "} or ");
+        put_machine_query(server, offset, query);
+        buf_puts(query, " or ");
     }
     buf_puts(query, "{__name__=~\"");
     for (size_t i = 0; i < ARRAY_SIZE(owns); i++) {
         buf_printf(query, "%s%s", i > 0 ? "|" : "", owns[i].theirs);
     }
-    /* `or` leaves out what has the labels of something before it: a label of ours sets it apart. */
-    buf_puts(query, "\"} or vm_cache_entries{type=\"storage/hour_metric_ids\"} or label_replace("
-                    "{__name__=~\"process_cpu_seconds_total|process_resident_memory_bytes\"} and "
-                    "on(job,instance) (prometheus_build_info or vm_app_version),"
-                    "\"flametop\",\"server\",\"\",\"\")");
+    buf_printf(query,
+               "\"}%s or vm_cache_entries{type=\"storage/hour_metric_ids\"}%s or label_replace("
+               "{__name__=~\"process_cpu_seconds_total|process_resident_memory_bytes\"}%s and "
+               "on(job,instance) (prometheus_build_info%s or vm_app_version%s),"
+               "\"flametop\",\"server\",\"\",\"\")",
+               offset, offset, offset, offset, offset);
 }
 
 /* nocache: VictoriaMetrics answers with the newest samples, not those of 30 s ago. */
@@ -204,10 +216,16 @@ ask_targets(struct server *server, struct buf *query, struct buf *path)
     put_query(path, query);
 }
 
+/* The server's own numbers are of scrapes at other times. First come those of the machine alone, at
+ * once; from the next scrape on all of them, in one rhythm, as they are in the history. */
 static void
 ask_series(struct server *server, struct buf *query, struct buf *path)
 {
-    put_series_query(server, query);
+    if (server->turn == 1 && server->instance[0] != '\0') {
+        put_machine_query(server, "", query);
+    } else {
+        put_series_query(server, "", query);
+    }
     put_query(path, query);
 }
 
@@ -245,8 +263,14 @@ ask_exemplars(struct server *server, struct buf *query, struct buf *path)
     buf_printf(path, "&start=%.3f&end=%.3f", server->now_s - EXEMPLAR_SPAN_S, server->now_s);
 }
 
-/* Each step holds the same number of scrapes, and lies halfway between two, so that one that comes
- * early or late is at its own. */
+/* So long after a scrape it is read. */
+static double
+slack_s(const struct server *server)
+{
+    return MIN(SLACK_S, server->scrape_s / 2);
+}
+
+/* Each step holds the same number of scrapes, and lies a little behind one, as readings do. */
 static void
 ask_history(struct server *server, struct buf *query, struct buf *path)
 {
@@ -256,14 +280,14 @@ ask_history(struct server *server, struct buf *query, struct buf *path)
     steps->step_s =
         server->scrape_s * fmax(ceil(span_s / (double)server->points / server->scrape_s), 1);
     if (server->piece_end_s <= 0) {
-        server->piece_end_s = server->at_s - steps->step_s + server->scrape_s / 2;
+        server->piece_end_s = server->at_s - steps->step_s + slack_s(server);
     }
     steps->start_s = server->piece_end_s - steps->step_s * (double)(steps->count - 1);
-    put_series_query(server, query);
+    put_series_query(server, server->history_offset, query);
     buf_puts(path, "/api/v1/query_range?nocache=1&query=");
     url_escape((struct str){query->data, query->n}, path);
-    buf_printf(path, "&start=%.3f&end=%.3f&step=%.3f", steps->start_s, server->piece_end_s,
-               steps->step_s);
+    buf_printf(path, "&start=%.3f&end=%.3f&step=%.3f", steps->start_s - server->history_late_s,
+               server->piece_end_s - server->history_late_s, steps->step_s);
 }
 
 static void
@@ -336,7 +360,7 @@ prometheus_wait(const void *state)
     if (isnan(due_s) || due_s <= 0) {
         due_s = scrape_s / 4;
     }
-    return (int64_t)(CLAMP(due_s, SCRAPE_SHORTEST_S, MAX(scrape_s, SCRAPE_SHORTEST_S)) * 1e9);
+    return (int64_t)(CLAMP(due_s, SCRAPE_SHORTEST_S, scrape_s + SCRAPE_SHORTEST_S) * 1e9);
 }
 
 /* ---- what it answers ---- */
@@ -579,11 +603,12 @@ read_history(struct server *server, const cJSON *root, struct batch *batch)
         server->complete = server->pieces >= HISTORY_PIECES || server->points < 8;
         return;
     }
-    steps->first_mono_ns = our_time(server, steps->start_s - server->scrape_s / 2);
+    steps->first_mono_ns = our_time(server, steps->start_s - slack_s(server));
     steps->wall_offset_ns = server->wall_offset_ns;
+    steps->start_s -= server->history_late_s;
     struct chunk *chunk = prometheus_chunk(&server->past, &server->past_batch, results, steps);
     server->complete = chunk == NULL || server->pieces >= HISTORY_PIECES;
-    server->piece_end_s = steps->start_s - steps->step_s;
+    server->piece_end_s = steps->start_s + server->history_late_s - steps->step_s;
     if (chunk != NULL) {
         const struct link_sink *sink = server->setup.sink;
         sink->chunk(sink->context, server->kind, chunk);
@@ -695,6 +720,7 @@ open_server(const struct adapter_setup *setup, const char *kind, const char *pro
     server->kind = kind;
     server->product = product;
     server->at_s = NAN;
+    server->history_offset = "";
     exposed_init(&server->live);
     exposed_init(&server->past);
     server->live.known = server->past.known = own_column;
@@ -718,10 +744,17 @@ prometheus_open(const struct adapter_setup *setup)
     return open_server(setup, "prometheus", "Prometheus");
 }
 
+/* In ranges it repeats, instead of the newest 30 s, the value before them; it looks ahead if told
+ * to, which Prometheus does not. */
 static void *
 victoriametrics_open(const struct adapter_setup *setup)
 {
-    return open_server(setup, "victoriametrics", "VictoriaMetrics");
+    struct server *server = open_server(setup, "victoriametrics", "VictoriaMetrics");
+    if (server != NULL) {
+        server->history_offset = " offset -60s";
+        server->history_late_s = 60;
+    }
+    return server;
 }
 
 static void
@@ -778,19 +811,20 @@ prometheus_recognizes(const struct adapter_answer *answer)
            body_has(answer, "\"data\":{");
 }
 
-/* It answers as Prometheus does, with less: of no revision, and a number as a vector. */
+/* It answers as Prometheus does, but has no revision. */
 static bool
 victoriametrics_recognizes(const struct adapter_answer *answer)
 {
     return prometheus_recognizes(answer) && !body_has(answer, "\"revision\"") &&
-           !body_has(answer, "\"application\"") && !body_has(answer, "\"scalar\"");
+           !body_has(answer, "\"application\"");
 }
 
-#define PROMETHEUS(name_, text_, open_, recognizes_)                                               \
+#define BUILD "/api/v1/status/buildinfo"
+#define ONE "/api/v1/query?query=1"
+
+#define PROMETHEUS(name_, text_, open_, recognizes_, ...)                                          \
     {                                                                                              \
-        .name = name_, .text = text_,                                                              \
-        .probes = (const char *const[]){"/api/v1/status/buildinfo", "./api/v1/status/buildinfo",   \
-                                        "/api/v1/query?query=1", "./api/v1/query?query=1", NULL},  \
+        .name = name_, .text = text_, .probes = (const char *const[]){__VA_ARGS__, NULL},          \
         .recognizes = recognizes_, .requests = (const char *const[]){NULL}, .ask = prometheus_ask, \
         .wait = prometheus_wait, .accept = "application/json", .interval_min_ns = NS_PER_S,        \
         .body_max = (size_t)4 << 20, .metrics = metrics, .metric_count = ARRAY_SIZE(metrics),      \
@@ -800,7 +834,7 @@ victoriametrics_recognizes(const struct adapter_answer *answer)
 
 const struct adapter adapter_prometheus = PROMETHEUS(
     "prometheus", "Prometheus: what it scrapes, its alerts, and the machines with node_exporter.",
-    prometheus_open, prometheus_recognizes);
+    prometheus_open, prometheus_recognizes, BUILD, "." BUILD, ONE, "." ONE);
 const struct adapter adapter_victoriametrics =
     PROMETHEUS("victoriametrics", "VictoriaMetrics, in the same way.", victoriametrics_open,
-               victoriametrics_recognizes);
+               victoriametrics_recognizes, BUILD, "." BUILD);

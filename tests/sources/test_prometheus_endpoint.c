@@ -1,0 +1,553 @@
+/* Prometheus' API and VictoriaMetrics', turn by turn. */
+#include "../check.h"
+
+#include "../../src/sources/adapters.h"
+#include "attached.h"
+#include "flametop/core/instance.h"
+#include "flametop/net/url.h"
+
+#define NODE "job=node,instance=127.0.0.1:39100"
+
+/* ---- turns of an adapter, answered from a table ---- */
+
+/* What is answered to a path that holds `part`; the first that does counts. */
+struct answer {
+    const char *part;
+    struct str body;
+};
+
+struct turns {
+    struct reading reading;
+    struct link_sink sink;
+    struct chunk *chunks[16];
+    size_t chunk_count;
+    char asked[ADAPTER_REQUESTS_MAX][16 << 10];
+    size_t asked_count;
+};
+
+static void
+keep_chunk(void *context, const char *source, struct chunk *chunk)
+{
+    struct turns *turns = context;
+    assert_string_equal(source, turns->reading.adapter->name);
+    assert_true(turns->chunk_count < ARRAY_SIZE(turns->chunks));
+    turns->chunks[turns->chunk_count++] = chunk_acquire(chunk);
+}
+
+static void
+turns_open(struct turns *turns, const struct adapter *adapter, const char *instance,
+           const char *query)
+{
+    memset(turns, 0, sizeof(*turns));
+    struct reading *reading = &turns->reading;
+    turns->sink = (struct link_sink){.context = turns, .chunk = keep_chunk};
+    reading->adapter = adapter;
+    reading->poll.catalog = catalog_new(100000);
+    reading->poll.at = (struct instant){.mono_ns = 1000 * NS_PER_S};
+    batch_init(&reading->poll.batch, reading->poll.catalog);
+    arena_init(&reading->poll.arena, (size_t)64 << 20);
+    catalog_add(reading->poll.catalog, adapter->metrics, adapter->metric_count);
+    reading->state = adapter->open(&(struct adapter_setup){.catalog = reading->poll.catalog,
+                                                           .instance = instance,
+                                                           .target = "http://127.0.0.1:9090",
+                                                           .query = query,
+                                                           .sink = &turns->sink,
+                                                           .span_ns = 600 * NS_PER_S});
+    assert_non_null(reading->state);
+}
+
+static void
+turns_close(struct turns *turns)
+{
+    reading_close(&turns->reading);
+    for (size_t i = 0; i < turns->chunk_count; i++) {
+        chunk_release(turns->chunks[i]);
+    }
+}
+
+/* One turn; requests without an answer fail. */
+static bool
+turns_take(struct turns *turns, const struct answer *answers, size_t answer_count)
+{
+    struct reading *reading = &turns->reading;
+    struct str bodies[ADAPTER_REQUESTS_MAX] = {{NULL, 0}};
+    struct buf path;
+    buf_init(&path, sizeof(turns->asked[0]) - 1);
+    turns->asked_count = 0;
+    while (buf_clear(&path), reading->adapter->ask(reading->state, turns->asked_count, &path)) {
+        assert_true(turns->asked_count < ADAPTER_REQUESTS_MAX);
+        assert_false(path.full);
+        size_t at = turns->asked_count++;
+        strcpy(turns->asked[at], path.data);
+        for (size_t i = 0; i < answer_count && bodies[at].p == NULL; i++) {
+            if (strstr(path.data, answers[i].part) != NULL) {
+                bodies[at] = answers[i].body;
+            }
+        }
+    }
+    buf_done(&path);
+    arena_clear(&reading->poll.arena);
+    batch_begin(&reading->poll.batch, reading->poll.at, &reading->poll.arena);
+    return reading->adapter->read(reading->state, bodies, &reading->poll.batch);
+}
+
+static bool
+asked(const struct turns *turns, const char *part)
+{
+    for (size_t i = 0; i < turns->asked_count; i++) {
+        if (strstr(turns->asked[i], part) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#define RANGE "/query_range?"
+#define EXEMPLARS "/query_exemplars?"
+#define RHYTHM "%5B300s%5D"
+#define TARGETS "query=label_replace%28up"
+#define SERIES "/query?"
+
+static struct answer real[] = {
+    {"/status/buildinfo", {"prometheus-2.42-buildinfo.json", 0}},
+    {"/targets?", {"prometheus-2.42-errors.json", 0}},
+    {"/alerts", {"prometheus-2.42-alerts.json", 0}},
+    {RANGE, {"prometheus-2.42-history.json", 0}},
+    {EXEMPLARS, {"prometheus-2.42-exemplars.json", 0}},
+    {RHYTHM, {"prometheus-2.42-rhythm.json", 0}},
+    {TARGETS, {"prometheus-2.42-targets.json", 0}},
+    {SERIES, {"prometheus-2.42-series.json", 0}},
+};
+
+static int
+load_real(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(real); i++) {
+        real[i].body = endpoint_fixture(real[i].body.p);
+    }
+    return 0;
+}
+
+static int
+free_real(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(real); i++) {
+        free((char *)real[i].body.p);
+    }
+    return 0;
+}
+
+static void
+take_real(struct turns *turns, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(turns_take(turns, real, ARRAY_SIZE(real)));
+    }
+}
+
+/* ---- the real one ---- */
+
+static void
+test_prometheus_endpoint__shows_a_machine_by_its_node_exporter(void **state)
+{
+    (void)state;
+    struct turns turns;
+    struct poll *poll = &turns.reading.poll;
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    take_real(&turns, 1);
+    assert_int_equal(poll->batch.at.mono_ns, 0); /* no news before the machine was read */
+    assert_int_equal(adapter_prometheus.wait(turns.reading.state), 0);
+    take_real(&turns, 1);
+    assert_value(poll, "system.cpu.load_average.1m", "", 8.76);
+    assert_value(poll, "system.memory.limit", "", 25276510208);
+    assert_value(poll, "system.network.io", "interface=eth0,direction=receive", 400156046);
+    assert_value(poll, "system.cpu.logical.count", "", 2);
+    assert_value(poll, "prometheus.series", "instance=127.0.0.1:39090", 1103);
+    assert_value(poll, "prometheus.memory.usage", "instance=127.0.0.1:39090", 77950976);
+    assert_value(poll, "prometheus.targets", "state=up", 2);
+    assert_value(poll, "prometheus.targets", "state=down", 1);
+    assert_value(poll, "prometheus.alerts", "state=firing", 2);
+    struct host host;
+    assert_true(adapter_prometheus.host(turns.reading.state, &host));
+    assert_string_equal(host.name, "vm");
+    assert_string_equal(host.system, "Debian GNU/Linux 12 (bookworm), by Prometheus 2.42.0+ds");
+    assert_int_equal(host.cores, 2);
+    /* the scrape was 212 ms before the answer */
+    assert_int_equal(poll->batch.at.mono_ns / NS_PER_MS, 1000 * 1000 - 212);
+    turns_close(&turns);
+}
+
+static void
+test_prometheus_endpoint__asks_little_and_in_the_rhythm_of_scrapes(void **state)
+{
+    (void)state;
+    struct turns turns;
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    take_real(&turns, 1);
+    assert_int_equal(turns.asked_count, 4);
+    assert_false(asked(&turns, RANGE));
+    take_real(&turns, 1);
+    assert_true(asked(&turns, RHYTHM));
+    assert_true(asked(&turns, "job%3D%22node%22%2Cinstance%3D%22127.0.0.1%3A39100%22"));
+    take_real(&turns, 1);
+    assert_true(asked(&turns, RANGE));
+    assert_false(asked(&turns, RHYTHM));
+    /* scraped 212 ms before, each 5 s, read 300 ms after */
+    assert_int_equal(adapter_prometheus.wait(turns.reading.state) / NS_PER_MS, 5000 - 212 + 300);
+    take_real(&turns, 9);
+    assert_false(asked(&turns, RANGE));     /* enough */
+    assert_int_equal(turns.chunk_count, 1); /* the others had the same times, and were empty */
+    take_real(&turns, 2);
+    assert_int_equal(turns.asked_count, 4); /* exemplars are there, so they are asked for */
+    turns_close(&turns);
+}
+
+static void
+test_prometheus_endpoint__brings_history_as_one_chunk(void **state)
+{
+    (void)state;
+    struct turns turns;
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    take_real(&turns, 3);
+    assert_true(asked(&turns, "&step=10.000"));
+    assert_int_equal(turns.chunk_count, 1);
+    const struct chunk *chunk = turns.chunks[0];
+    int64_t times[CHUNK_TICKS];
+    double values[CHUNK_TICKS];
+    assert_int_equal(chunk->ticks, 5);
+    assert_true(chunk_times(chunk, times));
+    assert_int_equal(times[4] / NS_PER_MS, 1000 * 1000 - 212 - 10 * 1000);
+    assert_int_equal((times[4] - times[0]) / NS_PER_MS, 40 * 1000);
+    bool found = false;
+    for (size_t i = 0; i < chunk->layout->count; i++) {
+        if (strcmp(chunk->layout->series[i]->metric->name, "system.cpu.load_average.1m") == 0) {
+            found = true;
+            assert_true(chunk_column(chunk, i, values));
+            assert_true(values[0] == 8.14 && values[4] == 9.17);
+        }
+    }
+    assert_true(found);
+    turns_close(&turns);
+}
+
+static void
+test_prometheus_endpoint__lists_instances_targets_alerts_and_exemplars(void **state)
+{
+    (void)state;
+    struct turns turns;
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    take_real(&turns, 5);
+    const struct table *table = reading_table(&turns.reading, "instances");
+    assert_int_equal(table->count, 2);
+    const union cell *up = table_row(table, 0), *down = table_row(table, 1);
+    assert_string_equal(up[INSTANCE_NAME].text, "127.0.0.1:39100");
+    assert_int_equal(up[INSTANCE_UP].integer, 1);
+    assert_true(up[INSTANCE_CPU].real == 1);
+    assert_true(fabs(up[INSTANCE_AGE].real - 0.212) < 1e-3);
+    assert_int_equal(up[INSTANCE_LEVEL].integer, CELL_UNKNOWN);
+    assert_int_equal(down[INSTANCE_UP].integer, 0);
+    assert_non_null(strstr(down[INSTANCE_WHY].text, "connection refused"));
+    assert_true(isnan(down[INSTANCE_CPU].real));
+    assert_int_equal(down[INSTANCE_LEVEL].integer, LEVEL_CRITICAL);
+    assert_string_equal(down[INSTANCE_TEXT].text, "127.0.0.1:39199 of job node is down");
+    table = reading_table(&turns.reading, "prometheus.targets");
+    assert_int_equal(table->count, 3);
+    assert_string_equal(table_cell(table, 0, "target.instance").text, "127.0.0.1:39090");
+    assert_string_equal(table_cell(table, 2, "target.health").text, "down");
+    assert_true(table_cell(table, 1, "target.scrape.samples").real == 507);
+    table = reading_table(&turns.reading, "alerts");
+    assert_int_equal(table->count, 2);
+    table = reading_table(&turns.reading, "prometheus.exemplars");
+    assert_int_equal(table->count, 2);
+    assert_string_equal(table_cell(table, 0, "exemplar.trace").text,
+                        "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_true(table_cell(table, 0, "exemplar.value").real == 0.067);
+    turns_close(&turns);
+}
+
+static void
+test_prometheus_endpoint__opens_the_instance_it_is_told(void **state)
+{
+    (void)state;
+    struct turns turns;
+    turns_open(&turns, &adapter_prometheus, "127.0.0.1:39100", "");
+    take_real(&turns, 2);
+    assert_null(reading_table(&turns.reading, "instances")); /* it is one machine, no fleet */
+    assert_value(&turns.reading.poll, "system.cpu.load_average.1m", "", 8.76);
+    turns_close(&turns);
+    turns_open(&turns, &adapter_prometheus, NULL, "x=1&instance=127.0.0.1%3a39199&job=node");
+    take_real(&turns, 2);
+    assert_int_equal(turns.reading.poll.batch.state, SOURCE_STALE);
+    assert_non_null(strstr(turns.reading.poll.batch.why, "39199 is down"));
+    assert_true(asked(&turns, "instance%3D%22127.0.0.1%3A39199%22"));
+    turns_close(&turns);
+    turns_open(&turns, &adapter_prometheus, "nobody", "");
+    take_real(&turns, 2);
+    assert_int_equal(turns.reading.poll.batch.state, SOURCE_DEGRADED);
+    assert_string_equal(turns.reading.poll.batch.why, "no machine nobody is scraped there");
+    turns_close(&turns);
+}
+
+static void
+test_prometheus_endpoint__reads_victoriametrics_alike(void **state)
+{
+    (void)state;
+    struct turns turns;
+    struct str targets = endpoint_fixture("victoria-metrics-1.79-targets.json");
+    struct str series = endpoint_fixture("victoria-metrics-1.79-series.json");
+    const struct answer answers[] = {
+        {"/status/buildinfo", STR("{\"status\":\"success\",\"data\":{}}")},
+        {"/alerts", STR("{\"status\":\"success\",\"data\":{\"alerts\":[]}}")},
+        {TARGETS, targets},
+        {RANGE, {NULL, 0}},
+        {EXEMPLARS, STR("{\"status\":\"success\",\"data\":[]}")},
+        {SERIES, series},
+    };
+    turns_open(&turns, &adapter_victoriametrics, NULL, "");
+    for (int i = 0; i < 3; i++) {
+        assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    }
+    struct host host;
+    assert_value(&turns.reading.poll, "system.cpu.logical.count", "", 2);
+    assert_true(adapter_victoriametrics.host(turns.reading.state, &host));
+    assert_string_equal(host.system, "Debian GNU/Linux 12 (bookworm), by VictoriaMetrics");
+    assert_true(asked(&turns, "%20offset%20-60s"));
+    assert_int_equal(reading_table(&turns.reading, "instances")->count, 2);
+    turns_close(&turns);
+    free((char *)targets.p);
+    free((char *)series.p);
+}
+
+/* ---- all others ---- */
+
+static void
+test_prometheus_endpoint__is_told_from_victoriametrics(void **state)
+{
+    (void)state;
+    const struct {
+        const char *body;
+        bool prometheus, victoriametrics;
+    } rows[] = {
+        {real[0].body.p, true, false},
+        {"{\"status\":\"success\",\"data\":{}}", true, true},
+        {"{\"status\":\"success\",\"data\":{\"version\":\"2.24.0\"}}", true, true},
+        {"{\"status\":\"success\",\"data\":{\"application\":\"Grafana Mimir\"}}", true, false},
+        {"{\"status\":\"error\",\"data\":{}}", false, false},
+        {"{\"data\":{}}", false, false},
+        {"", false, false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct adapter_answer answer = {200, "application/json", "", str_from(rows[i].body)};
+        assert_int_equal(adapter_prometheus.recognizes(&answer), rows[i].prometheus);
+        assert_int_equal(adapter_victoriametrics.recognizes(&answer), rows[i].victoriametrics);
+        answer.status = 404;
+        assert_false(adapter_prometheus.recognizes(&answer));
+    }
+}
+
+static void
+test_prometheus_endpoint__stands_for_itself_without_machines(void **state)
+{
+    (void)state;
+    static const char up[] =
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":["
+        "{\"metric\":{\"flametop\":\"up\",\"instance\":\"a\",\"job\":\"web\"},\"value\":[100,\"1\"]"
+        "},"
+        "{\"metric\":{\"flametop\":\"at\",\"instance\":\"a\",\"job\":\"web\"},"
+        "\"value\":[100,\"98\"]}]}}";
+    const struct answer answers[] = {{TARGETS, STR(up)}, {"/status/buildinfo", real[0].body}};
+    struct turns turns;
+    struct host host;
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    assert_int_equal(turns.reading.poll.batch.at.mono_ns, 998 * NS_PER_S);
+    assert_int_equal(turns.reading.poll.batch.state, SOURCE_DEGRADED); /* one went unanswered */
+    assert_value(&turns.reading.poll, "prometheus.targets", "state=up", 1);
+    assert_int_equal(reading_table(&turns.reading, "instances")->count, 0);
+    assert_true(adapter_prometheus.host(turns.reading.state, &host));
+    assert_string_equal(host.name, "127.0.0.1:9090");
+    assert_string_equal(host.system, "Prometheus 2.42.0+ds");
+    turns_close(&turns);
+}
+
+static void
+test_prometheus_endpoint__outlives_hostile_answers(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[3,null,[],{},"
+        "{\"metric\":5,\"value\":{}},{\"metric\":{\"flametop\":\"up\"},\"value\":[]},"
+        "{\"metric\":{\"flametop\":\"up\",\"instance\":\"\\u001b[2Jx\",\"job\":\"\\\"}\"},"
+        "\"value\":[\"a\",\"NaN\"]},{\"metric\":{\"flametop\":\"cpu\",\"instance\":\"\\u001b[2Jx\","
+        "\"job\":\"\\\"}\"},\"value\":[1e308,\"+Inf\"]},"
+        "{\"metric\":{\"__name__\":\"node_uname_info\",\"nodename\":\"\\u0007\\u202e\"},"
+        "\"value\":[1,\"1\"]},{\"metric\":{\"__name__\":\"a\\u001b=,\",\"b\\n\":\"c\\u0000\"},"
+        "\"value\":[1,\"1\"]}]}}",
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[3,{\"metric\":"
+        "{\"__name__\":\"x\"},\"values\":[[1,\"1\"],[1],[],3,[0,\"2\"],[1e300,\"1\"]]}],"
+        "\"alerts\":[4,{\"labels\":[],\"activeAt\":\"2026-13-99\"}],\"activeTargets\":{}}}",
+        "{\"status\":\"success\",\"data\":[{\"exemplars\":[3,{\"labels\":{\"trace_id\":\"\\u001b\"}"
+        "}]}]}",
+        "[",
+        "",
+    };
+    for (size_t first = 0; first < ARRAY_SIZE(bodies); first++) {
+        struct turns turns;
+        turns_open(&turns, &adapter_prometheus, NULL, "");
+        for (size_t i = 0; i < 12; i++) {
+            struct str other = str_from(bodies[(first + i) % ARRAY_SIZE(bodies)]);
+            const struct answer answers[] = {{TARGETS, str_from(bodies[0])}, {"/", other}};
+            assert_true(turns_take(&turns, answers, 2));
+            for (size_t t = 0; t < turns.reading.poll.batch.table_count; t++) {
+                const struct table *table = turns.reading.poll.batch.tables[t];
+                for (size_t c = 0; c < table->count * table->def->column_count; c++) {
+                    const char *text =
+                        table->def->columns[c % table->def->column_count].type == COLUMN_TEXT
+                            ? table->cells[c].text
+                            : NULL;
+                    assert_true(text == NULL || strpbrk(text, "\x1b\a\n") == NULL);
+                }
+            }
+        }
+        turns_close(&turns);
+    }
+    struct turns turns;
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    for (size_t i = 1; i < ARRAY_SIZE(bodies); i++) {
+        const struct answer answer = {"/", str_from(bodies[i])};
+        assert_false(turns_take(&turns, &answer, 1));
+    }
+    turns_close(&turns);
+}
+
+static void
+test_prometheus_endpoint__asks_for_less_history_when_that_was_too_much(void **state)
+{
+    (void)state;
+    struct turns turns;
+    struct answer answers[ARRAY_SIZE(real)];
+    memcpy(answers, real, sizeof(real));
+    answers[3].body = (struct str){NULL, 0};
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    for (int i = 0; i < 3; i++) {
+        assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    }
+    assert_true(asked(&turns, "&step=10.000"));
+    assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    assert_true(asked(&turns, "&step=20.000")); /* half as many, over the same span */
+    for (int i = 0; i < 4; i++) {
+        assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    }
+    assert_false(asked(&turns, RANGE)); /* it does not want to */
+    turns_close(&turns);
+}
+
+/* ---- over HTTP ---- */
+
+struct server {
+    const char *prefix;
+    const char *header; /* without it: 401 */
+    bool broken;
+};
+
+static bool
+serve(struct peer *peer, int fd, const char *request)
+{
+    const struct server *server = peer->context;
+    char path[64];
+    if (server->header != NULL && strstr(request, server->header) == NULL) {
+        peer_puts(fd, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"
+                      "WWW-Authenticate: Basic\r\n\r\n");
+        return true;
+    }
+    snprintf(path, sizeof(path), " %s/api/v1/", server->prefix);
+    const char *at = strstr(request, path);
+    for (size_t i = 0; at != NULL && i < ARRAY_SIZE(real); i++) {
+        const char *part = strstr(at, real[i].part), *end = strchr(at + 1, ' ');
+        if (part != NULL && part < end) {
+            static const char error[] = "{\"status\":\"error\",\"errorType\":\"execution\","
+                                        "\"error\":\"too many \\u001bsamples\"}";
+            if (server->broken && strcmp(real[i].part, TARGETS) == 0) {
+                peer_reply(fd, "422 Unprocessable Entity", "application/json", error,
+                           strlen(error));
+            } else {
+                peer_reply(fd, "200 OK", "application/json", real[i].body.p, real[i].body.n);
+            }
+            return true;
+        }
+    }
+    peer_reply(fd, "404 Not Found", "text/plain", "no", 2);
+    return true;
+}
+
+static void
+test_prometheus_endpoint__is_found_by_its_bare_url_and_below_a_prefix(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"http://127.0.0.1:%u", "http://127.0.0.1:%u/select/0/prom",
+                                        "prometheus+http://127.0.0.1:%u/select/0/prom/?instance=x"};
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        struct server server = {.prefix = i == 0 ? "" : "/select/0/prom",
+                                .header = "X-Scope-OrgID: blue"};
+        const struct endpoint_options options = {.credentials = {.headers = "X-Scope-OrgID: blue"}};
+        struct peer peer;
+        struct attached attached;
+        char target[128];
+        peer_start(&peer, NULL, 0, serve, &server);
+        snprintf(target, sizeof(target), forms[i], peer.port);
+        attached_open(&attached, target, &options);
+        attached_until(&attached, LINK_LIVE);
+        assert_string_equal(attached_status(&attached).kind, "prometheus");
+        assert_value(&attached.poll, "prometheus.targets", "state=up", 2);
+        attached_close(&attached);
+        peer_stop(&peer);
+    }
+}
+
+static void
+test_prometheus_endpoint__says_what_the_server_says_of_an_error(void **state)
+{
+    (void)state;
+    struct server server = {.prefix = "", .broken = true};
+    struct peer peer;
+    struct attached attached;
+    char target[128];
+    peer_start(&peer, NULL, 0, serve, &server);
+    snprintf(target, sizeof(target), "http://127.0.0.1:%u", peer.port);
+    attached_open(&attached, target, NULL);
+    int64_t end = clock_mono_ns() + 10 * NS_PER_S;
+    while (clock_mono_ns() < end && attached_status(&attached).why[0] == '\0') {
+        uv_run(&attached.loop, UV_RUN_NOWAIT);
+    }
+    assert_non_null(strstr(attached_status(&attached).why, "status 422: too many ?samples"));
+    attached_close(&attached);
+    server.header = "Authorization: Bearer x";
+    attached_open(&attached, target, NULL);
+    attached_until(&attached, LINK_REFUSED);
+    assert_non_null(strstr(attached_status(&attached).why, "wants a password"));
+    attached_close(&attached);
+    peer_stop(&peer);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_prometheus_endpoint__shows_a_machine_by_its_node_exporter),
+        cmocka_unit_test(test_prometheus_endpoint__asks_little_and_in_the_rhythm_of_scrapes),
+        cmocka_unit_test(test_prometheus_endpoint__brings_history_as_one_chunk),
+        cmocka_unit_test(test_prometheus_endpoint__lists_instances_targets_alerts_and_exemplars),
+        cmocka_unit_test(test_prometheus_endpoint__opens_the_instance_it_is_told),
+        cmocka_unit_test(test_prometheus_endpoint__reads_victoriametrics_alike),
+        cmocka_unit_test(test_prometheus_endpoint__is_told_from_victoriametrics),
+        cmocka_unit_test(test_prometheus_endpoint__stands_for_itself_without_machines),
+        cmocka_unit_test(test_prometheus_endpoint__outlives_hostile_answers),
+        cmocka_unit_test(test_prometheus_endpoint__asks_for_less_history_when_that_was_too_much),
+        cmocka_unit_test(test_prometheus_endpoint__is_found_by_its_bare_url_and_below_a_prefix),
+        cmocka_unit_test(test_prometheus_endpoint__says_what_the_server_says_of_an_error),
+    };
+    return cmocka_run_group_tests(tests, load_real, free_real);
+}
