@@ -408,9 +408,10 @@ print_metrics(struct catalog *catalog, struct buf *out)
         }
     }
     list_end(out);
-    struct endpoint_kind kind;
+    struct endpoint_kind kind, next;
     for (size_t i = 0; endpoint_kind(i, &kind); i++) {
-        if (kind.metric_count > 0) {
+        bool shared = endpoint_kind(i + 1, &next) && next.metrics == kind.metrics;
+        if (kind.metric_count > 0 && !shared) {
             buf_printf(out, ".Ss %s\n", kind.name);
             sentences(out, kind.text);
             metric_list(out, catalog, kind.metrics, kind.metric_count);

@@ -303,7 +303,7 @@ make_plan(struct server *server)
 {
     bool first = server->turn == 0, slow = server->turn % SLOW_TURNS == 0;
     bool history = server->turn >= 2 && !server->complete && server->setup.sink != NULL &&
-                   server->series > 0 && !isnan(server->at_s);
+                   !isnan(server->at_s);
     const struct {
         enum question question;
         bool asked;

@@ -388,6 +388,33 @@ test_query__now_is_not_older_than_three_intervals(void **state)
     scene_done(&scene);
 }
 
+/* A slow source got another column, so its head was begun anew: each head has one tick. */
+static void
+test_query__knows_the_rhythm_across_heads(void **state)
+{
+    (void)state;
+    static const struct script before = {
+        .columns = {{"other", ""}}, .ticks = 1, .ms = {1000}, .values = {{4}}};
+    static const struct script after = {
+        .columns = {{"other", ""}, {"sum", "n=a"}}, .ticks = 1, .ms = {6000}, .values = {{5}, {1}}};
+    struct scene scene;
+    scene_init(&scene);
+    scene_track(&scene, &before);
+    scene_track(&scene, &after);
+    struct track *tracks = scene.picture->tracks;
+    struct chunk *chunk = chunk_seal(tracks[0].head, 1);
+    tracks[1].chunks = chunk_list_new(&chunk, 1);
+    chunk_release(chunk);
+    head_release(tracks[0].head);
+    tracks[0] = tracks[1];
+    scene.picture->track_count = 1;
+    scene.picture->mono_ns = 10 * NS_PER_S; /* later than 3 of its own intervals */
+    NEAR(now_of(&scene, "other"), 5);
+    scene.picture->mono_ns = 22 * NS_PER_S; /* and than 3 of the source's */
+    assert_true(isnan(now_of(&scene, "other")));
+    scene_done(&scene);
+}
+
 int
 main(void)
 {
@@ -401,6 +428,7 @@ main(void)
         cmocka_unit_test(test_query__a_range_has_the_rate_of_its_first_reading),
         cmocka_unit_test(test_query__tracks_are_aligned_on_the_left_one),
         cmocka_unit_test(test_query__now_is_not_older_than_three_intervals),
+        cmocka_unit_test(test_query__knows_the_rhythm_across_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,14 @@ judge(const struct batch *batch)
 }
 
 static void
+drop_chunk(void *context, const char *source, struct chunk *chunk)
+{
+    (void)context;
+    (void)source;
+    assert(chunk->ticks > 0 && chunk->ticks <= CHUNK_TICKS);
+}
+
+static void
 try_adapter(const struct adapter *adapter, struct str text)
 {
     struct catalog *catalog = catalog_new(5000);
@@ -55,11 +63,23 @@ try_adapter(const struct adapter *adapter, struct str text)
     arena_init(&arena, (size_t)8 << 20);
     batch_init(&batch, catalog);
     catalog_add(catalog, adapter->metrics, adapter->metric_count);
-    void *state = adapter->open(&(struct adapter_setup){
-        .catalog = catalog, .mappings = mappings, .mapping_count = ARRAY_SIZE(mappings)});
+    const struct link_sink sink = {.chunk = drop_chunk};
+    void *state = adapter->open(&(struct adapter_setup){.catalog = catalog,
+                                                        .mappings = mappings,
+                                                        .mapping_count = ARRAY_SIZE(mappings),
+                                                        .sink = &sink,
+                                                        .span_ns = 600 * NS_PER_S});
+    struct buf path;
+    buf_init(&path, (size_t)64 << 10);
     struct str part;
-    for (int i = 0; i < 4 && str_until(&text, '\0', &part); i++) {
-        struct str bodies[ADAPTER_REQUESTS_MAX] = {part, part, part};
+    for (int i = 0; i < 6 && str_until(&text, '\0', &part); i++) {
+        struct str bodies[ADAPTER_REQUESTS_MAX];
+        for (size_t b = 0; b < ADAPTER_REQUESTS_MAX; b++) {
+            bodies[b] = part;
+        }
+        for (size_t b = 0; adapter->ask != NULL && adapter->ask(state, b, &path); b++) {
+            buf_clear(&path);
+        }
         struct host host;
         batch_begin(&batch, (struct instant){.mono_ns = (i + 1) * NS_PER_S}, &arena);
         adapter->recognizes(&(struct adapter_answer){200, "application/json", "", part});
@@ -69,6 +89,7 @@ try_adapter(const struct adapter *adapter, struct str text)
             judge_text(host.name);
         }
     }
+    buf_done(&path);
     adapter->close(state);
     batch_done(&batch);
     arena_done(&arena);
@@ -78,8 +99,9 @@ try_adapter(const struct adapter *adapter, struct str text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct adapter *const adapters[] = {
-        &adapter_json, &adapter_glances_3, &adapter_netdata, &adapter_rabbitmq, &adapter_nginx};
+    static const struct adapter *const adapters[] = {&adapter_json,    &adapter_glances_3,
+                                                     &adapter_netdata, &adapter_rabbitmq,
+                                                     &adapter_nginx,   &adapter_prometheus};
     if (size > 0) {
         try_adapter(adapters[data[0] % ARRAY_SIZE(adapters)],
                     (struct str){(const char *)data + 1, size - 1});
