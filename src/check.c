@@ -16,6 +16,8 @@
 #define FORMULA_BYTES 512
 #define POINTS_MAX 4096
 #define UNKNOWN_TICKS_MAX 3
+#define GAP_NS                                                                                     \
+    (60 * NS_PER_S) /* without readings for longer nothing is known of the time between */
 
 enum comparison { ABOVE, ABOVE_OR_EQUAL, BELOW, BELOW_OR_EQUAL, EQUAL, NOT_EQUAL };
 
@@ -105,13 +107,32 @@ condition_parse(const char *text, struct condition *ret, char *why, size_t why_s
     return true;
 }
 
+/* Whether it divides or multiplies: then it has another unit than what stands in it. */
+static bool
+is_product(struct str formula)
+{
+    bool inside = false;
+    for (size_t i = 0; i < formula.n; i++) {
+        inside = formula.p[i] == '{' || (inside && formula.p[i] != '}');
+        if (!inside && (formula.p[i] == '*' || formula.p[i] == '/')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the metric's values are written in: counters are looked at as their rate a second. */
 static void
 find_unit(const struct cli *cli, struct condition *condition)
 {
     char name[FORMULA_BYTES];
-    struct str text = str_from(condition->formula), part;
-    str_copy(str_until(&text, '{', &part) ? str_trim(part) : text, name, sizeof(name));
+    struct str text = str_from(condition->formula);
+    if (is_product(text)) {
+        str_copy(STR("1"), condition->unit, sizeof(condition->unit));
+        return;
+    }
+    text.n = strcspn(text.p, " {+-()");
+    str_copy(text, name, sizeof(name));
     const struct metric *metric = catalog_metric(cli->catalog, name);
     if (metric == NULL) {
         return;
@@ -146,15 +167,49 @@ holds(const struct condition *condition, double value)
 
 enum verdict { HOLDS, FAILS, NOT_YET, UNKNOWN };
 
-static enum verdict
-judge(const struct condition *condition, struct query *query, const struct picture *picture,
-      double *ret_value)
+/* Since when it has held at every reading. Kept from picture to picture: the time asked for may be
+ * longer than the history. */
+struct streak {
+    int64_t since_ns, seen_ns; /* 0: nothing yet */
+};
+
+/* Back from the picture's moment, where it holds: to the reading in force at from_ns, to where the
+ * streak was seen already, or to a time that nothing is known of. False and the value when it did
+ * not hold at a reading since from_ns. */
+static bool
+look_back(const struct condition *condition, struct query *query, const struct picture *picture,
+          int64_t from_ns, struct streak *streak, double *ret_value)
 {
     static struct point points[POINTS_MAX];
-    int64_t from_ns = picture->mono_ns - condition->for_ns;
-    size_t n = condition->for_ns > 0 ? query_points(query, picture, from_ns - picture->interval_ns,
-                                                    picture->mono_ns, points, POINTS_MAX)
-                                     : 0;
+    int64_t gap_ns = MAX(GAP_NS, 5 * picture->interval_ns);
+    int64_t first_ns = picture->mono_ns, until_ns = MAX(from_ns - gap_ns, streak->seen_ns);
+    size_t n = POINTS_MAX;
+    for (int64_t to_ns = first_ns; n == POINTS_MAX; to_ns = points[0].mono_ns - 1) {
+        n = query_points(query, picture, until_ns, to_ns, points, POINTS_MAX);
+        for (size_t i = n; i-- > 0 && first_ns > from_ns;) {
+            if (isnan(points[i].value)) {
+                continue;
+            }
+            if (points[i].mono_ns > from_ns && !holds(condition, points[i].value)) {
+                *ret_value = points[i].value;
+                return false;
+            }
+            if (first_ns - points[i].mono_ns > gap_ns || !holds(condition, points[i].value)) {
+                streak->since_ns = first_ns;
+                return true;
+            }
+            first_ns = points[i].mono_ns;
+        }
+    }
+    bool joins = streak->seen_ns > 0 && first_ns - streak->seen_ns <= gap_ns;
+    streak->since_ns = joins ? MIN(streak->since_ns, first_ns) : first_ns;
+    return true;
+}
+
+static enum verdict
+judge(const struct condition *condition, struct query *query, const struct picture *picture,
+      struct streak *streak, double *ret_value)
+{
     *ret_value = query_now(query, picture);
     if (isnan(*ret_value)) {
         return UNKNOWN;
@@ -162,16 +217,15 @@ judge(const struct condition *condition, struct query *query, const struct pictu
     if (!holds(condition, *ret_value)) {
         return FAILS;
     }
-    bool covered = condition->for_ns == 0 || n == POINTS_MAX;
-    for (size_t i = 0; i < n; i++) {
-        if (points[i].mono_ns > from_ns && !isnan(points[i].value) &&
-            !holds(condition, points[i].value)) {
-            *ret_value = points[i].value;
-            return FAILS;
-        }
-        covered |= points[i].mono_ns <= from_ns + picture->interval_ns / 2;
+    int64_t from_ns = picture->mono_ns - condition->for_ns;
+    if (condition->for_ns == 0) {
+        return HOLDS;
     }
-    return covered ? HOLDS : NOT_YET;
+    if (!look_back(condition, query, picture, from_ns, streak, ret_value)) {
+        return FAILS;
+    }
+    streak->seen_ns = picture->mono_ns;
+    return streak->since_ns <= from_ns + picture->interval_ns / 2 ? HOLDS : NOT_YET;
 }
 
 static int
@@ -224,9 +278,10 @@ check_target(const struct cli *cli, struct condition *condition, struct look *lo
     struct picture *picture = look_for(look, 0);
     struct query *query = picture != NULL ? prepare(cli, condition, &code) : NULL;
     enum verdict verdict = UNKNOWN;
+    struct streak streak = {0};
     unsigned unknown = 0;
     while (query != NULL && picture != NULL) {
-        verdict = judge(condition, query, picture, &value);
+        verdict = judge(condition, query, picture, &streak, &value);
         unknown = verdict == UNKNOWN ? unknown + 1 : 0;
         if (verdict == HOLDS || verdict == FAILS || unknown == UNKNOWN_TICKS_MAX) {
             code = say(name, condition, verdict, value);

@@ -12,6 +12,7 @@
 
 #define FIRST_RATE_NS (300 * NS_PER_MS)
 #define PATIENCE_NS (15 * NS_PER_S)
+#define FAILING_PATIENCE_NS (3 * NS_PER_S) /* with what is known not to answer */
 
 struct look {
     const struct target *target;
@@ -113,7 +114,7 @@ static struct picture *
 next_of_link(struct look *look)
 {
     int64_t until_ns = (look->heard ? clock_mono_ns() : look->opened_ns) + PATIENCE_NS;
-    char why[300] = "there was no answer";
+    char why[800] = "there was no answer";
     do {
         struct picture *picture = newer(look);
         const struct link_status *link = picture != NULL ? picture->link : NULL;
@@ -125,8 +126,10 @@ next_of_link(struct look *look)
             str_copy(str_from(link->why), why, sizeof(why));
         }
         bool refused = link != NULL && link->state == LINK_REFUSED;
+        bool failing = link != NULL && link->state == LINK_CONNECTING && link->retry_mono_ns != 0;
+        bool late = clock_mono_ns() - look->opened_ns > FAILING_PATIENCE_NS;
         picture_release(picture);
-        if (refused) {
+        if (refused || (failing && late)) {
             break;
         }
     } while (clock_mono_ns() < until_ns);

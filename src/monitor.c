@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
+#include "flametop/core/instance.h"
 #include "flametop/engine/engine.h"
 #include "flametop/sources/environ.h"
 #include "flametop/ui/app.h"
@@ -20,6 +22,8 @@
 #include "wanted.h"
 
 #define SLOW_LINK_INTERVAL_NS (5 * NS_PER_S)
+#define DESCRIPTORS_A_TARGET 20
+#define DESCRIPTORS_BESIDE 64
 
 /* Signals are the screen's business, read from a descriptor: no thread may take them. Lines have no
  * terminal to put in order first: Ctrl-Z stops them as it stops any program. */
@@ -90,8 +94,34 @@ has_local(const struct targets *targets)
     return false;
 }
 
+/* Instances are opened one after the other; the options of an engine outlive it. */
+struct opener {
+    const struct cli *cli;
+    const struct targets *targets;
+    struct target target;
+    char instance[INSTANCE_NAME_BYTES];
+};
+
+static struct engine *
+open_instance(void *context, const char *instance, char *why, size_t why_size)
+{
+    struct opener *opener = context;
+    opener->target = opener->targets->list[0];
+    strlcpy(opener->instance, instance, sizeof(opener->instance));
+    opener->target.endpoint.target = opener->target.name;
+    opener->target.endpoint.instance = opener->instance;
+    struct engine *engine =
+        targets_engine_of(opener->targets, opener->cli, &opener->target, why, why_size);
+    if (engine != NULL && !engine_start(engine, why, why_size)) {
+        engine_free(engine);
+        engine = NULL;
+    }
+    return engine;
+}
+
 static struct app *
-make_app(const struct cli *cli, const struct targets *targets, struct buf *filter)
+make_app(const struct cli *cli, const struct targets *targets, struct opener *opener,
+         struct buf *filter)
 {
     if (!wanted_filter(cli, filter)) {
         return NULL;
@@ -107,7 +137,9 @@ make_app(const struct cli *cli, const struct targets *targets, struct buf *filte
                                   .save = save,
                                   .save_context = (void *)cli,
                                   .environment = has_local(targets) ? environment : NULL,
-                                  .environment_context = (void *)cli};
+                                  .environment_context = (void *)cli,
+                                  .open_instance = open_instance,
+                                  .open_instance_context = opener};
     options.cards = config_list(cli->config, "cards", &options.card_count);
     struct app *app = app_new(&options);
     if (app != NULL) {
@@ -188,6 +220,19 @@ watch_one(struct watched *watched, const struct targets *targets, size_t which,
     return false;
 }
 
+/* Each engine has its loop, its timers and its connections: a dozen descriptors, and the usual
+ * limit is 1024. The hard one is ours to use. */
+static void
+allow_descriptors(size_t targets)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)targets * DESCRIPTORS_A_TARGET + DESCRIPTORS_BESIDE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = MIN(wanted, limit.rlim_max);
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /* False, and a sentence on stderr, when one of them cannot be. watched_done in either case. */
 static bool
 watch(struct watched *watched, const struct targets *targets, const struct cli *cli)
@@ -200,6 +245,7 @@ watch(struct watched *watched, const struct targets *targets, const struct cli *
         return false;
     }
     watched->count = targets->count;
+    allow_descriptors(targets->count);
     for (size_t i = 0; i < targets->count; i++) {
         watched->list[i].name =
             targets->count > 1
@@ -248,8 +294,9 @@ static int
 run_screen(const struct cli *cli, const struct targets *targets, const struct watched *watched)
 {
     struct buf filter;
+    struct opener opener = {.cli = cli, .targets = targets};
     buf_init(&filter, 4096);
-    struct app *app = make_app(cli, targets, &filter);
+    struct app *app = make_app(cli, targets, &opener, &filter);
     int code = EXIT_FAILED;
     if (app != NULL && app_set_targets(app, watched->list, watched->count)) {
         for (size_t i = 0; i < watched->count; i++) {

@@ -18,6 +18,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/config/nearest.h"
 #include "flametop/net/url.h"
+#include "flametop/sources/guess.h"
 #include "flametop/sources/ssh.h"
 
 #define SECRET_BYTES_MAX 4096
@@ -241,7 +242,11 @@ add_url(struct targets *targets, const struct cli *cli, const char *word)
         cli_complain("%s: %s", shown, why);
         return false;
     }
-    return add(targets, cli, TARGET_LINK, word) != NULL;
+    struct target *target = add(targets, cli, TARGET_LINK, word);
+    if (target != NULL) {
+        target->guess = guess_wanted(&url);
+    }
+    return target != NULL;
 }
 
 /* What the word could have meant. */
@@ -535,8 +540,17 @@ struct engine *
 targets_engine(const struct targets *targets, const struct cli *cli, size_t which, char *why,
                size_t why_size)
 {
-    const struct target *target = &targets->list[which];
+    return targets_engine_of(targets, cli, &targets->list[which], why, why_size);
+}
+
+struct engine *
+targets_engine_of(const struct targets *targets, const struct cli *cli, const struct target *target,
+                  char *why, size_t why_size)
+{
     bool local = target->kind == TARGET_LOCAL;
+    const struct link *link = target->kind == TARGET_SSH ? &link_ssh
+                              : target->guess            ? &link_guess
+                                                         : &link_endpoint;
     struct collector *collector =
         local ? machine_collector(cli) : machine_collector_of(cli, target->name);
     if (collector == NULL) {
@@ -546,9 +560,7 @@ targets_engine(const struct targets *targets, const struct cli *cli, size_t whic
     struct engine_options options = {.collector = collector,
                                      .catalog = cli->catalog,
                                      .interval_ns = config_integer(cli->config, "interval"),
-                                     .link = local                        ? NULL
-                                             : target->kind == TARGET_SSH ? &link_ssh
-                                                                          : &link_endpoint,
+                                     .link = local ? NULL : link,
                                      .link_options = &target->endpoint,
                                      .tables = targets->tables,
                                      .table_count = targets->table_count,

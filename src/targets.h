@@ -19,6 +19,7 @@ enum target_kind { TARGET_LOCAL, TARGET_FILE, TARGET_LINK, TARGET_SSH };
 struct target {
     enum target_kind kind;
     char name[TARGET_NAME_BYTES]; /* "local", a path, a URL, ssh://host */
+    bool guess;                   /* of a link: its port was not given */
     struct endpoint_options endpoint;
 };
 
@@ -45,6 +46,10 @@ char *targets_short_name(const struct targets *targets, size_t which, char *dst,
 /* An engine that looks at one of them, not started yet. NULL and a sentence. Not for files. */
 struct engine *targets_engine(const struct targets *targets, const struct cli *cli, size_t which,
                               char *why, size_t why_size);
+
+/* The same for a target that differs from those (core/instance.h); it outlives the engine. */
+struct engine *targets_engine_of(const struct targets *targets, const struct cli *cli,
+                                 const struct target *target, char *why, size_t why_size);
 
 /* "web-{01..40}" and "{a,b}.example" into `out`, one a line; a text without braces is one line.
  * False when there would be more than `max`, or a brace does not close. */

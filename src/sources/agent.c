@@ -621,7 +621,10 @@ on_command_done(void *context, const struct http_answer *answer)
 {
     struct order *order = context;
     char why[200] = "";
-    if (answer->status / 100 != 2) {
+    if (answer->status == 401) {
+        snprintf(why, sizeof(why),
+                 "the agent does not know this token for changes: look at --change-token-file");
+    } else if (answer->status / 100 != 2) {
         cJSON *body = cJSON_ParseWithLength(answer->body.p, answer->body.n);
         const cJSON *error = cJSON_GetObjectItemCaseSensitive(body, "error");
         const char *said = cJSON_IsString(error) ? error->valuestring : answer->why;

@@ -484,7 +484,7 @@ conclude(struct endpoint *endpoint)
     } else if (answered != NULL && upset) {
         snprintf(why, sizeof(why), "%s answers with status %d", endpoint->name, answered->status);
         lose(endpoint, why);
-    } else if (answered != NULL) {
+    } else if (answered != NULL && failed == NULL) { /* else what is missing may come next time */
         snprintf(why, sizeof(why),
                  endpoint->url.kind[0] != '\0'
                      ? "%s answers, but not as %s does"

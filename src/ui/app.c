@@ -106,9 +106,14 @@ void
 app_set_target_picture(struct app *app, size_t target, struct picture *picture)
 {
     assert(target < app->seat_count);
-    seat_put(app, &app->seats[target], picture);
-    if (&app->seats[target] == app->seat && overlay_is_open(&app->overlay) &&
-        !app->overlay.lasting) {
+    app_take(app, &app->seats[target], picture);
+}
+
+void
+app_take(struct app *app, struct seat *seat, struct picture *picture)
+{
+    seat_put(app, seat, picture);
+    if (seat == app->seat && overlay_is_open(&app->overlay) && !app->overlay.lasting) {
         overlay_refresh(&app->overlay, app);
     }
 }
@@ -197,7 +202,7 @@ app_show_view(struct app *app, int number)
     if (view_find(number) == NULL) {
         return;
     }
-    if (app->seat_count > 1) {
+    if (seat_has_fleet(app) || seat_is_fleet(app)) {
         seat_show(app, number == 0 ? &app->fleet : seat_is_fleet(app) ? app->home : app->seat);
     }
     if (number != app->view) {
@@ -604,7 +609,7 @@ close_one(struct app *app, const char *panel_command)
         app_show_view(app, app->view_before);
         return true;
     }
-    if (app->seat_count > 1 && !seat_is_fleet(app)) {
+    if (seat_has_fleet(app) && !seat_is_fleet(app)) {
         app_show_view(app, 0);
         return true;
     }
@@ -678,8 +683,8 @@ static void
 send_interval(struct app *app, int64_t interval_ns)
 {
     struct message message = {.type = MESSAGE_INTERVAL, .interval_ns = interval_ns};
-    for (size_t i = 0; i < app->seat_count; i++) {
-        struct seat *seat = &app->seats[i];
+    struct seat *seat;
+    for (size_t i = 0; (seat = seat_at(app, i)) != NULL; i++) {
         if (seat->engine != NULL && (seat == app->seat || seat_is_fleet(app))) {
             engine_send(seat->engine, &message);
         }

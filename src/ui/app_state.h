@@ -70,8 +70,11 @@ struct app {
     struct clock clock;
     struct seat *seats; /* at least one */
     size_t seat_count;
-    struct seat *seat;     /* the one that is looked at */
-    struct seat fleet;     /* of several targets: looked at in view 0, and only there */
+    struct seat *seat;    /* the one that is looked at */
+    struct seat fleet;    /* of several targets or instances: looked at in view 0, and only there */
+    struct seat instance; /* the one that is open of a server of many; engine NULL: none */
+    char instance_name[INSTANCE_NAME_BYTES]; /* as the server names it */
+    bool instances_met;    /* the view of them was opened, or the user went elsewhere */
     struct seat *home;     /* the target that was looked at last */
     uint64_t fleet_number; /* of its pictures */
     int64_t fleet_due_ns;  /* when its values are read anew */
@@ -114,7 +117,8 @@ extern const struct span span_table[];
 extern const size_t span_count;
 
 /* app.c */
-void app_show_view(struct app *app, int number); /* with several targets 0 is the fleet's alone */
+void app_show_view(struct app *app, int number); /* where there is a fleet 0 is its alone */
+void app_take(struct app *app, struct seat *seat, struct picture *picture); /* the newest */
 struct panel_context app_context(struct app *app);
 int64_t
 app_span_ns(const struct app *app); /* of the charts: what there is, at most the wanted span */
@@ -137,6 +141,14 @@ bool seats_init(struct app *app, const struct app_target *targets, size_t count)
 void seats_done(struct app *app);
 void seat_show(struct app *app, struct seat *seat); /* what was open of another is closed */
 bool seat_is_fleet(const struct app *app);
+bool seat_has_fleet(const struct app *app); /* there are several, or instances */
+const struct table *
+seat_instances(const struct app *app); /* of the only target; NULL: it has none */
+void seat_open_instance(struct app *app, const char *name, int view);
+struct words;
+void words_targets(const struct app *app, struct words *words); /* their names */
+struct seat *seat_at(struct app *app,
+                     size_t i);      /* targets, then the open instance; NULL: no more */
 void fleet_refresh(struct app *app); /* when it is shown and due */
 void seat_put(struct app *app, struct seat *seat, struct picture *picture); /* the newest */
 void seat_answered(struct app *app, struct seat *seat, const char *why);    /* "": it was done */

@@ -63,10 +63,12 @@ panel_open_view(const struct panel_context *context, int number)
 }
 
 void
-panel_open_target(const struct panel_context *context, size_t target, int number)
+panel_open_target(const struct panel_context *context, size_t target, const char *name, int number)
 {
     struct app *app = context->app;
-    if (target < app->seat_count) {
+    if (app->seat_count == 1) {
+        seat_open_instance(app, name, number);
+    } else if (target < app->seat_count) {
         seat_show(app, &app->seats[target]);
         app_show_view(app, number);
     }

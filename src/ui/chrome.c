@@ -44,7 +44,8 @@ format_cores(const struct host *host, char *dst, size_t size)
     }
 }
 
-/* The name of what is shown: of the machine, or, where that is not known, of the target. */
+/* The name of what is shown: of the machine, or, where that is not known, of the target; both where
+ * there are several and one does not say the other. */
 static void
 format_name(const struct app *app, const struct picture *picture, char *dst, size_t size)
 {
@@ -54,7 +55,15 @@ format_name(const struct app *app, const struct picture *picture, char *dst, siz
     const char *otherwise = link != NULL && link->target[0] != '\0' ? link->target
                             : app->seat->name[0] != '\0'            ? app->seat->name
                                                                     : "this machine";
-    utf8_clean(str_from(known ? name : otherwise), dst, size);
+    char both[SEAT_NAME_BYTES * 3];
+    const char *target = app->seat->name;
+    bool several = seat_has_fleet(app) && !seat_is_fleet(app) && target[0] != '\0';
+    if (known && several && strcasestr(target, name) == NULL) {
+        snprintf(both, sizeof(both), "%s (%s)", name, target);
+        utf8_clean(str_from(both), dst, size);
+    } else {
+        utf8_clean(str_from(known ? name : otherwise), dst, size);
+    }
 }
 
 /* A name and what is known of it, the last parts of that left out first. */
@@ -274,7 +283,7 @@ chrome_tabs(struct app *app, struct canvas *canvas, int y)
         }
         bool active = view->number == app->view ||
                       (app->view == VIEW_CHART && view->number == app->view_before);
-        bool there = view->number == 0    ? app->seat_count > 1
+        bool there = view->number == 0    ? seat_has_fleet(app)
                      : seat_is_fleet(app) ? view->rows[0].cells[0].panel != NULL
                                           : view_has_data(app, view);
         struct style style = {.fg = active  ? ROLE_TAB_ACTIVE
@@ -357,7 +366,7 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
     bool fits =
         offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
         (offer->when == WHILE_CUT && cut && !held) ||
-        (offer->when == WHILE_ONE_OF_SEVERAL && app->seat_count > 1 && !seat_is_fleet(app)) ||
+        (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
         (offer->when == NOT_OF_FLEET && !seat_is_fleet(app));
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
            !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));

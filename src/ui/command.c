@@ -74,14 +74,6 @@ words_themes(const struct app *app, struct words *words)
 }
 
 static void
-words_targets(const struct app *app, struct words *words)
-{
-    for (size_t i = 0; i < app->seat_count; i++) {
-        words_add(words, app->seats[i].name);
-    }
-}
-
-static void
 words_views(const struct app *app, struct words *words)
 {
     (void)app;

@@ -12,12 +12,15 @@
 #include "flametop/base/utf8.h"
 #include "flametop/core/link.h"
 #include "flametop/core/query.h"
+#include "flametop/core/unit.h"
 #include "app_state.h"
 #include "odd.h"
 
 #define ARENA_BYTES_MAX ((size_t)16 << 20)
 #define SENTENCE_BYTES 400
 #define RANKS 1000             /* impacts of one level */
+#define INSTANCE_LATE_S 150    /* twice the usual minute between two readings, and a little */
+#define ALERT_IMPACT 90        /* of a rule somebody has written */
 #define LATE_INTERVALS 3       /* so many without a picture, and a target is late */
 #define LATE_NS (2 * NS_PER_S) /* and at least so long */
 
@@ -36,8 +39,9 @@ static const struct fleet_reading {
 
 static const struct column columns[FLEET_COLUMNS] = {
     [FLEET_INDEX] = {"fleet.index", "#", "", "Place on the command line.", COLUMN_INTEGER,
-                     COLUMN_KEY | COLUMN_HIDDEN, 3},
-    [FLEET_HOST] = {"fleet.host", "HOST", "", "The target, as it was named.", COLUMN_TEXT, 0, 14},
+                     COLUMN_HIDDEN, 3},
+    [FLEET_HOST] = {"fleet.host", "HOST", "", "The target, as it was named.", COLUMN_TEXT,
+                    COLUMN_KEY, 14},
     [FLEET_RANK] = {"fleet.level", "LEVEL", "", "How bad its worst finding is, with its impact.",
                     COLUMN_INTEGER, COLUMN_RANK, 6},
     [FLEET_AGE] = {"fleet.age", "AGE", "s", "How long nothing has been heard of it.", COLUMN_REAL,
@@ -153,38 +157,176 @@ worst_of(const struct fleet_row *row)
     return any ? &picture->findings[0] : NULL;
 }
 
+/* What one row comes to. */
 struct judged {
     enum level level;
     int impact;
+    bool is_up, is_fresh, is_away;
+    double age_s, values[FLEET_READINGS];
+    const struct finding *worst; /* NULL: none, or not of this machine's analysis */
     char sentence[SENTENCE_BYTES];
 };
 
 static void
-judge(const struct fleet_row *row, int64_t now_ns, struct judged *ret_judged)
+judge_away(const struct fleet_row *row, int64_t now_ns, struct judged *judged)
 {
-    *ret_judged = (struct judged){.level = LEVEL_NORMAL};
-    const struct finding *worst = is_up(row) ? worst_of(row) : NULL;
-    char *sentence = ret_judged->sentence;
-    if (!is_up(row)) {
-        bool coming = row->link == NULL || row->link->state == LINK_CONNECTING;
-        ret_judged->level = coming ? LEVEL_INFO : LEVEL_CRITICAL;
-        ret_judged->impact = FLEET_IMPACT_AWAY;
-        char text[ATTACHED_BYTES] = "connecting";
-        if (row->link != NULL) {
-            attached_sentence(row->link, now_ns, text);
-        }
-        strlcpy(sentence, text, SENTENCE_BYTES);
+    char text[ATTACHED_BYTES] = "connecting";
+    bool coming = row->link == NULL || row->link->state == LINK_CONNECTING;
+    bool failed = coming && row->link != NULL && row->link->why[0] != '\0';
+    judged->level = failed ? LEVEL_WARNING : coming ? LEVEL_INFO : LEVEL_CRITICAL;
+    judged->impact = FLEET_IMPACT_AWAY;
+    judged->is_away = judged->level > LEVEL_INFO;
+    if (row->link != NULL) {
+        attached_sentence(row->link, now_ns, text);
+    }
+    strlcpy(judged->sentence, text, SENTENCE_BYTES);
+}
+
+static void
+judge(const struct fleet_row *row, struct catalog *catalog, int64_t now_ns,
+      struct judged *ret_judged)
+{
+    *ret_judged = (struct judged){.level = LEVEL_NORMAL, .is_up = is_up(row)};
+    ret_judged->is_fresh = ret_judged->is_up && !is_late(row, now_ns);
+    ret_judged->age_s = age_s(row, now_ns);
+    for (size_t i = 0; i < FLEET_READINGS; i++) {
+        ret_judged->values[i] = read_value(row, i, catalog);
+    }
+    const struct finding *worst = ret_judged->is_up ? worst_of(row) : NULL;
+    if (!ret_judged->is_up) {
+        judge_away(row, now_ns, ret_judged);
     } else if (worst != NULL) {
+        ret_judged->worst = worst;
         ret_judged->level = worst->level;
         ret_judged->impact = worst->impact;
         utf8_clean(
             str_from(worst->short_sentence != NULL ? worst->short_sentence : worst->sentence),
-            sentence, SENTENCE_BYTES);
+            ret_judged->sentence, SENTENCE_BYTES);
     } else {
         bool looked = row->picture->looked_at != NULL && row->picture->looked_at[0] != '\0';
-        strlcpy(sentence, looked ? "nothing unusual" : "looking at it", SENTENCE_BYTES);
+        strlcpy(ret_judged->sentence, looked ? "nothing unusual" : "looking at it", SENTENCE_BYTES);
     }
 }
+
+/* ---- instances ---- */
+
+void
+fleet_instances_init(struct fleet_instances *instances, const struct table *table,
+                     const struct link_status *link)
+{
+    *instances = (struct fleet_instances){.table = table, .link = link};
+    for (size_t i = 0; i < INSTANCE_COLUMNS; i++) {
+        const struct column *wanted = &instance_table.columns[i];
+        int column = table_column(table->def, wanted->name);
+        bool fits = column >= 0 && table->def->columns[column].type == wanted->type;
+        instances->columns[i] = fits ? column : -1;
+    }
+}
+
+static bool
+instance_cell(const struct fleet_instances *instances, size_t row, enum instance_column which,
+              union cell *ret_cell)
+{
+    int column = instances->columns[which];
+    if (column < 0) {
+        return false;
+    }
+    *ret_cell = table_row(instances->table, row)[column];
+    return cell_known(instance_table.columns[which].type, *ret_cell);
+}
+
+static double
+instance_real(const struct fleet_instances *instances, size_t row, enum instance_column which)
+{
+    union cell cell;
+    return instance_cell(instances, row, which, &cell) ? cell.real : NAN;
+}
+
+static const char *
+instance_text(const struct fleet_instances *instances, size_t row, enum instance_column which)
+{
+    union cell cell;
+    return instance_cell(instances, row, which, &cell) ? cell.text : "";
+}
+
+/* Of values above their thresholds, all in words: nobody else has judged them. */
+static void
+judge_values(struct judged *judged, struct catalog *catalog)
+{
+    for (size_t i = 0; i < FLEET_READINGS; i++) {
+        const struct fleet_reading *reading = &readings[i];
+        const char *name = reading->metrics[reading->metrics[1] != NULL ? 1 : 0];
+        const struct metric *metric = catalog_metric(catalog, name);
+        double warning, critical, value = judged->values[i];
+        if (metric == NULL || !catalog_thresholds(catalog, metric, &warning, &critical) ||
+            !(value >= warning)) {
+            continue;
+        }
+        bool share = strcmp(metric->unit, "1") == 0;
+        enum level level = value >= critical ? LEVEL_CRITICAL : LEVEL_WARNING;
+        judged->level = MAX(judged->level, level);
+        judged->impact = MAX(judged->impact, share ? (int)MIN(value * 100, 100.0) : 50);
+        char number[32], part[64];
+        unit_format(value, metric->unit, false, number, sizeof(number));
+        snprintf(part, sizeof(part), "%s%s %s", judged->sentence[0] != '\0' ? ", " : "",
+                 columns[FLEET_READING + i].title, number);
+        strlcat(judged->sentence, part, SENTENCE_BYTES);
+    }
+    if (judged->sentence[0] == '\0') {
+        strlcpy(judged->sentence, "nothing above its thresholds", SENTENCE_BYTES);
+    }
+}
+
+/* Whether it answers the server that watches it. */
+static void
+judge_up(const struct fleet_instances *instances, size_t row, struct judged *judged)
+{
+    union cell up;
+    bool known = instance_cell(instances, row, INSTANCE_UP, &up);
+    judged->is_up = known && up.integer > 0;
+    judged->is_fresh = judged->is_up && !(judged->age_s > INSTANCE_LATE_S);
+    if (judged->is_up) {
+        return;
+    }
+    judged->level = known ? LEVEL_CRITICAL : LEVEL_INFO;
+    judged->impact = FLEET_IMPACT_AWAY;
+    judged->is_away = known;
+    const char *why = instance_text(instances, row, INSTANCE_WHY);
+    char text[SENTENCE_BYTES];
+    snprintf(text, sizeof(text), "%s%s%s", known ? "down" : "not read yet",
+             why[0] != '\0' ? ": " : "", why);
+    utf8_clean(str_from(text), judged->sentence, SENTENCE_BYTES);
+}
+
+static void
+judge_instance(const struct fleet_instances *instances, size_t row, struct catalog *catalog,
+               struct judged *ret_judged)
+{
+    union cell level;
+    *ret_judged = (struct judged){.level = LEVEL_NORMAL};
+    ret_judged->age_s = instance_real(instances, row, INSTANCE_AGE);
+    for (size_t i = 0; i < FLEET_READINGS; i++) {
+        ret_judged->values[i] =
+            instance_real(instances, row, (enum instance_column)(INSTANCE_CPU + i));
+    }
+    judge_up(instances, row, ret_judged);
+    if (!ret_judged->is_up) {
+        return;
+    }
+    bool alert =
+        instance_cell(instances, row, INSTANCE_LEVEL, &level) && level.integer > LEVEL_NORMAL;
+    if (alert) {
+        const char *text = instance_text(instances, row, INSTANCE_TEXT);
+        ret_judged->level = (enum level)MIN(level.integer, (int64_t)LEVEL_EMERGENCY);
+        ret_judged->impact = ALERT_IMPACT;
+        utf8_clean(str_from(text[0] != '\0' ? text : "an alert fires"), ret_judged->sentence,
+                   SENTENCE_BYTES);
+    } else {
+        judge_values(ret_judged, catalog);
+    }
+}
+
+/* ---- the picture ---- */
 
 static const char *
 own(struct arena *arena, const char *text)
@@ -192,47 +334,66 @@ own(struct arena *arena, const char *text)
     return arena_text(arena, text, strlen(text));
 }
 
-static void
-fill_row(union cell *cells, const struct fleet_row *row, size_t index, const struct judged *judged,
-         struct catalog *catalog, int64_t now_ns, struct arena *arena)
-{
-    cells[FLEET_INDEX].integer = (int64_t)index + 1;
-    cells[FLEET_HOST].text = own(arena, row->name);
-    cells[FLEET_RANK].integer = fleet_rank(judged->level, judged->impact);
-    cells[FLEET_AGE].real = age_s(row, now_ns);
-    for (size_t i = 0; i < FLEET_READINGS; i++) {
-        cells[FLEET_READING + i].real = read_value(row, i, catalog);
-    }
-    cells[FLEET_DIAGNOSIS].text = own(arena, judged->sentence);
-}
+/* What is made, row by row. */
+struct making {
+    struct picture *picture;
+    struct table *table, *marks;
+    size_t up, away, coming;
+};
 
 /* The worst of each target, as findings of the fleet. Their evidence is in the target. */
 static void
-add_finding(struct picture *picture, const struct fleet_row *row, size_t index,
-            const struct judged *judged)
+add_finding(struct picture *picture, const char *name, const struct judged *judged)
 {
-    const struct finding *worst = is_up(row) ? worst_of(row) : NULL;
-    bool away = judged->level == LEVEL_CRITICAL && worst == NULL;
-    if (worst == NULL && !away) {
+    const struct finding *worst = judged->worst;
+    if (judged->level < LEVEL_INFO || (worst == NULL && judged->level < LEVEL_WARNING)) {
         return;
     }
     struct finding *finding = &picture->findings[picture->finding_count++];
-    char text[SENTENCE_BYTES * 2], id[160];
-    *finding = (struct finding){.level = judged->level, .impact = away ? 100 : judged->impact};
-    snprintf(id, sizeof(id), "%zu:%s", index, worst != NULL ? worst->id : "away");
-    snprintf(text, sizeof(text), "%s: %s", row->name,
+    char text[SENTENCE_BYTES * 2];
+    *finding =
+        (struct finding){.level = judged->level, .impact = judged->is_away ? 100 : judged->impact};
+    snprintf(text, sizeof(text), "%s:%s", name,
+             worst != NULL     ? worst->id
+             : judged->is_away ? "away"
+                               : "level");
+    finding->id = own(&picture->arena, text);
+    snprintf(text, sizeof(text), "%s: %s", name,
              worst != NULL ? worst->sentence : judged->sentence);
-    finding->id = own(&picture->arena, id);
     finding->sentence = own(&picture->arena, text);
-    snprintf(text, sizeof(text), "%s: %s", row->name, judged->sentence);
+    snprintf(text, sizeof(text), "%s: %s", name, judged->sentence);
     finding->short_sentence = own(&picture->arena, text);
     finding->since_wall_ns = worst != NULL ? worst->since_wall_ns : 0;
-    finding->advice = away ? "Open it: its page says what can be done."
-                           : "Open it for the evidence: Enter in view 0.";
+    finding->advice = judged->is_away ? "Open it: its page says what can be done."
+                                      : "Open it for the evidence: Enter in view 0.";
+}
+
+static bool
+add_row(struct making *making, const char *name, const struct judged *judged)
+{
+    struct arena *arena = &making->picture->arena;
+    union cell *cells = table_add(making->table, arena), *beside = table_add(making->marks, arena);
+    if (cells == NULL || beside == NULL) {
+        return false;
+    }
+    cells[FLEET_INDEX].integer = (int64_t)making->table->count;
+    cells[FLEET_HOST].text = own(arena, name);
+    cells[FLEET_RANK].integer = fleet_rank(judged->level, judged->impact);
+    cells[FLEET_AGE].real = judged->age_s;
+    for (size_t i = 0; i < FLEET_READINGS; i++) {
+        cells[FLEET_READING + i].real = judged->values[i];
+    }
+    cells[FLEET_ODD].integer = 0;
+    cells[FLEET_DIAGNOSIS].text = own(arena, judged->sentence);
+    beside[FLEET_INDEX].integer = judged->is_fresh;
+    beside[FLEET_ODD].integer = judged->is_up;
+    making->up += judged->is_up;
+    add_finding(making->picture, name, judged);
+    return true;
 }
 
 static void
-mark(const struct fleet_row *rows, struct table *table, struct table *marks, struct arena *arena)
+mark(struct table *table, struct table *marks, struct arena *arena)
 {
     double *values = arena_news(arena, double, table->count),
            *scratch = arena_news(arena, double, table->count);
@@ -240,7 +401,8 @@ mark(const struct fleet_row *rows, struct table *table, struct table *marks, str
     for (size_t c = 0; c < FLEET_READINGS && values != NULL && scratch != NULL && odd != NULL;
          c++) {
         for (size_t i = 0; i < table->count; i++) {
-            values[i] = is_up(&rows[i]) ? table_row(table, i)[FLEET_READING + c].real : NAN;
+            bool counts = table_row(marks, i)[FLEET_ODD].integer == 1;
+            values[i] = counts ? table_row(table, i)[FLEET_READING + c].real : NAN;
         }
         odd_mark(values, table->count, readings[c].odd_least, readings[c].odd_share, scratch, odd);
         for (size_t i = 0; i < table->count; i++) {
@@ -250,83 +412,158 @@ mark(const struct fleet_row *rows, struct table *table, struct table *marks, str
     }
 }
 
-/* "40 targets" and "37 live, 2 lost, 1 refused". */
-static void
-describe(struct picture *picture, const struct fleet_row *rows, size_t count)
+/* "37 live, 2 lost" of numbers and words, without what there is none of. */
+struct part {
+    size_t count;
+    const char *word;
+};
+
+static const char *
+join_parts(struct arena *arena, const struct part *parts, size_t count)
 {
-    static const char *const words[] = {"connecting", "live", "lost", "refused"};
-    static const enum link_state order[] = {LINK_LIVE, LINK_LOST, LINK_REFUSED, LINK_CONNECTING};
-    size_t counts[ARRAY_SIZE(words)] = {0};
+    char text[120] = "", part[40];
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].count > 0) {
+            snprintf(part, sizeof(part), "%s%zu %s", text[0] != '\0' ? ", " : "", parts[i].count,
+                     parts[i].word);
+            strlcat(text, part, sizeof(text));
+        }
+    }
+    return own(arena, text);
+}
+
+static void
+describe(struct picture *picture, const char *name, const char *state)
+{
+    picture->host.name = own(&picture->arena, name);
+    picture->looked_at = picture->host.name;
+    picture->host.system = state;
+    picture->host.kernel = picture->host.virtualization = "";
+}
+
+static void
+describe_targets(struct picture *picture, const struct fleet_row *rows, size_t count)
+{
+    size_t counts[4] = {0};
+    char name[48];
     for (size_t i = 0; i < count; i++) {
         counts[is_up(&rows[i])        ? LINK_LIVE
                : rows[i].link == NULL ? LINK_CONNECTING
                                       : rows[i].link->state]++;
     }
-    char text[96] = "", part[40];
-    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-        if (counts[order[i]] > 0) {
-            snprintf(part, sizeof(part), "%s%zu %s", text[0] != '\0' ? ", " : "", counts[order[i]],
-                     words[order[i]]);
-            strlcat(text, part, sizeof(text));
-        }
+    struct part parts[] = {{counts[LINK_LIVE], "live"},
+                           {counts[LINK_LOST], "lost"},
+                           {counts[LINK_REFUSED], "refused"},
+                           {counts[LINK_CONNECTING], "connecting"}};
+    snprintf(name, sizeof(name), "%zu targets", count);
+    describe(picture, name, join_parts(&picture->arena, parts, ARRAY_SIZE(parts)));
+}
+
+static void
+describe_instances(const struct making *making, const struct fleet_instances *instances)
+{
+    struct picture *picture = making->picture;
+    size_t count = making->table->count, total = instances->table->total;
+    struct part parts[] = {
+        {making->up, "up"}, {making->away, "down"}, {making->coming, "not read"}};
+    char name[64];
+    if (total > count) {
+        snprintf(name, sizeof(name), "%zu of %zu instances", count, total);
+    } else {
+        snprintf(name, sizeof(name), "%zu instance%s", count, count == 1 ? "" : "s");
     }
-    picture->host.system = own(&picture->arena, text);
-    snprintf(text, sizeof(text), "%zu targets", count);
-    picture->host.name = own(&picture->arena, text);
-    picture->looked_at = own(&picture->arena, text);
-    picture->host.kernel = picture->host.virtualization = "";
+    describe(picture, name, join_parts(&picture->arena, parts, ARRAY_SIZE(parts)));
+}
+
+/* The server's link is the fleet's: without it nobody knows of its instances. */
+static void
+copy_link(struct picture *picture, const struct link_status *link)
+{
+    struct link_status *copy = link != NULL ? arena_alloc(&picture->arena, sizeof(*copy)) : NULL;
+    if (copy != NULL) {
+        *copy = *link;
+        copy->target = own(&picture->arena, link->target);
+        copy->kind = own(&picture->arena, link->kind);
+        copy->why = own(&picture->arena, link->why);
+        picture->link = copy;
+    }
 }
 
 static bool
-fill(struct picture *picture, const struct fleet_row *rows, size_t count, struct catalog *catalog)
+begin(struct making *making, size_t count, struct catalog *catalog, const struct instant *now,
+      uint64_t number)
 {
-    struct arena *arena = &picture->arena;
-    struct table *table = table_new(arena, &fleet_table, count),
-                 *marks = table_new(arena, &mark_table, count);
-    picture->tables = arena_news(arena, struct table *, 2);
-    picture->findings = arena_news(arena, struct finding, count);
-    if (table == NULL || marks == NULL || picture->tables == NULL || picture->findings == NULL) {
+    struct picture *picture = picture_new(catalog, ARENA_BYTES_MAX);
+    *making = (struct making){.picture = picture};
+    if (picture == NULL) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        union cell *cells = table_add(table, arena), *beside = table_add(marks, arena);
-        struct judged judged;
-        if (cells == NULL || beside == NULL) {
-            return false;
-        }
-        judge(&rows[i], picture->mono_ns, &judged);
-        fill_row(cells, &rows[i], i, &judged, catalog, picture->mono_ns, arena);
-        cells[FLEET_ODD].integer = 0;
-        beside[FLEET_INDEX].integer = is_up(&rows[i]) && !is_late(&rows[i], picture->mono_ns);
-        add_finding(picture, &rows[i], i, &judged);
+    struct arena *arena = &picture->arena;
+    picture->number = number;
+    picture->mono_ns = now->mono_ns;
+    picture->wall_ns = now->wall_ns;
+    picture->interval_ns = FLEET_EVERY_NS;
+    picture->tables = arena_news(arena, struct table *, 2);
+    picture->findings = arena_news(arena, struct finding, count + 1);
+    making->table = table_new(arena, &fleet_table, count);
+    making->marks = table_new(arena, &mark_table, count);
+    return making->table != NULL && making->marks != NULL && picture->tables != NULL &&
+           picture->findings != NULL;
+}
+
+static struct picture *
+finish(struct making *making, bool good)
+{
+    struct picture *picture = making->picture;
+    if (!good) {
+        picture_release(picture);
+        return NULL;
     }
-    table->total = count;
-    mark(rows, table, marks, arena);
-    picture->tables[0] = table;
-    picture->tables[1] = marks;
+    making->table->total = making->table->count;
+    mark(making->table, making->marks, &picture->arena);
+    picture->tables[0] = making->table;
+    picture->tables[1] = making->marks;
     picture->table_count = 2;
     findings_sort(picture->findings, picture->finding_count);
-    return true;
+    return picture;
 }
 
 struct picture *
 fleet_picture(const struct fleet_row *rows, size_t count, struct catalog *catalog,
               const struct instant *now, uint64_t number)
 {
-    struct picture *picture = picture_new(catalog, ARENA_BYTES_MAX);
-    if (picture == NULL) {
-        return NULL;
+    struct making making;
+    struct judged judged;
+    bool good = begin(&making, count, catalog, now, number);
+    for (size_t i = 0; good && i < count; i++) {
+        judge(&rows[i], catalog, now->mono_ns, &judged);
+        good = add_row(&making, rows[i].name, &judged);
     }
-    picture->number = number;
-    picture->mono_ns = now->mono_ns;
-    picture->wall_ns = now->wall_ns;
-    picture->interval_ns = FLEET_EVERY_NS;
-    describe(picture, rows, count);
-    if (!fill(picture, rows, count, catalog)) {
-        picture_release(picture);
-        return NULL;
+    if (good) {
+        describe_targets(making.picture, rows, count);
     }
-    return picture;
+    return finish(&making, good);
+}
+
+struct picture *
+fleet_picture_of(const struct fleet_instances *instances, struct catalog *catalog,
+                 const struct instant *now, uint64_t number)
+{
+    struct making making;
+    struct judged judged;
+    size_t count = MIN(instances->table->count, (size_t)INSTANCES_MAX);
+    bool good = begin(&making, count, catalog, now, number);
+    for (size_t i = 0; good && i < count; i++) {
+        judge_instance(instances, i, catalog, &judged);
+        making.away += judged.is_away;
+        making.coming += !judged.is_up && !judged.is_away;
+        good = add_row(&making, instance_text(instances, i, INSTANCE_NAME), &judged);
+    }
+    if (good) {
+        describe_instances(&making, instances);
+        copy_link(making.picture, instances->link);
+    }
+    return finish(&making, good);
 }
 
 int

@@ -1,9 +1,11 @@
 /* The fleet: all targets as one table, in a picture of its own, so that the tables' widget, the
- * header, the diagnosis and a pause work on it as on any other picture. */
+ * header, the diagnosis and a pause work on it as on any other picture. The instances of one server
+ * (core/instance.h) are a fleet as well. */
 #ifndef FLAMETOP_SRC_UI_FLEET_H
 #define FLAMETOP_SRC_UI_FLEET_H
 
 #include "flametop/core/finding.h"
+#include "flametop/core/instance.h"
 #include "flametop/core/picture.h"
 
 #define FLEET_READINGS 6
@@ -11,9 +13,9 @@
 
 /* Columns of the fleet's table. */
 enum fleet_column {
-    FLEET_INDEX, /* of the target; the key */
-    FLEET_HOST,
-    FLEET_RANK, /* what the rows are sorted by: level, then impact */
+    FLEET_INDEX, /* of the target or the instance */
+    FLEET_HOST,  /* the key */
+    FLEET_RANK,  /* what the rows are sorted by: level, then impact */
     FLEET_AGE,
     FLEET_READING, /* the first of FLEET_READINGS */
     FLEET_ODD = FLEET_READING + FLEET_READINGS,
@@ -37,6 +39,15 @@ struct fleet_row {
     int64_t since_mono_ns;          /* since when it is watched, by our clock */
 };
 
+/* The instances of a server, as its table has them: columns are found by their names. */
+struct fleet_instances {
+    const struct table *table;
+    int columns[INSTANCE_COLUMNS];  /* -1: it has none of that name and type */
+    const struct link_status *link; /* of the server */
+};
+void fleet_instances_init(struct fleet_instances *instances, const struct table *table,
+                          const struct link_status *link);
+
 /* The rank of a level and an impact, and back; a target that is not there ranks before what is
  * critical elsewhere, one that is on its way among what is worth knowing. */
 #define FLEET_IMPACT_AWAY 999
@@ -48,6 +59,10 @@ int fleet_rank_impact(int64_t rank);
  * made from. NULL when out of memory. */
 struct picture *fleet_picture(const struct fleet_row *rows, size_t count, struct catalog *catalog,
                               const struct instant *now, uint64_t number);
+
+/* The same of instances. */
+struct picture *fleet_picture_of(const struct fleet_instances *instances, struct catalog *catalog,
+                                 const struct instant *now, uint64_t number);
 
 /* Whether one value of a row stands apart from the other targets' (1 above, -1 below). */
 int fleet_mark(const struct picture *picture, size_t row, int column);

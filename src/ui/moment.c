@@ -237,10 +237,11 @@ app_do_live(struct app *app, const char *argument)
 {
     (void)argument;
     struct message retry = {.type = MESSAGE_RETRY};
+    struct engine *engine = seat_is_fleet(app) ? app->seats[0].engine : app->seat->engine;
     if (app->seat->held != NULL) {
         moment_hold(app, NULL);
-    } else if (!attached_is_live(app_link(app)) && app->seat->engine != NULL) {
-        bool sent = engine_send(app->seat->engine, &retry);
+    } else if (!attached_is_live(app_link(app)) && engine != NULL) {
+        bool sent = engine_send(engine, &retry);
         app_say(app, sent ? "trying again" : "too much is waiting: try again in a moment");
     }
 }

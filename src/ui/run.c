@@ -91,8 +91,8 @@ static void
 send_interest(struct app *app)
 {
     struct message message;
-    for (size_t i = 0; i < app->seat_count; i++) {
-        struct seat *seat = &app->seats[i];
+    struct seat *seat;
+    for (size_t i = 0; (seat = seat_at(app, i)) != NULL; i++) {
         memset(&message, 0, sizeof(message));
         message.type = MESSAGE_INTEREST;
         message.interest.process_sort = -1;
@@ -169,17 +169,16 @@ take_answers(struct run *run, struct seat *seat)
 }
 
 static void
-take_picture(struct run *run, size_t target)
+take_picture(struct run *run, struct seat *seat)
 {
     struct app *app = run->app;
-    struct seat *seat = &app->seats[target];
     uint64_t count;
     if (read(engine_fd(seat->engine), &count, sizeof(count)) <= 0) {
         return;
     }
     struct picture *picture = engine_latest(seat->engine);
     if (picture != NULL) {
-        app_set_target_picture(app, target, picture);
+        app_take(app, seat, picture);
         picture_release(picture);
         run->aged_ns = attached_due_ns(app);
         if (seat == app->seat) {
@@ -280,12 +279,13 @@ prepare(struct run *run)
         (struct pollfd){.fd = term_fd(app->term),
                         .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))};
     run->fds[1] = (struct pollfd){.fd = run->signals, .events = POLLIN};
-    for (size_t i = 0; i < app->seat_count; i++) { /* a file has no engine */
-        struct engine *engine = app->seats[i].engine;
-        run->fds[FIRST_ENGINE + i] =
-            (struct pollfd){.fd = engine != NULL ? engine_fd(engine) : -1, .events = POLLIN};
+    size_t i = 0;
+    struct seat *seat;
+    for (; (seat = seat_at(app, i)) != NULL; i++) { /* a file has no engine */
+        run->fds[FIRST_ENGINE + i] = (struct pollfd){
+            .fd = seat->engine != NULL ? engine_fd(seat->engine) : -1, .events = POLLIN};
     }
-    return FIRST_ENGINE + app->seat_count;
+    return FIRST_ENGINE + i;
 }
 
 static void
@@ -305,9 +305,12 @@ step(struct run *run)
     }
     run->gone = run->gone || (fds[0].revents & (POLLERR | POLLNVAL)) != 0 ||
                 ((fds[0].revents & POLLHUP) != 0 && (fds[0].revents & POLLIN) == 0);
+    struct seat *seat;
     for (size_t i = FIRST_ENGINE; i < count; i++) {
-        if ((fds[i].revents & POLLIN) != 0) {
-            take_picture(run, i - FIRST_ENGINE);
+        /* a key may have closed an instance meanwhile, or opened another in its place */
+        if ((fds[i].revents & POLLIN) != 0 && (seat = seat_at(app, i - FIRST_ENGINE)) != NULL &&
+            seat->engine != NULL) {
+            take_picture(run, seat);
         }
     }
     if (app->suspend) {
@@ -322,7 +325,7 @@ int
 app_run(struct app *app, struct term *term, const struct theme *theme)
 {
     struct run run = {.app = app, .signals = signals_open(), .dirty = true, .aged_ns = INT64_MAX};
-    run.fds = calloc(FIRST_ENGINE + app->seat_count, sizeof(*run.fds));
+    run.fds = calloc(FIRST_ENGINE + app->seat_count + 1, sizeof(*run.fds));
     run.gone = run.fds == NULL;
     app->term = term;
     app->leave = false;

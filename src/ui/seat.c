@@ -4,6 +4,7 @@
  * what is shown never loses its values because a link was cut; seat->newest alone says how the link
  * is doing. */
 #include "app_state.h"
+#include "command.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -35,9 +36,21 @@ seat_done(struct seat *seat)
     fleet_queries_done(&seat->queries);
 }
 
+/* Before another is opened: there is one at a time. */
+static void
+close_instance(struct app *app)
+{
+    app->home = app->home == &app->instance ? app->seats : app->home;
+    seat_done(&app->instance);
+    engine_free(app->instance.engine);
+    memset(&app->instance, 0, sizeof(app->instance));
+    app->instance_name[0] = '\0';
+}
+
 void
 seats_done(struct app *app)
 {
+    close_instance(app);
     for (size_t i = 0; i < app->seat_count; i++) {
         seat_done(&app->seats[i]);
     }
@@ -64,8 +77,8 @@ seats_init(struct app *app, const struct app_target *targets, size_t count)
     seats_done(app);
     app->seats = app->seat = app->home = seats;
     app->seat_count = count;
+    strlcpy(app->fleet.name, "fleet", sizeof(app->fleet.name));
     if (count > 1) {
-        strlcpy(app->fleet.name, "fleet", sizeof(app->fleet.name));
         app_show_view(app, 0);
     }
     return true;
@@ -75,6 +88,26 @@ bool
 seat_is_fleet(const struct app *app)
 {
     return app->seat == &app->fleet;
+}
+
+const struct table *
+seat_instances(const struct app *app)
+{
+    const struct picture *picture = app->seat_count == 1 ? app->seats[0].live : NULL;
+    return picture != NULL ? picture_table(picture, instance_table.name) : NULL;
+}
+
+bool
+seat_has_fleet(const struct app *app)
+{
+    return app->seat_count > 1 || seat_instances(app) != NULL;
+}
+
+struct seat *
+seat_at(struct app *app, size_t i)
+{
+    bool more = i == app->seat_count && app->instance.engine != NULL;
+    return i < app->seat_count ? &app->seats[i] : more ? &app->instance : NULL;
 }
 
 /* A question or a menu is of one target: an answer must not reach another. */
@@ -92,13 +125,53 @@ seat_show(struct app *app, struct seat *seat)
     app->fleet_due_ns = 0;
 }
 
-void
-fleet_refresh(struct app *app)
+/* The open one stays as it is: its engine, its past and its panels. */
+static bool
+start_instance(struct app *app, const char *name)
 {
-    struct instant now = clock_now(&app->clock);
-    if (!seat_is_fleet(app) || now.mono_ns < app->fleet_due_ns) {
-        return;
+    char why[200] = "";
+    if (app->instance.engine != NULL && strcmp(app->instance_name, name) == 0) {
+        return true;
     }
+    close_instance(app);
+    struct seat *seat = &app->instance;
+    if (app->options.open_instance != NULL) {
+        seat->engine =
+            app->options.open_instance(app->options.open_instance_context, name, why, sizeof(why));
+    }
+    if (seat->engine == NULL) {
+        app_say(app, "%s: %s", name, why[0] != '\0' ? why : "it cannot be opened here");
+        return false;
+    }
+    seat->since_mono_ns = app_now_ns(app);
+    utf8_clean(str_from(name), seat->name, sizeof(seat->name));
+    strlcpy(app->instance_name, name, sizeof(app->instance_name));
+    return true;
+}
+
+void
+seat_open_instance(struct app *app, const char *name, int view)
+{
+    if (app->seat == &app->instance) {
+        seat_show(app, app->seats); /* what is asked there goes before it does */
+    }
+    if (start_instance(app, name)) {
+        seat_show(app, &app->instance);
+        app_show_view(app, view);
+    }
+}
+
+static struct picture *
+make_of_instances(struct app *app, const struct table *table, const struct instant *now)
+{
+    struct fleet_instances instances;
+    fleet_instances_init(&instances, table, app->seats[0].newest->link);
+    return fleet_picture_of(&instances, app->options.catalog, now, ++app->fleet_number);
+}
+
+static struct picture *
+make_of_targets(struct app *app, const struct instant *now)
+{
     struct fleet_row *rows = calloc(app->seat_count, sizeof(*rows));
     for (size_t i = 0; rows != NULL && i < app->seat_count; i++) {
         struct seat *seat = &app->seats[i];
@@ -111,14 +184,28 @@ fleet_refresh(struct app *app)
     }
     struct picture *picture =
         rows != NULL
-            ? fleet_picture(rows, app->seat_count, app->options.catalog, &now, ++app->fleet_number)
+            ? fleet_picture(rows, app->seat_count, app->options.catalog, now, ++app->fleet_number)
             : NULL;
+    free(rows);
+    return picture;
+}
+
+void
+fleet_refresh(struct app *app)
+{
+    struct instant now = clock_now(&app->clock);
+    if (!seat_is_fleet(app) || now.mono_ns < app->fleet_due_ns) {
+        return;
+    }
+    const struct table *instances = seat_instances(app);
+    struct picture *picture = instances != NULL     ? make_of_instances(app, instances, &now)
+                              : app->seat_count > 1 ? make_of_targets(app, &now)
+                                                    : NULL;
     if (picture != NULL) {
         seat_put(app, &app->fleet, picture);
         picture_release(picture);
     }
     app->fleet_due_ns = now.mono_ns + FLEET_EVERY_NS;
-    free(rows);
 }
 
 /* What changes the order of the fleet is shown at once, the values in their own time. */
@@ -144,8 +231,12 @@ seat_put(struct app *app, struct seat *seat, struct picture *picture)
         app_do_accept(app, ""); /* it asks */
     }
     seat->came_mono_ns = app_now_ns(app);
-    if (attached_is_live(picture->link)) {
+    if (attached_is_live(picture->link) || seat == &app->fleet) {
         replace(&seat->live, picture);
+    }
+    if (!app->instances_met && seat_instances(app) != NULL) { /* that is what it is for */
+        app->instances_met = true;
+        app_show_view(app, app->view == 1 ? 0 : app->view);
     }
 }
 
@@ -162,36 +253,69 @@ seat_answered(struct app *app, struct seat *seat, const char *why)
     memmove(seat->asked[0], seat->asked[1], seat->asked_count * ASKED_BYTES);
 }
 
-/* By its whole name, or by a part that only one has. */
-static struct seat *
-seat_named(struct app *app, const char *name)
+/* Names of all that can be looked at: targets, or the only one and its instances. */
+static const char *
+name_at(const struct app *app, size_t i)
 {
-    struct seat *found = NULL;
+    const struct table *table = seat_instances(app);
+    struct fleet_instances instances;
+    if (table == NULL || i == 0) {
+        const struct link_status *link =
+            i == 0 && table != NULL ? app->seats[0].newest->link : NULL;
+        return link != NULL ? link->target : i < app->seat_count ? app->seats[i].name : NULL;
+    }
+    fleet_instances_init(&instances, table, NULL);
+    int column = instances.columns[INSTANCE_NAME];
+    const char *name =
+        i <= table->count && column >= 0 ? table_row(table, i - 1)[column].text : NULL;
+    return i <= table->count && name == NULL ? "" : name;
+}
+
+void
+words_targets(const struct app *app, struct words *words)
+{
+    const char *name;
+    for (size_t i = 0; (name = name_at(app, i)) != NULL; i++) {
+        words_add(words, name);
+    }
+}
+
+/* By its whole name, or by a part that only one has; -1. */
+static ssize_t
+find_name(const struct app *app, const char *wanted)
+{
+    const char *name;
+    ssize_t found = -1;
     size_t matches = 0;
-    for (size_t i = 0; i < app->seat_count; i++) {
-        if (strcmp(app->seats[i].name, name) == 0) {
-            return &app->seats[i];
+    for (size_t i = 0; (name = name_at(app, i)) != NULL; i++) {
+        if (strcmp(name, wanted) == 0) {
+            return (ssize_t)i;
         }
-        if (strstr(app->seats[i].name, name) != NULL) {
-            found = &app->seats[i];
+        if (strstr(name, wanted) != NULL) {
+            found = (ssize_t)i;
             matches++;
         }
     }
-    return matches == 1 ? found : NULL;
+    return matches == 1 ? found : -1;
 }
 
 void
 app_do_target(struct app *app, const char *argument)
 {
-    struct seat *seat = argument[0] != '\0' ? seat_named(app, argument) : NULL;
-    if (app->seat_count < 2) {
+    ssize_t found = argument[0] != '\0' ? find_name(app, argument) : -1;
+    int view = app->view == 0 ? 1 : app->view;
+    if (!seat_has_fleet(app)) {
         app_say(app, "there is one target only: flametop web-01:7711 web-02:7711 watches two");
     } else if (argument[0] == '\0') {
         app_ask_prompt(app, "target", "", "target", NULL);
-    } else if (seat == NULL) {
+    } else if (found < 0) {
         app_say(app, "no target is named %s (Tab completes)", argument);
+    } else if (found > 0 && app->seat_count == 1) {
+        char name[INSTANCE_NAME_BYTES];
+        strlcpy(name, name_at(app, (size_t)found), sizeof(name));
+        seat_open_instance(app, name, view);
     } else {
-        seat_show(app, seat);
-        app_show_view(app, app->view == 0 ? 1 : app->view);
+        seat_show(app, &app->seats[found]);
+        app_show_view(app, view);
     }
 }

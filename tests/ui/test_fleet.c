@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "flametop/base/buf.h"
+#include "flametop/core/instance.h"
 #include "flametop/core/link.h"
 #include "flametop/ui/app.h"
 #include "fake_picture.h"
@@ -323,6 +324,152 @@ test_fleet__refuses_what_is_of_one_target(void **state)
     fleet_free(fleet);
 }
 
+/* ---- the instances of one server ---- */
+
+struct server {
+    struct fleet *fleet;
+    struct arena arena;
+    struct table *table;
+    size_t opened;
+};
+
+static void
+instance(struct server *server, const char *name, int64_t up, double cpu)
+{
+    union cell *cells = table_add(server->table, &server->arena);
+    cells[INSTANCE_NAME].text = name;
+    cells[INSTANCE_UP].integer = up;
+    cells[INSTANCE_AGE].real = up == 1 ? 7 : NAN;
+    cells[INSTANCE_CPU].real = cpu;
+    cells[INSTANCE_MEMORY].real = up == 1 ? 0.4 : NAN;
+    server->table->total++;
+}
+
+static struct engine *
+open_instance(void *context, const char *name, char *why, size_t why_size)
+{
+    struct server *server = context;
+    struct collector *collector =
+        collector_new(&(struct collector_options){.catalog = server->fleet->catalog,
+                                                  .clock = clock_system,
+                                                  .interval_ns = NS_PER_S,
+                                                  .target = name});
+    struct engine_options options = {
+        .collector = collector, .catalog = server->fleet->catalog, .interval_ns = NS_PER_S};
+    server->opened++;
+    if (strcmp(name, "db-01:9100") == 0) {
+        collector_free(collector);
+        snprintf(why, why_size, "the server has nothing of it");
+        return NULL;
+    }
+    return engine_new(&options, why, why_size);
+}
+
+static struct server *
+server_new(void)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    struct fleet *fleet = server->fleet = fleet_new(1, 120, 40, false);
+    app_free(fleet->app);
+    catalog_set_thresholds(fleet->catalog, &metrics[0], 0.8, 0.95);
+    fleet->app = app_new(&(struct app_options){.catalog = fleet->catalog,
+                                               .clock = &fleet->clock,
+                                               .open_instance = open_instance,
+                                               .open_instance_context = server});
+    arena_init(&server->arena, 1 << 20);
+    server->table = table_new(&server->arena, &instance_table, 8);
+    instance(server, "web-01:9100", 1, 0.21);
+    instance(server, "web-02:9100", 1, 0.97);
+    instance(server, "web-03:9100", 0, NAN);
+    instance(server, "web-04:9100", 1, 0.22);
+    instance(server, "web-05:9100", CELL_UNKNOWN, NAN);
+    instance(server, "db-01:9100", 1, 0.20);
+    table_row(server->table, 2)[INSTANCE_WHY].text = "connection refused\x1b[2J";
+    table_row(server->table, 3)[INSTANCE_LEVEL].integer = LEVEL_WARNING;
+    table_row(server->table, 3)[INSTANCE_TEXT].text = "DiskWillFill for 10 m";
+    fleet->fakes[0].tables[1] = server->table;
+    fleet->links[0].kind = "prometheus";
+    struct picture *picture = fake_picture(&fleet->fakes[0]);
+    picture->tables = fleet->fakes[0].tables;
+    picture->table_count = 2;
+    app_set_picture(fleet->app, picture);
+    return server;
+}
+
+static void
+server_free(struct server *server)
+{
+    fleet_free(server->fleet);
+    arena_done(&server->arena);
+    free(server);
+}
+
+static void
+test_fleet__of_instances(void **state)
+{
+    (void)state;
+    struct server *server = server_new();
+    struct fleet *fleet = server->fleet;
+    assert_has(row(fleet, 0), "6 instances · 4 up, 1 down, 1 not read");
+    golden_text("fleet-instances-120x40", &fleet->out);
+    assert_has(row(fleet, 4), "web-03:9100");
+    assert_has(row(fleet, 4), "down: connection refused?[2J");
+    assert_has(row(fleet, 5), "web-02:9100");
+    assert_has(row(fleet, 5), "CPU 97 %");
+    assert_has(row(fleet, 6), "DiskWillFill for 10 m");
+    assert_has(row(fleet, 7), "not read yet");
+    assert_has(row(fleet, 8), "nothing above its thresholds");
+    assert_has(row(fleet, 2), "web-03:9100: down");
+    app_command(fleet->app, "filter.set odd>0");
+    assert_has(row(fleet, 5), "↑97.0 %");
+    server_free(server);
+}
+
+static void
+test_fleet__opens_an_instance_and_comes_back(void **state)
+{
+    (void)state;
+    struct server *server = server_new();
+    struct fleet *fleet = server->fleet;
+    press(fleet, 'j');
+    press(fleet, '\r');
+    assert_int_equal(server->opened, 1);
+    assert_has(shown(fleet), "web-02:9100");
+    assert_has(shown(fleet), "connecting");
+    press(fleet, '0');
+    assert_has(row(fleet, 0), "6 instances");
+    press(fleet, '3'); /* the same again: what is open stays open */
+    assert_int_equal(server->opened, 1);
+    assert_has(row(fleet, 0), "web-02:9100");
+    app_command(fleet->app, "target web-04");
+    assert_int_equal(server->opened, 2);
+    assert_has(row(fleet, 0), "web-04:9100");
+    app_command(fleet->app, "target db-01");
+    assert_has(shown(fleet), "db-01:9100: the server has nothing of it");
+    app_command(fleet->app, "target http://web-01:7711"); /* the server itself */
+    assert_has(shown(fleet), "beam.smp");
+    app_command(fleet->app, "target web-0");
+    assert_has(shown(fleet), "no target is named web-0");
+    server_free(server);
+}
+
+/* Without the server nobody knows how its instances are. */
+static void
+test_fleet__of_a_lost_server(void **state)
+{
+    (void)state;
+    struct server *server = server_new();
+    struct fleet *fleet = server->fleet;
+    shown(fleet);
+    fleet->now.mono_ns += 5 * NS_PER_S;
+    fleet->links[0].state = LINK_LOST;
+    fleet->links[0].why = "no answer";
+    app_set_picture(fleet->app, fleet->fakes[0].picture);
+    assert_has(row(fleet, 2), "lost 5 s ago: no answer");
+    assert_has(shown(fleet), "web-02:9100");
+    server_free(server);
+}
+
 static void
 test_fleet__any_size_and_key(void **state)
 {
@@ -354,6 +501,9 @@ main(void)
         cmocka_unit_test(test_fleet__worst_first),
         cmocka_unit_test(test_fleet__marks_the_odd_one_and_leaves_out_empty_columns),
         cmocka_unit_test(test_fleet__refuses_what_is_of_one_target),
+        cmocka_unit_test(test_fleet__of_instances),
+        cmocka_unit_test(test_fleet__opens_an_instance_and_comes_back),
+        cmocka_unit_test(test_fleet__of_a_lost_server),
         cmocka_unit_test(test_fleet__any_size_and_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

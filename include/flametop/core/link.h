@@ -38,7 +38,7 @@ struct link_status {
     int64_t round_trip_ns;  /* 0: unknown */
     bool may_change;        /* commands are allowed there (a second token was given) */
     bool insecure;          /* the server is not verified */
-    const char *offer;      /* what the link could do about it, as a question; NULL or "": nothing */
+    const char *offer; /* what the link could do about it, as a question; NULL or "": nothing */
 };
 
 /* Where a link puts what it brings. Engine thread. All copy what they are given. */

@@ -51,6 +51,13 @@ struct app_options {
     int (*environment)(void *context, int64_t pid, struct buf *lines);
     void *environment_context;
 
+    /* Looks at one instance of the only target (core/instance.h) as at a target of its own: an engine
+     * that runs, which the app frees before it asks for another, or NULL and a sentence. NULL:
+     * instances cannot be opened. */
+    struct engine *(*open_instance)(void *context, const char *instance, char *why,
+                                    size_t why_size);
+    void *open_instance_context;
+
     const struct clock *clock; /* what ages are counted by; NULL: the system's */
 };
 

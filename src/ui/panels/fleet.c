@@ -176,7 +176,8 @@ show_target(struct fleet_panel *panel, const struct panel_context *context, int 
     const union cell *cells = table_view_selected(&panel->view);
     if (cells != NULL) {
         table_view_pin(&panel->view); /* it is there again when the user comes back */
-        panel_open_target(context, (size_t)cells[FLEET_INDEX].integer - 1, view);
+        panel_open_target(context, (size_t)cells[FLEET_INDEX].integer - 1, cells[FLEET_HOST].text,
+                          view);
     }
 }
 
