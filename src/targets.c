@@ -506,14 +506,17 @@ targets_done(struct targets *targets)
     *targets = (struct targets){0};
 }
 
-/* "http://web-01:7711" is web-01; sockets and files keep their paths. */
+/* "http://web-01:7711" is web-01, "unix:/run/a.sock" a.sock. */
 static char *
 shorten(const struct target *target, char *dst, size_t size)
 {
-    const char *scheme = strstr(target->name, "://");
-    bool remote = target->kind == TARGET_LINK || target->kind == TARGET_SSH;
-    struct str name = str_from(remote && scheme != NULL ? scheme + 3 : target->name);
-    if (remote && name.n > 1 && str_ends(name, "/") && memchr(name.p, '/', name.n - 1) == NULL) {
+    const char *scheme = strstr(target->name, "://"), *slash = strrchr(target->name, '/');
+    bool remote = (target->kind == TARGET_LINK || target->kind == TARGET_SSH) && scheme != NULL;
+    if (!remote && slash != NULL && slash[1] != 0) {
+        return str_copy(str_from(slash + 1), dst, size);
+    }
+    struct str name = str_from(remote ? scheme + 3 : target->name);
+    if (remote && name.n > 1 && memchr(name.p, '/', name.n) == name.p + name.n - 1) {
         name.n--;
     }
     if (target->kind == TARGET_LINK && str_ends(name, USUAL_PORT) && name.n > strlen(USUAL_PORT)) {

@@ -39,8 +39,9 @@ struct targets {
 bool targets_init(struct targets *targets, const struct cli *cli);
 void targets_done(struct targets *targets);
 
-/* What a target is called beside the others: its name without scheme and usual port, where no other
- * is called the same then; else the whole name. Answers dst. */
+/* What a target is called beside the others: its name without scheme and usual port, of sockets and
+ * files without the folder, where no other is called the same then; else the whole name. Answers
+ * dst. */
 char *targets_short_name(const struct targets *targets, size_t which, char *dst, size_t size);
 
 /* An engine that looks at one of them, not started yet. NULL and a sentence. Not for files. */

@@ -20,6 +20,7 @@
 #define SENTENCE_BYTES 400
 #define RANKS 1000             /* impacts of one level */
 #define INSTANCE_LATE_S 150    /* twice the usual minute between two readings, and a little */
+#define NEVER_CAME_IMPACT 50   /* of a target: it may be the name that is wrong */
 #define ALERT_IMPACT 90        /* of a rule somebody has written */
 #define LATE_INTERVALS 3       /* so many without a picture, and a target is late */
 #define LATE_NS (2 * NS_PER_S) /* and at least so long */
@@ -351,8 +352,10 @@ add_finding(struct picture *picture, const char *name, const struct judged *judg
     }
     struct finding *finding = &picture->findings[picture->finding_count++];
     char text[SENTENCE_BYTES * 2];
-    *finding =
-        (struct finding){.level = judged->level, .impact = judged->is_away ? 100 : judged->impact};
+    *finding = (struct finding){.level = judged->level, .impact = judged->impact};
+    if (judged->is_away) {
+        finding->impact = judged->level >= LEVEL_CRITICAL ? 100 : NEVER_CAME_IMPACT;
+    }
     snprintf(text, sizeof(text), "%s:%s", name,
              worst != NULL     ? worst->id
              : judged->is_away ? "away"

@@ -55,7 +55,7 @@ dress(const struct table_view *view, const struct panel_context *context, size_t
     if (column == FLEET_RANK) {
         sign[utf8_put(glyph_level(context->glyphs, (int)level), sign)] = '\0';
         if (level == LEVEL_NORMAL || impact == FLEET_IMPACT_AWAY) {
-            snprintf(text, size, "%s %s", sign, level == LEVEL_CRITICAL ? "away" : "  ");
+            snprintf(text, size, "%s %s", sign, level >= LEVEL_WARNING ? "away" : "  ");
         } else {
             snprintf(text, size, "%s %3d", sign, impact);
         }
