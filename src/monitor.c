@@ -87,7 +87,7 @@ static bool
 has_local(const struct targets *targets)
 {
     for (size_t i = 0; i < targets->count; i++) {
-        if (targets->list[i].kind == TARGET_LOCAL) {
+        if (targets->list[i].kind == TARGET_LOCAL || targets->list[i].endpoint.here) {
             return true;
         }
     }

@@ -410,9 +410,25 @@ answers(int fd)
     return memcmp(answer, right, sizeof(answer)) == 0;
 }
 
+/* Whether its process ids mean what ours mean: false as well where it cannot be known. */
+static bool
+sees_our_processes(int fd)
+{
+    struct ucred peer;
+    struct stat theirs, ours;
+    socklen_t n = sizeof(peer);
+    char path[64] = "";
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0 || peer.pid <= 0) {
+        return false;
+    }
+    snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)peer.pid);
+    return stat(path, &theirs) == 0 && stat("/proc/self/ns/pid", &ours) == 0 &&
+           theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+}
+
 /* `shared`: only root can have made the folder it is in, whoever the agent runs as. */
 static bool
-is_agent(const char *path, bool shared)
+is_agent(const char *path, bool shared, bool *ret_here)
 {
     int fd = connect_here(path);
     const char *why = fd == -ECONNREFUSED || fd == -EAGAIN ? "nobody listens there"
@@ -420,6 +436,7 @@ is_agent(const char *path, bool shared)
                       : !shared && !is_trusted(fd)         ? "it is another user's"
                       : !answers(fd)                       ? "there is no answer"
                                                            : NULL;
+    *ret_here = why == NULL && sees_our_processes(fd);
     if (fd >= 0) {
         close(fd);
     }
@@ -433,18 +450,23 @@ is_agent(const char *path, bool shared)
 static bool
 add_here(struct targets *targets, const struct cli *cli)
 {
-    char url[TARGET_NAME_BYTES] = "";
     const char *runtime = getenv("XDG_RUNTIME_DIR");
+    char urls[2][TARGET_NAME_BYTES] = {"", "unix:" AGENT_SOCKET_SYSTEM};
     bool own_roots = strcmp(config_origin(cli->config, "roots.proc"), "default") != 0;
-    if (!own_roots && runtime != NULL && runtime[0] == '/') {
-        int n = snprintf(url, sizeof(url), "unix:%s/flametop.sock", runtime);
-        url[n > 0 && (size_t)n < sizeof(url) && is_agent(url + strlen("unix:"), false) ? n : 0] = 0;
+    if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < TARGET_NAME_BYTES / 2) {
+        snprintf(urls[0], sizeof(urls[0]), "unix:%s/flametop.sock", runtime);
     }
-    if (!own_roots && url[0] == 0 && is_agent(AGENT_SOCKET_SYSTEM, true)) {
-        snprintf(url, sizeof(url), "unix:%s", AGENT_SOCKET_SYSTEM);
+    for (size_t i = 0; i < ARRAY_SIZE(urls) && !own_roots; i++) {
+        bool here;
+        if (urls[i][0] != 0 && is_agent(urls[i] + strlen("unix:"), i == 1, &here)) {
+            struct target *target = add(targets, cli, TARGET_LINK, urls[i]);
+            if (target != NULL) {
+                target->endpoint.here = here;
+            }
+            return target != NULL;
+        }
     }
-    return url[0] != 0 ? add(targets, cli, TARGET_LINK, url) != NULL
-                       : add(targets, cli, TARGET_LOCAL, "local") != NULL;
+    return add(targets, cli, TARGET_LOCAL, "local") != NULL;
 }
 
 /* ---- all of them ---- */

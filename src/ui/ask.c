@@ -130,7 +130,7 @@ panel_open_environment(const struct panel_context *context, int64_t pid, const c
     struct app *app = context->app;
     if (context->paused || context->picture->past) {
         app_say(app, "environments are of the present only: r goes back to it");
-    } else if (context->link != NULL || app->options.environment == NULL) {
+    } else if (link_is_elsewhere(context->link) || app->options.environment == NULL) {
         app_say(app,
                 "this is another machine or a file: environments are read on the machine itself");
     } else {

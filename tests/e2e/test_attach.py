@@ -149,6 +149,31 @@ def test_here__joins_the_agent_with_its_history():
             check(t.until(r"‖ \d\d:\d\d:\d\d \(−\d+ s\)"), t.screen())
 
 
+def test_here__own_processes_are_acted_on_without_a_token():
+    """The agent of this machine only tells; signals and environments are our own business, with our own rights."""
+    victim = subprocess.Popen(["sleep", "300"], env={"FLAMETOP_MARK": "seen"})
+    try:
+        with Agent("--listen", "none", wait=1.5) as agent:
+            with Tmux(f"{FLAMETOP} --view processes -p {victim.pid}", XDG_RUNTIME_DIR=agent.runtime) as t:
+                check(t.until(r"● live", rf"\n +{victim.pid} "), t.screen())
+                t.keys("E")
+                check(t.until(r"FLAMETOP_MARK +seen"), t.screen())
+                t.keys("Escape")
+                t.text(":process.signal TERM")
+                t.keys("Enter")
+                check(t.until(r"Send TERM to sleep"), t.screen())
+                t.keys("y")
+                check(victim.wait(5) == -15, victim.returncode)
+            with Tmux(f"{FLAMETOP} --view processes unix:{agent.socket}") as t:
+                check(t.until(r"● live", r"PID USER"), t.screen())
+                t.text(":process.signal TERM")
+                t.keys("Enter")
+                check(t.until(r"--change-token-file"), t.screen())
+    finally:
+        victim.kill()
+        victim.wait()
+
+
 def test_here__a_dead_socket_is_left_out():
     runtime = tempfile.mkdtemp(dir=HOME)
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as dead:

@@ -38,6 +38,7 @@ struct link_status {
     int64_t round_trip_ns;  /* 0: unknown */
     bool may_change;        /* commands are allowed there (a second token was given) */
     bool insecure;          /* the server is not verified */
+    bool here;              /* it is this machine's agent: its processes are those we see */
     const char *offer; /* what the link could do about it, as a question; NULL or "": nothing */
 };
 
@@ -67,6 +68,13 @@ struct link_setup {
     const void *options; /* what main gives this link: target, credentials */
     struct link_sink sink;
 };
+
+/* Whether what the link shows is another machine, whose processes cannot be touched from here. */
+static inline bool
+link_is_elsewhere(const struct link_status *status)
+{
+    return status != NULL && !status->here;
+}
 
 /* The command by which the offer of the status is taken; the link itself does it. */
 #define LINK_ACCEPT "accept"

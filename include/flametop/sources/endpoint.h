@@ -24,6 +24,7 @@ struct endpoint_mapping {
 struct endpoint_options {
     const char *target; /* a URL: net/url.h */
     struct http_credentials credentials;
+    bool here;                /* an agent's socket of this machine: link_status.here */
     const char *change_token; /* the second token, for agents; NULL: none */
     const char *instance; /* of a server of many machines: this one alone (core/instance.h); NULL */
     const struct endpoint_mapping *mappings;

@@ -686,7 +686,7 @@ may_ask(const struct panel_context *context)
         panel_say(context, "this is the past: r goes back to the present first");
     } else if (context->link != NULL && context->link->state != LINK_LIVE) {
         panel_say(context, "there is no connection: nothing can be changed there");
-    } else if (context->link != NULL && !context->link->may_change) {
+    } else if (link_is_elsewhere(context->link) && !context->link->may_change) {
         panel_say(context, "nothing may be changed there: give its second token with "
                            "--change-token-file FILE");
     } else {
@@ -718,7 +718,7 @@ begin_question(struct process_panel *panel, const struct panel_context *context)
     const char *name = text_of(panel->view.def, cells, "process.name");
     forget_question(panel);
     panel->asked_pid = pid;
-    panel->asked_there = context->link != NULL;
+    panel->asked_there = link_is_elsewhere(context->link);
     panel->asked_fd = panel->asked_there ? -1 : (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
     panel->asked_start_s =
         (double)context->picture->wall_ns / 1e9 - real_of(panel->view.def, cells, "process.age");
@@ -812,7 +812,7 @@ send_signal(struct process_panel *panel, const struct panel_context *context, co
     if (panel->asked_pid <= 0 || number == 0 || context->readonly) {
         return;
     }
-    if (panel->asked_there || context->link != NULL) {
+    if (panel->asked_there || link_is_elsewhere(context->link)) {
         send_signal_there(panel, context, number);
         return;
     }
@@ -877,7 +877,7 @@ set_nice(struct process_panel *panel, const struct panel_context *context, const
     if (panel->asked_pid <= 0 || !str_i64(&rest, &nice_value) || context->readonly) {
         return;
     }
-    if (panel->asked_there || context->link != NULL) {
+    if (panel->asked_there || link_is_elsewhere(context->link)) {
         char value[16], what[96];
         snprintf(value, sizeof(value), "%d", (int)nice_value);
         snprintf(what, sizeof(what), "nice %d of %s (%lld)", (int)nice_value, panel->asked_name,
