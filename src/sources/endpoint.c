@@ -576,7 +576,8 @@ add_probe(struct endpoint *endpoint, const char *path)
 static void
 start_probing(struct endpoint *endpoint)
 {
-    int64_t patience = MIN(PROBE_NS << MIN(endpoint->tries, 3U), PROBE_LONGEST_NS);
+    int64_t first = endpoint->options->patience_ns > 0 ? endpoint->options->patience_ns : PROBE_NS;
+    int64_t patience = MIN(first << MIN(endpoint->tries, 3U), MAX(first, PROBE_LONGEST_NS));
     endpoint->tries++;
     free_probes(endpoint);
     for (size_t i = 0; i < adapter_table_count; i++) {

@@ -149,6 +149,7 @@ attached_open(struct attached *attached, const char *target, const struct endpoi
     attached->poll.catalog = catalog_new(100000);
     attached->options = options != NULL ? *options : (struct endpoint_options){.target = NULL};
     attached->options.target = target;
+    attached->options.patience_ns = 20 * NS_PER_S; /* a loaded machine is no server that is late */
     batch_init(&attached->poll.batch, attached->poll.catalog);
     arena_init(&attached->poll.arena, (size_t)64 << 20);
     struct link_setup setup = {.loop = &attached->loop,
@@ -189,27 +190,36 @@ attached_poll(struct attached *attached)
     return attached->source->poll(attached->source_state, &attached->poll.batch) == SOURCE_DONE;
 }
 
-/* Turns the loop until the state is this one and, when LIVE, a batch came; fails after 10 s. */
+/* Turns the loop until the state is this one and, when LIVE, a batch came, and its sentence has
+ * these words ("": whatever it says, for under load others may come between); fails after 60 s. */
 static inline void
-attached_until(struct attached *attached, enum link_state state)
+attached_until_said(struct attached *attached, enum link_state state, const char *words)
 {
-    int64_t end = clock_mono_ns() + 10 * NS_PER_S;
+    int64_t end = clock_mono_ns() + 60 * NS_PER_S;
     bool batch = false;
     uv_timer_init(&attached->loop, &attached->guard);
     uv_timer_start(&attached->guard, attached_late, 10, 10); /* that uv_run comes back */
     while (clock_mono_ns() < end) {
         uv_run(&attached->loop, UV_RUN_ONCE);
         batch |= attached_poll(attached);
-        if (attached_status(attached).state == state && (batch || state != LINK_LIVE)) {
+        struct link_status now = attached_status(attached);
+        if (now.state == state && (batch || state != LINK_LIVE) && strstr(now.why, words) != NULL) {
             break;
         }
     }
     uv_close((uv_handle_t *)&attached->guard, NULL);
     struct link_status status = attached_status(attached);
-    if (status.state != state || (state == LINK_LIVE && !batch)) {
-        fail_msg("state %d: %s", status.state, status.why);
+    if (status.state != state || (state == LINK_LIVE && !batch) ||
+        strstr(status.why, words) == NULL) {
+        fail_msg("state %d: \"%s\" is not \"%s\"", status.state, status.why, words);
     }
     uv_run(&attached->loop, UV_RUN_NOWAIT);
+}
+
+static inline void
+attached_until(struct attached *attached, enum link_state state)
+{
+    attached_until_said(attached, state, "");
 }
 
 static inline void

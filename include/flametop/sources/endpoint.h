@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "flametop/core/link.h"
 #include "flametop/net/client.h"
@@ -29,6 +30,7 @@ struct endpoint_options {
     const char *instance; /* of a server of many machines: this one alone (core/instance.h); NULL */
     const struct endpoint_mapping *mappings;
     size_t mapping_count;
+    int64_t patience_ns; /* of the first look at what the server is; 0: 1 s */
 };
 
 extern const struct link link_endpoint;
