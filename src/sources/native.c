@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
 #include "flametop/sources/table.h"
 
 enum { CELLS_MAX = 20000 };
@@ -102,8 +103,10 @@ char *
 native_labels(char dst[NATIVE_LABELS], const char *key, struct str value, const char *key2,
               const char *value2)
 {
+    char clean[NATIVE_LABELS];
     dst[0] = '\0';
-    labels_add(dst, NATIVE_LABELS, key, value);
+    utf8_clean(value, clean, sizeof(clean));
+    labels_add(dst, NATIVE_LABELS, key, str_from(clean));
     if (key2 != NULL) {
         labels_add(dst, NATIVE_LABELS, key2, str_from(value2));
     }
