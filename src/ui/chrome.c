@@ -44,22 +44,37 @@ format_cores(const struct host *host, char *dst, size_t size)
     }
 }
 
+/* By what the machine was reached, short; "" for this one. */
+static const char *
+reached_by(const struct app *app)
+{
+    const struct link_status *link = app_link(app);
+    if (seat_is_fleet(app)) {
+        return "";
+    }
+    if (seat_has_fleet(app) && app->seat->name[0] != '\0') {
+        return app->seat->name;
+    }
+    const char *target = link != NULL ? link->target : "";
+    return strncmp(target, "unix:", 5) == 0     ? "agent"
+           : strncmp(target, "http://", 7) == 0 ? target + 7
+                                                : target;
+}
+
 /* The name of what is shown: of the machine, or, where that is not known, of the target; both where
- * there are several and one does not say the other. */
+ * one does not say the other. */
 static void
 format_name(const struct app *app, const struct picture *picture, char *dst, size_t size)
 {
-    const char *name = picture != NULL ? picture->host.name : NULL;
+    const char *name = picture != NULL ? picture->host.name : NULL, *by = reached_by(app);
     const struct link_status *link = app_link(app);
     bool known = name != NULL && name[0] != '\0';
     const char *otherwise = link != NULL && link->target[0] != '\0' ? link->target
                             : app->seat->name[0] != '\0'            ? app->seat->name
                                                                     : "this machine";
     char both[SEAT_NAME_BYTES * 3];
-    const char *target = app->seat->name;
-    bool several = seat_has_fleet(app) && !seat_is_fleet(app) && target[0] != '\0';
-    if (known && several && strcasestr(target, name) == NULL) {
-        snprintf(both, sizeof(both), "%s (%s)", name, target);
+    if (known && by[0] != '\0' && strcasestr(by, name) == NULL) {
+        snprintf(both, sizeof(both), "%s (%s)", name, by);
         utf8_clean(str_from(both), dst, size);
     } else {
         utf8_clean(str_from(known ? name : otherwise), dst, size);
