@@ -17,6 +17,7 @@
 #include "record_last.h"
 #include "record_names.h"
 
+#define HELD_BYTES_KEPT ((size_t)64 << 10)
 #define BATCH_BYTES_MAX ((size_t)64 << 20)
 #define LAYOUTS_KEPT 16
 #define TIME_NS_MAX (INT64_C(1) << 61)
@@ -704,6 +705,16 @@ on_item(struct record_reader *reader)
     on_record(reader, bytes[0], (struct wire){payload, payload + length, false});
 }
 
+/* History comes once, in records far larger than those of each tick: their room is given back. */
+static void
+let_go(struct buf *held)
+{
+    if (held->capacity > HELD_BYTES_KEPT) {
+        buf_done(held);
+    }
+    buf_clear(held);
+}
+
 int
 record_reader_feed(struct record_reader *reader, const void *bytes, size_t n)
 {
@@ -728,7 +739,7 @@ record_reader_feed(struct record_reader *reader, const void *bytes, size_t n)
         if (reader->held.n == wanted(reader) && reader->error == 0) {
             on_item(reader);
             reader->position += reader->error == 0 ? reader->held.n : 0;
-            buf_clear(&reader->held);
+            let_go(&reader->held);
         }
     }
     return reader->error;

@@ -21,6 +21,7 @@
 #define RANKS 1000             /* impacts of one level */
 #define INSTANCE_LATE_S 150    /* twice the usual minute between two readings, and a little */
 #define NEVER_CAME_IMPACT 50   /* of a target: it may be the name that is wrong */
+#define VALUE_IMPACT 90        /* of one at its limit */
 #define ALERT_IMPACT 90        /* of a rule somebody has written */
 #define LATE_INTERVALS 3       /* so many without a picture, and a target is late */
 #define LATE_NS (2 * NS_PER_S) /* and at least so long */
@@ -175,7 +176,7 @@ judge_away(const struct fleet_row *row, int64_t now_ns, struct judged *judged)
     bool coming = row->link == NULL || row->link->state == LINK_CONNECTING;
     bool failed = coming && row->link != NULL && row->link->why[0] != '\0';
     judged->level = failed ? LEVEL_WARNING : coming ? LEVEL_INFO : LEVEL_CRITICAL;
-    judged->impact = FLEET_IMPACT_AWAY;
+    judged->impact = failed ? NEVER_CAME_IMPACT : FLEET_IMPACT_AWAY;
     judged->is_away = judged->level > LEVEL_INFO;
     if (row->link != NULL) {
         attached_sentence(row->link, now_ns, text);
@@ -250,10 +251,18 @@ instance_text(const struct fleet_instances *instances, size_t row, enum instance
     return instance_cell(instances, row, which, &cell) ? cell.text : "";
 }
 
-/* Of values above their thresholds, all in words: nobody else has judged them. */
+static void
+add_words(struct judged *judged, const char *between, const char *words)
+{
+    strlcat(judged->sentence, judged->sentence[0] != '\0' ? between : "", SENTENCE_BYTES);
+    strlcat(judged->sentence, words, SENTENCE_BYTES);
+}
+
+/* Values above their thresholds, all in words: nobody else has judged them. */
 static void
 judge_values(struct judged *judged, struct catalog *catalog)
 {
+    const char *between = "; ";
     for (size_t i = 0; i < FLEET_READINGS; i++) {
         const struct fleet_reading *reading = &readings[i];
         const char *name = reading->metrics[reading->metrics[1] != NULL ? 1 : 0];
@@ -266,16 +275,30 @@ judge_values(struct judged *judged, struct catalog *catalog)
         bool share = strcmp(metric->unit, "1") == 0;
         enum level level = value >= critical ? LEVEL_CRITICAL : LEVEL_WARNING;
         judged->level = MAX(judged->level, level);
-        judged->impact = MAX(judged->impact, share ? (int)MIN(value * 100, 100.0) : 50);
+        judged->impact =
+            MAX(judged->impact, share ? (int)(MIN(value, 1) * VALUE_IMPACT) : VALUE_IMPACT / 2);
         char number[32], part[64];
         unit_format(value, metric->unit, false, number, sizeof(number));
-        snprintf(part, sizeof(part), "%s%s %s", judged->sentence[0] != '\0' ? ", " : "",
-                 columns[FLEET_READING + i].title, number);
-        strlcat(judged->sentence, part, SENTENCE_BYTES);
+        snprintf(part, sizeof(part), "%s %s", columns[FLEET_READING + i].title, number);
+        add_words(judged, between, part);
+        between = ", ";
     }
-    if (judged->sentence[0] == '\0') {
-        strlcpy(judged->sentence, "nothing above its thresholds", SENTENCE_BYTES);
+}
+
+/* The worst rule of the server that fires. */
+static void
+judge_alert(const struct fleet_instances *instances, size_t row, struct judged *judged)
+{
+    union cell level;
+    if (!instance_cell(instances, row, INSTANCE_LEVEL, &level) || level.integer <= LEVEL_NORMAL) {
+        return;
     }
+    const char *text = instance_text(instances, row, INSTANCE_TEXT);
+    char clean[SENTENCE_BYTES];
+    utf8_clean(str_from(text[0] != '\0' ? text : "an alert fires"), clean, sizeof(clean));
+    judged->level = (enum level)MIN(level.integer, (int64_t)LEVEL_EMERGENCY);
+    judged->impact = ALERT_IMPACT;
+    add_words(judged, "", clean);
 }
 
 /* Whether it answers the server that watches it. */
@@ -303,7 +326,6 @@ static void
 judge_instance(const struct fleet_instances *instances, size_t row, struct catalog *catalog,
                struct judged *ret_judged)
 {
-    union cell level;
     *ret_judged = (struct judged){.level = LEVEL_NORMAL};
     ret_judged->age_s = instance_real(instances, row, INSTANCE_AGE);
     for (size_t i = 0; i < FLEET_READINGS; i++) {
@@ -314,16 +336,10 @@ judge_instance(const struct fleet_instances *instances, size_t row, struct catal
     if (!ret_judged->is_up) {
         return;
     }
-    bool alert =
-        instance_cell(instances, row, INSTANCE_LEVEL, &level) && level.integer > LEVEL_NORMAL;
-    if (alert) {
-        const char *text = instance_text(instances, row, INSTANCE_TEXT);
-        ret_judged->level = (enum level)MIN(level.integer, (int64_t)LEVEL_EMERGENCY);
-        ret_judged->impact = ALERT_IMPACT;
-        utf8_clean(str_from(text[0] != '\0' ? text : "an alert fires"), ret_judged->sentence,
-                   SENTENCE_BYTES);
-    } else {
-        judge_values(ret_judged, catalog);
+    judge_alert(instances, row, ret_judged);
+    judge_values(ret_judged, catalog);
+    if (ret_judged->sentence[0] == '\0') {
+        add_words(ret_judged, "", "nothing above its thresholds");
     }
 }
 
@@ -576,6 +592,13 @@ fleet_mark(const struct picture *picture, size_t row, int column)
     bool reading = column >= FLEET_READING && column < FLEET_READING + FLEET_READINGS;
     double value = marks != NULL && reading ? table_row(marks, row)[column].real : 0;
     return (value > 0) - (value < 0);
+}
+
+bool
+fleet_is_up(const struct picture *picture, size_t row)
+{
+    const struct table *marks = picture_table(picture, mark_table.name);
+    return marks != NULL && table_row(marks, row)[FLEET_ODD].integer == 1;
 }
 
 bool

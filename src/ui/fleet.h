@@ -67,6 +67,9 @@ struct picture *fleet_picture_of(const struct fleet_instances *instances, struct
 /* Whether one value of a row stands apart from the other targets' (1 above, -1 below). */
 int fleet_mark(const struct picture *picture, size_t row, int column);
 
+/* Whether there is a connection to a target; an instance answers its server. */
+bool fleet_is_up(const struct picture *picture, size_t row);
+
 /* Whether a target's values are of now: its link is up and it has sent something lately. */
 bool fleet_is_fresh(const struct picture *picture, size_t row);
 

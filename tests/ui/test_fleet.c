@@ -384,9 +384,12 @@ server_new(void)
     instance(server, "web-04:9100", 1, 0.22);
     instance(server, "web-05:9100", CELL_UNKNOWN, NAN);
     instance(server, "db-01:9100", 1, 0.20);
+    instance(server, "web-06:9100", 1, 0.22);
+    instance(server, "web-07:9100", 1, 0.20);
     table_row(server->table, 2)[INSTANCE_WHY].text = "connection refused\x1b[2J";
     table_row(server->table, 3)[INSTANCE_LEVEL].integer = LEVEL_WARNING;
     table_row(server->table, 3)[INSTANCE_TEXT].text = "DiskWillFill for 10 m";
+    table_row(server->table, 3)[INSTANCE_CPU].real = 0.82;
     fleet->fakes[0].tables[1] = server->table;
     fleet->links[0].kind = "prometheus";
     struct picture *picture = fake_picture(&fleet->fakes[0]);
@@ -410,13 +413,13 @@ test_fleet__of_instances(void **state)
     (void)state;
     struct server *server = server_new();
     struct fleet *fleet = server->fleet;
-    assert_has(row(fleet, 0), "6 instances · 4 up, 1 down, 1 not read");
+    assert_has(row(fleet, 0), "8 instances · 6 up, 1 down, 1 not read");
     golden_text("fleet-instances-120x40", &fleet->out);
     assert_has(row(fleet, 4), "web-03:9100");
     assert_has(row(fleet, 4), "down: connection refused?[2J");
     assert_has(row(fleet, 5), "web-02:9100");
     assert_has(row(fleet, 5), "CPU 97 %");
-    assert_has(row(fleet, 6), "DiskWillFill for 10 m");
+    assert_has(row(fleet, 6), "DiskWillFill for 10 m; CPU 82 %");
     assert_has(row(fleet, 7), "not read yet");
     assert_has(row(fleet, 8), "nothing above its thresholds");
     assert_has(row(fleet, 2), "web-03:9100: down");
@@ -437,7 +440,7 @@ test_fleet__opens_an_instance_and_comes_back(void **state)
     assert_has(shown(fleet), "web-02:9100");
     assert_has(shown(fleet), "connecting");
     press(fleet, '0');
-    assert_has(row(fleet, 0), "6 instances");
+    assert_has(row(fleet, 0), "8 instances");
     press(fleet, '3'); /* the same again: what is open stays open */
     assert_int_equal(server->opened, 1);
     assert_has(row(fleet, 0), "web-02:9100");

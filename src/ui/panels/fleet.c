@@ -54,7 +54,7 @@ dress(const struct table_view *view, const struct panel_context *context, size_t
     char sign[8] = "", plain[TABLE_VIEW_TEXT];
     if (column == FLEET_RANK) {
         sign[utf8_put(glyph_level(context->glyphs, (int)level), sign)] = '\0';
-        if (level == LEVEL_NORMAL || impact == FLEET_IMPACT_AWAY) {
+        if (level == LEVEL_NORMAL || !fleet_is_up(context->picture, row)) {
             snprintf(text, size, "%s %s", sign, level >= LEVEL_WARNING ? "away" : "  ");
         } else {
             snprintf(text, size, "%s %3d", sign, impact);
