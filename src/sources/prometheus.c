@@ -115,7 +115,8 @@ struct server {
     struct adapter_setup setup;
     const char *kind, *product;
     char wanted_instance[NAME_BYTES], wanted_job[NAME_BYTES]; /* of the target's query; "" */
-    char job[NAME_BYTES], instance[NAME_BYTES];               /* of the machine shown; "" */
+    char job[NAME_BYTES], instance[NAME_BYTES];               /* of what is followed; "" */
+    bool machine;                                             /* it is one, and shown */
     char version[NAME_BYTES], name[NAME_BYTES], system[2 * NAME_BYTES];
 
     enum question plan[ADAPTER_REQUESTS_MAX];
@@ -138,6 +139,7 @@ struct server {
     const char *history_offset; /* what makes steps of so much earlier tell of theirs */
     double history_late_s;
     struct prometheus_steps steps;
+    bool reaches;  /* back as far as is wanted first */
     bool complete; /* there is no more, or enough */
 };
 
@@ -184,7 +186,7 @@ put_machine_query(const struct server *server, const char *offset, struct buf *q
 static void
 put_series_query(const struct server *server, const char *offset, struct buf *query)
 {
-    if (server->instance[0] != '\0') {
+    if (server->machine) {
         put_machine_query(server, offset, query);
         buf_puts(query, " or ");
     }
@@ -221,7 +223,7 @@ ask_targets(struct server *server, struct buf *query, struct buf *path)
 static void
 ask_series(struct server *server, struct buf *query, struct buf *path)
 {
-    if (server->turn == 1 && server->instance[0] != '\0') {
+    if (server->turn == 1 && server->machine) {
         put_machine_query(server, "", query);
     } else {
         put_series_query(server, "", query);
@@ -270,15 +272,16 @@ slack_s(const struct server *server)
     return MIN(SLACK_S, server->scrape_s / 2);
 }
 
-/* Each step holds the same number of scrapes, and lies a little behind one, as readings do. */
+/* Each step holds the same number of scrapes, and lies a little behind one, as readings do. The
+ * newest piece has all of them, the next one reaches as far as the screen does. */
 static void
 ask_history(struct server *server, struct buf *query, struct buf *path)
 {
     double span_s = (double)server->setup.span_ns / 1e9;
     struct prometheus_steps *steps = &server->steps;
     steps->count = server->points;
-    steps->step_s =
-        server->scrape_s * fmax(ceil(span_s / (double)server->points / server->scrape_s), 1);
+    double wide = ceil(span_s / (double)server->points / server->scrape_s);
+    steps->step_s = server->scrape_s * (server->pieces == 0 ? 1 : fmax(wide, 1));
     if (server->piece_end_s <= 0) {
         server->piece_end_s = server->at_s - steps->step_s + slack_s(server);
     }
@@ -303,7 +306,7 @@ make_plan(struct server *server)
 {
     bool first = server->turn == 0, slow = server->turn % SLOW_TURNS == 0;
     bool history = server->turn >= 2 && !server->complete && server->setup.sink != NULL &&
-                   !isnan(server->at_s);
+                   server->scrape_s > 0 && !isnan(server->at_s);
     const struct {
         enum question question;
         bool asked;
@@ -347,20 +350,24 @@ prometheus_ask(void *state, size_t index, struct buf *path)
     return true;
 }
 
-/* Just after the next scrape; what is late is looked for more often. */
+/* Just after the next scrape. What is late is looked for more often, and so is the rhythm while it
+ * is not known: less and less. */
 static int64_t
 prometheus_wait(const void *state)
 {
     const struct server *server = state;
-    double scrape_s = server->scrape_s > 0 ? server->scrape_s : SCRAPE_USUAL_S;
-    if (server->turn < 3) {
+    bool history = server->pieces == 1 && !server->complete && !server->reaches;
+    if (server->turn < 3 || history) {
         return 0;
     }
-    double due_s = server->at_s + scrape_s + SLACK_S - server->now_s;
-    if (isnan(due_s) || due_s <= 0) {
-        due_s = scrape_s / 4;
+    double longest_s = server->scrape_s + SCRAPE_SHORTEST_S;
+    double due_s = server->at_s + server->scrape_s + SLACK_S - server->now_s;
+    if (server->scrape_s <= 0) {
+        due_s = longest_s = MIN((double)server->turn - 2, SCRAPE_USUAL_S);
+    } else if (isnan(due_s) || due_s <= 0) {
+        due_s = server->scrape_s / 4;
     }
-    return (int64_t)(CLAMP(due_s, SCRAPE_SHORTEST_S, scrape_s + SCRAPE_SHORTEST_S) * 1e9);
+    return (int64_t)(CLAMP(due_s, SCRAPE_SHORTEST_S, longest_s) * 1e9);
 }
 
 /* ---- what it answers ---- */
@@ -401,40 +408,36 @@ is_wanted(const struct server *server, const struct scraped *scraped)
            (job[0] == '\0' || strcmp(job, scraped->job) == 0);
 }
 
-/* The machine that is shown: the one asked for, else the first that is up. It stays the same. */
+/* How well a target serves as what is followed: a machine, and one that is up. */
+static int
+rank_of(const struct server *server, const struct scraped *scraped)
+{
+    bool machine = scraped->machine && is_wanted(server, scraped);
+    return (machine ? 2 : 0) + (scraped->values[TARGET_UP] > 0);
+}
+
+/* What is followed: its scrapes are the rhythm, and it is what is shown if it is a machine, the one
+ * asked for or else the first that is up. A machine stays; NULL: nothing is scraped. */
 static const struct scraped *
 choose(struct server *server, const struct scrapes *scrapes)
 {
     const struct scraped *best = NULL;
     for (size_t i = 0; i < scrapes->count; i++) {
         const struct scraped *scraped = scrapes->list[i];
-        if (server->instance[0] != '\0') {
-            if (strcmp(scraped->instance, server->instance) == 0 &&
-                strcmp(scraped->job, server->job) == 0) {
-                return scraped;
-            }
-        } else if (scraped->machine && is_wanted(server, scraped)) {
-            bool better =
-                best == NULL || (!(best->values[TARGET_UP] > 0) && scraped->values[TARGET_UP] > 0);
-            best = better ? scraped : best;
+        bool same = strcmp(scraped->instance, server->instance) == 0 &&
+                    strcmp(scraped->job, server->job) == 0;
+        if (same && server->machine) {
+            return scraped;
         }
+        bool better = best == NULL || rank_of(server, scraped) > rank_of(server, best);
+        best = better ? scraped : best;
     }
-    if (best != NULL) {
+    if (best != NULL && !server->machine) {
         str_copy(str_from(best->job), server->job, sizeof(server->job));
         str_copy(str_from(best->instance), server->instance, sizeof(server->instance));
+        server->machine = rank_of(server, best) >= 2;
     }
     return best;
-}
-
-static double
-newest_scrape(const struct scrapes *scrapes)
-{
-    double newest = NAN;
-    for (size_t i = 0; i < scrapes->count; i++) {
-        double at_s = scrapes->list[i]->values[TARGET_AT];
-        newest = isnan(newest) || at_s > newest ? at_s : newest;
-    }
-    return newest;
 }
 
 /* Our time for one of its clock. The two are tied together once, so that the times between scrapes
@@ -483,10 +486,10 @@ put_targets(const struct scrapes *scrapes, struct batch *batch)
 static void
 say_health(const struct server *server, const struct scraped *shown, struct batch *batch)
 {
-    if (shown == NULL && server->wanted_instance[0] != '\0') {
+    if (!server->machine && server->wanted_instance[0] != '\0') {
         batch_fail(batch, SOURCE_DEGRADED, "no machine %s is scraped there",
                    server->wanted_instance);
-    } else if (shown != NULL && shown->values[TARGET_UP] <= 0) {
+    } else if (server->machine && shown != NULL && shown->values[TARGET_UP] <= 0) {
         batch_fail(batch, SOURCE_STALE, "%s is down: %s", shown->instance,
                    shown->error != NULL ? shown->error : "its scrape failed");
     }
@@ -510,7 +513,7 @@ read_targets(struct server *server, const cJSON *root, const cJSON *alerts, stru
     server->now_s = isnan(now_s) ? (double)batch->at.wall_ns / 1e9 : now_s;
     scrapes_put(&scrapes, batch, server->now_s, server->wanted_instance[0] == '\0');
     const struct scraped *shown = choose(server, &scrapes);
-    server->at_s = shown != NULL ? shown->values[TARGET_AT] : newest_scrape(&scrapes);
+    server->at_s = shown != NULL ? shown->values[TARGET_AT] : NAN;
     put_targets(&scrapes, batch);
     say_health(server, shown, batch);
     set_time(server, batch);
@@ -609,6 +612,7 @@ read_history(struct server *server, const cJSON *root, struct batch *batch)
     struct chunk *chunk = prometheus_chunk(&server->past, &server->past_batch, results, steps);
     server->complete = chunk == NULL || server->pieces >= HISTORY_PIECES;
     server->piece_end_s = steps->start_s + server->history_late_s - steps->step_s;
+    server->reaches = (server->at_s - server->piece_end_s) * 1e9 >= (double)server->setup.span_ns;
     if (chunk != NULL) {
         const struct link_sink *sink = server->setup.sink;
         sink->chunk(sink->context, server->kind, chunk);
@@ -660,14 +664,14 @@ prometheus_read(void *state, const struct str *bodies, struct batch *batch)
     for (size_t i = 2; i < server->plan_count; i++) {
         read_answer(server, server->plan[i], bodies[i], batch);
     }
-    if (server->turn == 1 && server->scrape_s <= 0) {
-        server->scrape_s = SCRAPE_USUAL_S;
+    if (server->pieces == 0) {
+        size_t points = POINTS_MAX / MAX(server->series, (size_t)1);
+        server->points = CLAMP(points, (size_t)8, (size_t)CHUNK_TICKS);
     }
-    server->points = server->turn == 1 ? CLAMP(POINTS_MAX / MAX(server->series, (size_t)1),
-                                               (size_t)8, (size_t)CHUNK_TICKS)
-                                       : server->points;
-    if (server->turn++ == 0) {
-        batch->at.mono_ns = 0; /* the machine's readings come in the next turn: no news yet */
+    bool early = server->turn == 0 || (server->turn == 1 && isnan(server->at_s));
+    server->turn++;
+    if (early) {
+        batch->at.mono_ns = 0; /* no news: there is more in the turn that follows at once */
     }
     return true;
 }
@@ -777,7 +781,7 @@ prometheus_host(const void *state, struct host *ret_host)
     if (server->turn < 2) {
         return false;
     }
-    if (server->instance[0] == '\0' || !node_host(&server->live.node, ret_host)) {
+    if (!server->machine || !node_host(&server->live.node, ret_host)) {
         *ret_host = (struct host){
             .name = server->name, .system = server->version, .kernel = "", .virtualization = ""};
         return true;

@@ -173,9 +173,62 @@ def test_rabbitmq__is_shown_by_bare_url():
         assert "orders" in shown and "Messages" in shown and "0 cores" not in shown, shown
 
 
+def rows(picture, name):
+    table = next(table for table in picture["tables"] if table["name"] == name)
+    columns = [column["values"] for column in table["columns"]]
+    return [dict(zip([column["name"] for column in table["columns"]], row)) for row in zip(*columns)]
+
+
+def expect_fleet(picture, kind, node):
+    expect_machine(picture, kind)
+    expect(picture, kind, "prometheus.series", "prometheus.samples", "prometheus.targets")
+    assert points(picture, "system.cpu.time") >= 10, points(picture, "system.cpu.time")  # mostly of before
+    instances = {row["instance.name"]: row for row in rows(picture, "instances")}
+    assert instances[f"127.0.0.1:{node.port}"]["instance.up"] == 1, instances
+    assert 0 <= instances[f"127.0.0.1:{node.port}"]["instance.cpu"] <= 1, instances
+    assert instances[DEAD]["instance.up"] == 0 and "refused" in instances[DEAD]["instance.why"], instances
+    assert {row["target.health"] for row in rows(picture, "prometheus.targets")} == {"up", "down"}
+
+
+def test_prometheus__is_a_fleet_and_a_machine():
+    with servers.node_exporter() as node, servers.prometheus(node.port) as server:
+        time.sleep(12)
+        picture = look(server.url, 5)
+        expect_fleet(picture, "prometheus", node)
+        assert "Prometheus 2." in picture["host"]["system"], picture["host"]
+        alerts = rows(picture, "alerts")
+        assert [alert["alert.summary"] for alert in alerts] == [f"{DEAD} is down"], alerts
+        one = look(f"{server.url}/?instance=127.0.0.1:{node.port}", 4)
+        expect_machine(one, "prometheus")
+        assert "instances" not in [table["name"] for table in one["tables"]]
+        node.end()
+        time.sleep(3)
+        assert "is down" in json.dumps(look(f"{server.url}/?instance=127.0.0.1:{node.port}", 3)["sources"])
+
+
+def test_prometheus__wants_the_right_password():
+    with servers.prometheus(9, password=True) as server:
+        sentence, took = refusal(server.url)
+        assert "wants a password" in sentence and took < 10, sentence
+        sentence, took = refusal(server.url, netrc=("reader", "wrong"))
+        assert "refused the password" in sentence and "wrong" not in sentence and took < 10, sentence
+        time.sleep(3)
+        expect(look(server.url, 5, netrc=("reader", "secret")), "prometheus", "prometheus.targets")
+
+
+def test_victoriametrics__is_a_fleet_and_a_machine():
+    with servers.node_exporter() as node, servers.victoriametrics(node.port) as server:
+        time.sleep(12)
+        picture = look(server.url, 5)
+        expect_fleet(picture, "victoriametrics", node)
+        assert "VictoriaMetrics" in picture["host"]["system"], picture["host"]
+        expect_machine(look(f"{server.url}/prometheus", 4), "victoriametrics")
+
+
 def test_dead__is_a_sentence():
     """All kinds at once, since each waits a while for a server to come."""
-    kinds = ["", "nginx+", "exposition+", "glances+", "netdata+", "rabbitmq+", "json+"]
+    kinds = ["", "nginx+", "exposition+", "glances+", "netdata+", "rabbitmq+", "json+", "prometheus+",
+             "victoriametrics+"]
     children = [flametop("snapshot", f"{kind}http://{DEAD}") for kind in kinds]
     for child in children:
         out, err = child.communicate(timeout=60)

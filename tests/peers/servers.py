@@ -213,3 +213,43 @@ management.tcp.port = {port}
                   RABBITMQ_ENABLED_PLUGINS="rabbitmq_management", RABBITMQ_ENABLED_PLUGINS_FILE=f"{folder}/plugins",
                   RABBITMQ_DIST_PORT=str(free_port()), ERL_EPMD_PORT=str(epmd_port), ERL_EPMD_ADDRESS="127.0.0.1",
                   RABBITMQ_CONF_ENV_FILE="/nonexistent")
+
+
+SCRAPES = """
+global: {scrape_interval: 1s}
+scrape_configs:
+  - job_name: node
+    static_configs: [{targets: ['127.0.0.1:NODE', '127.0.0.1:9']}]
+  - job_name: self
+    static_configs: [{targets: ['127.0.0.1:SELF']}]
+"""
+
+
+def prometheus(node_port, password=False):
+    """Scrapes that node_exporter, itself, and nobody, for which an alert fires; reader (secret) may ask if so told."""
+    program, folder, port = find("prometheus"), tempfile.mkdtemp(prefix="flametop-peer-"), free_port()
+    rules = write(folder, "rules.yml", """
+groups:
+  - name: all
+    interval: 1s
+    rules:
+      - alert: TargetDown
+        expr: up == 0
+        labels: {severity: critical}
+        annotations: {summary: "{{ $labels.instance }} is down"}
+""")
+    config = write(folder, "prometheus.yml", f"rule_files: [{rules}]\n" +
+                   SCRAPES.replace("NODE", str(node_port)).replace("SELF", str(port)))
+    command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
+               f"--web.listen-address=127.0.0.1:{port}"]
+    if password:
+        users = write(folder, "web.yml", "basic_auth_users: {reader: '$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'}\n")
+        command.append(f"--web.config.file={users}")
+    return Server(command, port, "/-/ready", folder=folder)
+
+
+def victoriametrics(node_port):
+    program, folder, port = find("victoria-metrics"), tempfile.mkdtemp(prefix="flametop-peer-"), free_port()
+    config = write(folder, "scrape.yml", SCRAPES.replace("NODE", str(node_port)).replace("SELF", str(port)))
+    return Server([program, f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}/data",
+                   f"-promscrape.config={config}"], port, "/health", folder=folder)

@@ -193,7 +193,11 @@ test_prometheus_endpoint__asks_little_and_in_the_rhythm_of_scrapes(void **state)
     assert_true(asked(&turns, "job%3D%22node%22%2Cinstance%3D%22127.0.0.1%3A39100%22"));
     take_real(&turns, 1);
     assert_true(asked(&turns, RANGE));
+    assert_true(asked(&turns, "&step=5.000")); /* each scrape */
     assert_false(asked(&turns, RHYTHM));
+    assert_int_equal(adapter_prometheus.wait(turns.reading.state), 0); /* not far enough back */
+    take_real(&turns, 1);
+    assert_true(asked(&turns, "&step=10.000"));
     /* scraped 212 ms before, each 5 s, read 300 ms after */
     assert_int_equal(adapter_prometheus.wait(turns.reading.state) / NS_PER_MS, 5000 - 212 + 300);
     take_real(&turns, 9);
@@ -211,7 +215,6 @@ test_prometheus_endpoint__brings_history_as_one_chunk(void **state)
     struct turns turns;
     turns_open(&turns, &adapter_prometheus, NULL, "");
     take_real(&turns, 3);
-    assert_true(asked(&turns, "&step=10.000"));
     assert_int_equal(turns.chunk_count, 1);
     const struct chunk *chunk = turns.chunks[0];
     int64_t times[CHUNK_TICKS];
@@ -301,6 +304,7 @@ test_prometheus_endpoint__reads_victoriametrics_alike(void **state)
         {"/status/buildinfo", STR("{\"status\":\"success\",\"data\":{}}")},
         {"/alerts", STR("{\"status\":\"success\",\"data\":{\"alerts\":[]}}")},
         {TARGETS, targets},
+        {RHYTHM, real[5].body},
         {RANGE, {NULL, 0}},
         {EXEMPLARS, STR("{\"status\":\"success\",\"data\":[]}")},
         {SERIES, series},
@@ -435,9 +439,9 @@ test_prometheus_endpoint__asks_for_less_history_when_that_was_too_much(void **st
     for (int i = 0; i < 3; i++) {
         assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
     }
-    assert_true(asked(&turns, "&step=10.000"));
+    assert_true(asked(&turns, "&step=5.000"));
     assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
-    assert_true(asked(&turns, "&step=20.000")); /* half as many, over the same span */
+    assert_true(asked(&turns, "&step=20.000")); /* half as many, over the whole span */
     for (int i = 0; i < 4; i++) {
         assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
     }
