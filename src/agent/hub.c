@@ -116,7 +116,8 @@ send_history(struct reader *reader)
     while (reader->past != NULL && http_stream_queued(reader->stream) == 0) {
         bool good =
             past_next(reader->past, &reader->place, hub->writer, &hub->aside, &hub->packer, &piece);
-        bool more = good && piece.bytes != NULL && push(reader, &piece) && !reader->place.end;
+        bool more =
+            good && piece.bytes != NULL && push(reader, &piece) && reader->place.part != PAST_END;
         piece_done(&piece);
         if (!more) {
             past_release(reader->past);
@@ -333,6 +334,9 @@ join(struct reader *reader)
     struct first *first = &hub->first;
     for (size_t t = 0; !hub->named && t < hub->picture->track_count; t++) {
         name_track(hub, &hub->picture->tracks[t]);
+    }
+    for (size_t i = 0; !hub->named && i < hub->picture->kept_count; i++) {
+        record_write_table_name(hub->writer, kept_def(hub->picture->kept[i]));
     }
     if (!hub->named) {
         hub->named = true;

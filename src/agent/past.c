@@ -76,25 +76,27 @@ track_depth(const struct track *track)
     return 1 + (track->chunks != NULL ? track->chunks->count : 0);
 }
 
-/* The chunk number `depth` of a track, newest first, with what lies in from_ns < t < to_ns. One
- * reference; NULL: nothing. */
+/* What of a chunk lies in from_ns < t < to_ns; NULL: nothing. Takes the reference, NULL as well,
+ * and gives one. */
 static struct chunk *
-chunk_at_depth(const struct track *track, size_t depth, int64_t from_ns, int64_t to_ns)
+trim(struct chunk *whole, int64_t from_ns, int64_t to_ns)
 {
-    struct chunk *whole = NULL, *part;
-    if (depth == 0) {
-        whole = track->head != NULL && track->head_ticks > 0
-                    ? chunk_seal(track->head, track->head_ticks)
-                    : NULL;
-    } else {
-        whole = chunk_acquire(track->chunks->chunks[track->chunks->count - depth]);
-    }
     if (whole == NULL || (whole->first_ns > from_ns && whole->last_ns < to_ns)) {
         return whole;
     }
-    part = chunk_between(whole, from_ns, to_ns);
+    struct chunk *part = chunk_between(whole, from_ns, to_ns);
     chunk_release(whole);
     return part;
+}
+
+static struct chunk *
+track_chunk(const struct track *track, size_t depth)
+{
+    if (depth > 0) {
+        return chunk_acquire(track->chunks->chunks[track->chunks->count - depth]);
+    }
+    bool any = track->head != NULL && track->head_ticks > 0;
+    return any ? chunk_seal(track->head, track->head_ticks) : NULL;
 }
 
 /* The newest batch itself comes with the picture. */
@@ -102,11 +104,22 @@ static void
 write_chunk(const struct track *track, size_t depth, int64_t from_ns, int64_t to_ns,
             struct record_writer *writer, struct buf *out)
 {
-    struct chunk *chunk = past_is_own(track->name)
-                              ? NULL
-                              : chunk_at_depth(track, depth, from_ns, MIN(to_ns, track->mono_ns));
+    struct chunk *chunk = past_is_own(track->name) ? NULL
+                                                   : trim(track_chunk(track, depth), from_ns,
+                                                          MIN(to_ns, track->mono_ns));
     if (chunk != NULL) {
         record_write_history(writer, track->name, chunk, out);
+        chunk_release(chunk);
+    }
+}
+
+static void
+write_rows(const struct kept *kept, size_t depth, int64_t from_ns, struct record_writer *writer,
+           struct buf *out)
+{
+    struct chunk *chunk = trim(kept_chunk(kept, depth), from_ns, kept_newest(kept));
+    if (chunk != NULL) {
+        record_write_kept(writer, kept_def(kept), chunk, out);
         chunk_release(chunk);
     }
 }
@@ -124,35 +137,60 @@ past_write_recent(const struct picture *picture, int64_t from_ns, struct record_
     }
 }
 
+/* The next depth, or the next part. */
+static void
+go_deeper(struct past_place *place)
+{
+    place->index = 0;
+    place->depth++;
+    if (!place->any) {
+        place->part++;
+        place->depth = 0;
+    }
+    place->any = false;
+}
+
+/* Whether there is a chunk that deep, and it is not too old. */
+static bool
+has_track(const struct track *track, const struct past *past, const struct past_place *place)
+{
+    return is_on_cards(track) == (place->part == PAST_CARDS) && place->depth < track_depth(track) &&
+           (place->depth == 0 ||
+            track->chunks->chunks[track->chunks->count - place->depth]->last_ns >
+                past->wish.from_ns);
+}
+
+/* Chunks before from_ns are trimmed to nothing; the first of them is the last. */
+static bool
+has_rows(const struct kept *kept, const struct past *past, const struct past_place *place)
+{
+    struct chunk *newer = place->depth > 1 ? kept_chunk(kept, place->depth - 1) : NULL;
+    bool old = newer != NULL && newer->first_ns <= past->wish.from_ns;
+    chunk_release(newer);
+    return !old && place->depth < kept_chunk_count(kept);
+}
+
 /* The next chunk. */
 static void
 write_next(const struct past *past, struct past_place *place, struct record_writer *writer,
            struct buf *out)
 {
     const struct picture *picture = past->picture;
-    if (place->track == picture->track_count) {
-        place->track = 0;
-        place->depth++;
-        if (!place->any) {
-            place->end = place->others;
-            place->others = true;
-            place->depth = 0;
-        }
-        place->any = false;
-        return;
-    }
-    const struct track *track = &picture->tracks[place->track++];
-    if (is_on_cards(track) == place->others || place->depth >= track_depth(track)) {
-        return;
-    }
     int64_t from_ns = past->wish.from_ns;
-    if (place->depth > 0 &&
-        track->chunks->chunks[track->chunks->count - place->depth]->last_ns <= from_ns) {
+    bool rows = place->part == PAST_ROWS;
+    if (place->index == (rows ? picture->kept_count : picture->track_count)) {
+        go_deeper(place);
         return;
     }
-    place->any = true;
-    write_chunk(track, place->depth, from_ns, place->others ? INT64_MAX : past->wish.recent_ns + 1,
-                writer, out);
+    size_t index = place->index++;
+    if (rows && has_rows(picture->kept[index], past, place)) {
+        place->any = true;
+        write_rows(picture->kept[index], place->depth, from_ns, writer, out);
+    } else if (!rows && has_track(&picture->tracks[index], past, place)) {
+        place->any = true;
+        write_chunk(&picture->tracks[index], place->depth, from_ns,
+                    place->part == PAST_CARDS ? past->wish.recent_ns + 1 : INT64_MAX, writer, out);
+    }
 }
 
 bool
@@ -166,7 +204,7 @@ past_next(struct past *past, struct past_place *place, struct record_writer *wri
         *place = past->kept[place->piece].after;
         return true;
     }
-    while (!place->end && aside->n < PIECE_BYTES) {
+    while (place->part != PAST_END && aside->n < PIECE_BYTES) {
         write_next(past, place, writer, aside);
     }
     bool good = !aside->full;

@@ -1,6 +1,7 @@
 /* The history that a reader of the record stream is sent after its first picture: newest first, the
- * cards' sources before the others. Readers that joined at one picture with the same wishes share
- * it, and with it the pieces it is packed in, as far as those are kept. Engine thread. */
+ * cards' sources before the others, then the kept rows of tables. Readers that joined at one
+ * picture with the same wishes share it, and with it the pieces it is packed in, as far as those
+ * are kept. Engine thread. */
 #ifndef FLAMETOP_AGENT_PAST_H
 #define FLAMETOP_AGENT_PAST_H
 
@@ -18,10 +19,9 @@ struct past_wish {
 /* How far one reader is. All zero is the beginning. */
 struct past_place {
     size_t piece; /* its number */
-    bool others;  /* after the sources of the cards */
-    size_t track, depth;
-    bool any; /* a track had a chunk that deep */
-    bool end; /* nothing is left */
+    enum { PAST_CARDS, PAST_OTHERS, PAST_ROWS, PAST_END } part;
+    size_t index, depth; /* of a track or of kept rows; its chunk, 0 is the newest */
+    bool any;            /* one had a chunk that deep */
 };
 
 struct past;

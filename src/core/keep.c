@@ -230,6 +230,80 @@ keep_add(struct keep *keep, const struct table *table, struct instant at)
     history_commit(&keep->history, at);
 }
 
+/* Where a column of the table is among the kept columns of a slot. */
+static size_t
+kept_index(const struct table_def *def, size_t column)
+{
+    size_t index = 0;
+    for (size_t c = 0; c < column; c++) {
+        index += is_kept(&def->columns[c]);
+    }
+    return index;
+}
+
+/* Indices of the part's texts become those of our dictionary. */
+static void
+translate(struct keep *keep, const struct kept_part *part, double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool is_one = values[i] >= 0 && values[i] < (double)part->text_count;
+        const char *text = is_one ? part->texts[(size_t)values[i]] : NULL;
+        values[i] = text != NULL ? dictionary_index(keep->history.layout->texts, text) : NAN;
+    }
+}
+
+/* One column of one slot, where it is ours. */
+static bool
+take_column(struct keep *keep, const struct kept_part *part, size_t slot, size_t i,
+            struct head *head)
+{
+    int column = part->columns[i];
+    double values[CHUNK_TICKS];
+    if (column < 0 || !is_kept(&keep->def->columns[column])) {
+        return true;
+    }
+    if (!chunk_column(part->chunk, slot * part->column_count + i, values)) {
+        return false;
+    }
+    if (keep->def->columns[column].type == COLUMN_TEXT) {
+        translate(keep, part, values, part->chunk->ticks);
+    }
+    size_t place = slot * keep->kept_columns + kept_index(keep->def, (size_t)column);
+    memcpy(head->values + place * CHUNK_TICKS, values, part->chunk->ticks * sizeof(values[0]));
+    return true;
+}
+
+static struct chunk *
+take_part(struct keep *keep, const struct kept_part *part)
+{
+    size_t ticks = part->chunk->ticks;
+    struct head *head = head_new(keep->history.layout, part->chunk->wall_offset_ns);
+    bool good = head != NULL && chunk_times(part->chunk, head->mono_ns);
+    for (size_t i = 0; good && i < head->layout->count * CHUNK_TICKS; i++) {
+        head->values[i] = NAN;
+    }
+    for (size_t s = 0; good && s < MIN(part->slots, keep->slots); s++) {
+        for (size_t i = 0; good && i < part->column_count; i++) {
+            good = take_column(keep, part, s, i, head);
+        }
+    }
+    struct chunk *chunk = good ? chunk_seal(head, ticks) : NULL;
+    head_release(head);
+    return chunk;
+}
+
+bool
+keep_add_part(struct keep *keep, const struct kept_part *part)
+{
+    if (part->def != keep->def || part->chunk->layout->count != part->slots * part->column_count) {
+        return false;
+    }
+    struct chunk *chunk = take_part(keep, part);
+    bool added = chunk != NULL && history_add_chunk(&keep->history, chunk);
+    chunk_release(chunk);
+    return added;
+}
+
 const struct table_def *
 keep_def(const struct keep *keep)
 {
@@ -278,6 +352,37 @@ static size_t
 chunk_count(const struct kept *kept)
 {
     return kept->chunks != NULL ? kept->chunks->count : 0;
+}
+
+size_t
+kept_chunk_count(const struct kept *kept)
+{
+    return 1 + chunk_count(kept);
+}
+
+struct chunk *
+kept_chunk(const struct kept *kept, size_t depth)
+{
+    if (depth == 0) {
+        return kept->head_ticks > 0 ? chunk_seal(kept->head, kept->head_ticks) : NULL;
+    }
+    size_t count = chunk_count(kept);
+    return depth <= count ? chunk_acquire(kept->chunks->chunks[count - depth]) : NULL;
+}
+
+int64_t
+kept_newest(const struct kept *kept)
+{
+    size_t count = chunk_count(kept);
+    return kept->head_ticks > 0 ? kept->head->mono_ns[kept->head_ticks - 1]
+           : count > 0          ? kept->chunks->chunks[count - 1]->last_ns
+                                : INT64_MIN;
+}
+
+const char *
+kept_chunk_text(const struct chunk *chunk, double index)
+{
+    return dictionary_text(chunk->layout->texts, index);
 }
 
 /* All columns of one tick, out of the head or a chunk. */
@@ -372,17 +477,6 @@ kept_table_at(const struct kept *kept, int64_t mono_ns, struct arena *arena)
     }
     free(values);
     return table;
-}
-
-/* Where a column of the table is among the kept columns of a slot. */
-static size_t
-kept_index(const struct table_def *def, size_t column)
-{
-    size_t index = 0;
-    for (size_t c = 0; c < column; c++) {
-        index += is_kept(&def->columns[c]);
-    }
-    return index;
 }
 
 static size_t

@@ -195,7 +195,8 @@ read_table_def(struct names *names, struct wire *wire)
         types[c] = (uint8_t)own->columns[c].type;
         map[c] = column >= 0 && def->columns[column].type == own->columns[c].type ? column : -1;
     }
-    names->tables[names->table_count++] = (struct stream_table){def, own->column_count, types, map};
+    names->tables[names->table_count++] =
+        (struct stream_table){def, own->column_count, types, map, own};
     return true;
 }
 

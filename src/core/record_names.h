@@ -26,6 +26,7 @@ struct stream_table {
     size_t column_count;
     const uint8_t *types;
     const int *columns;
+    const struct table_def *own; /* as the stream has it */
 };
 
 struct names {

@@ -521,6 +521,87 @@ on_chunk(struct record_reader *reader, struct wire wire)
     chunk_release(chunk);
 }
 
+/* The texts of kept rows by their index. */
+static const char *const *
+read_kept_texts(struct record_reader *reader, struct wire *wire)
+{
+    const char **texts = arena_news(&reader->arena, const char *, KEPT_TEXTS_MAX);
+    size_t count = wire_count(wire, KEPT_TEXTS_MAX);
+    struct wire part = wire_part(wire);
+    for (size_t i = 0; texts != NULL && i < count && !part.bad; i++) {
+        uint64_t index = wire_varint(&part);
+        const char *text = wire_text(&part, &reader->arena);
+        if (index >= KEPT_TEXTS_MAX) {
+            return NULL;
+        }
+        texts[index] = text;
+    }
+    wire->bad |= part.bad;
+    return texts;
+}
+
+/* The columns of a slot, as columns of the definition that is used here. */
+static const int *
+kept_columns(struct record_reader *reader, const struct stream_table *table, size_t *ret_count)
+{
+    int *columns = arena_news(&reader->arena, int, table->column_count);
+    size_t count = 0;
+    for (size_t c = 0; columns != NULL && c < table->column_count; c++) {
+        if ((table->own->columns[c].flags & (COLUMN_KEY | COLUMN_KEEP)) != 0) {
+            columns[count++] = table->columns[c];
+        }
+    }
+    *ret_count = count;
+    return columns;
+}
+
+static struct chunk *
+read_kept_chunk(struct record_reader *reader, struct wire *wire, size_t count)
+{
+    const struct series **series = arena_news(&reader->arena, const struct series *, count + 1);
+    struct wire bytes = wire_part(wire);
+    if (series == NULL || wire->bad) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        series[i] = &refused_series;
+    }
+    struct layout *layout = layout_for(reader, series, count);
+    struct chunk *chunk = layout != NULL ? chunk_parse(layout, bytes.p, wire_left(&bytes)) : NULL;
+    if (chunk != NULL && !times_are_sound(chunk)) {
+        chunk_release(chunk);
+        return NULL;
+    }
+    return chunk;
+}
+
+static void
+on_kept(struct record_reader *reader, struct wire wire)
+{
+    struct kept_part part = {.text_count = KEPT_TEXTS_MAX};
+    uint64_t id = wire_varint(&wire);
+    part.slots = wire_count(&wire, KEPT_SLOTS_MAX);
+    const struct stream_table *table =
+        id < reader->names.table_count && !wire.bad ? &reader->names.tables[id] : NULL;
+    struct chunk *chunk = NULL;
+    if (table != NULL) {
+        part.def = table->def;
+        part.columns = kept_columns(reader, table, &part.column_count);
+        part.texts = read_kept_texts(reader, &wire);
+        bool good = part.columns != NULL && part.texts != NULL;
+        chunk = good ? read_kept_chunk(reader, &wire, part.slots * part.column_count) : NULL;
+    }
+    if (chunk == NULL) {
+        damaged(reader, RECORD_KEPT, "its contents are wrong");
+        return;
+    }
+    part.chunk = chunk;
+    if (reader->events.kept != NULL) {
+        reader->events.kept(reader->events.context, &part);
+    }
+    chunk_release(chunk);
+}
+
 static void
 on_tick(struct record_reader *reader, struct wire wire)
 {
@@ -615,7 +696,7 @@ on_record(struct record_reader *reader, unsigned type, struct wire payload)
     static void (*const handlers[])(struct record_reader *, struct wire) = {
         [RECORD_HELLO] = on_hello, [RECORD_NAMES] = on_names,       [RECORD_BATCH] = on_batch,
         [RECORD_CHUNK] = on_chunk, [RECORD_END] = on_end,           [RECORD_CHANGES] = on_changes,
-        [RECORD_TICK] = on_tick,   [RECORD_FINDINGS] = on_findings,
+        [RECORD_TICK] = on_tick,   [RECORD_FINDINGS] = on_findings, [RECORD_KEPT] = on_kept,
     };
     if (type >= ARRAY_SIZE(handlers) || handlers[type] == NULL) {
         return; /* of a later version */

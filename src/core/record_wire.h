@@ -45,6 +45,9 @@
  * varint evidence · for each texts label, value · optional metric, labels. Optional: u8 0, or u8 1
  * · text
  *
+ * kept: varint table id · varint slots · varint texts · behind their length, for each: varint index
+ * · text · the chunk behind its length: for each slot the columns that are keys or kept
+ *
  * end: nothing
  *
  * Lists of ids and values are blocks of 1,024, each a column of core/codec.h behind its length.
@@ -87,6 +90,10 @@ enum cells_known { CELLS_ALL, CELLS_NONE, CELLS_SOME };
 /* Most readings that change are decimals: counters of bytes, of ticks, of milliseconds ... */
 #define CHANGED_EXPONENTS 5
 static const double changed_scales[CHANGED_EXPONENTS] = {1, 1e2, 1e3, 1e6, 1e9};
+
+/* Kept rows. */
+#define KEPT_TEXTS_MAX 4096
+#define KEPT_SLOTS_MAX 64
 
 #define FINDINGS_MAX 256
 #define EVIDENCE_MAX 64

@@ -210,6 +210,86 @@ record_write_state(struct record_writer *writer, const struct record_state *stat
 }
 
 void
+record_write_table_name(struct record_writer *writer, const struct table_def *def)
+{
+    size_t id;
+    writer->dropped += !writer_table(writer, def, &id);
+    writer_flush_names(writer);
+}
+
+static size_t
+kept_columns(const struct table_def *def)
+{
+    size_t count = 0;
+    for (size_t c = 0; c < def->column_count; c++) {
+        count += (def->columns[c].flags & (COLUMN_KEY | COLUMN_KEEP)) != 0;
+    }
+    return count;
+}
+
+/* Those of its texts that a column's ticks refer to; `seen` has a bit for each index. */
+static size_t
+put_texts_of(struct buf *out, const struct chunk *chunk, size_t column, uint8_t *seen)
+{
+    double values[CHUNK_TICKS];
+    size_t count = 0;
+    if (!chunk_column(chunk, column, values)) {
+        return 0;
+    }
+    for (size_t i = 0; i < chunk->ticks; i++) {
+        const char *text = kept_chunk_text(chunk, values[i]);
+        size_t index = text != NULL ? (size_t)values[i] : 0;
+        if (text != NULL && index < KEPT_TEXTS_MAX && (seen[index / 8] >> index % 8 & 1) == 0) {
+            seen[index / 8] |= (uint8_t)(1 << index % 8);
+            buf_put_varint(out, index);
+            wire_put_text(out, text);
+            count++;
+        }
+    }
+    return count;
+}
+
+static void
+put_kept(struct record_writer *writer, const struct table_def *def, const struct chunk *chunk,
+         size_t table_id)
+{
+    struct buf *out = &writer->payload;
+    uint8_t seen[KEPT_TEXTS_MAX / 8] = {0};
+    size_t columns = kept_columns(def), slots = chunk->layout->count / columns, count = 0;
+    for (size_t s = 0; s < slots; s++) {
+        size_t column = s * columns;
+        for (size_t c = 0; c < def->column_count; c++) {
+            bool kept = (def->columns[c].flags & (COLUMN_KEY | COLUMN_KEEP)) != 0;
+            if (kept && def->columns[c].type == COLUMN_TEXT) {
+                count += put_texts_of(&writer->entry, chunk, column, seen);
+            }
+            column += kept;
+        }
+    }
+    buf_put_varint(out, table_id);
+    buf_put_varint(out, slots);
+    buf_put_varint(out, count);
+    wire_put_part(out, &writer->entry);
+    buf_put_varint(out, chunk->size);
+    buf_add(out, chunk->bytes, chunk->size);
+    writer_finish(writer, RECORD_KEPT);
+}
+
+void
+record_write_kept(struct record_writer *writer, const struct table_def *def,
+                  const struct chunk *chunk, struct buf *out)
+{
+    struct aside own = step_aside(writer, out, false);
+    size_t columns = kept_columns(def), id;
+    if (columns > 0 && chunk->layout->count % columns == 0 && writer_table(writer, def, &id)) {
+        put_kept(writer, def, chunk, id);
+    } else {
+        writer->dropped++;
+    }
+    step_back(writer, own);
+}
+
+void
 record_write_history(struct record_writer *writer, const char *source, const struct chunk *chunk,
                      struct buf *out)
 {

@@ -24,6 +24,13 @@ on_chunk(void *context, const char *source, struct chunk *chunk)
 }
 
 static void
+on_kept(void *context, const struct kept_part *part)
+{
+    struct attach *attach = context;
+    collector_add_kept(attach->collector, part);
+}
+
+static void
 on_host(void *context, const struct host *host)
 {
     struct attach *attach = context;
@@ -64,7 +71,7 @@ open_link(struct attach *attach, const struct engine_options *options, struct uv
         .interval_ns = options->interval_ns,
         .span_ns = options->span_ns,
         .options = options->link_options,
-        .sink = {attach, on_source, on_chunk, on_host, on_clock, on_findings, on_tick}};
+        .sink = {attach, on_source, on_chunk, on_kept, on_host, on_clock, on_findings, on_tick}};
     if (options->link->open(&setup, &attach->link_state, why, why_size) < 0) {
         return false;
     }

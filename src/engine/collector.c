@@ -536,6 +536,21 @@ collector_add_chunk(struct collector *collector, const char *source, struct chun
 }
 
 void
+collector_add_kept(struct collector *collector, const struct kept_part *part)
+{
+    for (size_t i = 0; i < collector->feed_count; i++) {
+        const struct store *store = &collector->feeds[i].store;
+        for (size_t k = 0; k < store->keep_count; k++) {
+            if (keep_def(store->keeps[k]) == part->def) {
+                keep_add_part(store->keeps[k], part);
+                return;
+            }
+        }
+    }
+    keep_add_part(collector->finding_keep, part); /* which wants its own definition */
+}
+
+void
 collector_set_host(struct collector *collector, const struct host *host)
 {
     struct arena *arena = &collector->host_arena;
@@ -644,7 +659,8 @@ analyze(struct collector *collector, struct picture *picture)
     picture->not_looked_at = findings.not_looked_at;
     struct table *table =
         findings_to_table(picture->findings, picture->finding_count, &picture->arena);
-    if (table != NULL) {
+    bool old = collector->linked && collector->link.state == LINK_LOST;
+    if (table != NULL && !old) { /* what was found meanwhile comes when the link is back */
         keep_add(collector->finding_keep, table,
                  (struct instant){.mono_ns = picture->mono_ns, .wall_ns = picture->wall_ns});
     }

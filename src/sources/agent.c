@@ -257,6 +257,15 @@ on_chunk(void *context, const char *name, struct chunk *chunk)
 }
 
 static void
+on_kept(void *context, const struct kept_part *part)
+{
+    struct agent_link *agent = context;
+    if (agent->shift_ns == 0 && agent->setup.sink.kept != NULL) {
+        agent->setup.sink.kept(agent->setup.sink.context, part);
+    }
+}
+
+static void
 on_findings(void *context, const struct record_findings *findings)
 {
     struct agent_link *agent = context;
@@ -440,6 +449,7 @@ connect_agent(struct agent_link *agent)
                                    .hello = on_hello,
                                    .batch = on_batch,
                                    .chunk = on_chunk,
+                                   .kept = on_kept,
                                    .tick = on_tick,
                                    .findings = on_findings};
     char path[256];
@@ -805,6 +815,9 @@ agent_open(const struct link_setup *setup, void **ret_state, char *why, size_t w
     agent->table_count = MIN(setup->table_count, (size_t)TABLES_MAX);
     for (size_t i = 0; i < agent->table_count; i++) {
         agent->tables[i] = setup->tables[i];
+    }
+    if (agent->table_count < TABLES_MAX) {
+        agent->tables[agent->table_count++] = &finding_table;
     }
     make_id(agent->id);
     name_target(agent);

@@ -212,12 +212,13 @@ struct client {
     struct catalog *catalog;
     struct record_reader *reader;
 
-    char order[4096]; /* h hello, b batch, t tick, c chunk: one letter for each that came */
+    char order[4096]; /* h hello, b batch, t tick, c o chunks, k kept rows: a letter for each */
     char instance[64];
     unsigned batches, ticks;
     size_t rows;
     int64_t batch_ns, tick_ns, last_chunk_ns[2];
     unsigned chunk_ticks[2]; /* of cpu, of other */
+    unsigned kept_ticks;     /* of the processes */
     int64_t oldest_ns;
     bool disordered;
 };
@@ -267,6 +268,17 @@ on_chunk(void *context, const char *source, struct chunk *chunk)
 }
 
 static void
+on_kept(void *context, const struct kept_part *part)
+{
+    struct client *client = context;
+    if (strcmp(part->def->name, "processes") == 0) {
+        note(client, 'k');
+        client->kept_ticks += (unsigned)part->chunk->ticks;
+        client->disordered |= part->chunk->last_ns >= client->batch_ns;
+    }
+}
+
+static void
 on_tick(void *context, const struct record_tick *at)
 {
     struct client *client = context;
@@ -296,6 +308,7 @@ client_open(struct client *client, struct bench *bench, const char *arguments, b
                                    .hello = on_hello,
                                    .batch = on_record_batch,
                                    .chunk = on_chunk,
+                                   .kept = on_kept,
                                    .tick = on_tick};
     char request[300];
     int n =
@@ -440,15 +453,17 @@ check_whole(struct bench *bench, bool packed)
     ticks(bench, 200);
     client_open(&client, bench, "", packed);
     hear(bench, &client, 1, 199);
-    assert_string_equal(client.order, "hccbbtcccoooo");
+    settle(bench, &client);
+    assert_string_equal(client.order, "hccbbtcccooookkkk");
     assert_string_equal(client.instance, "this-one");
     assert_int_equal(client.chunk_ticks[0], 199);
+    assert_int_equal(client.kept_ticks, 199);
     assert_true(client.oldest_ns == 1001 * NS_PER_S);
     assert_true(client.tick_ns == 1200 * NS_PER_S);
     assert_int_equal(client.rows, 3);
     ticks(bench, 3);
     hear(bench, &client, 4, 199);
-    assert_string_equal(client.order + 13, "bbtbbtbbt");
+    assert_string_equal(client.order + 17, "bbtbbtbbt");
     assert_true(client.tick_ns == 1203 * NS_PER_S && !client.disordered);
     assert_int_equal(client.chunk_ticks[1], 199);
     assert_int_equal(hub_counts(bench->hub).readers, 1);
@@ -481,6 +496,7 @@ test_hub__history_reaches_as_far_as_asked(void **state)
     hear(bench, &client, 1, 9);
     settle(bench, &client);
     assert_true(client.oldest_ns == 1191 * NS_PER_S && client.chunk_ticks[0] == 9);
+    assert_int_equal(client.kept_ticks, 9);
     client_close(&client);
     client_open(&client, bench, "span=0", true);
     hear(bench, &client, 1, 0);

@@ -2,9 +2,11 @@
 #include "../check.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "flametop/base/macros.h"
-#include "flametop/core/keep.h"
+#include "flametop/core/picture.h"
+#include "flametop/core/record.h"
 
 static const struct column columns[] = {
     {"row.name", "NAME", "", "Name.", COLUMN_TEXT, COLUMN_KEEP, 8},
@@ -142,6 +144,139 @@ test_keep__texts_outlive_their_dictionary(void **state)
     keep_free(keep);
 }
 
+/* The same rows as another version has them: other places, a column more and two less. */
+static const struct column other_columns[] = {
+    {"row.rank", "RANK", "1", "Rank.", COLUMN_REAL, COLUMN_RANK | COLUMN_KEEP, 8},
+    {"row.new", "NEW", "", "New.", COLUMN_INTEGER, COLUMN_KEEP, 8},
+    {"row.id", "ID", "", "Id.", COLUMN_INTEGER, COLUMN_KEY | COLUMN_KEEP, 8},
+    {"row.name", "NAME", "", "Name.", COLUMN_TEXT, COLUMN_KEEP, 8},
+};
+static const struct table_def other_def = {
+    "rows", "Rows", "Rows.", other_columns, ARRAY_SIZE(other_columns), 0, 2};
+static const struct table_def *const other_defs[] = {&other_def};
+
+struct arrival {
+    struct keep *keep;
+    unsigned parts, refused;
+};
+
+static void
+on_kept(void *context, const struct kept_part *part)
+{
+    struct arrival *arrival = context;
+    arrival->parts++;
+    arrival->refused += !keep_add_part(arrival->keep, part);
+}
+
+/* Everything as bytes, newest first, twice: what is there already is refused. */
+static void
+write_all(const struct kept *kept, struct buf *bytes)
+{
+    struct record_writer *writer = record_writer_new(bytes);
+    struct record_hello hello = {.protocol = 1, .protocol_min = 1, .interval_ns = NS_PER_S};
+    record_write_hello(writer, &hello);
+    record_write_table_name(writer, &def);
+    for (size_t i = 0; i < 2 * kept_chunk_count(kept); i++) {
+        struct chunk *chunk = kept_chunk(kept, i % kept_chunk_count(kept));
+        record_write_kept(writer, &def, chunk, bytes);
+        chunk_release(chunk);
+    }
+    assert_true(record_writer_dropped(writer) == 0);
+    record_writer_free(writer);
+}
+
+static const union cell *
+row_of(const struct table *table, size_t key_column, int64_t key)
+{
+    for (size_t i = 0; table != NULL && i < table->count; i++) {
+        if (table_row(table, i)[key_column].integer == key) {
+            return table_row(table, i);
+        }
+    }
+    return NULL;
+}
+
+static void
+check_same_rows(const struct kept *a, const struct kept *b, int64_t mono_ns)
+{
+    struct arena arena;
+    arena_init(&arena, 1 << 16);
+    const struct table *before = kept_table_at(a, mono_ns, &arena);
+    const struct table *after = kept_table_at(b, mono_ns, &arena);
+    assert_non_null(after);
+    assert_int_equal(after->count, 2);
+    for (int64_t id = 6; id <= 8; id++) {
+        const union cell *from = row_of(before, 1, id), *to = row_of(after, 2, id);
+        assert_true((from == NULL) == (to == NULL));
+        if (to != NULL) {
+            assert_string_equal(to[3].text, id == 7 ? "seven" : "other");
+            assert_true(memcmp(&to[0].real, &from[3].real, sizeof(double)) == 0);
+            assert_true(to[1].integer == CELL_UNKNOWN);
+        }
+    }
+    arena_done(&arena);
+}
+
+static void
+test_keep__rows_travel_to_another(void **state)
+{
+    (void)state;
+    struct keep *keep;
+    struct kept *kept = make(&keep);
+    struct arrival arrival = {.keep = keep_new(&other_def)};
+    struct record_events events = {.context = &arrival, .kept = on_kept};
+    struct catalog *catalog = catalog_new(10);
+    struct record_reader *reader = record_reader_new(catalog, &events);
+    struct buf bytes;
+    buf_init(&bytes, 1 << 20);
+    write_all(kept, &bytes);
+    record_reader_tables(reader, other_defs, 1);
+    assert_int_equal(record_reader_feed(reader, bytes.data, bytes.n), 0);
+    assert_true(arrival.parts == 6 && arrival.refused == 3);
+    struct kept *there = keep_view(arrival.keep);
+    for (int tick = 1; tick <= TICKS; tick++) {
+        check_same_rows(kept, there, tick * NS_PER_S);
+    }
+    assert_true(kept_newest(there) == kept_newest(kept) && kept_newest(kept) == TICKS * NS_PER_S);
+    kept_release(there);
+    kept_release(kept);
+    keep_free(arrival.keep);
+    keep_free(keep);
+    record_reader_free(reader);
+    catalog_free(catalog);
+    buf_done(&bytes);
+}
+
+/* Bytes of others: whatever is cut off or flipped, nothing breaks. */
+static void
+test_keep__damaged_rows_are_refused(void **state)
+{
+    (void)state;
+    struct keep *keep;
+    struct kept *kept = make(&keep);
+    struct buf bytes;
+    buf_init(&bytes, 1 << 20);
+    write_all(kept, &bytes);
+    for (size_t n = 0; n < bytes.n; n += 7) {
+        struct arrival arrival = {.keep = keep_new(&def)};
+        struct record_events events = {.context = &arrival, .kept = on_kept};
+        struct catalog *catalog = catalog_new(10);
+        struct record_reader *reader = record_reader_new(catalog, &events);
+        bytes.data[n] = (char)(bytes.data[n] ^ 16);
+        record_reader_feed(reader, bytes.data, bytes.n);
+        assert_true(record_reader_why(reader)[0] != '\0' ||
+                    record_reader_finish(reader) != 0); /* the checksum, or a length */
+        assert_in_range(arrival.parts, 0, 5);
+        bytes.data[n] = (char)(bytes.data[n] ^ 16);
+        record_reader_free(reader);
+        catalog_free(catalog);
+        keep_free(arrival.keep);
+    }
+    kept_release(kept);
+    keep_free(keep);
+    buf_done(&bytes);
+}
+
 int
 main(void)
 {
@@ -149,6 +284,8 @@ main(void)
         cmocka_unit_test(test_keep__a_row_over_time),
         cmocka_unit_test(test_keep__a_row_within_bounds),
         cmocka_unit_test(test_keep__texts_outlive_their_dictionary),
+        cmocka_unit_test(test_keep__rows_travel_to_another),
+        cmocka_unit_test(test_keep__damaged_rows_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

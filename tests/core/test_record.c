@@ -270,7 +270,8 @@ on_findings(void *context, const struct record_findings *findings)
 static struct record_events
 events_for(struct reading *r)
 {
-    return (struct record_events){r, on_hello, on_batch, on_chunk, on_end, on_tick, on_findings};
+    return (struct record_events){r,      on_hello, on_batch,    on_chunk,
+                                  on_end, on_tick,  on_findings, NULL};
 }
 
 static void

@@ -178,6 +178,19 @@ def test_stalls__do_not_matter():
         check_same_history(agent, t, begin, 10)
 
 
+def test_past__has_rows_of_before_the_connection():
+    agent = agent_with_memory()
+    with Tmux(f"{FLAMETOP} http://127.0.0.1:{agent.port}") as t:
+        check(t.until(r"● live", seconds=20), t.screen())
+        time.sleep(1)
+        t.keys("3")
+        for _ in range(7):
+            t.keys("[")
+        check(t.until(r"‖ \S+ \(−([6-9]|\d\d) s\)", r"of the past only the busiest processes are kept",
+                      r"\n +\d+ \S+ +\S +\S.*%"),
+              t.screen())
+
+
 def test_cut__shows_its_age_and_what_was_missed_comes():
     agent = agent_with_memory()
     with Proxy(agent.port) as proxy, Tmux(f"{FLAMETOP} {proxy.url}", height=40) as t:

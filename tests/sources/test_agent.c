@@ -170,6 +170,13 @@ sink_source(void *context, const struct source *source)
 }
 
 static void
+sink_kept(void *context, const struct kept_part *part)
+{
+    (void)context;
+    (void)part;
+}
+
+static void
 sink_chunk(void *context, const char *source, struct chunk *chunk)
 {
     struct scene *scene = context;
@@ -246,13 +253,13 @@ scene_start(struct scene *scene, enum play play)
     peer_start(&scene->peer, NULL, 0, answer, scene);
     snprintf(text, sizeof(text), "http://127.0.0.1:%u", scene->peer.port);
     assert_true(url_parse(str_from(text), &scene->options.url, why, sizeof(why)));
-    scene->setup = (struct link_setup){
-        .loop = &scene->loop,
-        .catalog = scene->catalog,
-        .interval_ns = NS_PER_S,
-        .span_ns = 60 * NS_PER_S,
-        .options = &scene->options,
-        .sink = {scene, sink_source, sink_chunk, sink_host, sink_clock, sink_findings, sink_tick}};
+    scene->setup = (struct link_setup){.loop = &scene->loop,
+                                       .catalog = scene->catalog,
+                                       .interval_ns = NS_PER_S,
+                                       .span_ns = 60 * NS_PER_S,
+                                       .options = &scene->options,
+                                       .sink = {scene, sink_source, sink_chunk, sink_kept,
+                                                sink_host, sink_clock, sink_findings, sink_tick}};
     void *link = NULL;
     assert_int_equal(link_agent.open(&scene->setup, &link, why, sizeof(why)), 0);
     scene->link = link;

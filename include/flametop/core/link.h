@@ -14,6 +14,7 @@
 #include "flametop/core/chunk.h"
 #include "flametop/core/finding.h"
 #include "flametop/core/interest.h"
+#include "flametop/core/keep.h"
 #include "flametop/core/picture.h"
 #include "flametop/core/source.h"
 
@@ -49,6 +50,7 @@ struct link_sink {
      * the link is closed. */
     void (*source)(void *context, const struct source *source);
     void (*chunk)(void *context, const char *source, struct chunk *chunk);
+    void (*kept)(void *context, const struct kept_part *part); /* of a table it had */
     void (*host)(void *context, const struct host *host);
     void (*clock)(void *context, const struct clock *clock);
     /* The findings of the other end stand for ours; NULL list: judge here. */

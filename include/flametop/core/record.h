@@ -7,8 +7,9 @@
  * (metric rows and series, each with the id later records use), batch (one source, one instant:
  * values by series id, tables), changes (a batch as what differs from the source's batch before),
  * chunk (one source: series ids and the chunk's bytes), findings, tick (all batches of one instant
- * have come), end. A reader skips types it does not know and stops with a sentence at a damaged
- * record: everything before it stands. */
+ * have come), kept (a table's kept rows over time: the chunk's bytes and its texts), end. A reader
+ * skips types it does not know and stops with a sentence at a damaged record: everything before it
+ * stands. */
 #ifndef FLAMETOP_CORE_RECORD_H
 #define FLAMETOP_CORE_RECORD_H
 
@@ -19,6 +20,7 @@
 #include "flametop/base/buf.h"
 #include "flametop/core/batch.h"
 #include "flametop/core/chunk.h"
+#include "flametop/core/keep.h"
 #include "flametop/core/picture.h"
 
 #define RECORD_PROTOCOL 1
@@ -33,6 +35,7 @@ enum record_type {
     RECORD_CHANGES,
     RECORD_TICK,
     RECORD_FINDINGS,
+    RECORD_KEPT,
 };
 
 struct record_hello {
@@ -111,6 +114,12 @@ void record_write_state(struct record_writer *writer, const struct record_state 
 void record_write_history(struct record_writer *writer, const char *source,
                           const struct chunk *chunk, struct buf *out);
 
+/* The same of a table's kept rows: its definition is named for all readers, then chunks of it are
+ * written for one (core/keep.h, kept_chunk). */
+void record_write_table_name(struct record_writer *writer, const struct table_def *def);
+void record_write_kept(struct record_writer *writer, const struct table_def *def,
+                       const struct chunk *chunk, struct buf *out);
+
 /* Records and tables that could not be written. */
 uint64_t record_writer_dropped(const struct record_writer *writer);
 
@@ -127,6 +136,7 @@ struct record_events {
     void (*end)(void *context);
     void (*tick)(void *context, const struct record_tick *tick);
     void (*findings)(void *context, const struct record_findings *findings); /* during the call */
+    void (*kept)(void *context, const struct kept_part *part);               /* during the call */
 };
 
 struct record_reader;
