@@ -12,6 +12,7 @@
 
 #define FIRST_RATE_NS (300 * NS_PER_MS)
 #define PATIENCE_NS (15 * NS_PER_S)
+#define SSH_PATIENCE_NS (40 * NS_PER_S)    /* logins can take their time */
 #define FAILING_PATIENCE_NS (3 * NS_PER_S) /* with what is known not to answer */
 
 struct look {
@@ -113,7 +114,8 @@ newer(struct look *look)
 static struct picture *
 next_of_link(struct look *look)
 {
-    int64_t until_ns = (look->heard ? clock_mono_ns() : look->opened_ns) + PATIENCE_NS;
+    int64_t patience_ns = look->target->kind == TARGET_SSH ? SSH_PATIENCE_NS : PATIENCE_NS;
+    int64_t until_ns = (look->heard ? clock_mono_ns() : look->opened_ns) + patience_ns;
     char why[800] = "there was no answer";
     do {
         struct picture *picture = newer(look);

@@ -18,7 +18,8 @@ void look_close(struct look *look);
 
 /* The next picture, an interval after the last (the second of this machine comes early, for rates),
  * with one reference. Of a link only pictures that are live; NULL, and a sentence on stderr, when
- * there is none for 15 s (of the first: since look_open) or the other end refuses us. */
+ * there is none for 15 s, over ssh 40 s (of the first: since look_open) or the other end refuses
+ * us. */
 struct picture *look_next(struct look *look);
 
 /* Looks for the given time, at least twice, and answers the last picture; NULL as above. */

@@ -1,4 +1,5 @@
 /* flametop: the commands of the program. */
+#include <fcntl.h>
 #include <locale.h>
 #include <malloc.h>
 #include <unistd.h>
@@ -17,6 +18,19 @@ tune_heap(void)
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     mallopt(M_TRIM_THRESHOLD, 4 << 20);
     mallopt(M_ARENA_MAX, 1);
+}
+
+/* What is opened must not come to stand where input and output are expected. */
+static void
+fill_descriptors(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO) {
+        fd = open("/dev/null", O_RDWR);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 static int
@@ -38,6 +52,7 @@ int
 main(int argc, char **argv)
 {
     struct cli cli = {0};
+    fill_descriptors();
     tune_heap();
     setlocale(LC_CTYPE, "");
     int code = cli_begin(&cli, argc, argv, environ);

@@ -206,7 +206,8 @@ put(const char *path, const struct buf *text)
     if (!is_standard_output(path)) {
         return file_write_atomic(path, text->data, text->n, 0644);
     }
-    bool good = fwrite(text->data, 1, text->n, stdout) == text->n && fflush(stdout) == 0;
+    bool written = text->n == 0 || fwrite(text->data, 1, text->n, stdout) == text->n;
+    bool good = written && fflush(stdout) == 0;
     return good ? 0 : -errno;
 }
 

@@ -377,9 +377,10 @@ static void
 conclude(struct tunnel *tunnel, enum phase next)
 {
     bool steady = clock_mono_ns() - tunnel->started_ns > STEADY_NS;
+    enum log_level level = tunnel->phase == SERVING ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+    log_write(level, "%s: %s", tunnel->options->target, tunnel->why);
     tunnel->phase = next;
     tunnel->retry_ns = 0;
-    log_warning("%s: %s", tunnel->options->target, tunnel->why);
     if (next == WAITING) {
         int64_t delay = steady ? RETRY_FIRST_NS : tunnel->back_off_ns;
         tunnel->back_off_ns = MIN(delay * 2, RETRY_LONGEST_NS);

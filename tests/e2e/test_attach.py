@@ -255,6 +255,9 @@ def test_agent__ends_with_its_input_and_removes_its_socket():
     done, took = timed(run, "agent", "--until-eof", "--listen", "none", "--unix", f"{agent.runtime}/x.sock")
     check(done.returncode == 0 and took < 5, "with /dev/null:", done.returncode, took, done.stderr)
     check(os.listdir(agent.runtime) == [], os.listdir(agent.runtime))
+    done = subprocess.run(["sh", "-c", f"exec {FLAMETOP} agent --until-eof --listen none --unix {agent.runtime}/x.sock <&-"],
+                          timeout=10, capture_output=True, env=environment(), check=False)
+    check(done.returncode == 0 and os.listdir(agent.runtime) == [], "without an input:", done)
 
 
 # ---- snapshots and checks --------------------------------------------------------------------------

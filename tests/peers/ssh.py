@@ -232,10 +232,10 @@ def check(condition, *context):
 
 def check_sentence(done, code, *words):
     errors = done.stderr.decode()
-    lines = [line for line in errors.splitlines() if line.startswith("flametop: ")]
+    lines = errors.splitlines()
     check(done.returncode == code, "exit code", done.returncode, errors)
     check(done.stdout == b"", "output beside the error:", done.stdout[:200])
-    check(len(lines) == 1, "not one sentence:", errors)
+    check(len(lines) == 1 and lines[0].startswith("flametop: "), "not one sentence:", errors)
     for word in words:
         check(word in lines[0], f"'{word}' is not in", lines[0])
 
@@ -341,6 +341,53 @@ def test_host__changed_is_a_sentence():
 
 def test_server__not_there_is_a_sentence():
     check_sentence(run("check", "system.cpu.utilization >= 0", TARGET), 3, "no ssh server listens")
+
+
+def test_server__mute_is_left_at_once():
+    with socket.create_server(("127.0.0.1", PORT)):
+        with Pty(FLAMETOP, TARGET, width=120, height=40, **client_environment()) as p:
+            check(p.until(rb"ssh is connecting"), p.bytes[-500:])
+            start = time.monotonic()
+            p.send("q")
+            check(p.wait() == 0 and time.monotonic() - start < 3, "slow:", time.monotonic() - start)
+        check(none_left(2), "left:", ours(), litter())
+        done = run("snapshot", TARGET)  # ssh gives up after 10 s
+        check_sentence(done, 1, "does not answer")
+        with Pty(FLAMETOP, TARGET, width=120, height=40, **client_environment()) as p:
+            check(p.until(rb"ssh is connecting"), p.bytes[-500:])
+            p.child.kill()
+            p.wait()
+            end = time.monotonic() + 14
+            while ours() and time.monotonic() < end:
+                time.sleep(0.1)
+            check(not ours(), "left:", ours())
+        for folder in glob.glob(f"{FOLDER}/run/*"):
+            shutil.rmtree(folder)
+
+
+def test_shells__of_every_kind_start_the_agent():
+    if os.getuid() != 0:
+        print("    only root can change the shell of a user: not tried")
+        return
+    with open("/etc/passwd", encoding="utf-8") as file:
+        users = file.read()
+    if not os.path.exists(f"{FOLDER}/passwd"):
+        with open(f"{FOLDER}/passwd", "w", encoding="utf-8") as file:
+            file.write(users)
+        mount(f"{FOLDER}/passwd", "/etc/passwd", "", 0x1000)  # MS_BIND
+    try:
+        for shell in filter(None, map(shutil.which, ("sh", "bash", "zsh", "fish", "tcsh", "csh", "ksh"))):
+            with open(f"{FOLDER}/passwd", "w", encoding="utf-8") as file:
+                file.write(re.sub(rf"(?m)^({USER}:.*:)[^:]*$", rf"\g<1>{shell}", users))
+            with Server():
+                done = run("check", "system.cpu.logical.count > 0", TARGET)
+                check(done.returncode == 0, shell, done)
+                check(none_left(), shell, "left:", ours(), litter())
+            with Server(has=False):
+                check_sentence(run("check", "system.cpu.logical.count > 0", TARGET), 3, "there is no flametop on")
+    finally:
+        with open(f"{FOLDER}/passwd", "w", encoding="utf-8") as file:
+            file.write(users)
 
 
 def test_words__hostile_ones_are_refused():
