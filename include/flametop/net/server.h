@@ -1,5 +1,5 @@
 /* HTTP server: libmicrohttpd, its epoll descriptor on a libuv loop. It is opened at first use
- * (dlopen); only src/net/server.c knows it.
+ * (dlopen); only src/net/server.c and its parts know it.
  *
  * Everything runs on the loop's thread. A request is handed to `handle` whole, its body read and
  * decompressed (at most body_max), after Host, Origin, token and size have been judged. Bounded

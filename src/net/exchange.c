@@ -1,0 +1,434 @@
+/* A request and its answer, as libmicrohttpd tells of them.
+ *
+ * It calls back for each request twice or more: with the raw target, with the header (judged there;
+ * a reply at that moment would close the connection, so only refusals that want this are given),
+ * then with portions of the body, last with none, when it is answered. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/json.h"
+#include "flametop/base/log.h"
+#include "inflate.h"
+#include "server_parts.h"
+
+/* --- The texts of a request ------------------------------------------------------------------ */
+
+const char *
+http_argument(const struct http_message *message, const char *name)
+{
+    const struct http_exchange *exchange = message->exchange;
+    for (size_t i = 0; i < exchange->argument_count; i++) {
+        if (strcmp(exchange->arguments[i].name, name) == 0) {
+            return exchange->arguments[i].value;
+        }
+    }
+    return NULL;
+}
+
+static const char *
+header_of(const struct http_exchange *exchange, const char *name)
+{
+    return exchange_mhd(exchange)->lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, name);
+}
+
+static struct str
+header_text(const struct http_exchange *exchange, const char *name)
+{
+    const char *value = header_of(exchange, name);
+    return value != NULL ? str_from(value) : (struct str){"", 0};
+}
+
+const char *
+http_header(const struct http_message *message, const char *name)
+{
+    return header_of(message->exchange, name);
+}
+
+/* Decodes onto exchange->text; the offset of the text, or SIZE_MAX. */
+static size_t
+decode_onto(struct http_exchange *exchange, struct str raw, bool plus)
+{
+    size_t at = exchange->text.n;
+    if (!guard_decode(raw, plus, &exchange->text)) {
+        return SIZE_MAX;
+    }
+    buf_putc(&exchange->text, '\0');
+    return exchange->text.full ? SIZE_MAX : at;
+}
+
+static bool
+parse_target(struct http_exchange *exchange, struct str target)
+{
+    size_t offsets[HTTP_ARGUMENTS_MAX][2], count = 0, path;
+    struct str raw, part;
+    /* What is decoded is never longer than what it was made from, with a NUL for each separator:
+     * the text never moves. */
+    if (buf_reserve(&exchange->text, target.n + 2 * HTTP_ARGUMENTS_MAX + 2) == NULL ||
+        !str_until(&target, '?', &raw)) {
+        return false;
+    }
+    path = decode_onto(exchange, raw, false);
+    if (path == SIZE_MAX || !guard_path((struct str){exchange->text.data, exchange->text.n - 1})) {
+        return false;
+    }
+    while (str_until(&target, '&', &part)) {
+        struct str name = {"", 0};
+        if (part.n == 0) {
+            continue;
+        }
+        if (count == HTTP_ARGUMENTS_MAX || !str_until(&part, '=', &name)) {
+            return false;
+        }
+        offsets[count][0] = decode_onto(exchange, name, true);
+        offsets[count][1] = decode_onto(exchange, part, true);
+        if (offsets[count][0] == SIZE_MAX || offsets[count][1] == SIZE_MAX) {
+            return false;
+        }
+        count++;
+    }
+    exchange->path = exchange->text.data;
+    for (size_t i = 0; i < count; i++) {
+        exchange->arguments[i] = (struct argument){exchange->text.data + offsets[i][0],
+                                                   exchange->text.data + offsets[i][1]};
+    }
+    exchange->argument_count = count;
+    return true;
+}
+
+/* --- Answers --------------------------------------------------------------------------------- */
+
+static void
+add_header(const struct mhd *mhd, struct MHD_Response *response, const char *name,
+           const char *value)
+{
+    if (mhd->add_response_header(response, name, value) == MHD_NO) {
+        log_warning("http: the header %s cannot be added", name);
+    }
+}
+
+void
+exchange_add_headers(const struct http_exchange *exchange, struct MHD_Response *response,
+                     const char *type, const char *const *headers)
+{
+    const struct mhd *mhd = exchange_mhd(exchange);
+    if (type != NULL) {
+        add_header(mhd, response, "Content-Type", type);
+    }
+    add_header(mhd, response, "Cache-Control", "no-store");
+    add_header(mhd, response, "X-Content-Type-Options", "nosniff");
+    for (size_t i = 0; headers != NULL && headers[i] != NULL; i++) {
+        char name[64];
+        const char *colon = strstr(headers[i], ": ");
+        if (colon != NULL && (size_t)(colon - headers[i]) < sizeof(name)) {
+            str_copy((struct str){headers[i], (size_t)(colon - headers[i])}, name, sizeof(name));
+            add_header(mhd, response, name, colon + 2);
+        }
+    }
+}
+
+bool
+exchange_answer(struct http_exchange *exchange, int status, struct MHD_Response *response)
+{
+    const struct mhd *mhd = exchange_mhd(exchange);
+    exchange->answered = mhd->queue_response(exchange->mhd, (unsigned)status, response) == MHD_YES;
+    mhd->destroy_response(response); /* the connection holds it */
+    return exchange->answered;
+}
+
+static void
+reply(struct http_exchange *exchange, int status, const char *type, struct str body,
+      const char *const *headers)
+{
+    const struct mhd *mhd = exchange_mhd(exchange);
+    struct MHD_Response *response =
+        mhd->create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    if (response == NULL) {
+        return;
+    }
+    exchange_add_headers(exchange, response, type, headers);
+    if (exchange_answer(exchange, status, response)) {
+        exchange_server(exchange)->counts.bytes_sent += body.n;
+    }
+}
+
+static void
+reply_sentence(struct http_exchange *exchange, int status, const char *sentence)
+{
+    static const char *const challenge[] = {
+        "WWW-Authenticate: Bearer realm=\"flametop\"",
+        "WWW-Authenticate: Basic realm=\"flametop\", charset=\"UTF-8\"", NULL};
+    struct buf body;
+    struct json json;
+    buf_init(&body, 4096);
+    json_init(&json, &body, false);
+    json_object(&json);
+    json_key(&json, "error");
+    json_text(&json, sentence);
+    json_object_end(&json);
+    buf_putc(&body, '\n');
+    reply(exchange, status, "application/json", (struct str){body.data, body.n},
+          status == 401 ? challenge : NULL);
+    buf_done(&body);
+}
+
+void
+http_reply(const struct http_message *message, int status, const char *type, struct str body,
+           const char *const *headers)
+{
+    reply(message->exchange, status, type, body, headers);
+}
+
+void
+http_reply_error(const struct http_message *message, int status, const char *format, ...)
+{
+    char sentence[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof(sentence), format, args);
+    va_end(args);
+    reply_sentence(message->exchange, status, sentence);
+}
+
+/* --- Requests -------------------------------------------------------------------------------- */
+
+static bool
+refuse(struct http_exchange *exchange, int status, const char *why)
+{
+    exchange->status = status;
+    exchange->why = why;
+    return false;
+}
+
+static enum http_right
+right_of(const struct http_exchange *exchange)
+{
+    const struct http_server_options *options = &exchange_server(exchange)->options;
+    const char *header = header_of(exchange, "Authorization");
+    struct buf secret;
+    buf_init(&secret, HTTP_HEADER_BYTES_MAX);
+    bool given = header != NULL && guard_secret(str_from(header), &secret);
+    struct str text = {given ? secret.data : "", given ? secret.n : 0};
+    bool change = guard_equal(options->change_token, text);
+    bool read = guard_equal(options->token, text);
+    buf_done(&secret);
+    bool open = options->token == NULL || exchange->connection->listener->local;
+    return change ? RIGHT_CHANGE : read || open ? RIGHT_READ : RIGHT_NONE;
+}
+
+static bool
+judge_origin(struct http_exchange *exchange, const char *method, struct str host)
+{
+    const char *origin = header_of(exchange, "Origin");
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (origin == NULL || (reads && header_of(exchange, "Upgrade") == NULL)) {
+        return true; /* what a page of others may ask for, it may not read: there is no CORS */
+    }
+    return guard_origin(str_from(origin), host, exchange_server(exchange)->names) ||
+           refuse(exchange, 403, "a page of another origin may not do this");
+}
+
+static bool
+judge_coding(struct http_exchange *exchange)
+{
+    struct str coding = header_text(exchange, "Content-Encoding");
+    if (coding.n == 0 || str_is(coding, "identity")) {
+        return true;
+    }
+    if (!str_is(coding, "gzip") && !str_is(coding, "deflate")) {
+        return refuse(exchange, 415, "the codings of a body are gzip and deflate");
+    }
+    exchange->inflater = inflater_new();
+    return exchange->inflater != NULL || refuse(exchange, 503, "out of memory");
+}
+
+/* Host, Origin, sizes. False: refused. */
+static bool
+judge(struct http_exchange *exchange, const char *method)
+{
+    struct listener *listener = exchange->connection->listener;
+    const union MHD_ConnectionInfo *info = exchange_mhd(exchange)->get_connection_info(
+        exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    struct str host = header_text(exchange, "Host"),
+               length = header_text(exchange, "Content-Length");
+    uint64_t bytes = 0;
+    if (info == NULL || info->header_size > HTTP_HEADER_BYTES_MAX) {
+        return refuse(exchange, 431, "the header is larger than 8 KiB");
+    }
+    if (exchange->path == NULL) {
+        return refuse(exchange, 400, "the path is not one that this server reads");
+    }
+    if (listener->local) {
+        host.n = 0; /* no page of a browser gets here by a name */
+    } else if (!guard_host(host, exchange->connection->address, listener->server->names)) {
+        return refuse(exchange, 403,
+                      "Host names another server: use the address, or start the agent with "
+                      "--allow-host NAME");
+    }
+    if (str_u64(&length, &bytes) && bytes > listener->server->options.body_max) {
+        return refuse(exchange, 413, "the body is too large");
+    }
+    return judge_origin(exchange, method, host) && judge_coding(exchange);
+}
+
+static bool
+has_body(const struct http_exchange *exchange)
+{
+    struct str length = header_text(exchange, "Content-Length");
+    uint64_t bytes = 0;
+    return header_of(exchange, "Transfer-Encoding") != NULL ||
+           (str_u64(&length, &bytes) && bytes > 0);
+}
+
+static enum MHD_Result
+request_begin(struct http_exchange *exchange, const char *method)
+{
+    struct http_server *server = exchange_server(exchange);
+    server->counts.requests++;
+    buf_init(&exchange->body, server->options.body_max);
+    exchange->right = right_of(exchange);
+    if (!judge(exchange, method)) {
+        server->counts.refused++;
+        if (has_body(exchange)) { /* not to be read: a reply now closes the connection */
+            reply_sentence(exchange, exchange->status, exchange->why);
+            return exchange->answered ? MHD_YES : MHD_NO;
+        }
+    }
+    return MHD_YES;
+}
+
+static void
+request_body(struct http_exchange *exchange, const char *bytes, size_t n)
+{
+    size_t max = exchange_server(exchange)->options.body_max;
+    exchange->received += n;
+    if (exchange->received > max && exchange->inflater == NULL) {
+        exchange->body.full = true;
+    }
+    if (exchange->received > 2 * max) {
+        exchange->abandoned = true; /* chunks without end: no answer reaches who never listens */
+    }
+    if (exchange->status != 0) {
+        return;
+    }
+    if (exchange->inflater == NULL) {
+        buf_add(&exchange->body, bytes, n);
+    } else if (!inflater_feed(exchange->inflater, bytes, n, &exchange->body)) {
+        refuse(exchange, 400, "the body is not what Content-Encoding says");
+    }
+    if (exchange->body.full) {
+        refuse(exchange, 413, "the body is too large");
+    }
+    exchange_server(exchange)->counts.refused += exchange->status != 0;
+}
+
+static enum MHD_Result
+request_whole(struct http_exchange *exchange, const char *method)
+{
+    struct http_server *server = exchange_server(exchange);
+    exchange->connection->waiting = false;
+    if (exchange->status == 0 && exchange->inflater != NULL &&
+        !inflater_ended(exchange->inflater)) {
+        refuse(exchange, 400, "the body ends too early");
+    }
+    if (exchange->status != 0) {
+        reply_sentence(exchange, exchange->status, exchange->why);
+        return exchange->answered ? MHD_YES : MHD_NO;
+    }
+    struct http_message message = {
+        .method = strcmp(method, "HEAD") == 0 ? "GET" : method, /* MHD leaves the body out */
+        .path = exchange->path,
+        .peer = exchange->connection->peer,
+        .body = {exchange->body.data != NULL ? exchange->body.data : "", exchange->body.n},
+        .right = exchange->right,
+        .exchange = exchange,
+    };
+    server->options.handle(server->options.context, &message);
+    if (!exchange->answered) {
+        reply_sentence(exchange, 500, "there is no answer");
+    }
+    return exchange->answered ? MHD_YES : MHD_NO;
+}
+
+enum MHD_Result
+exchange_on_request(void *context, struct MHD_Connection *mhd, const char *url, const char *method,
+                    const char *version, const char *bytes, size_t *n, void **ret_exchange)
+{
+    struct http_exchange *exchange = *ret_exchange;
+    (void)context;
+    (void)mhd;
+    (void)url;
+    (void)version;
+    if (exchange == NULL) {
+        return MHD_NO;
+    }
+    if (!exchange->begun) {
+        exchange->begun = true;
+        return request_begin(exchange, method);
+    }
+    if (*n > 0) {
+        request_body(exchange, bytes, *n);
+        *n = 0;
+        return exchange->abandoned ? MHD_NO : MHD_YES;
+    }
+    return exchange->answered ? MHD_YES : request_whole(exchange, method);
+}
+
+void
+exchange_free(struct http_exchange *exchange)
+{
+    if (exchange == NULL) {
+        return;
+    }
+    exchange->connection->exchange = NULL;
+    inflater_free(exchange->inflater);
+    buf_done(&exchange->text);
+    buf_done(&exchange->body);
+    free(exchange);
+}
+
+/* The request line is there: the raw target, before MHD decodes it (it would stop at %00). */
+void *
+exchange_on_target(void *context, const char *target, struct MHD_Connection *mhd)
+{
+    struct listener *listener = context;
+    const union MHD_ConnectionInfo *info =
+        listener->server->mhd.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_exchange *exchange = calloc(1, sizeof(*exchange));
+    if (exchange == NULL || info == NULL || info->socket_context == NULL) {
+        free(exchange);
+        return NULL;
+    }
+    exchange->connection = info->socket_context;
+    exchange_free(exchange->connection->exchange);
+    exchange->connection->exchange = exchange;
+    exchange->mhd = mhd;
+    buf_init(&exchange->text, (size_t)2 * HTTP_CONNECTION_BYTES);
+    if (!parse_target(exchange, str_from(target))) {
+        exchange->path = NULL;
+    }
+    return exchange;
+}
+
+void
+exchange_on_completed(void *context, struct MHD_Connection *mhd, void **ret_exchange,
+                      enum MHD_RequestTerminationCode code)
+{
+    struct http_exchange *exchange = *ret_exchange;
+    (void)context;
+    (void)mhd;
+    (void)code;
+    *ret_exchange = NULL;
+    if (exchange == NULL) {
+        return;
+    }
+    struct http_stream *stream = exchange->stream;
+    exchange->connection->waiting = true;
+    exchange->connection->since_ns = clock_mono_ns();
+    if (stream != NULL) {
+        stream_completed(stream);
+    }
+    exchange_free(exchange);
+}
