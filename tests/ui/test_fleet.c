@@ -324,6 +324,31 @@ test_fleet__refuses_what_is_of_one_target(void **state)
     fleet_free(fleet);
 }
 
+static void
+test_fleet__sorts_searches_and_chooses_columns(void **state)
+{
+    (void)state;
+    struct fleet *fleet = fleet_new(8, 120, 40, false);
+    come_all(fleet);
+    press(fleet, '>');
+    assert_has(row(fleet, 3), "▼CPU");
+    assert_has(row(fleet, 4), "web-07");
+    press(fleet, 'I');
+    assert_has(row(fleet, 3), "▲CPU");
+    assert_has(row(fleet, 4), "web-01");
+    press(fleet, '<');
+    assert_has(row(fleet, 3), "LEVEL");
+    press(fleet, '/');
+    for (const char *c = "web-06\r\r"; *c != '\0'; c++) { /* found, and opened */
+        press(fleet, *c);
+    }
+    assert_has(row(fleet, 0), "web-06");
+    press(fleet, '0');
+    app_command(fleet->app, "columns NET");
+    assert_lacks(row(fleet, 3), "NET");
+    fleet_free(fleet);
+}
+
 /* ---- the instances of one server ---- */
 
 struct server {
@@ -504,6 +529,7 @@ main(void)
         cmocka_unit_test(test_fleet__worst_first),
         cmocka_unit_test(test_fleet__marks_the_odd_one_and_leaves_out_empty_columns),
         cmocka_unit_test(test_fleet__refuses_what_is_of_one_target),
+        cmocka_unit_test(test_fleet__sorts_searches_and_chooses_columns),
         cmocka_unit_test(test_fleet__of_instances),
         cmocka_unit_test(test_fleet__opens_an_instance_and_comes_back),
         cmocka_unit_test(test_fleet__of_a_lost_server),
