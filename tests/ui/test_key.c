@@ -37,6 +37,7 @@ test_key__has_one_meaning_in_a_view(void **state)
         for (size_t i = 0; i < keymap.count; i++) {
             for (size_t j = i + 1; j < keymap.count; j++) {
                 bool same = keymap.rows[i].key == keymap.rows[j].key &&
+                            strcmp(keymap.rows[i].command, keymap.rows[j].command) != 0 &&
                             view_shows(&view_table[v], keymap.rows[i].context) &&
                             view_shows(&view_table[v], keymap.rows[j].context);
                 if (same) {
