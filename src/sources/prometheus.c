@@ -143,6 +143,13 @@ struct server {
     bool complete; /* there is no more, or enough */
 };
 
+/* Whether one machine is all that is wanted: nothing of the server then, and no fleet. */
+static bool
+is_alone(const struct server *server)
+{
+    return server->wanted_instance[0] != '\0';
+}
+
 /* ---- what it asks ---- */
 
 static void
@@ -188,6 +195,9 @@ put_series_query(const struct server *server, const char *offset, struct buf *qu
 {
     if (server->machine) {
         put_machine_query(server, offset, query);
+        if (is_alone(server)) {
+            return;
+        }
         buf_puts(query, " or ");
     }
     buf_puts(query, "{__name__=~\"");
@@ -486,12 +496,26 @@ put_targets(const struct scrapes *scrapes, struct batch *batch)
 static void
 say_health(const struct server *server, const struct scraped *shown, struct batch *batch)
 {
-    if (!server->machine && server->wanted_instance[0] != '\0') {
+    if (!server->machine && is_alone(server)) {
         batch_fail(batch, SOURCE_DEGRADED, "no machine %s is scraped there",
                    server->wanted_instance);
     } else if (server->machine && shown != NULL && shown->values[TARGET_UP] <= 0) {
         batch_fail(batch, SOURCE_STALE, "%s is down: %s", shown->instance,
                    shown->error != NULL ? shown->error : "its scrape failed");
+    }
+}
+
+static void
+put_alerts(const struct server *server, const cJSON *data, const struct scraped *shown,
+           struct batch *batch)
+{
+    bool down = server->machine && shown != NULL && shown->values[TARGET_UP] <= 0;
+    size_t firing, pending;
+    alerts_put(data, server->wanted_instance, down ? shown : NULL, batch, server->now_s, &firing,
+               &pending);
+    if (data != NULL && !is_alone(server)) {
+        batch_put(batch, &metrics[ALERTS], "state=firing", (double)firing);
+        batch_put(batch, &metrics[ALERTS], "state=pending", (double)pending);
     }
 }
 
@@ -511,10 +535,13 @@ read_targets(struct server *server, const cJSON *root, const cJSON *alerts, stru
     scrapes_take_alerts(&scrapes, prometheus_data(alerts));
     scrapes_sort(&scrapes);
     server->now_s = isnan(now_s) ? (double)batch->at.wall_ns / 1e9 : now_s;
-    scrapes_put(&scrapes, batch, server->now_s, server->wanted_instance[0] == '\0');
+    scrapes_put(&scrapes, batch, server->now_s, server->wanted_instance);
     const struct scraped *shown = choose(server, &scrapes);
     server->at_s = shown != NULL ? shown->values[TARGET_AT] : NAN;
-    put_targets(&scrapes, batch);
+    if (!is_alone(server)) {
+        put_targets(&scrapes, batch);
+    }
+    put_alerts(server, prometheus_data(alerts), shown, batch);
     say_health(server, shown, batch);
     set_time(server, batch);
     scrapes_done(&scrapes);
@@ -534,18 +561,6 @@ read_series(struct server *server, const cJSON *root, struct batch *batch)
     exposed_begin(&server->live, batch);
     prometheus_take(&server->live, batch, results);
     exposed_end(&server->live, batch);
-}
-
-static void
-read_alerts(struct server *server, const cJSON *root, struct batch *batch)
-{
-    const cJSON *data = prometheus_data(root);
-    size_t firing, pending;
-    if (data != NULL) {
-        alerts_put(data, batch, server->now_s, &firing, &pending);
-        batch_put(batch, &metrics[ALERTS], "state=firing", (double)firing);
-        batch_put(batch, &metrics[ALERTS], "state=pending", (double)pending);
-    }
 }
 
 static int
@@ -653,9 +668,6 @@ prometheus_read(void *state, const struct str *bodies, struct batch *batch)
     struct server *server = state;
     cJSON *root = json_parse(bodies[0]), *alerts = json_parse(bodies[1]);
     bool good = read_targets(server, root, alerts, batch);
-    if (good) {
-        read_alerts(server, alerts, batch);
-    }
     cJSON_Delete(root);
     cJSON_Delete(alerts);
     if (!good) {

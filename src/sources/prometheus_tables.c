@@ -11,6 +11,7 @@
 #include "flametop/base/buf.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "flametop/core/alert.h"
 #include "flametop/core/finding.h"
 #include "flametop/core/instance.h"
 
@@ -33,19 +34,6 @@ static const struct column target_columns[TARGET_COLUMNS] = {
     [TARGET_COLUMN_ERROR] = {"target.error", "ERROR", "", "Why the last scrape failed.", COLUMN_TEXT, COLUMN_KEEP, 0},
 };
 
-enum alert_column { ALERT_KEY, ALERT_NAME, ALERT_STATE, ALERT_SEVERITY, ALERT_INSTANCE, ALERT_AGE, ALERT_VALUE, ALERT_SUMMARY, ALERT_COLUMNS };
-
-static const struct column alert_columns[ALERT_COLUMNS] = {
-    [ALERT_KEY] = {"alert", "ALERT", "", "Its labels.", COLUMN_TEXT, COLUMN_KEY | COLUMN_KEEP | COLUMN_HIDDEN, 30},
-    [ALERT_NAME] = {"alert.name", "NAME", "", "Name of the rule.", COLUMN_TEXT, COLUMN_KEEP, 22},
-    [ALERT_STATE] = {"alert.state", "STATE", "", "firing, or pending while it holds for less than asked.", COLUMN_TEXT, COLUMN_KEEP, 8},
-    [ALERT_SEVERITY] = {"alert.severity", "SEVERITY", "", "What the rule says of its weight.", COLUMN_TEXT, COLUMN_KEEP, 9},
-    [ALERT_INSTANCE] = {"alert.instance", "INSTANCE", "", "What it is about.", COLUMN_TEXT, COLUMN_KEEP, 22},
-    [ALERT_AGE] = {"alert.age", "SINCE", "s", "How long its condition holds.", COLUMN_REAL, COLUMN_KEEP | COLUMN_RANK, 8},
-    [ALERT_VALUE] = {"alert.value", "VALUE", "", "Value of its expression.", COLUMN_REAL, COLUMN_KEEP, 8},
-    [ALERT_SUMMARY] = {"alert.summary", "SUMMARY", "", "What the rule says of it.", COLUMN_TEXT, COLUMN_KEEP, 0},
-};
-
 enum exemplar_column { EXEMPLAR_KEY, EXEMPLAR_METRIC, EXEMPLAR_VALUE, EXEMPLAR_AGE, EXEMPLAR_LABELS, EXEMPLAR_COLUMNS };
 
 static const struct column exemplar_columns[EXEMPLAR_COLUMNS] = {
@@ -65,15 +53,6 @@ static const struct table_def target_table = {
     .column_count = TARGET_COLUMNS,
     .sort_column = TARGET_COLUMN_DURATION,
     .kept_rows = 8,
-};
-static const struct table_def alert_table = {
-    .name = "alerts",
-    .title = "Alerts",
-    .text = "Alerts of the other end's own rules.",
-    .columns = alert_columns,
-    .column_count = ALERT_COLUMNS,
-    .sort_column = ALERT_AGE,
-    .kept_rows = 16,
 };
 static const struct table_def exemplar_table = {
     .name = "prometheus.exemplars",
@@ -445,20 +424,20 @@ mark_machines(const struct scrapes *scrapes)
 }
 
 void
-scrapes_put(const struct scrapes *scrapes, struct batch *batch, double now_s, bool instances_too)
+scrapes_put(const struct scrapes *scrapes, struct batch *batch, double now_s, const char *instance)
 {
-    mark_machines(scrapes);
-    struct table *targets = batch_table(batch, &target_table, scrapes->count);
-    struct table *instances =
-        instances_too ? batch_table(batch, &instance_table, scrapes->count) : NULL;
+    bool all = instance[0] == '\0';
+    struct table *targets = batch_table(batch, &target_table, all ? scrapes->count : 1);
+    struct table *instances = all ? batch_table(batch, &instance_table, scrapes->count) : NULL;
     size_t machines = 0;
+    mark_machines(scrapes);
     for (size_t i = 0; i < scrapes->count; i++) {
         const struct scraped *scraped = scrapes->list[i];
         machines += scraped->machine;
         if (instances != NULL && scraped->machine) {
             put_instance(scraped, instances, batch->arena, now_s);
         }
-        if (targets != NULL) {
+        if (targets != NULL && (all || strcmp(scraped->instance, instance) == 0)) {
             put_target(scraped, targets, batch->arena, now_s);
         }
     }
@@ -524,25 +503,57 @@ put_alert(const cJSON *alert, struct table *table, struct arena *arena, double n
     row[ALERT_KEY].text = labels_text(labels, "", arena);
     row[ALERT_NAME].text = json_cell_at(labels, "alertname", arena);
     row[ALERT_STATE].text = json_cell_at(alert, "state", arena);
+    row[ALERT_LEVEL].integer = level_of(alert);
     row[ALERT_SEVERITY].text = json_cell_at(labels, "severity", arena);
     row[ALERT_INSTANCE].text = json_cell_at(labels, "instance", arena);
-    row[ALERT_AGE].real = now_s - parse_time(json_at(alert, "activeAt"));
+    double since_s = parse_time(json_at(alert, "activeAt"));
+    row[ALERT_AGE].real = age_s(since_s, now_s);
+    row[ALERT_SINCE].integer = isnan(since_s) ? CELL_UNKNOWN : (int64_t)since_s;
     row[ALERT_VALUE].real = json_number_at(alert, "value");
     row[ALERT_SUMMARY].text = summary_of(alert, arena);
 }
 
+/* Of this instance, or of none in particular. */
+static bool
+is_about(const cJSON *alert, const char *instance)
+{
+    char own[TEXT_BYTES];
+    json_text_at(alert, "labels.instance", own, sizeof(own));
+    return instance[0] == '\0' || own[0] == '\0' || strcmp(own, instance) == 0;
+}
+
+static void
+put_down(const struct scraped *down, struct table *table, struct arena *arena)
+{
+    union cell *row = down != NULL && down->level < 0 ? table_add(table, arena) : NULL;
+    if (row != NULL) {
+        row[ALERT_KEY].text = "down";
+        row[ALERT_STATE].text = "firing";
+        row[ALERT_LEVEL].integer = LEVEL_CRITICAL;
+        row[ALERT_INSTANCE].text = down->instance;
+        row[ALERT_SUMMARY].text =
+            arena_printf(arena, "%s does not answer the server that watches it%s%s", down->instance,
+                         down->error != NULL ? ": " : "", down->error != NULL ? down->error : "");
+        table->total++;
+    }
+}
+
 void
-alerts_put(const cJSON *data, struct batch *batch, double now_s, size_t *ret_firing,
-           size_t *ret_pending)
+alerts_put(const cJSON *data, const char *instance, const struct scraped *down, struct batch *batch,
+           double now_s, size_t *ret_firing, size_t *ret_pending)
 {
     const cJSON *alert, *list = json_at(data, "alerts");
     list = cJSON_IsArray(list) ? list : NULL;
     size_t total = (size_t)cJSON_GetArraySize(list);
-    struct table *table = batch_table(batch, &alert_table, MIN(total, (size_t)ALERTS_MAX));
+    struct table *table = batch_table(batch, &alert_table, MIN(total, (size_t)ALERTS_MAX) + 1);
     *ret_firing = *ret_pending = 0;
     cJSON_ArrayForEach(alert, list)
     {
         char state[16];
+        if (!is_about(alert, instance)) {
+            total--;
+            continue;
+        }
         json_text_at(alert, "state", state, sizeof(state));
         *ret_firing += strcmp(state, "firing") == 0;
         *ret_pending += strcmp(state, "pending") == 0;
@@ -552,6 +563,7 @@ alerts_put(const cJSON *data, struct batch *batch, double now_s, size_t *ret_fir
     }
     if (table != NULL) {
         table->total = total;
+        put_down(down, table, batch->arena);
     }
 }
 

@@ -63,12 +63,15 @@ void scrapes_take_errors(struct scrapes *scrapes, const struct scrape_errors *er
 /* The worst alert of each, from /api/v1/alerts. */
 void scrapes_take_alerts(struct scrapes *scrapes, const cJSON *data);
 
-/* Into tables: targets, and with `instances_too` the machines (core/instance.h). `now_s` is the
- * server's clock. */
+/* Into tables: targets and the machines among them (core/instance.h), or with an `instance` that
+ * one's targets alone. `now_s` is the server's clock. */
 void scrapes_put(const struct scrapes *scrapes, struct batch *batch, double now_s,
-                 bool instances_too);
-void alerts_put(const cJSON *data, struct batch *batch, double now_s, size_t *ret_firing,
-                size_t *ret_pending);
+                 const char *instance);
+
+/* Alerts (core/alert.h): all, or those of one instance. `down`: what is shown does not answer,
+ * which is told as an alert where no rule does; NULL: it does. */
+void alerts_put(const cJSON *data, const char *instance, const struct scraped *down,
+                struct batch *batch, double now_s, size_t *ret_firing, size_t *ret_pending);
 void exemplars_put(const cJSON *data, struct batch *batch, double now_s);
 
 extern const struct table_def *const prometheus_tables[];

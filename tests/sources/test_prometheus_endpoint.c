@@ -3,6 +3,7 @@
 
 #include "../../src/sources/adapters.h"
 #include "attached.h"
+#include "flametop/core/alert.h"
 #include "flametop/core/instance.h"
 #include "flametop/net/url.h"
 
@@ -285,6 +286,15 @@ test_prometheus_endpoint__opens_the_instance_it_is_told(void **state)
     assert_int_equal(turns.reading.poll.batch.state, SOURCE_STALE);
     assert_non_null(strstr(turns.reading.poll.batch.why, "39199 is down"));
     assert_true(asked(&turns, "instance%3D%22127.0.0.1%3A39199%22"));
+    assert_false(asked(&turns, "prometheus_tsdb"));
+    assert_int_equal(reading_table(&turns.reading, "prometheus.targets")->count, 1);
+    const struct table *alerts = reading_table(&turns.reading, "alerts");
+    assert_int_equal(alerts->count, 2); /* its own, and one that is of nothing in particular */
+    assert_true(turns_take(&turns, real + 3, ARRAY_SIZE(real) - 3));
+    alerts = reading_table(&turns.reading, "alerts");
+    assert_int_equal(alerts->count, 1); /* no rule speaks of it: the fact does */
+    assert_int_equal(table_row(alerts, 0)[ALERT_LEVEL].integer, LEVEL_CRITICAL);
+    assert_non_null(strstr(table_row(alerts, 0)[ALERT_SUMMARY].text, "connection refused"));
     turns_close(&turns);
     turns_open(&turns, &adapter_prometheus, "nobody", "");
     take_real(&turns, 2);
@@ -492,7 +502,7 @@ test_prometheus_endpoint__is_found_by_its_bare_url_and_below_a_prefix(void **sta
 {
     (void)state;
     static const char *const forms[] = {"http://127.0.0.1:%u", "http://127.0.0.1:%u/select/0/prom",
-                                        "prometheus+http://127.0.0.1:%u/select/0/prom/?instance=x"};
+                                        "prometheus+http://127.0.0.1:%u/select/0/prom/?query=x"};
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
         struct server server = {.prefix = i == 0 ? "" : "/select/0/prom",
                                 .header = "X-Scope-OrgID: blue"};
