@@ -127,7 +127,9 @@ chart_update(struct chart *chart, const struct picture *picture, size_t count, i
     }
     int64_t last_bucket = picture->wall_ns / bucket_ns;
     bool back = chart->seen_ns > picture->mono_ns || chart->last_bucket > last_bucket;
-    if (!same || back) {
+    bool filled = chart->arrivals != picture->arrivals;
+    chart->arrivals = picture->arrivals;
+    if (!same || back || filled) {
         if (!start_anew(chart, picture, count, bucket_ns)) {
             return;
         }

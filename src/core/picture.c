@@ -272,6 +272,7 @@ picture_at(struct picture *picture, int64_t mono_ns)
     past->wall_ns = picture_wall(base, mono_ns);
     past->interval_ns = base->interval_ns;
     past->ticks_missed = base->ticks_missed;
+    past->arrivals = base->arrivals;
     past->past = true;
     past->host = base->host;
     past->host.uptime_s -= (double)(base->mono_ns - mono_ns) / 1e9;

@@ -59,7 +59,7 @@ struct collector {
     size_t next; /* feed to poll */
     struct picture *making, *last;
     struct instant began;
-    uint64_t ticks_missed, pictures_full;
+    uint64_t ticks_missed, pictures_full, arrivals;
 };
 
 static void
@@ -529,7 +529,7 @@ collector_add_chunk(struct collector *collector, const char *source, struct chun
 {
     for (size_t i = 0; i < collector->feed_count; i++) {
         if (strcmp(collector->feeds[i].source->name, source) == 0) {
-            history_add_chunk(&collector->feeds[i].store.history, chunk);
+            collector->arrivals += history_add_chunk(&collector->feeds[i].store.history, chunk);
             return;
         }
     }
@@ -542,12 +542,13 @@ collector_add_kept(struct collector *collector, const struct kept_part *part)
         const struct store *store = &collector->feeds[i].store;
         for (size_t k = 0; k < store->keep_count; k++) {
             if (keep_def(store->keeps[k]) == part->def) {
-                keep_add_part(store->keeps[k], part);
+                collector->arrivals += keep_add_part(store->keeps[k], part);
                 return;
             }
         }
     }
-    keep_add_part(collector->finding_keep, part); /* which wants its own definition */
+    collector->arrivals +=
+        keep_add_part(collector->finding_keep, part); /* which wants its own definition */
 }
 
 void
@@ -682,6 +683,7 @@ collector_finish(struct collector *collector, uint64_t missed)
     picture->wall_ns = now.wall_ns;
     picture->interval_ns = collector->options.interval_ns;
     picture->ticks_missed = collector->ticks_missed;
+    picture->arrivals = collector->arrivals;
     if (!fill_tracks(collector, picture)) {
         picture_release(picture);
         return NULL;

@@ -114,6 +114,11 @@ set_offset(struct agent_link *agent, int64_t offset_ns, int64_t trip_ns)
         agent->offset_goal_ns = offset_ns;
     }
     agent->best_trip_ns = agent->best_trip_ns == 0 ? trip_ns : MIN(agent->best_trip_ns, trip_ns);
+    /* What a long trip says of the clock may be the trip's own time. */
+    int64_t ours_ns = clock_now(&clock_system).wall_ns - now;
+    int64_t error_ns = agent->offset_goal_ns + agent->wall_offset_ns - ours_ns;
+    agent->clock_error_ns =
+        llabs(error_ns) < CLOCK_ERROR_MIN_NS + agent->best_trip_ns / 2 ? 0 : error_ns;
 }
 
 /* ---- turns ---- */
@@ -210,8 +215,6 @@ on_hello(void *context, const struct record_hello *hello)
     agent->wall_offset_ns = hello->at.wall_ns - mono_ns - agent->shift_ns;
     agent->boot_offset_ns = hello->at.boot_ns - mono_ns - agent->shift_ns;
     set_offset(agent, mono_ns + agent->shift_ns - (clock_mono_ns() - trip_ns / 2), trip_ns);
-    int64_t wall_error_ns = hello->at.wall_ns - clock_now(&clock_system).wall_ns + trip_ns / 2;
-    agent->clock_error_ns = llabs(wall_error_ns) < CLOCK_ERROR_MIN_NS ? 0 : wall_error_ns;
     agent->setup.sink.host(agent->setup.sink.context, &hello->host);
 }
 

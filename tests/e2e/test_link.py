@@ -130,6 +130,14 @@ def check_same_history(agent, terminal, begin, seconds):
     check(ours == theirs, "the screen's", ours, "the agent's", theirs)
 
 
+def check_charts_whole(screen):
+    """The lowest line of the cards' charts: what is unknown is blank."""
+    lines = screen.split("\n")
+    top = next(i for i, line in enumerate(lines) if "┌ CPU ─" in line)
+    cells = re.findall(r"│([^│]*)│", lines[top + 3])[:2]  # CPU, Memory
+    check(len(cells) == 2 and all(len(cell.strip()) > 4 and " " not in cell.strip() for cell in cells), "a gap in", screen)
+
+
 # ---- tests ----------------------------------------------------------------------------------------
 
 
@@ -207,6 +215,8 @@ def test_cut__shows_its_age_and_what_was_missed_comes():
         check(t.until(r"● live", *CARDS, seconds=20), t.screen())
         time.sleep(3)
         check_same_history(agent, t, begin, int(time.time()) - 2 - begin)
+        check_charts_whole(t.screen())
+        check("clock" not in t.screen().split("\n")[0], "the clocks are one", t.screen())
         t.keys("q")
         check(t.until(r"exit=0", seconds=10), t.screen())
 
@@ -222,6 +232,8 @@ def test_silence__is_a_loss_too():
         check(t.until(r"● live", seconds=40), t.screen())
         time.sleep(3)
         check_same_history(agent, t, begin, int(time.time()) - 2 - begin)
+        check_charts_whole(t.screen())
+        check("clock" not in t.screen().split("\n")[0], "the clocks are one", t.screen())
 
 
 def test_restart__of_the_agent_is_gone_through():

@@ -92,6 +92,24 @@ see_chunk(void *context, const char *source, struct chunk *chunk)
     }
 }
 
+/* Rows that can be kept can be looked at. */
+static void
+see_kept(void *context, const struct kept_part *part)
+{
+    struct keep *keep = keep_new(part->def);
+    (void)context;
+    struct arena arena;
+    must(keep != NULL);
+    arena_init(&arena, (size_t)1 << 20);
+    if (keep_add_part(keep, part)) {
+        struct kept *kept = keep_view(keep);
+        kept_table_at(kept, kept_newest(kept), &arena);
+        kept_release(kept);
+    }
+    arena_done(&arena);
+    keep_free(keep);
+}
+
 static void
 see_tick(void *context, const struct record_tick *tick)
 {
@@ -135,6 +153,7 @@ read_all(struct catalog *catalog, struct seen *seen, const void *bytes, size_t n
                                    .hello = see_hello,
                                    .batch = see_batch,
                                    .chunk = see_chunk,
+                                   .kept = see_kept,
                                    .tick = see_tick,
                                    .findings = see_findings};
     struct record_reader *reader = record_reader_new(catalog, &events);

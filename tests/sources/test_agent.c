@@ -28,6 +28,7 @@ struct scene {
     struct catalog *catalog;
     enum play play;
     int64_t start_ns; /* of the agent's clock */
+    int64_t ahead_ns; /* its wall clock beside ours */
     unsigned streams; /* asked for so far */
     char request[8192];
     pthread_mutex_t lock;
@@ -83,9 +84,10 @@ write_stream(struct scene *scene, struct buf *out)
     struct batch batch;
     struct arena arena;
     int64_t at_ns = scene->start_ns + scene->streams * 10 * NS_PER_S;
+    int64_t now_ns = clock_now(&clock_system).wall_ns;
     struct record_hello hello = {.protocol = scene->play == PLAY_NEWER ? 9 : 1,
                                  .protocol_min = scene->play == PLAY_NEWER ? 9 : 1,
-                                 .at = {at_ns, at_ns + 7, at_ns},
+                                 .at = {at_ns, now_ns + scene->ahead_ns, at_ns},
                                  .interval_ns = NS_PER_S,
                                  .instance = "abc",
                                  .host = {.name = "far"}};
@@ -299,6 +301,37 @@ test_agent__brings_every_tick_in_its_order(void **state)
     scene_end(&scene);
 }
 
+/* Its wall clock is another: that is said, and its times are shown as it has them. */
+static void
+check_clock(int64_t ahead_ns, bool said)
+{
+    struct scene scene;
+    struct link_status status;
+    scene_start(&scene, PLAY_TICKS);
+    scene.ahead_ns = ahead_ns;
+    scene.want = 5;
+    uv_run(&scene.loop, UV_RUN_DEFAULT);
+    link_agent.status(scene.link, &status);
+    int64_t wall_ns = clock_now(&scene.clock).wall_ns;
+    int64_t off_ns = wall_ns - clock_now(&clock_system).wall_ns;
+    assert_true(llabs(off_ns - ahead_ns) < 2 * NS_PER_S);
+    if (said) {
+        assert_true(llabs(status.clock_error_ns - ahead_ns) < 2 * NS_PER_S);
+    } else {
+        assert_true(status.clock_error_ns == 0);
+    }
+    scene_end(&scene);
+}
+
+static void
+test_agent__another_clock_is_said_and_followed(void **state)
+{
+    (void)state;
+    check_clock(180 * NS_PER_S, true);
+    check_clock(-3600 * NS_PER_S, true);
+    check_clock(0, false);
+}
+
 static void
 test_agent__comes_back_where_it_was(void **state)
 {
@@ -373,6 +406,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agent__brings_every_tick_in_its_order),
+        cmocka_unit_test(test_agent__another_clock_is_said_and_followed),
         cmocka_unit_test(test_agent__comes_back_where_it_was),
         cmocka_unit_test(test_agent__says_what_is_wrong),
         cmocka_unit_test(test_agent__commands_need_their_token),

@@ -2,8 +2,8 @@
  * cost of the new readings only.
  *
  * Buckets hold min, max and sum, so a spike never vanishes. The newest bucket changes with each
- * picture, the others do not, until the span changes or the picture goes back in time (then all are
- * made anew). */
+ * picture, the others do not, until the span changes, the picture goes back in time, or older
+ * history comes from elsewhere (then all are made anew). */
 #ifndef FLAMETOP_CORE_CHART_H
 #define FLAMETOP_CORE_CHART_H
 
@@ -23,7 +23,7 @@ struct chart {
     int64_t bucket_ns;
     int64_t last_bucket; /* wall_ns / bucket_ns of the newest */
     int64_t seen_ns;     /* monotonic time of the newest reading taken in */
-    uint64_t picture_number;
+    uint64_t picture_number, arrivals;
     struct bucket *buckets; /* ring of `count`, oldest at `first` */
     size_t count, first;
     double now;     /* value at the picture's moment */

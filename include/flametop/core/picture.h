@@ -56,7 +56,9 @@ struct picture {
     int64_t mono_ns, wall_ns;
     int64_t interval_ns;
     uint64_t ticks_missed;
-    bool past; /* made by picture_at, or read from a file */
+    uint64_t arrivals; /* pieces of older history that came from elsewhere: what was made of earlier
+                          pictures' history is made anew when there are more */
+    bool past;         /* made by picture_at, or read from a file */
     struct host host;
 
     struct track *tracks;
