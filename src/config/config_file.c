@@ -228,7 +228,7 @@ static void
 check_order(struct file *file)
 {
     for (const struct entry *entry = file->config->entries; entry != NULL; entry = entry->next) {
-        if (entry->field == NULL || strcmp(entry->field->name, "critical") != 0 ||
+        if (entry->metric == NULL || strcmp(entry->field->name, "critical") != 0 ||
             entry->setting.reading != file->config->reading) {
             continue;
         }

@@ -33,6 +33,7 @@ struct match {
 struct leaf {
     const struct metric *metric;
     const struct matchers *matchers; /* owned; only as long as its count */
+    const struct series *only;       /* instead of what matches; NULL: all of that */
     /* One for each source and some to spare: a look-up asks the layouts of all sources, and with
      * fewer each would push out the next. */
     struct {
@@ -69,6 +70,7 @@ struct node {
 struct groups {
     const struct metric *metric;
     const struct matchers *matchers; /* owned; only as long as its count */
+    const struct series *only;       /* instead of what matches; NULL: all of that */
     struct node *probe; /* the formula without the open labels: names the leaves to look at */
     uint64_t signature; /* of the layouts the children were made from */
     struct node **children;

@@ -157,7 +157,10 @@ leaf_columns(struct leaf *leaf, const struct layout *layout, const struct match 
         count = 0;
         for (size_t c = 0; c < layout->count; c++) {
             const struct series *series = layout->series[c];
-            if (series->metric == leaf->metric && labels_match(leaf->matchers, series->labels)) {
+            bool fits = leaf->only != NULL ? series == leaf->only
+                                           : series->metric == leaf->metric &&
+                                                 labels_match(leaf->matchers, series->labels);
+            if (fits) {
                 if (list != NULL) {
                     list[count] = (struct match){series->id, (uint32_t)c};
                 }
@@ -868,6 +871,21 @@ query_once(const struct picture *picture, const char *metric, const char *labels
     char why[160];
     struct query *query = query_new(picture->catalog, metric, labels, why, sizeof(why));
     double value = query != NULL ? query_now(query, picture) : NAN;
+    query_free(query);
+    return value;
+}
+
+double
+query_series(const struct picture *picture, const struct series *series)
+{
+    char why[160];
+    struct query *query = query_new(picture->catalog, series->metric->name, NULL, why, sizeof(why));
+    if (query == NULL || query->root->type != NODE_LEAF) {
+        query_free(query);
+        return NAN;
+    }
+    query->root->leaf->only = series;
+    double value = query_now(query, picture);
     query_free(query);
     return value;
 }

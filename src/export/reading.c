@@ -17,14 +17,21 @@ struct walk {
 };
 
 static void
-give(struct walk *walk, const struct metric *metric, const char *labels, double raw, bool folded)
+give_derived(struct walk *walk, const struct metric *metric, const char *labels, bool folded)
 {
-    struct reading reading = {.metric = metric, .labels = labels, .raw = raw, .folded = folded};
-    reading.value = query_once(walk->picture, metric->name, labels);
-    if (metric->formula != NULL) {
-        reading.raw = reading.value;
+    struct reading reading = {.metric = metric, .labels = labels, .folded = folded};
+    reading.raw = reading.value = query_once(walk->picture, metric->name, labels);
+    if (!isnan(reading.value)) {
+        walk->each(walk->context, &reading);
     }
-    if (!isnan(reading.value) || !isnan(reading.raw)) {
+}
+
+static void
+give_stored(struct walk *walk, const struct series *series, double raw)
+{
+    struct reading reading = {.metric = series->metric, .labels = series->labels, .raw = raw};
+    reading.value = query_series(walk->picture, series);
+    if (!isnan(reading.value) || !isnan(raw)) {
         walk->each(walk->context, &reading);
     }
 }
@@ -44,11 +51,11 @@ walk_derived(struct walk *walk, const struct metric *metric)
         count =
             query_label_values(walk->picture, metric->name, name, &walk->arena, values, VALUES_MAX);
     }
-    give(walk, metric, "", (double)NAN, count > 0);
+    give_derived(walk, metric, "", count > 0);
     for (size_t i = 0; i < count; i++) {
         char labels[640] = "";
         labels_add(labels, sizeof(labels), name, str_from(values[i]));
-        give(walk, metric, labels, (double)NAN, false);
+        give_derived(walk, metric, labels, false);
     }
 }
 
@@ -71,7 +78,7 @@ walk_stored(struct walk *walk, const struct metric *metric)
         const struct layout *layout = track->head != NULL ? track->head->layout : NULL;
         for (size_t c = 0; layout != NULL && c < layout->count; c++) {
             if (layout->series[c]->metric == metric) {
-                give(walk, metric, layout->series[c]->labels, newest(track, c), false);
+                give_stored(walk, layout->series[c], newest(track, c));
             }
         }
     }

@@ -253,12 +253,14 @@ app_call(struct app *app, struct box *box, const char *name, const char *argumen
     return reaction;
 }
 
-/* Search and filter go to the panel that has them, even when another of the view is focused. */
+/* Search, filter and pages go to the panel that has them, even when another of the view is
+ * focused. */
 static enum reaction
 call_any(struct app *app, struct box *first, const char *name, const char *argument)
 {
     enum reaction reaction = app_call(app, first, name, argument);
-    bool seeks = strncmp(name, "search.", 7) == 0 || strncmp(name, "filter.", 7) == 0;
+    bool seeks = strncmp(name, "search.", 7) == 0 || strncmp(name, "filter.", 7) == 0 ||
+                 strncmp(name, "page.", 5) == 0;
     struct opened *opened = app_opened(app);
     for (size_t i = 0; i < opened->count && seeks && reaction == REACTION_NONE; i++) {
         if (opened->boxes[i].area.width > 0 && &opened->boxes[i] != first) {

@@ -389,7 +389,7 @@ test_config__mappings_come_as_one_for_each_pointer(void **state)
     world_init(&world);
     static const char text[] =
         "mappings:\n"
-        "  /pools/*/busy.now: {name: pool.busy, unit: ms, max: 50, warning: 40}\n"
+        "  /pools/*/busy.now: {name: pool.busy, unit: ms, max: 50, warning: 40, critical: 45}\n"
         "  /n: {kind: counter}\n";
     struct config_mapping mapping;
     config_read_text(world.config, STR("mappings: {/n: {kind: gauge, max: 7}}\n"), "e",
@@ -404,7 +404,7 @@ test_config__mappings_come_as_one_for_each_pointer(void **state)
     assert_string_equal(mapping.pointer, "/pools/*/busy.now");
     assert_string_equal(mapping.name, "pool.busy");
     assert_string_equal(mapping.unit, "ms");
-    assert_true(mapping.max == 50 && mapping.warning == 40 && mapping.critical == 0);
+    assert_true(mapping.max == 50 && mapping.warning == 40 && mapping.critical == 45);
     assert_false(config_mapping(world.config, 2, &mapping));
     struct config_key key;
     assert_false(config_key(world.config, 0, &key));

@@ -58,4 +58,7 @@ size_t query_label_values(const struct picture *picture, const char *metric, con
 /* One value without keeping a query; for what is asked rarely. */
 double query_once(const struct picture *picture, const char *metric, const char *labels);
 
+/* The same of one stored series, found by itself and not by its labels: for walks over all. */
+double query_series(const struct picture *picture, const struct series *series);
+
 #endif

@@ -197,6 +197,12 @@ is_inner(const char *name)
     return false;
 }
 
+static bool
+has_limits(const struct metric *metric)
+{
+    return metric->warning != 0 || metric->critical != 0;
+}
+
 static int
 points_of(const struct candidate *candidate)
 {
@@ -212,7 +218,7 @@ points_of(const struct candidate *candidate)
     } else {
         points += candidate->not_zero ? POINTS_NOT_ZERO : POINTS_ZERO;
     }
-    points += metric->warning != 0 || metric->critical != 0 ? POINTS_LIMITS : 0;
+    points += has_limits(metric) ? POINTS_LIMITS : 0;
     points += strcmp(metric->unit, "1") == 0 ? POINTS_SHARE
               : metric->unit[0] != '\0'      ? POINTS_UNIT
                                              : 0;
@@ -241,7 +247,7 @@ sibling(struct field *field, const struct candidate *of, const char *end, const 
 }
 
 /* A sum and its count are a mean; what is told as a rate or as a share is not told as a level as
- * well. */
+ * well, or the other way round where the level is what is judged. */
 static void
 join(struct field *field)
 {
@@ -254,7 +260,7 @@ join(struct field *field)
         }
         for (size_t b = 0; b < ARRAY_SIZE(better); b++) {
             if ((other = sibling(field, candidate, better[b], "")) != NULL) {
-                other->points = -1000;
+                (has_limits(other->metric) ? candidate : other)->points = -1000;
             }
         }
     }
@@ -265,8 +271,8 @@ join(struct field *field)
 static void
 write_title(const struct candidate *candidate, char dst[TELLING_TITLE_BYTES])
 {
-    static const char *const ends[] = {"_total", "_sum",  "_seconds", "_bytes",
-                                       "_ratio", ".rate", "_celsius", "_count"};
+    static const char *const ends[] = {"_total", "_sum",     "_seconds", "_bytes",      "_ratio",
+                                       ".rate",  "_celsius", "_count",   ".utilization"};
     const char *name = candidate->metric->name;
     name = strncmp(name, "json.", 5) == 0 ? name + 5 : name;
     char whole[160];
@@ -349,7 +355,7 @@ static void
 tell(const struct candidate *candidate, struct told *told)
 {
     *told = (struct told){
-        .metric = candidate->metric, .count = candidate->count, .moves = candidate->moves};
+        .metric = candidate->metric, .count = candidate->count, .moves = candidate->jumps};
     write_title(candidate, told->title);
     write_parts(candidate, told);
 }
@@ -375,40 +381,30 @@ find(struct field *field, const struct metric *metric)
     return NULL;
 }
 
-/* What moves stays where it is, whatever else moves by now; the first looks, which know nothing of
- * that, bind nobody. */
+/* What moves comes first and keeps its order, whatever else moves by now; the first looks, which
+ * know nothing of that, bind nobody. */
 static void
 choose(struct telling *telling, struct field *field, bool anew)
 {
-    struct told kept[TELLING_MAX] = {0};
+    struct told list[TELLING_MAX] = {0};
+    size_t count = 0;
     for (size_t i = 0; i < telling->count && !anew; i++) {
         struct candidate *candidate = find(field, telling->list[i].metric);
-        bool good = candidate != NULL && candidate->points >= 0 &&
-                    (telling->list[i].moves || candidate->moves);
-        if (good) {
-            bool moved = telling->list[i].moves;
-            tell(candidate, &kept[i]);
-            kept[i].moves |= moved;
+        bool moves = telling->list[i].moves || (candidate != NULL && candidate->jumps);
+        if (candidate != NULL && candidate->points >= 0 && moves) {
+            tell(candidate, &list[count]);
+            list[count++].moves = true;
             candidate->taken = true;
         }
     }
-    size_t next = 0, before = telling->count;
-    bool changed = false;
-    telling->count = 0;
-    for (size_t i = 0; i < TELLING_MAX; i++) {
-        while (next < field->count && field->list[next].taken) {
-            next++;
-        }
-        if (kept[i].metric == NULL && next < field->count && field->list[next].points >= 0) {
-            tell(&field->list[next++], &kept[i]);
-        }
-        if (kept[i].metric != NULL) {
-            struct told *to = &telling->list[telling->count++];
-            changed |= memcmp(to, &kept[i], sizeof(*to)) != 0;
-            *to = kept[i];
+    for (size_t i = 0; i < field->count && count < TELLING_MAX; i++) {
+        if (!field->list[i].taken && field->list[i].points >= 0) {
+            tell(&field->list[i], &list[count++]);
         }
     }
-    telling->changes += changed || telling->count != before;
+    telling->changes += count != telling->count || memcmp(list, telling->list, sizeof(list)) != 0;
+    memcpy(telling->list, list, sizeof(list));
+    telling->count = count;
 }
 
 static void
