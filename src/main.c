@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "cli.h"
+#include "flame.h"
 #include "monitor.h"
 #include "serve.h"
 #include "snapshot.h"
@@ -43,8 +44,10 @@ run(struct cli *cli)
         return check_run(cli);
     case COMMAND_AGENT:
         return serve_run(cli);
+    case COMMAND_FLAME:
+        return flame_run(cli);
     default:
-        return monitor_run(cli);
+        return flame_is_target(cli) ? flame_run(cli) : monitor_run(cli);
     }
 }
 

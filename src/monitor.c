@@ -311,6 +311,26 @@ run_screen(const struct cli *cli, const struct targets *targets, const struct wa
     return code;
 }
 
+int
+monitor_show(const struct cli *cli, struct app_options *options, struct picture *picture)
+{
+    const char *keymap = config_text(cli->config, "keymap");
+    options->catalog = cli->catalog;
+    options->readonly = config_bool(cli->config, "readonly");
+    options->notice = cli->notice;
+    options->keymap = strcmp(keymap, "default") != 0 ? keymap : NULL;
+    block_signals(false);
+    struct app *app = app_new(options);
+    int code = EXIT_FAILED;
+    if (app != NULL) {
+        bind_keys(cli, app);
+        app_set_picture(app, picture);
+        code = show(cli, &(struct watched){0}, app);
+    }
+    app_free(app);
+    return code;
+}
+
 /* Lines are of what changes: files do not. */
 static bool
 is_plain(const struct cli *cli, const struct targets *targets)

@@ -7,4 +7,11 @@
 /* The exit code. Without a terminal on standard output: one text snapshot. */
 int monitor_run(const struct cli *cli);
 
+struct app_options;
+struct picture;
+
+/* The screen of one picture that no engine follows. What the configuration says of the screen is
+ * added to the options. The exit code. */
+int monitor_show(const struct cli *cli, struct app_options *options, struct picture *picture);
+
 #endif

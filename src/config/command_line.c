@@ -31,6 +31,10 @@ const struct subcommand subcommand_table[] = {
      "several "
      "targets on one of them; with 1 when not, with 3 when it is not known.",
      NULL, false},
+    {COMMAND_FLAME, "flame", "FILE", 1, 1,
+     "Open a profile of stacks as a flame graph: FILE is one of folded stacks; without a terminal, "
+     "print its frames.",
+     NULL, true},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,
      "Report everything that is wrong in FILE, or in the files that would be read.", NULL, true},
     {COMMAND_COMPLETION, "completion", "SHELL", 1, 1,

@@ -157,6 +157,7 @@ app_context(struct app *app)
         .readonly = app->options.readonly,
         .link = app_link(app),
         .pins = &app->pins,
+        .profile = app->options.profile,
         .app = app,
     };
 }
@@ -1035,7 +1036,10 @@ static void
 draw_sentence(const struct app *app, struct canvas *canvas, struct rect area)
 {
     const struct link_status *link = app_link(app);
-    if (!attached_is_live(link) || app_shown(app) == NULL) {
+    if (app->options.profile_text != NULL) {
+        canvas_text(canvas, area.x + 1, area.y, area.width - 2, str_from(app->options.profile_text),
+                    (struct style){.fg = ROLE_TEXT});
+    } else if (!attached_is_live(link) || app_shown(app) == NULL) {
         attached_draw(app, canvas, area);
     } else {
         diagnosis_draw(app_shown(app), canvas, area, "!");

@@ -106,6 +106,7 @@ struct app {
     /* Only while there is a terminal. */
     struct term *term;
     bool leave, suspend;
+    bool again; /* a panel asked to be drawn again */
 };
 
 struct span {

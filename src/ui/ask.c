@@ -40,6 +40,13 @@ panel_say(const struct panel_context *context, const char *format, ...)
 }
 
 void
+panel_again(const struct panel_context *context)
+{
+    struct app *app = context->app;
+    app->again = true;
+}
+
+void
 panel_copy(const struct panel_context *context, struct str text)
 {
     struct app *app = context->app;

@@ -336,7 +336,15 @@ chrome_tab_at(const struct app *app, int x)
 static const struct offer {
     const char *view; /* NULL: every view */
     const char *command, *text;
-    enum { ALWAYS, WHILE_HELD, WHILE_CUT, WHILE_ONE_OF_SEVERAL, NOT_OF_FLEET } when;
+    enum {
+        ALWAYS,
+        WHILE_HELD,
+        WHILE_CUT,
+        WHILE_ONE_OF_SEVERAL,
+        NOT_OF_FLEET,
+        WITH_PROFILE,
+        NOT_OF_PROFILE
+    } when;
     bool always; /* before anything is shown, too */
 } offers[] = {
     {NULL, "close", "quit", ALWAYS, true},
@@ -345,7 +353,7 @@ static const struct offer {
     {NULL, "live", "try now", WHILE_CUT, true},
     {NULL, "view 0", "fleet", WHILE_ONE_OF_SEVERAL, true},
     {"fleet", "open", "open", ALWAYS, false},
-    {NULL, "pause", "pause", ALWAYS, false},
+    {NULL, "pause", "pause", NOT_OF_PROFILE, false},
     {"fleet", "search.set", "search", ALWAYS, false},
     {"fleet", "filter.set", "filter", ALWAYS, false},
     {"fleet", "sort.set", "sort", ALWAYS, false},
@@ -362,6 +370,16 @@ static const struct offer {
     {"processes", "columns", "columns", ALWAYS, false},
     {"metrics", "filter.set", "filter", ALWAYS, false},
     {"overview", "filter.set", "filter", ALWAYS, false},
+    {"flame", "open", "zoom", WITH_PROFILE, false},
+    {"flame", "search.set", "search", WITH_PROFILE, false},
+    {"flame", "filter.set", "filter", WITH_PROFILE, false},
+    {"flame", "page.next", "frames", WITH_PROFILE, false},
+    {"flame", "flame.sandwich", "sandwich", WITH_PROFILE, false},
+    {"flame", "flame.invert", "invert", WITH_PROFILE, false},
+    {"flame", "flame.hide", "hide", WITH_PROFILE, false},
+    {"flame", "flame.undo", "undo", WITH_PROFILE, false},
+    {"flame", "flame.flip", "flip", WITH_PROFILE, false},
+    {"flame", "flame.collapse", "recursion", WITH_PROFILE, false},
     {"chart", "zoom.in", "zoom in", ALWAYS, false},
     {"chart", "zoom.out", "zoom out", ALWAYS, false},
     {NULL, "page.next", "page", ALWAYS, false},
@@ -375,14 +393,17 @@ static bool
 is_offered(const struct app *app, const struct offer *offer, const char *view)
 {
     const struct command *command = command_of_line(offer->command, NULL);
-    bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0;
+    bool profile = app->options.profile != NULL;
+    bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0 ||
+                 (profile && strcmp(view, "flame") == 0 && offer->view != NULL);
     bool saved = strcmp(offer->command, "save") != 0 || app->options.save != NULL;
     bool held = app->seat->held != NULL, cut = !attached_is_live(app_link(app));
     bool fits =
         offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
         (offer->when == WHILE_CUT && cut && !held) ||
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
-        (offer->when == NOT_OF_FLEET && !seat_is_fleet(app));
+        (offer->when == WITH_PROFILE && profile) || (offer->when == NOT_OF_PROFILE && !profile) ||
+        (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !profile);
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
            !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));
 }

@@ -118,10 +118,11 @@ draw(struct run *run)
         canvas_resize(&run->canvas, width, height);
     }
     run->canvas.glyphs = term_glyphs(app->term);
+    app->again = false;
     app_draw(app, &run->canvas);
     long written = term_draw(app->term, &run->canvas);
     int64_t end_ns = clock_mono_ns();
-    run->dirty = false;
+    run->dirty = app->again;
     run->drawn_ns = end_ns;
     run->aged_ns = attached_due_ns(app);
     run->frames++;

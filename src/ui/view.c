@@ -59,8 +59,10 @@ const struct view view_table[] = {
      "flame",
      "Flame",
      "Flm",
-     "No stacks are collected: view 3 names the process and the thread that use the CPU.",
-     {{{{NULL, 0}}}},
+     "No profile is open. flametop FILE opens one here, such as the folded stacks that perf script "
+     "| "
+     "stackcollapse-perf.pl writes; view 3 names the process and the thread that use the CPU.",
+     {{{{"flame", 1}}}},
      {{{{NULL, 0}}}}},
     {7,
      "heatmaps",

@@ -18,6 +18,7 @@ enum program_command {
     COMMAND_AGENT,
     COMMAND_CHECK,
     COMMAND_CHECK_CONFIG,
+    COMMAND_FLAME,
     COMMAND_COMPLETION
 };
 

@@ -51,12 +51,17 @@ struct app_options {
     int (*environment)(void *context, int64_t pid, struct buf *lines);
     void *environment_context;
 
-    /* Looks at one instance of the only target (core/instance.h) as at a target of its own: an engine
-     * that runs, which the app frees before it asks for another, or NULL and a sentence. NULL:
-     * instances cannot be opened. */
+    /* Looks at one instance of the only target (core/instance.h) as at a target of its own: an
+     * engine that runs, which the app frees before it asks for another, or NULL and a sentence.
+     * NULL: instances cannot be opened. */
     struct engine *(*open_instance)(void *context, const char *instance, char *why,
                                     size_t why_size);
     void *open_instance_context;
+
+    /* A profile for the flame view (core/profile.h), which outlives the app, and a sentence that
+     * says what it is, for the place of the diagnosis. NULL: none. */
+    const struct profile *profile;
+    const char *profile_text;
 
     const struct clock *clock; /* what ages are counted by; NULL: the system's */
 };

@@ -27,6 +27,7 @@ struct panel_context {
     const struct link_status *link; /* of the target that is shown; NULL: it is this machine, a file
                                        or the fleet */
     const struct pins *pins;        /* of metrics as cards (src/ui/pin.h); NULL: none */
+    const struct profile *profile;  /* that is open (core/profile.h); NULL: none */
     void *app;                      /* for panel_ask and its like below; opaque to panels */
 };
 
@@ -91,6 +92,9 @@ struct menu_item {
 };
 void panel_menu(const struct panel_context *context, const char *title,
                 const struct menu_item *items, size_t count, size_t selected, const char *command);
+
+/* Asks to be drawn again soon: what is shown is not done yet. */
+void panel_again(const struct panel_context *context);
 
 /* Puts text on the clipboard. */
 void panel_copy(const struct panel_context *context, struct str text);

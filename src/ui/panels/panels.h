@@ -8,6 +8,7 @@ extern const struct panel panel_cards;
 extern const struct panel panel_chart;
 extern const struct panel panel_cores;
 extern const struct panel panel_findings;
+extern const struct panel panel_flame;
 extern const struct panel panel_fleet;
 extern const struct panel panel_metrics;
 extern const struct panel panel_processes;

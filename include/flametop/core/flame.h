@@ -1,0 +1,79 @@
+/* A flame tree: a profile as it is looked at, merged and with the heaviest sibling first.
+ *
+ * Nodes are numbered level by level, so that the children of a node are a run of numbers, the
+ * heaviest first (of a comparison: by the larger of both sides, so that the order is the same
+ * whichever side is shown). Totals are of the node and all below it, self of it alone.
+ *
+ * It is made in steps, so that a screen can go on meanwhile; every walk is iterative. The profile
+ * must outlive it and not change. */
+#ifndef FLAMETOP_CORE_FLAME_H
+#define FLAMETOP_CORE_FLAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/core/profile.h"
+
+enum flame_part {
+    FLAME_WHOLE,
+    FLAME_INVERTED, /* what ran at the top, what called it below */
+    FLAME_CALLEES,  /* below any outermost call of one frame */
+    FLAME_CALLERS,  /* from it up to the root */
+};
+
+struct flame_options {
+    enum flame_part part;
+    uint32_t frame; /* of callees and callers */
+    unsigned measure;
+    bool collapse; /* repeated calls of a frame to itself are one */
+
+    /* Which frames each of up to 32 rules matches, as bits by frame: a stack counts when it has a
+     * frame of each rule in `keep` and none of those in `drop`. NULL: all do. Must live until
+     * flame_step is done. */
+    const uint32_t *rules;
+    uint32_t keep, drop;
+};
+
+/* One frame over the whole tree; recursion counts once. */
+struct flame_sum {
+    double self[PROFILE_SIDES], total[PROFILE_SIDES];
+};
+
+struct flame {
+    uint32_t count; /* nodes; 0: not made yet */
+    uint32_t *frame, *parent;
+    uint32_t *first; /* children of i: first[i] .. first[i+1] - 1 */
+    double *total[PROFILE_SIDES], *self[PROFILE_SIDES]; /* [1] is NULL without a comparison */
+    double factor; /* what the values of the second side were multiplied by to be comparable */
+    double whole[PROFILE_SIDES]; /* before rules left anything out, as measured */
+    uint32_t stacks;             /* nodes with a value of their own */
+    struct flame_sum *sums;      /* by frame; made last: NULL until then */
+    bool failed;                 /* out of memory */
+    struct flame_work *work;     /* while it is made */
+};
+
+struct flame *flame_new(const struct profile *profile, const struct flame_options *options);
+void flame_free(struct flame *flame);
+
+/* Goes on until all is done, or the monotonic time is reached; at least one portion of work is
+ * done. True when all is done, or failed. */
+bool flame_step(struct flame *flame, int64_t until_ns);
+
+/* How much of the work is done, 0 to 1. */
+double flame_progress(const struct flame *flame);
+
+static inline bool
+flame_is_drawable(const struct flame *flame)
+{
+    return flame != NULL && flame->count > 0;
+}
+
+/* The node that is reached from the root by the frames of `node` in `from`, or as far as they
+ * lead. */
+uint32_t flame_find(const struct flame *flame, const struct flame *from, uint32_t node);
+
+/* Frames from the root to the node, itself counted; 0 of the root. */
+uint32_t flame_depth(const struct flame *flame, uint32_t node);
+
+#endif

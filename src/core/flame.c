@@ -1,0 +1,684 @@
+/* From a profile to a tree that can be drawn, in phases of loops that can stop anywhere:
+ *
+ *   map      every node of the profile to a raw node (itself, where nothing is transformed)
+ *   weigh    the values of its stacks to the raw nodes, and totals upwards
+ *   gather   children by their parent, sorted; then number them level by level
+ *   sum      each frame over the whole tree
+ *
+ * Raw nodes keep the order parent before child, so that totals are one walk backwards. */
+#include "flametop/core/flame.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/macros.h"
+
+#define PORTION 65536u /* between two looks at the clock */
+
+enum phase {
+    PHASE_RULES,
+    PHASE_TOTALS, /* of the profile: callers weigh their outermost calls */
+    PHASE_MAP,
+    PHASE_VALUES,
+    PHASE_UPWARDS,
+    PHASE_SCALE,
+    PHASE_COUNT,
+    PHASE_OFFSETS,
+    PHASE_FILL,
+    PHASE_SORT,
+    PHASE_NUMBER,
+    PHASE_SUMS,
+    PHASE_DONE
+};
+
+struct flame_work {
+    const struct profile *profile;
+    struct flame_options options;
+    enum phase phase;
+    uint32_t at;
+
+    const double *values[PROFILE_SIDES];
+    uint32_t *mask;               /* by profile node: rules met on the way to it */
+    double *below[PROFILE_SIDES]; /* by profile node, of callers: totals */
+    uint32_t *map;                /* profile node → raw node; NULL: the same */
+    struct profile *raw;          /* makes raw nodes; NULL: those of the profile */
+    const uint32_t *raw_parent, *raw_frame;
+    uint32_t raw_count;
+    double *self[PROFILE_SIDES], *total[PROFILE_SIDES]; /* by raw node */
+    uint32_t *offset, *children;                        /* raw: those of i at offset[i] */
+    uint32_t made;                                      /* final nodes numbered so far */
+    uint32_t *raw_of;                                   /* final → raw */
+    uint32_t *on_path;                                  /* by frame, while sums are made */
+    uint32_t walk, *next_child;
+};
+
+static unsigned
+sides_of(const struct flame_work *work)
+{
+    return work->profile->sides;
+}
+
+/* ---- life ---- */
+
+static void
+work_free(struct flame_work *work)
+{
+    if (work == NULL) {
+        return;
+    }
+    for (unsigned side = 0; side < PROFILE_SIDES; side++) {
+        free(work->below[side]);
+        free(work->self[side]);
+        free(work->total[side]);
+    }
+    free(work->mask);
+    free(work->map);
+    free(work->offset);
+    free(work->children);
+    free(work->raw_of);
+    free(work->on_path);
+    free(work->next_child);
+    profile_free(work->raw);
+    free(work);
+}
+
+void
+flame_free(struct flame *flame)
+{
+    if (flame == NULL) {
+        return;
+    }
+    work_free(flame->work);
+    free(flame->frame);
+    free(flame->parent);
+    free(flame->first);
+    free(flame->sums);
+    for (unsigned side = 0; side < PROFILE_SIDES; side++) {
+        free(flame->total[side]);
+        free(flame->self[side]);
+    }
+    free(flame);
+}
+
+struct flame *
+flame_new(const struct profile *profile, const struct flame_options *options)
+{
+    struct flame *flame = calloc(1, sizeof(*flame));
+    struct flame_work *work = calloc(1, sizeof(*work));
+    if (flame == NULL || work == NULL) {
+        free(flame);
+        free(work);
+        return NULL;
+    }
+    *work = (struct flame_work){.profile = profile, .options = *options};
+    bool plain = options->part == FLAME_WHOLE && !options->collapse;
+    work->phase = options->rules != NULL && (options->keep | options->drop) != 0 ? PHASE_RULES
+                  : options->part == FLAME_CALLERS                               ? PHASE_TOTALS
+                                                                                 : PHASE_MAP;
+    for (unsigned side = 0; side < profile->sides; side++) {
+        work->values[side] = profile->values[side][options->measure];
+    }
+    if (!plain) {
+        work->raw = profile_new();
+        flame->failed = work->raw == NULL;
+    }
+    flame->work = work;
+    flame->factor = 1;
+    return flame;
+}
+
+/* ---- phases: each does one portion and answers whether it is through ---- */
+
+static uint32_t
+portion_end(const struct flame_work *work, uint32_t count)
+{
+    return work->at + MIN(count - work->at, PORTION);
+}
+
+static double
+value_of(const struct flame_work *work, unsigned side, uint32_t node)
+{
+    return work->values[side] != NULL ? work->values[side][node] : 0;
+}
+
+static bool
+is_wanted(const struct flame_work *work, uint32_t node)
+{
+    uint32_t met = work->mask != NULL ? work->mask[node] : 0;
+    return work->mask == NULL ||
+           ((met & work->options.keep) == work->options.keep && (met & work->options.drop) == 0);
+}
+
+static bool
+step_rules(struct flame *flame, struct flame_work *work)
+{
+    const struct profile *profile = work->profile;
+    if (work->mask == NULL) {
+        work->mask = calloc(profile->node_count, sizeof(uint32_t));
+        flame->failed = work->mask == NULL;
+        work->at = 1;
+    }
+    uint32_t end = flame->failed ? 0 : portion_end(work, profile->node_count);
+    for (; work->at < end; work->at++) {
+        work->mask[work->at] =
+            work->mask[profile->parent[work->at]] | work->options.rules[profile->frame[work->at]];
+    }
+    return work->at >= profile->node_count;
+}
+
+/* Children have larger numbers: one walk backwards. `at` counts what is done. */
+static bool
+step_totals(struct flame *flame, struct flame_work *work)
+{
+    const struct profile *profile = work->profile;
+    uint32_t count = profile->node_count;
+    for (unsigned side = 0; side < sides_of(work) && work->below[side] == NULL; side++) {
+        work->below[side] = calloc(count, sizeof(double));
+        flame->failed |= work->below[side] == NULL;
+    }
+    uint32_t end = flame->failed ? 0 : portion_end(work, count);
+    for (; work->at < end; work->at++) {
+        uint32_t node = count - 1 - work->at;
+        for (unsigned side = 0; side < sides_of(work); side++) {
+            double *below = work->below[side];
+            below[node] += is_wanted(work, node) ? value_of(work, side, node) : 0;
+            if (node > 0) {
+                below[profile->parent[node]] += below[node];
+            }
+        }
+    }
+    return work->at >= count;
+}
+
+static bool
+has_value(const struct flame_work *work, uint32_t node)
+{
+    bool any = false;
+    for (unsigned side = 0; side < sides_of(work); side++) {
+        any |= value_of(work, side, node) > 0;
+    }
+    return any && is_wanted(work, node);
+}
+
+/* From a node up to the root as a stack of its own, the node first. */
+static uint32_t
+map_upwards(struct flame_work *work, uint32_t node)
+{
+    const struct profile *profile = work->profile;
+    uint32_t to = 0, before = PROFILE_NONE;
+    for (; node != 0; node = profile->parent[node]) {
+        uint32_t frame = profile->frame[node];
+        if (!work->options.collapse || frame != before) {
+            to = profile_child(work->raw, to, frame);
+        }
+        before = frame;
+    }
+    return to;
+}
+
+static uint32_t
+map_downwards(struct flame_work *work, uint32_t node)
+{
+    const struct profile *profile = work->profile;
+    uint32_t frame = profile->frame[node], parent = work->map[profile->parent[node]];
+    if (parent == PROFILE_NONE && frame != work->options.frame) {
+        return PROFILE_NONE;
+    }
+    parent = parent == PROFILE_NONE ? 0 : parent;
+    if (work->options.collapse && parent != 0 && work->raw->frame[parent] == frame) {
+        return parent;
+    }
+    return profile_child(work->raw, parent, frame);
+}
+
+/* The outermost call of the frame on its stack. */
+static bool
+is_outermost(const struct flame_work *work, uint32_t node)
+{
+    const struct profile *profile = work->profile;
+    uint32_t frame = work->options.frame;
+    if (profile->frame[node] != frame) {
+        return false;
+    }
+    for (node = profile->parent[node]; node != 0; node = profile->parent[node]) {
+        if (profile->frame[node] == frame) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+calls_any(const struct flame_work *work, uint32_t node)
+{
+    return work->below[0][node] > 0 || (sides_of(work) > 1 && work->below[1][node] > 0);
+}
+
+static uint32_t
+map_node(struct flame_work *work, uint32_t node)
+{
+    switch (work->options.part) {
+    case FLAME_WHOLE:
+    case FLAME_CALLEES:
+        return map_downwards(work, node);
+    case FLAME_INVERTED:
+        return has_value(work, node) ? map_upwards(work, node) : PROFILE_NONE;
+    case FLAME_CALLERS:
+        break;
+    }
+    return is_outermost(work, node) && calls_any(work, node) ? map_upwards(work, node)
+                                                             : PROFILE_NONE;
+}
+
+static bool
+step_map(struct flame *flame, struct flame_work *work)
+{
+    const struct profile *profile = work->profile;
+    uint32_t count = profile->node_count;
+    if (work->raw == NULL) {
+        work->raw_parent = profile->parent;
+        work->raw_frame = profile->frame;
+        work->raw_count = count;
+        return true;
+    }
+    if (work->map == NULL) {
+        work->map = malloc(count * sizeof(uint32_t));
+        flame->failed |= work->map == NULL;
+        if (!flame->failed) {
+            work->map[0] = work->options.part == FLAME_WHOLE ? 0 : PROFILE_NONE;
+        }
+        work->at = 1;
+    }
+    /* Stacks of their own are as much work as they are deep. */
+    bool deep = work->options.part == FLAME_INVERTED || work->options.part == FLAME_CALLERS;
+    uint32_t end = work->at + MIN(count - work->at, deep ? PORTION / 64 : PORTION / 4);
+    for (; work->at < end && !flame->failed; work->at++) {
+        work->map[work->at] = map_node(work, work->at);
+    }
+    flame->failed |= work->raw->failed;
+    work->raw_parent = work->raw->parent;
+    work->raw_frame = work->raw->frame;
+    work->raw_count = work->raw->node_count;
+    if (work->at >= count) {
+        profile_close(work->raw);
+    }
+    return work->at >= count;
+}
+
+static bool
+step_values(struct flame *flame, struct flame_work *work)
+{
+    uint32_t count = work->profile->node_count;
+    for (unsigned side = 0; side < sides_of(work) && work->self[side] == NULL; side++) {
+        work->self[side] = calloc(work->raw_count, sizeof(double));
+        work->total[side] = calloc(work->raw_count, sizeof(double));
+        flame->failed |= work->self[side] == NULL || work->total[side] == NULL;
+    }
+    uint32_t end = flame->failed ? 0 : portion_end(work, count);
+    for (; work->at < end; work->at++) {
+        uint32_t to = work->map != NULL ? work->map[work->at] : work->at;
+        for (unsigned side = 0; side < sides_of(work); side++) {
+            double value = value_of(work, side, work->at);
+            flame->whole[side] += value;
+            if (to != PROFILE_NONE && is_wanted(work, work->at)) {
+                work->self[side][to] +=
+                    work->below[side] != NULL ? work->below[side][work->at] : value;
+            }
+        }
+    }
+    return work->at >= count;
+}
+
+static bool
+step_upwards(struct flame *flame, struct flame_work *work)
+{
+    (void)flame;
+    uint32_t end = portion_end(work, work->raw_count);
+    for (; work->at < end; work->at++) {
+        uint32_t node = work->raw_count - 1 - work->at;
+        for (unsigned side = 0; side < sides_of(work); side++) {
+            double *total = work->total[side];
+            total[node] += work->self[side][node];
+            if (node > 0) {
+                total[work->raw_parent[node]] += total[node];
+            }
+        }
+    }
+    return work->at >= work->raw_count;
+}
+
+/* Two runs are seldom equally long: both sides get the same whole. Where a part is looked at, the
+ * wholes they are parts of. */
+static bool
+step_scale(struct flame *flame, struct flame_work *work)
+{
+    if (sides_of(work) == 1) {
+        return true;
+    }
+    if (work->at == 0 && flame->whole[0] > 0 && flame->whole[1] > 0) {
+        flame->factor = flame->whole[0] / flame->whole[1];
+    }
+    uint32_t end = portion_end(work, work->raw_count);
+    for (; work->at < end; work->at++) {
+        work->self[1][work->at] *= flame->factor;
+        work->total[1][work->at] *= flame->factor;
+    }
+    return work->at >= work->raw_count;
+}
+
+static double
+weight(const struct flame_work *work, uint32_t raw)
+{
+    double first = work->total[0][raw];
+    return sides_of(work) > 1 ? fmax(first, work->total[1][raw]) : first;
+}
+
+static bool
+step_count(struct flame *flame, struct flame_work *work)
+{
+    if (work->offset == NULL) {
+        work->offset = calloc((size_t)work->raw_count + 2, sizeof(uint32_t));
+        flame->failed |= work->offset == NULL;
+        work->at = 1;
+        flame->stacks = 0;
+    }
+    uint32_t end = flame->failed ? 0 : portion_end(work, work->raw_count);
+    for (; work->at < end; work->at++) {
+        if (weight(work, work->at) > 0) {
+            work->offset[work->raw_parent[work->at] + 2]++;
+            flame->stacks +=
+                work->self[0][work->at] > 0 || (sides_of(work) > 1 && work->self[1][work->at] > 0);
+        }
+    }
+    return work->at >= work->raw_count;
+}
+
+/* offset[i + 1] is where the next child of i goes: after filling, where those of i + 1 begin. */
+static bool
+step_offsets(struct flame *flame, struct flame_work *work)
+{
+    (void)flame;
+    uint32_t count = work->raw_count, end = portion_end(work, count);
+    for (; work->at < end; work->at++) {
+        work->offset[work->at + 2] += work->offset[work->at + 1];
+    }
+    return work->at >= count;
+}
+
+static bool
+step_fill(struct flame *flame, struct flame_work *work)
+{
+    if (work->children == NULL) {
+        work->children = malloc(((size_t)work->offset[work->raw_count + 1] + 1) * sizeof(uint32_t));
+        flame->failed |= work->children == NULL;
+        work->at = 1;
+    }
+    uint32_t end = flame->failed ? 0 : portion_end(work, work->raw_count);
+    for (; work->at < end; work->at++) {
+        if (weight(work, work->at) > 0) {
+            work->children[work->offset[work->raw_parent[work->at] + 1]++] = work->at;
+        }
+    }
+    return work->at >= work->raw_count;
+}
+
+struct ranked {
+    double weight;
+    uint32_t node;
+};
+
+/* Equal ones stay in the order they came in. */
+static int
+compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *left = a, *right = b;
+    return left->weight != right->weight ? (left->weight < right->weight ? 1 : -1)
+                                         : (left->node > right->node) - (left->node < right->node);
+}
+
+static void
+sort_few(const struct flame_work *work, uint32_t *nodes, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t node = nodes[i], at = i;
+        double own = weight(work, node);
+        for (; at > 0 && weight(work, nodes[at - 1]) < own; at--) {
+            nodes[at] = nodes[at - 1];
+        }
+        nodes[at] = node;
+    }
+}
+
+static bool
+sort_many(const struct flame_work *work, uint32_t *nodes, uint32_t count)
+{
+    struct ranked *ranked = malloc(count * sizeof(*ranked));
+    if (ranked == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        ranked[i] = (struct ranked){weight(work, nodes[i]), nodes[i]};
+    }
+    qsort(ranked, count, sizeof(*ranked), compare_ranked);
+    for (uint32_t i = 0; i < count; i++) {
+        nodes[i] = ranked[i].node;
+    }
+    free(ranked);
+    return true;
+}
+
+static bool
+step_sort(struct flame *flame, struct flame_work *work)
+{
+    uint32_t count = work->raw_count, done = 0;
+    for (; work->at < count && done < PORTION; work->at++) {
+        uint32_t begin = work->offset[work->at], many = work->offset[work->at + 1] - begin;
+        if (many > 1 && many <= 16) {
+            sort_few(work, work->children + begin, many);
+        } else if (many > 1) {
+            flame->failed |= !sort_many(work, work->children + begin, many);
+        }
+        done += many + 1;
+    }
+    return work->at >= count;
+}
+
+static bool
+make_final(struct flame *flame, struct flame_work *work)
+{
+    size_t count = (size_t)work->offset[work->raw_count] + 1;
+    flame->frame = malloc(count * sizeof(uint32_t));
+    flame->parent = malloc(count * sizeof(uint32_t));
+    flame->first = malloc((count + 1) * sizeof(uint32_t));
+    work->raw_of = malloc(count * sizeof(uint32_t));
+    bool good = flame->frame != NULL && flame->parent != NULL && flame->first != NULL &&
+                work->raw_of != NULL;
+    for (unsigned side = 0; side < sides_of(work); side++) {
+        flame->total[side] = malloc(count * sizeof(double));
+        flame->self[side] = malloc(count * sizeof(double));
+        good = good && flame->total[side] != NULL && flame->self[side] != NULL;
+    }
+    if (good) {
+        work->raw_of[0] = 0;
+        flame->parent[0] = 0;
+        work->made = 1;
+    }
+    return good;
+}
+
+static void
+finish_node(struct flame *flame, struct flame_work *work, uint32_t node)
+{
+    uint32_t raw = work->raw_of[node];
+    flame->frame[node] = work->raw_frame[raw];
+    for (unsigned side = 0; side < sides_of(work); side++) {
+        flame->total[side][node] = work->total[side][raw];
+        flame->self[side][node] = work->self[side][raw];
+    }
+    flame->first[node] = work->made;
+    for (uint32_t i = work->offset[raw]; i < work->offset[raw + 1]; i++) {
+        work->raw_of[work->made] = work->children[i];
+        flame->parent[work->made++] = node;
+    }
+}
+
+static bool
+step_number(struct flame *flame, struct flame_work *work)
+{
+    if (work->raw_of == NULL && !make_final(flame, work)) {
+        flame->failed = true;
+        return false;
+    }
+    for (uint32_t done = 0; work->at < work->made && done < PORTION; work->at++, done++) {
+        finish_node(flame, work, work->at);
+    }
+    if (work->at < work->made) {
+        return false;
+    }
+    flame->first[work->made] = work->made;
+    flame->count = work->made; /* from now on it can be drawn */
+    return true;
+}
+
+static void
+begin_sums(struct flame *flame, struct flame_work *work)
+{
+    size_t frames = (size_t)work->profile->frame_count + 1;
+    flame->sums = calloc(frames, sizeof(*flame->sums));
+    work->on_path = calloc(frames, sizeof(uint32_t));
+    work->next_child = malloc(flame->count * sizeof(uint32_t));
+    flame->failed |= flame->sums == NULL || work->on_path == NULL || work->next_child == NULL;
+    if (!flame->failed) {
+        work->next_child[0] = flame->first[0];
+    }
+}
+
+static void
+enter(struct flame *flame, struct flame_work *work, uint32_t node)
+{
+    struct flame_sum *sum = &flame->sums[flame->frame[node]];
+    bool outermost = work->on_path[flame->frame[node]]++ == 0;
+    for (unsigned side = 0; side < sides_of(work); side++) {
+        sum->self[side] += flame->self[side][node];
+        sum->total[side] += outermost ? flame->total[side][node] : 0;
+    }
+    work->next_child[node] = flame->first[node];
+    work->walk = node;
+}
+
+/* Depth first, so that a frame that is on the way already is known. */
+static bool
+step_sums(struct flame *flame, struct flame_work *work)
+{
+    if (work->on_path == NULL) {
+        begin_sums(flame, work);
+    }
+    for (uint32_t done = 0; done < PORTION && !flame->failed; done++) {
+        uint32_t node = work->walk;
+        if (work->next_child[node] < flame->first[node + 1]) {
+            enter(flame, work, work->next_child[node]++);
+        } else if (node == 0) {
+            return true;
+        } else {
+            work->on_path[flame->frame[node]]--;
+            work->walk = flame->parent[node];
+            work->at++;
+        }
+    }
+    return false;
+}
+
+static bool (*const steps[])(struct flame *flame, struct flame_work *work) = {
+    [PHASE_RULES] = step_rules,   [PHASE_TOTALS] = step_totals,   [PHASE_MAP] = step_map,
+    [PHASE_VALUES] = step_values, [PHASE_UPWARDS] = step_upwards, [PHASE_SCALE] = step_scale,
+    [PHASE_COUNT] = step_count,   [PHASE_OFFSETS] = step_offsets, [PHASE_FILL] = step_fill,
+    [PHASE_SORT] = step_sort,     [PHASE_NUMBER] = step_number,   [PHASE_SUMS] = step_sums,
+};
+
+static void
+next_phase(struct flame_work *work)
+{
+    bool skips = work->phase == PHASE_RULES && work->options.part != FLAME_CALLERS;
+    work->phase += skips ? 2 : 1;
+    work->at = 0;
+}
+
+bool
+flame_step(struct flame *flame, int64_t until_ns)
+{
+    struct flame_work *work = flame->work;
+    if (work == NULL || flame->failed) {
+        return true;
+    }
+    do {
+        if (steps[work->phase](flame, work) && !flame->failed) {
+            next_phase(work);
+        }
+    } while (!flame->failed && work->phase != PHASE_DONE && clock_mono_ns() < until_ns);
+    if (flame->failed || work->phase == PHASE_DONE) {
+        flame->count = flame->failed ? 0 : flame->count;
+        work_free(work);
+        flame->work = NULL;
+        return true;
+    }
+    return false;
+}
+
+double
+flame_progress(const struct flame *flame)
+{
+    const struct flame_work *work = flame->work;
+    if (work == NULL) {
+        return 1;
+    }
+    double within =
+        (double)work->at / (double)MAX(MAX(work->profile->node_count, work->raw_count), 1u);
+    return (work->phase + MIN(within, 1)) / PHASE_DONE;
+}
+
+/* ---- finding one's way ---- */
+
+uint32_t
+flame_depth(const struct flame *flame, uint32_t node)
+{
+    uint32_t depth = 0;
+    for (; node != 0; node = flame->parent[node]) {
+        depth++;
+    }
+    return depth;
+}
+
+static uint32_t
+child_of(const struct flame *flame, uint32_t node, uint32_t frame)
+{
+    for (uint32_t i = flame->first[node]; i < flame->first[node + 1]; i++) {
+        if (flame->frame[i] == frame) {
+            return i;
+        }
+    }
+    return PROFILE_NONE;
+}
+
+uint32_t
+flame_find(const struct flame *flame, const struct flame *from, uint32_t node)
+{
+    uint32_t depth = flame_depth(from, node), at = 0;
+    uint32_t *path = malloc(((size_t)depth + 1) * sizeof(uint32_t));
+    if (path == NULL) {
+        return 0;
+    }
+    for (uint32_t i = depth; i > 0; i--, node = from->parent[node]) {
+        path[i - 1] = from->frame[node];
+    }
+    for (uint32_t i = 0; i < depth; i++) {
+        uint32_t child = child_of(flame, at, path[i]);
+        if (child == PROFILE_NONE) {
+            break;
+        }
+        at = child;
+    }
+    free(path);
+    return at;
+}

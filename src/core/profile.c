@@ -1,0 +1,310 @@
+/* Interned frames and the tree of calls, each found by an open-addressing table that holds what it
+ * compares: one cache line a probe, as a profile of millions of stacks is mostly look-ups. */
+#include "flametop/core/profile.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "flametop/base/hash.h"
+#include "flametop/base/macros.h"
+
+#define NAMES_BYTES_MAX ((size_t)512 << 20)
+#define VALUE_MIN 1e-18 /* less is nothing */
+#define SLOTS_FIRST 1024u
+#define HUGE_BYTES ((size_t)4 << 20) /* from here on large pages pay */
+
+struct profile_slot {
+    uint32_t a, b, number; /* nodes: parent, frame; frames: hash; number + 1, 0: free */
+};
+
+/* Memory that is walked at random: fewer pages, fewer misses. */
+static void *
+huge(void *memory, size_t bytes)
+{
+    if (memory != NULL && bytes >= HUGE_BYTES) {
+        uintptr_t begin = ((uintptr_t)memory + 4095) & ~(uintptr_t)4095;
+        madvise((void *)begin, bytes - (begin - (uintptr_t)memory), MADV_HUGEPAGE);
+    }
+    return memory;
+}
+
+static void *
+huge_zeroed(size_t count, size_t bytes)
+{
+    return huge(calloc(count, bytes), count * bytes);
+}
+
+struct profile *
+profile_new(void)
+{
+    struct profile *profile = calloc(1, sizeof(*profile));
+    if (profile == NULL) {
+        return NULL;
+    }
+    arena_init(&profile->names, NAMES_BYTES_MAX);
+    profile->sides = 1;
+    profile->node_slots = calloc(SLOTS_FIRST, sizeof(struct profile_slot));
+    profile->frame_slots = calloc(SLOTS_FIRST, sizeof(struct profile_slot));
+    profile->node_mask = profile->frame_mask = SLOTS_FIRST - 1;
+    profile->node_capacity = SLOTS_FIRST;
+    profile->parent = calloc(profile->node_capacity, sizeof(uint32_t));
+    profile->frame = calloc(profile->node_capacity, sizeof(uint32_t));
+    profile->node_count = 1;
+    if (profile->node_slots == NULL || profile->frame_slots == NULL || profile->parent == NULL ||
+        profile->frame == NULL) {
+        profile_free(profile);
+        return NULL;
+    }
+    profile->frame[0] = PROFILE_NONE;
+    return profile;
+}
+
+void
+profile_close(struct profile *profile)
+{
+    free(profile->node_slots);
+    free(profile->frame_slots);
+    profile->node_slots = profile->frame_slots = NULL;
+}
+
+void
+profile_free(struct profile *profile)
+{
+    if (profile == NULL) {
+        return;
+    }
+    profile_close(profile);
+    for (unsigned side = 0; side < PROFILE_SIDES; side++) {
+        for (unsigned i = 0; i < PROFILE_MEASURES_MAX; i++) {
+            free(profile->values[side][i]);
+        }
+    }
+    free(profile->parent);
+    free(profile->frame);
+    free(profile->frames);
+    arena_done(&profile->names);
+    free(profile);
+}
+
+void
+profile_second_side(struct profile *profile)
+{
+    profile->side = 1;
+    profile->sides = 2;
+}
+
+uint32_t
+profile_measure(struct profile *profile, struct str name, const char *unit, double scale)
+{
+    struct profile_measure measure = {.unit = unit, .scale = scale};
+    str_copy(name, measure.name, sizeof(measure.name));
+    for (uint32_t i = 0; i < profile->measure_count; i++) {
+        if (strcmp(profile->measures[i].name, measure.name) == 0 &&
+            strcmp(profile->measures[i].unit, unit) == 0) {
+            return i;
+        }
+    }
+    if (profile->side > 0) {
+        return profile->measure_count == 1 ? 0 : PROFILE_NONE;
+    }
+    if (profile->measure_count == PROFILE_MEASURES_MAX) {
+        return PROFILE_NONE;
+    }
+    profile->measures[profile->measure_count] = measure;
+    return profile->measure_count++;
+}
+
+/* ---- frames ---- */
+
+static uint64_t
+hash_frame(struct str name, struct str module)
+{
+    uint64_t hash = hash_bytes(name.p, name.n);
+    return module.n > 0 ? hash_mix(hash, hash_bytes(module.p, module.n)) : hash;
+}
+
+static bool
+is_frame(const struct profile_frame *frame, struct str name, struct str module)
+{
+    return frame->name_n == name.n && frame->module_n == module.n &&
+           memcmp(frame->name, name.p, name.n) == 0 &&
+           (module.n == 0 || memcmp(frame->module, module.p, module.n) == 0);
+}
+
+/* Half full at most. The old table stays when there is no memory for another. */
+static bool
+grow_slots(struct profile_slot **slots, uint32_t *mask, bool by_frame)
+{
+    uint32_t wider = *mask * 2 + 1;
+    struct profile_slot *grown = huge_zeroed((size_t)wider + 1, sizeof(*grown));
+    if (grown == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i <= *mask; i++) {
+        struct profile_slot slot = (*slots)[i];
+        if (slot.number == 0) {
+            continue;
+        }
+        uint64_t hash = by_frame ? ((uint64_t)slot.a << 32 | slot.b)
+                                 : hash_u64((uint64_t)slot.a << 32 | slot.b);
+        uint32_t at = (uint32_t)hash & wider;
+        while (grown[at].number != 0) {
+            at = (at + 1) & wider;
+        }
+        grown[at] = slot;
+    }
+    free(*slots);
+    *slots = grown;
+    *mask = wider;
+    return true;
+}
+
+static uint32_t
+add_frame(struct profile *profile, struct str name, struct str module)
+{
+    if (profile->frame_count == PROFILE_FRAMES_MAX || profile->failed) {
+        profile->cut++;
+        return PROFILE_NONE;
+    }
+    if (profile->frame_count == profile->frame_capacity) {
+        uint32_t wider = MAX(profile->frame_capacity * 2, 256u);
+        struct profile_frame *grown =
+            realloc(profile->frames, wider * sizeof(struct profile_frame));
+        if (grown == NULL) {
+            profile->failed = true;
+            return PROFILE_NONE;
+        }
+        profile->frames = grown;
+        profile->frame_capacity = wider;
+    }
+    profile->frames[profile->frame_count] = (struct profile_frame){
+        .name = arena_text(&profile->names, name.p, name.n),
+        .module = module.n > 0 ? arena_text(&profile->names, module.p, module.n) : "",
+        .name_n = (uint32_t)name.n,
+        .module_n = (uint32_t)module.n};
+    if (profile->names.full) {
+        profile->cut++;
+        return PROFILE_NONE;
+    }
+    return profile->frame_count++;
+}
+
+uint32_t
+profile_frame(struct profile *profile, struct str name, struct str module)
+{
+    name = name.n == 0 ? STR("[unnamed]") : name;
+    name.n = MIN(name.n, PROFILE_NAME_BYTES_MAX);
+    module.n = MIN(module.n, PROFILE_NAME_BYTES_MAX);
+    uint64_t hash = hash_frame(name, module);
+    uint32_t high = (uint32_t)(hash >> 32), low = (uint32_t)hash, at = low & profile->frame_mask;
+    for (; profile->frame_slots[at].number != 0; at = (at + 1) & profile->frame_mask) {
+        struct profile_slot slot = profile->frame_slots[at];
+        if (slot.a == high && slot.b == low &&
+            is_frame(&profile->frames[slot.number - 1], name, module)) {
+            return slot.number - 1;
+        }
+    }
+    uint32_t number = add_frame(profile, name, module);
+    if (number == PROFILE_NONE) {
+        return number;
+    }
+    profile->frame_slots[at] = (struct profile_slot){high, low, number + 1};
+    if (profile->frame_count * 2 > profile->frame_mask &&
+        !grow_slots(&profile->frame_slots, &profile->frame_mask, true)) {
+        profile->failed = true;
+    }
+    return number;
+}
+
+/* ---- nodes ---- */
+
+static bool
+grow_array(void **array, size_t count, size_t wider, size_t bytes)
+{
+    void *grown = realloc(*array, wider * bytes);
+    if (grown == NULL) {
+        return false;
+    }
+    huge(grown, wider * bytes);
+    memset((char *)grown + count * bytes, 0, (wider - count) * bytes);
+    *array = grown;
+    return true;
+}
+
+static bool
+grow_nodes(struct profile *profile)
+{
+    uint32_t count = profile->node_capacity, wider = count * 2;
+    bool good = grow_array((void **)&profile->parent, count, wider, sizeof(uint32_t)) &&
+                grow_array((void **)&profile->frame, count, wider, sizeof(uint32_t));
+    for (unsigned side = 0; side < PROFILE_SIDES; side++) {
+        for (unsigned i = 0; good && i < PROFILE_MEASURES_MAX; i++) {
+            double **values = &profile->values[side][i];
+            good = *values == NULL || grow_array((void **)values, count, wider, sizeof(double));
+        }
+    }
+    profile->failed |= !good;
+    profile->node_capacity = good ? wider : count;
+    return good;
+}
+
+static bool
+has_room(struct profile *profile)
+{
+    if (profile->node_count == PROFILE_NODES_MAX || profile->failed) {
+        return false;
+    }
+    return profile->node_count < profile->node_capacity || grow_nodes(profile);
+}
+
+uint32_t
+profile_child(struct profile *profile, uint32_t parent, uint32_t frame)
+{
+    if (frame == PROFILE_NONE) {
+        return parent;
+    }
+    uint32_t mask = profile->node_mask;
+    uint32_t at = (uint32_t)hash_u64((uint64_t)parent << 32 | frame) & mask;
+    for (; profile->node_slots[at].number != 0; at = (at + 1) & mask) {
+        struct profile_slot slot = profile->node_slots[at];
+        if (slot.a == parent && slot.b == frame) {
+            return slot.number;
+        }
+    }
+    if (!has_room(profile)) {
+        profile->cut++;
+        return parent;
+    }
+    uint32_t node = profile->node_count++;
+    profile->parent[node] = parent;
+    profile->frame[node] = frame;
+    profile->node_slots[at] = (struct profile_slot){parent, frame, node};
+    if ((uint64_t)profile->node_count * 2 > mask &&
+        !grow_slots(&profile->node_slots, &profile->node_mask, false)) {
+        profile->failed = true;
+    }
+    return node;
+}
+
+void
+profile_put(struct profile *profile, uint32_t node, uint32_t measure, double value)
+{
+    if (measure == PROFILE_NONE || fabs(value) < VALUE_MIN) {
+        return;
+    }
+    if (!(value > 0 && value <= PROFILE_VALUE_MAX)) {
+        profile->refused[profile->side]++;
+        return;
+    }
+    double **values = &profile->values[profile->side][measure];
+    if (*values == NULL) {
+        *values = huge_zeroed(profile->node_capacity, sizeof(double));
+    }
+    if (*values == NULL) {
+        profile->failed = true;
+        return;
+    }
+    (*values)[node] += value;
+}

@@ -1,0 +1,283 @@
+/* Profiles: read whole, then shown in the flame view; without a terminal, as a table of frames. */
+#include "flame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/core/flame.h"
+#include "flametop/core/picture.h"
+#include "flametop/core/unit.h"
+#include "flametop/profile/read.h"
+#include "flametop/ui/app.h"
+#include "monitor.h"
+
+#define VIEW_FLAME 6
+#define TEXT_BYTES 400
+#define FRAMES_PRINTED 40
+#define WHY_BYTES 300
+
+/* ---- reading ---- */
+
+static ssize_t
+read_head(const char *path, char head[PROFILE_HEAD_BYTES])
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    ssize_t n = pread(fd, head, PROFILE_HEAD_BYTES, 0);
+    close(fd);
+    return n;
+}
+
+bool
+flame_is_target(const struct cli *cli)
+{
+    if (cli->line.command->id != COMMAND_MONITOR || cli->line.argument_count != 1) {
+        return false;
+    }
+    char *head = malloc(PROFILE_HEAD_BYTES);
+    ssize_t n = head != NULL ? read_head(cli->line.arguments[0], head) : -1;
+    bool is = n > 0 &&
+              profile_detect((struct str){head, (size_t)n}, (size_t)n < PROFILE_HEAD_BYTES) != NULL;
+    free(head);
+    return is;
+}
+
+/* What is not in the page cache comes at the speed of the disk; all else is one copy. */
+static char *
+load(const char *path, size_t *ret_n)
+{
+    struct stat info;
+    int error = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char *data = NULL;
+    if (fd < 0 || fstat(fd, &info) < 0) {
+        error = errno;
+    } else if (!S_ISREG(info.st_mode)) {
+        error = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
+    } else if ((uint64_t)info.st_size > PROFILE_FILE_BYTES_MAX) {
+        error = EFBIG;
+    } else if ((data = malloc((size_t)info.st_size + 1)) == NULL) {
+        error = ENOMEM;
+    }
+    size_t n = 0;
+    while (error == 0 && n < (size_t)info.st_size) {
+        ssize_t got = read(fd, data + n, (size_t)info.st_size - n);
+        if (got <= 0) {
+            error = got < 0 && errno != EINTR ? errno : 0;
+            if (got == 0) {
+                break;
+            }
+        }
+        n += got > 0 ? (size_t)got : 0;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (error != 0) {
+        cli_complain("%s: %s", path, strerror(error));
+        free(data);
+        return NULL;
+    }
+    *ret_n = n;
+    return data;
+}
+
+static bool
+add_file(struct profile *profile, const char *path)
+{
+    char why[WHY_BYTES] = "";
+    size_t n;
+    char *data = load(path, &n);
+    if (data == NULL) {
+        return false;
+    }
+    bool good = profile_read((struct str){data, n}, profile, why, sizeof(why));
+    free(data);
+    if (!good) {
+        cli_complain("%s: %s", path, why);
+    }
+    return good;
+}
+
+static struct profile *
+open_profile(const char *path, const char *older)
+{
+    struct profile *profile = profile_new();
+    if (profile == NULL) {
+        cli_complain("out of memory");
+        return NULL;
+    }
+    bool good = add_file(profile, path);
+    if (good && older[0] != '\0') {
+        profile_second_side(profile);
+        good = add_file(profile, older);
+    }
+    if (good && profile->node_count < 2) {
+        cli_complain("%s: there are no stacks in it", path);
+        good = false;
+    }
+    profile_close(profile);
+    if (!good) {
+        profile_free(profile);
+        return NULL;
+    }
+    return profile;
+}
+
+/* ---- saying what it is ---- */
+
+static const char *
+base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static void
+describe(const struct profile *profile, const char *path, const char *older, char *dst, size_t size)
+{
+    char name[128], other[128] = "", left[160] = "";
+    utf8_clean(str_from(base_name(path)), name, sizeof(name));
+    utf8_clean(str_from(base_name(older)), other, sizeof(other));
+    uint64_t refused = profile->refused[0] + profile->refused[1];
+    if (profile->cut > 0) {
+        snprintf(left, sizeof(left), "; %llu calls did not fit and count for their caller",
+                 (unsigned long long)profile->cut);
+    } else if (refused > 0) {
+        snprintf(left, sizeof(left), "; %llu values below zero are left out",
+                 (unsigned long long)refused);
+    }
+    snprintf(dst, size, "%s%s%s: %u frames in %u calls%s", name,
+             other[0] != '\0' ? " against " : "", other, profile->frame_count,
+             profile->node_count - 1, left);
+}
+
+/* ---- without a terminal ---- */
+
+struct row {
+    double self;
+    uint32_t frame;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct row *left = a, *right = b;
+    return left->self != right->self ? (left->self < right->self ? 1 : -1)
+                                     : (left->frame > right->frame) - (left->frame < right->frame);
+}
+
+static void
+print_row(const struct profile *profile, const struct flame *flame, uint32_t frame, struct buf *out)
+{
+    const struct profile_measure *measure = &profile->measures[profile->measure_chosen];
+    const struct flame_sum *sum = &flame->sums[frame];
+    char self[32], total[32], name[256], change[32] = "";
+    utf8_clean((struct str){profile->frames[frame].name, profile->frames[frame].name_n}, name,
+               sizeof(name));
+    unit_format(sum->self[0] * measure->scale, measure->unit, true, self, sizeof(self));
+    unit_format(sum->total[0] * measure->scale, measure->unit, true, total, sizeof(total));
+    double whole = MAX(flame->total[0][0], 1e-300);
+    if (profile->sides > 1) {
+        snprintf(change, sizeof(change), "%+9.1f %%", (sum->self[0] - sum->self[1]) / whole * 100);
+    }
+    buf_printf(out, "%10s %6.1f %%  %10s %6.1f %%%s  %s\n", self, sum->self[0] / whole * 100, total,
+               sum->total[0] / whole * 100, change, name);
+}
+
+static int
+print_frames(const struct profile *profile, const char *text)
+{
+    struct flame_options options = {.measure = profile->measure_chosen};
+    struct flame *flame = flame_new(profile, &options);
+    struct row *rows = calloc((size_t)profile->frame_count + 1, sizeof(*rows));
+    if (flame == NULL || rows == NULL || !flame_step(flame, INT64_MAX) || flame->failed) {
+        cli_complain("out of memory");
+        flame_free(flame);
+        free(rows);
+        return EXIT_FAILED;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < profile->frame_count; i++) {
+        if (flame->sums[i].total[0] > 0 || flame->sums[i].total[1] > 0) {
+            rows[count++] = (struct row){flame->sums[i].self[0], i};
+        }
+    }
+    qsort(rows, count, sizeof(*rows), compare);
+    struct buf out;
+    buf_init(&out, (size_t)1 << 20);
+    buf_printf(&out, "%s\n%10s %8s  %10s %8s%s  FRAME\n", text, "SELF", "", "TOTAL", "",
+               profile->sides > 1 ? "   SELF +/-" : "");
+    for (uint32_t i = 0; i < MIN(count, (uint32_t)FRAMES_PRINTED); i++) {
+        print_row(profile, flame, rows[i].frame, &out);
+    }
+    int code = cli_print(&out);
+    buf_done(&out);
+    free(rows);
+    flame_free(flame);
+    return code;
+}
+
+/* ---- the screen ---- */
+
+/* The moment that stands for a file: there are no readings in it. */
+static struct picture *
+make_picture(const struct cli *cli, const char *path)
+{
+    struct stat info;
+    char name[128];
+    struct picture *picture = picture_new(cli->catalog, 65536);
+    if (picture == NULL) {
+        return NULL;
+    }
+    utf8_clean(str_from(base_name(path)), name, sizeof(name));
+    picture->number = 1;
+    picture->past = true;
+    picture->wall_ns = stat(path, &info) == 0 ? info.st_mtim.tv_sec * NS_PER_S : 0;
+    picture->host.name = arena_printf(&picture->arena, "%s", name);
+    picture->host.system = picture->host.kernel = picture->host.virtualization = "";
+    picture->looked_at = "";
+    return picture;
+}
+
+static int
+show(const struct cli *cli, const struct profile *profile, const char *path, const char *text)
+{
+    struct picture *picture = make_picture(cli, path);
+    if (picture == NULL) {
+        cli_complain("out of memory");
+        return EXIT_FAILED;
+    }
+    struct app_options options = {.view = VIEW_FLAME, .profile = profile, .profile_text = text};
+    int code = monitor_show(cli, &options, picture);
+    picture_release(picture);
+    return code;
+}
+
+int
+flame_run(const struct cli *cli)
+{
+    const char *path = cli->line.arguments[0];
+    const char *older = "";
+    struct profile *profile = open_profile(path, older);
+    if (profile == NULL) {
+        return EXIT_FAILED;
+    }
+    char text[TEXT_BYTES];
+    describe(profile, path, older, text, sizeof(text));
+    int code = isatty(STDOUT_FILENO) ? show(cli, profile, path, text) : print_frames(profile, text);
+    profile_free(profile);
+    return code;
+}

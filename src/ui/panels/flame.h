@@ -1,0 +1,124 @@
+/* The inside of the flame panel: state (flame.c), what is matched (flame_match.c), the graph
+ * (flame_graph.c) and the table of frames (flame_frames.c). */
+#ifndef FLAMETOP_SRC_UI_FLAME_H
+#define FLAMETOP_SRC_UI_FLAME_H
+
+#include <regex.h>
+
+#include "flametop/core/flame_layout.h"
+#include "flametop/ui/panel.h"
+
+#define FLAME_RULES_MAX 32
+#define FLAME_UNDO_MAX 64
+#define FLAME_ZOOM_MAX 64
+#define FLAME_PATTERN_BYTES 128
+#define FLAME_VALUE_BYTES 40
+
+/* One tree on the screen. */
+struct flame_piece {
+    struct flame *tree;                      /* that is drawn; NULL: none yet */
+    struct flame *making;                    /* takes its place */
+    struct flame_zoom zooms[FLAME_ZOOM_MAX]; /* the last one is in force; [0] is all */
+    size_t zoom_count;
+    struct flame_layout layout;
+    size_t top; /* first row that is shown */
+};
+
+enum { PIECE_MAIN, PIECE_CALLERS, PIECE_CALLEES, PIECES };
+
+/* Where the cursor is: a frame, or the rest below a node. */
+struct flame_cursor {
+    unsigned piece;
+    uint32_t node;
+    bool rest;
+    uint32_t from;
+    size_t row, cell; /* where that was found in the layout */
+};
+
+/* What undo goes back to. */
+struct flame_look {
+    unsigned rules, measure;
+    bool invert, collapse, sandwich;
+    uint32_t frame; /* of the sandwich */
+};
+
+struct flame_rule {
+    bool drop;
+    char text[FLAME_PATTERN_BYTES];
+};
+
+/* Frames that match a pattern, looked for in steps. */
+struct flame_match {
+    char text[FLAME_PATTERN_BYTES]; /* "": nothing is looked for */
+    bool plain;                     /* no regular expression */
+    bool compiled;
+    regex_t regex;
+    uint8_t *frames; /* by frame: it matches */
+    uint32_t at, count, matched;
+    bool failed;
+};
+
+enum flame_page { FLAME_PAGE_GRAPH, FLAME_PAGE_FRAMES, FLAME_PAGES };
+enum flame_order { FLAME_BY_SELF, FLAME_BY_TOTAL, FLAME_BY_CHANGE, FLAME_ORDERS };
+
+struct flame_panel {
+    const struct profile *profile; /* the one all below is of; NULL: none */
+    struct flame_piece pieces[PIECES];
+    struct flame_cursor cursor;
+    struct flame_look look, undo[FLAME_UNDO_MAX];
+    size_t undo_count;
+    struct flame_rule rules[FLAME_RULES_MAX];
+    uint32_t *rule_bits; /* by frame */
+    unsigned side;       /* whose weights are widths */
+    bool flipped;        /* the root below */
+
+    struct flame_match search, wanted; /* wanted: of a rule to come */
+    bool wanted_drop;
+    uint8_t *covered; /* by node of the tree below: it or a caller of it matches */
+    const struct flame *covered_tree;
+    uint32_t covered_at;
+    double covered_weight;
+
+    enum flame_page page;
+    enum flame_order order;
+    uint32_t *listed; /* frames in that order */
+    uint32_t listed_count;
+    const struct flame *listed_tree;
+    enum flame_order listed_order;
+    size_t selected, top;
+    int rows;         /* of the table, or of the graph, as last drawn */
+    struct rect area; /* the same */
+    int middle;       /* y of the root of a sandwich */
+};
+
+/* flame.c */
+struct flame_zoom *flame_zoomed(struct flame_piece *piece);
+const struct flame_cell *
+flame_cell_at(const struct flame_panel *panel); /* NULL: nothing is there */
+unsigned flame_first_piece(const struct flame_panel *panel);
+void flame_locate(struct flame_panel *panel, int width); /* finds the cursor in its layout */
+char *flame_value(const struct flame_panel *panel, double value, bool ascii,
+                  char dst[FLAME_VALUE_BYTES]);
+char *flame_share(double part, double whole, char dst[FLAME_VALUE_BYTES]); /* "12.3 %" */
+struct str flame_name(const struct flame_panel *panel, uint32_t frame);
+
+/* flame_match.c: a pattern is plain text, or a regular expression where it has characters of one;
+ * capitals count where it has any. */
+bool flame_match_begin(struct flame_match *match, const struct profile *profile, const char *text,
+                       char *why, size_t why_size);
+bool flame_match_step(struct flame_match *match, const struct profile *profile, int64_t until_ns);
+void flame_match_done(struct flame_match *match);
+bool flame_cover_step(struct flame_panel *panel, int64_t until_ns);
+
+/* flame_graph.c */
+void flame_graph_draw(struct flame_panel *panel, const struct panel_context *context,
+                      struct canvas *canvas, struct rect area);
+bool flame_graph_at(const struct flame_panel *panel, int x, int y, struct flame_cursor *ret_cursor);
+
+/* flame_frames.c */
+void flame_frames_draw(struct flame_panel *panel, const struct panel_context *context,
+                       struct canvas *canvas, struct rect area);
+uint32_t flame_frames_selected(const struct flame_panel *panel); /* PROFILE_NONE: none */
+bool flame_frames_command(struct flame_panel *panel, const char *name);
+
+#endif

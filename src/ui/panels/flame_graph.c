@@ -1,0 +1,459 @@
+/* The graph: rows of frames from the root downwards (or upwards), or a sandwich, where what calls a
+ * frame stands above it and what it calls below. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "flame.h"
+#include "flametop/base/hash.h"
+#include "flametop/base/utf8.h"
+
+#define TEXT_BYTES 512
+#define DETAIL_ROWS 2
+#define SAME_SHARE 0.02 /* of a frame's own weight: less is no change */
+
+static const struct style style_dim = {.fg = ROLE_DIM};
+
+/* A rectangle of rows of one piece. */
+struct band {
+    struct flame_piece *piece;
+    unsigned index;
+    int y, height;
+    bool upwards;
+    size_t first; /* row of the layout that stands next to the root */
+};
+
+/* What frames have in common that belong together: their module, else what stands before the last
+ * separator of their name. */
+static struct str
+family(const struct profile_frame *frame)
+{
+    if (frame->module_n > 0) {
+        return (struct str){frame->module, frame->module_n};
+    }
+    struct str name = {frame->name, frame->name_n};
+    if (name.n > 4 && name.p[name.n - 4] == '_' && name.p[name.n - 3] == '[') { /* _[k] of perf */
+        return (struct str){name.p + name.n - 4, 4};
+    }
+    const char *paren = memchr(name.p, '(', name.n);
+    size_t n = paren != NULL && paren > name.p ? (size_t)(paren - name.p) : name.n;
+    for (size_t i = n; i > 1; i--) {
+        if (name.p[i - 1] == '.' || name.p[i - 1] == '/' || name.p[i - 1] == ':') {
+            return (struct str){name.p, i - 1};
+        }
+    }
+    return name;
+}
+
+static uint8_t
+hue(const struct profile_frame *frame)
+{
+    struct str text = family(frame);
+    return (uint8_t)(ROLE_FLAME_HUES + (hash_bytes(text.p, text.n) >> 16) % RAMP_STEPS);
+}
+
+/* How much more of the whole there is of it than there was: -1 all gone, 1 all new. */
+static double
+change(const struct flame *tree, uint32_t node)
+{
+    double after = tree->total[0][node], before = tree->total[1][node];
+    double most = fmax(after, before);
+    return most > 0 ? (after - before) / most : 0;
+}
+
+static const char *
+change_sign(double value)
+{
+    return value > SAME_SHARE ? "+" : value < -SAME_SHARE ? "-" : "=";
+}
+
+static struct style
+frame_style(const struct flame_panel *panel, const struct flame *tree,
+            const struct flame_cell *cell)
+{
+    uint32_t frame = tree->frame[cell->node];
+    if (frame == PROFILE_NONE) {
+        return (struct style){.fg = ROLE_TITLE, .bg = ROLE_HEADER_BG};
+    }
+    if (panel->search.frames != NULL && panel->search.frames[frame] != 0) {
+        return (struct style){.fg = ROLE_SEARCH, .attributes = CELL_REVERSE | CELL_BOLD};
+    }
+    if (tree->total[1] != NULL) {
+        int step = (int)lround((change(tree, cell->node) + 1) / 2 * (RAMP_STEPS - 1));
+        return (struct style){.fg = (uint8_t)(ROLE_RAMP_DIFF + CLAMP(step, 0, RAMP_STEPS - 1)),
+                              .attributes = CELL_REVERSE};
+    }
+    return (struct style){.fg = ROLE_TEXT, .bg = hue(&panel->profile->frames[frame])};
+}
+
+/* "344 ms  56.2 %" */
+static void
+format_weight(const struct flame_panel *panel, const struct flame *tree, double weight, bool ascii,
+              char *dst, size_t size)
+{
+    char value[FLAME_VALUE_BYTES], share[FLAME_VALUE_BYTES];
+    snprintf(dst, size, "%s  %s", flame_value(panel, weight, ascii, value),
+             flame_share(weight, tree->total[panel->side][0], share));
+}
+
+static void
+draw_label(const struct flame_panel *panel, struct canvas *canvas, const struct flame *tree,
+           const struct flame_cell *cell, int y, int width, struct style style)
+{
+    char label[TEXT_BYTES], weight[96];
+    uint32_t frame = tree->frame[cell->node];
+    const char *sign = tree->total[1] != NULL && frame != PROFILE_NONE
+                           ? change_sign(change(tree, cell->node))
+                           : "";
+    struct str name = frame != PROFILE_NONE ? flame_name(panel, frame) : STR("all");
+    snprintf(label, sizeof(label), "%s%s%.*s", sign, sign[0] != '\0' ? " " : "", (int)name.n,
+             name.p);
+    format_weight(panel, tree, cell->weight, canvas->glyphs == GLYPHS_ASCII, weight,
+                  sizeof(weight));
+    int used = (int)utf8_text_width(str_from(weight));
+    bool both = (int)utf8_text_width(str_from(label)) + used + 3 <= width;
+    canvas_text(canvas, cell->x, y, width, str_from(label), style);
+    if (both) {
+        canvas_text_right(canvas, cell->x, y, width - 1, str_from(weight), style);
+    }
+}
+
+static void
+draw_rest(const struct flame_panel *panel, struct canvas *canvas, const struct flame *tree,
+          const struct flame_cell *cell, int y, struct style style)
+{
+    char text[96], share[FLAME_VALUE_BYTES];
+    canvas_fill(canvas, (struct rect){cell->x, y, cell->width, 1},
+                canvas->glyphs == GLYPHS_ASCII ? ':' : 0x2591, style); /* ░ */
+    snprintf(text, sizeof(text), " +%u %s ", cell->count,
+             flame_share(cell->weight, tree->total[panel->side][0], share));
+    int used = (int)utf8_text_width(str_from(text));
+    if (used + 1 > cell->width) {
+        snprintf(text, sizeof(text), "+%u", cell->count);
+        used = (int)strlen(text);
+    }
+    if (used + 1 <= cell->width) {
+        canvas_text(canvas, cell->x + 1, y, used, str_from(text), style);
+    }
+}
+
+static bool
+is_selected(const struct flame_panel *panel, const struct band *band, size_t row, size_t cell)
+{
+    const struct flame_cursor *cursor = &panel->cursor;
+    bool shared = panel->look.sandwich && row == 0 && cursor->row == 0; /* both have the root */
+    return (cursor->piece == band->index && cursor->row == row && cursor->cell == cell) || shared;
+}
+
+static void
+draw_cell(const struct flame_panel *panel, struct canvas *canvas, const struct band *band,
+          size_t row, size_t index, int y)
+{
+    const struct flame *tree = band->piece->tree;
+    const struct flame_cell *cell = &band->piece->layout.cells[index];
+    bool selected = is_selected(panel, band, row, index);
+    if (cell->kind == FLAME_SELF) {
+        return;
+    }
+    if (cell->kind == FLAME_REST) {
+        draw_rest(panel, canvas, tree, cell, y, style_dim);
+    } else {
+        struct style style = frame_style(panel, tree, cell);
+        canvas_fill(canvas, (struct rect){cell->x, y, cell->width, 1}, ' ', style);
+        bool edge = cell->x + cell->width < band->piece->layout.width;
+        int width = edge ? cell->width - 1 : cell->width;
+        if (width > 0) {
+            draw_label(panel, canvas, tree, cell, y, width, style);
+        }
+        if (edge) {
+            canvas_put(canvas, cell->x + cell->width - 1, y, 0x2502, style); /* │ */
+        }
+    }
+    if (selected) {
+        canvas_restyle(canvas, (struct rect){cell->x, y, cell->width, 1},
+                       (struct style){.fg = ROLE_SELECT_FG,
+                                      .bg = ROLE_SELECT_BG,
+                                      .attributes = CELL_BOLD | CELL_REVERSE});
+        canvas->cursor_x = cell->x;
+        canvas->cursor_y = y;
+    }
+}
+
+/* The window of rows follows the cursor. */
+static void
+scroll(const struct flame_panel *panel, struct band *band)
+{
+    struct flame_piece *piece = band->piece;
+    size_t height = (size_t)MAX(band->height, 1);
+    if (panel->cursor.piece == band->index) {
+        size_t row = panel->cursor.row;
+        row -= row >= band->first ? band->first : row;
+        piece->top = MIN(piece->top, row);
+        piece->top = row >= piece->top + height ? row - height + 1 : piece->top;
+    }
+    flame_layout_extend(&piece->layout, band->first + piece->top + height);
+}
+
+static void
+draw_band(const struct flame_panel *panel, struct canvas *canvas, struct band *band, int x)
+{
+    const struct flame_layout *layout = &band->piece->layout;
+    scroll(panel, band);
+    for (int i = 0; i < band->height; i++) {
+        size_t row = band->first + band->piece->top + (size_t)i;
+        int y = band->upwards ? band->y + band->height - 1 - i : band->y + i;
+        if (row >= layout->row_count) {
+            break;
+        }
+        for (size_t c = layout->rows[row]; c < layout->rows[row + 1]; c++) {
+            layout->cells[c].x += x;
+            draw_cell(panel, canvas, band, row, c, y);
+            layout->cells[c].x -= x;
+        }
+    }
+}
+
+/* ---- what stands around it ---- */
+
+static void
+add_text(char *dst, size_t size, const char *text)
+{
+    if (text[0] != '\0') {
+        strlcat(dst, dst[0] != '\0' ? " · " : "", size);
+        strlcat(dst, text, size);
+    }
+}
+
+static void
+add_rules(const struct flame_panel *panel, char *dst, size_t size)
+{
+    char text[FLAME_PATTERN_BYTES + 16];
+    unsigned count = panel->look.rules;
+    if (count > 2) {
+        snprintf(text, sizeof(text), "%u filters", count);
+        add_text(dst, size, text);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        const struct flame_rule *rule = &panel->rules[i];
+        snprintf(text, sizeof(text), "%s %s", rule->drop ? "without" : "only", rule->text);
+        add_text(dst, size, text);
+    }
+}
+
+static void
+add_zoom(const struct flame_panel *panel, char *dst, size_t size)
+{
+    const struct flame_piece *piece = &panel->pieces[panel->cursor.piece];
+    const struct flame_zoom *zoom = &piece->zooms[piece->zoom_count - 1];
+    char text[FLAME_PATTERN_BYTES + 48];
+    if (piece->zoom_count < 2 || !flame_is_drawable(piece->tree)) {
+        return;
+    }
+    uint32_t frame = piece->tree->frame[zoom->node];
+    struct str name = frame != PROFILE_NONE ? flame_name(panel, frame) : STR("all");
+    if (zoom->list != NULL) {
+        snprintf(text, sizeof(text), "%u narrow ones in %.*s", zoom->count,
+                 (int)MIN(name.n, sizeof(text) - 40), name.p);
+    } else {
+        snprintf(text, sizeof(text), "in %.*s", (int)MIN(name.n, sizeof(text) - 8), name.p);
+    }
+    add_text(dst, size, text);
+}
+
+static void
+draw_title(const struct flame_panel *panel, struct canvas *canvas, struct rect area)
+{
+    const struct flame *tree = panel->pieces[flame_first_piece(panel)].tree;
+    char left[TEXT_BYTES] = "", right[160] = "", value[FLAME_VALUE_BYTES], share[FLAME_VALUE_BYTES];
+    add_text(left, sizeof(left), panel->profile->measures[panel->look.measure].name);
+    add_text(left, sizeof(left), panel->look.sandwich ? "callers above, callees below" : "");
+    add_text(left, sizeof(left), panel->look.invert ? "inverted: what ran, its callers below" : "");
+    add_text(left, sizeof(left), panel->look.collapse ? "recursion collapsed" : "");
+    if (tree->total[1] != NULL) {
+        add_text(left, sizeof(left),
+                 panel->side == 0 ? "widths now, + grown - shrunk"
+                                  : "widths before, + grown - shrunk");
+    }
+    add_rules(panel, left, sizeof(left));
+    add_zoom(panel, left, sizeof(left));
+    double all = tree->total[panel->side][0];
+    double whole = tree->whole[panel->side] * (panel->side == 1 ? tree->factor : 1);
+    flame_value(panel, all, canvas->glyphs == GLYPHS_ASCII, value);
+    if (whole - all > whole * 1e-9) {
+        snprintf(right, sizeof(right), "%s = 100 %%, %s of all", value,
+                 flame_share(all, whole, share));
+    } else {
+        snprintf(right, sizeof(right), "%s = 100 %%", value);
+    }
+    int used = (int)utf8_text_width(str_from(right));
+    canvas_text_right(canvas, area.x, area.y, area.width - 1, str_from(right),
+                      (struct style){.fg = ROLE_VALUE});
+    canvas_text(canvas, area.x + 1, area.y, area.width - used - 4, str_from(left),
+                (struct style){.fg = ROLE_TITLE});
+}
+
+static void
+format_details(const struct flame_panel *panel, const struct flame *tree,
+               const struct flame_cell *cell, bool ascii, char *dst, size_t size)
+{
+    char own[96], all[96];
+    double self = tree->self[panel->side][cell->node];
+    format_weight(panel, tree, self, ascii, own, sizeof(own));
+    format_weight(panel, tree, tree->total[panel->side][cell->node], ascii, all, sizeof(all));
+    snprintf(dst, size, "self %s   total %s", own, all);
+    uint32_t frame = tree->frame[cell->node];
+    if (tree->total[1] != NULL) {
+        char now[FLAME_VALUE_BYTES], before[FLAME_VALUE_BYTES], text[160];
+        double change_points = (tree->total[0][cell->node] - tree->total[1][cell->node]) /
+                               fmax(tree->total[0][0], 1e-300) * 100;
+        snprintf(text, sizeof(text), "   now %s, before %s: %+.1f points",
+                 flame_share(tree->total[0][cell->node], tree->total[0][0], now),
+                 flame_share(tree->total[1][cell->node], tree->total[1][0], before), change_points);
+        strlcat(dst, text, size);
+    } else if (tree->sums != NULL && tree->work == NULL && frame != PROFILE_NONE) {
+        char everywhere[96];
+        format_weight(panel, tree, tree->sums[frame].total[panel->side], ascii, everywhere,
+                      sizeof(everywhere));
+        strlcat(dst, "   everywhere ", size);
+        strlcat(dst, everywhere, size);
+    }
+}
+
+static void
+draw_details(const struct flame_panel *panel, struct canvas *canvas, struct rect area)
+{
+    const struct flame_piece *piece = &panel->pieces[panel->cursor.piece];
+    const struct flame_cell *cell = flame_cell_at(panel);
+    bool ascii = canvas->glyphs == GLYPHS_ASCII;
+    char text[TEXT_BYTES] = "", searched[FLAME_PATTERN_BYTES + 96] = "", share[FLAME_VALUE_BYTES];
+    if (panel->search.text[0] != '\0') {
+        const struct flame *tree = panel->covered_tree;
+        bool done = panel->search.at >= panel->profile->frame_count && tree != NULL &&
+                    panel->covered_at >= tree->count;
+        snprintf(searched, sizeof(searched), "/%s: %s%s, %u %s", panel->search.text,
+                 done ? "" : "at least ",
+                 flame_share(panel->covered_weight, tree != NULL ? tree->total[panel->side][0] : 0,
+                             share),
+                 panel->search.matched, panel->search.matched == 1 ? "name" : "names");
+    }
+    int used = (int)utf8_text_width(str_from(searched));
+    canvas_text_right(canvas, area.x, area.y, area.width - 1, str_from(searched),
+                      (struct style){.fg = ROLE_SEARCH});
+    if (cell == NULL) {
+        return;
+    }
+    uint32_t frame = piece->tree->frame[cell->node];
+    struct str name = frame != PROFILE_NONE ? flame_name(panel, frame) : STR("all");
+    const char *module = frame != PROFILE_NONE ? panel->profile->frames[frame].module : "";
+    if (cell->kind == FLAME_REST) {
+        char weight[96];
+        format_weight(panel, piece->tree, cell->weight, ascii, weight, sizeof(weight));
+        snprintf(text, sizeof(text), "%u calls from %.*s are narrower than a cell", cell->count,
+                 (int)MIN(name.n, (size_t)200), name.p);
+        canvas_text(canvas, area.x + 1, area.y, area.width - used - 4, str_from(text),
+                    (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD});
+        snprintf(text, sizeof(text), "together %s; Enter shows them", weight);
+    } else {
+        int taken = canvas_text(canvas, area.x + 1, area.y, area.width - used - 4, name,
+                                (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD});
+        canvas_text(canvas, area.x + 3 + taken, area.y, MAX(area.width - used - taken - 6, 0),
+                    str_from(module), style_dim);
+        format_details(panel, piece->tree, cell, ascii, text, sizeof(text));
+    }
+    canvas_text(canvas, area.x + 1, area.y + 1, area.width - 2, str_from(text),
+                (struct style){.fg = ROLE_TEXT});
+}
+
+static void
+draw_sandwich(struct flame_panel *panel, struct canvas *canvas, struct rect graph)
+{
+    int above = (graph.height - 1) / 2, below = graph.height - 1 - above;
+    panel->middle = graph.y + above;
+    struct band root = {&panel->pieces[PIECE_CALLEES], PIECE_CALLEES, panel->middle, 1, false, 0};
+    struct band callers = {&panel->pieces[PIECE_CALLERS], PIECE_CALLERS, graph.y, above, true, 1};
+    struct band callees = {
+        &panel->pieces[PIECE_CALLEES], PIECE_CALLEES, panel->middle + 1, below, false, 1};
+    size_t kept = root.piece->top;
+    root.piece->top = 0;
+    struct flame_cursor cursor = panel->cursor;
+    panel->cursor.piece = cursor.row == 0 ? PIECE_CALLEES : PIECES;
+    draw_band(panel, canvas, &root, graph.x);
+    panel->cursor = cursor;
+    root.piece->top = kept;
+    if (cursor.row == 0) {
+        panel->cursor.piece = PIECES; /* neither scrolls */
+    }
+    draw_band(panel, canvas, &callers, graph.x);
+    draw_band(panel, canvas, &callees, graph.x);
+    panel->cursor = cursor;
+}
+
+void
+flame_graph_draw(struct flame_panel *panel, const struct panel_context *context,
+                 struct canvas *canvas, struct rect area)
+{
+    (void)context;
+    int details = area.height >= DETAIL_ROWS + 4 ? DETAIL_ROWS : 0;
+    struct rect graph = {area.x, area.y + 1, area.width, area.height - 1 - details};
+    panel->area = graph;
+    panel->rows = MAX(graph.height, 1);
+    flame_locate(panel, area.width);
+    draw_title(panel, canvas, area);
+    if (panel->look.sandwich) {
+        draw_sandwich(panel, canvas, graph);
+    } else {
+        struct band band = {
+            &panel->pieces[PIECE_MAIN], PIECE_MAIN, graph.y, graph.height, panel->flipped, 0};
+        draw_band(panel, canvas, &band, graph.x);
+    }
+    if (details > 0) {
+        draw_details(panel, canvas,
+                     (struct rect){area.x, area.y + area.height - details, area.width, details});
+    }
+}
+
+/* ---- which cell is where ---- */
+
+static bool
+row_at(const struct flame_panel *panel, int y, unsigned *ret_piece, size_t *ret_row)
+{
+    int from_top = y - panel->area.y;
+    if (from_top < 0 || from_top >= panel->area.height) {
+        return false;
+    }
+    *ret_piece = PIECE_MAIN;
+    int away = panel->flipped ? panel->area.height - 1 - from_top : from_top;
+    size_t skipped = 0;
+    if (panel->look.sandwich) {
+        away = y - panel->middle;
+        *ret_piece = away < 0 ? PIECE_CALLERS : PIECE_CALLEES;
+        away = away < 0 ? -away : away;
+        skipped = away == 0 ? 0 : panel->pieces[*ret_piece].top;
+    } else {
+        skipped = panel->pieces[PIECE_MAIN].top;
+    }
+    *ret_row = skipped + (size_t)away;
+    return *ret_row < panel->pieces[*ret_piece].layout.row_count;
+}
+
+bool
+flame_graph_at(const struct flame_panel *panel, int x, int y, struct flame_cursor *ret_cursor)
+{
+    unsigned piece;
+    size_t row;
+    if (!row_at(panel, y, &piece, &row)) {
+        return false;
+    }
+    const struct flame_layout *layout = &panel->pieces[piece].layout;
+    for (size_t i = layout->rows[row]; i < layout->rows[row + 1]; i++) {
+        const struct flame_cell *cell = &layout->cells[i];
+        int at = x - panel->area.x;
+        if (cell->kind != FLAME_SELF && at >= cell->x && at < cell->x + cell->width) {
+            *ret_cursor = (struct flame_cursor){piece,      cell->node, cell->kind == FLAME_REST,
+                                                cell->from, row,        i};
+            return true;
+        }
+    }
+    return false;
+}

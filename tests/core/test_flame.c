@@ -1,0 +1,428 @@
+/* Trees, what is made of them, and how they tile a row, on trees made at random. */
+#include "../check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/hash.h"
+#include "flametop/base/macros.h"
+#include "flametop/core/flame.h"
+#include "flametop/core/flame_layout.h"
+
+static uint64_t random_state = 1;
+
+static uint32_t
+pick(uint32_t below)
+{
+    random_state = hash_u64(random_state + UINT64_C(0x9e3779b97f4a7c15));
+    return (uint32_t)(random_state % below);
+}
+
+/* "a;b;c" */
+static uint32_t
+add(struct profile *profile, const char *stack, double value)
+{
+    struct str rest = str_from(stack), part;
+    uint32_t node = 0;
+    while (str_until(&rest, ';', &part)) {
+        node = profile_child(profile, node, profile_frame(profile, part, STR("")));
+    }
+    profile_put(profile, node, profile_measure(profile, STR("samples"), "", 1), value);
+    return node;
+}
+
+static struct flame *
+make(const struct profile *profile, struct flame_options options)
+{
+    struct flame *flame = flame_new(profile, &options);
+    assert_non_null(flame);
+    while (!flame_step(flame, 0)) {
+    }
+    assert_false(flame->failed);
+    return flame;
+}
+
+static uint32_t
+frame_of(struct profile *profile, const char *name)
+{
+    return profile_frame(profile, str_from(name), STR(""));
+}
+
+/* The node of a stack; fails when there is none. */
+static uint32_t
+node_of(const struct profile *profile, const struct flame *flame, const char *stack)
+{
+    struct str rest = str_from(stack), part;
+    uint32_t node = 0;
+    while (str_until(&rest, ';', &part)) {
+        uint32_t found = PROFILE_NONE;
+        for (uint32_t i = flame->first[node]; i < flame->first[node + 1]; i++) {
+            const struct profile_frame *frame = &profile->frames[flame->frame[i]];
+            found = frame->name_n == part.n && memcmp(frame->name, part.p, part.n) == 0 ? i : found;
+        }
+        if (found == PROFILE_NONE) {
+            fail_msg("%s has no %.*s", stack, (int)part.n, part.p);
+        }
+        node = found;
+    }
+    return node;
+}
+
+static double
+total(const struct profile *profile, const struct flame *flame, const char *stack)
+{
+    return flame->total[0][node_of(profile, flame, stack)];
+}
+
+static void
+test_flame__adds_up(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    add(profile, "main;a;b", 3);
+    add(profile, "main;a", 2);
+    add(profile, "main;c", 7);
+    add(profile, "main;a;b", 1);
+    struct flame *flame = make(profile, (struct flame_options){0});
+    assert_int_equal(flame->count, 5);
+    assert_true(flame->total[0][0] == 13);
+    assert_true(total(profile, flame, "main;a") == 6);
+    assert_true(flame->self[0][node_of(profile, flame, "main;a")] == 2);
+    assert_int_equal(flame->frame[2], frame_of(profile, "c")); /* the heavier first */
+    assert_int_equal(flame->stacks, 3);
+    assert_true(flame->sums[frame_of(profile, "b")].self[0] == 4);
+    flame_free(flame);
+    profile_free(profile);
+}
+
+static void
+test_flame__counts_recursion_once(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    add(profile, "main;f;f;g;f", 5);
+    add(profile, "main;f", 1);
+    struct flame *flame = make(profile, (struct flame_options){0});
+    assert_true(flame->sums[frame_of(profile, "f")].total[0] == 6);
+    assert_true(flame->sums[frame_of(profile, "f")].self[0] == 6);
+    flame_free(flame);
+    flame = make(profile, (struct flame_options){.collapse = true});
+    assert_true(total(profile, flame, "main;f;g;f") == 5);
+    assert_int_equal(flame->count, 5);
+    flame_free(flame);
+    profile_free(profile);
+}
+
+static void
+test_flame__inverts(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    add(profile, "main;a;leaf", 3);
+    add(profile, "main;b;leaf", 4);
+    add(profile, "main;b", 1);
+    struct flame *flame = make(profile, (struct flame_options){.part = FLAME_INVERTED});
+    assert_true(flame->total[0][0] == 8);
+    assert_true(total(profile, flame, "leaf") == 7);
+    assert_true(total(profile, flame, "leaf;b;main") == 4);
+    assert_true(total(profile, flame, "b;main") == 1);
+    flame_free(flame);
+    profile_free(profile);
+}
+
+static void
+test_flame__has_callers_and_callees_of_one_weight(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    add(profile, "main;a;f;x", 3);
+    add(profile, "main;b;f;f;y", 4);
+    add(profile, "main;b", 100);
+    uint32_t f = frame_of(profile, "f");
+    struct flame *callers =
+        make(profile, (struct flame_options){.part = FLAME_CALLERS, .frame = f});
+    struct flame *callees =
+        make(profile, (struct flame_options){.part = FLAME_CALLEES, .frame = f});
+    assert_true(callers->total[0][0] == 7);
+    assert_true(callees->total[0][0] == 7);
+    assert_true(total(profile, callers, "f;b;main") == 4);
+    assert_true(total(profile, callees, "f;x") == 3);
+    assert_true(total(profile, callees, "f;f;y") == 4);
+    assert_true(callees->whole[0] == 107);
+    flame_free(callers);
+    flame_free(callees);
+    profile_free(profile);
+}
+
+static void
+test_flame__keeps_and_drops(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    add(profile, "main;a;f", 3);
+    add(profile, "main;b;f", 4);
+    add(profile, "main;b", 5);
+    uint32_t bits[8] = {0};
+    bits[frame_of(profile, "f")] = 1;
+    bits[frame_of(profile, "a")] = 2;
+    struct flame *flame =
+        make(profile, (struct flame_options){.rules = bits, .keep = 1, .drop = 2});
+    assert_true(flame->total[0][0] == 4);
+    assert_true(flame->whole[0] == 12);
+    assert_true(total(profile, flame, "main;b;f") == 4);
+    assert_int_equal(flame->count, 4); /* nothing is left of a */
+    flame_free(flame);
+    flame =
+        make(profile,
+             (struct flame_options){
+                 .part = FLAME_CALLERS, .frame = frame_of(profile, "f"), .rules = bits, .drop = 2});
+    assert_true(flame->total[0][0] == 4);
+    flame_free(flame);
+    profile_free(profile);
+}
+
+static void
+test_flame__compares_normalised(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    add(profile, "main;a", 30);
+    add(profile, "main;b", 70);
+    profile_second_side(profile);
+    add(profile, "main;a", 100);
+    add(profile, "main;gone", 100);
+    struct flame *flame = make(profile, (struct flame_options){0});
+    assert_true(flame->factor == 0.5);
+    assert_true(flame->total[1][0] == 100);
+    uint32_t a = node_of(profile, flame, "main;a"), gone = node_of(profile, flame, "main;gone");
+    assert_true(flame->total[0][a] == 30 && flame->total[1][a] == 50);
+    assert_true(flame->total[0][gone] == 0 && flame->total[1][gone] == 50);
+    assert_int_equal(node_of(profile, flame, "main;b"), 2); /* by the larger of both sides */
+    flame_free(flame);
+    profile_free(profile);
+}
+
+static void
+test_flame__goes_deep(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    uint32_t node = 0, measure = profile_measure(profile, STR("samples"), "", 1);
+    for (int i = 0; i < 5000; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "f%d", i);
+        node = profile_child(profile, node, frame_of(profile, name));
+    }
+    profile_put(profile, node, measure, 1);
+    static const enum flame_part parts[] = {FLAME_WHOLE, FLAME_INVERTED, FLAME_CALLEES,
+                                            FLAME_CALLERS};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        struct flame *flame = make(
+            profile, (struct flame_options){.part = parts[i], .frame = frame_of(profile, "f0")});
+        uint32_t deepest = flame->count - 1;
+        assert_int_equal(flame_depth(flame, deepest), parts[i] == FLAME_CALLERS ? 1 : 5000);
+        assert_int_equal(flame_find(flame, flame, deepest), deepest);
+        struct flame_layout layout;
+        struct flame_zoom zoom = {0};
+        flame_layout_init(&layout);
+        flame_layout_begin(&layout, flame, &zoom, 0, 80);
+        flame_layout_extend(&layout, 10000);
+        assert_int_equal(layout.row_count, parts[i] == FLAME_CALLERS ? 2 : 5001);
+        flame_layout_done(&layout);
+        flame_free(flame);
+    }
+    profile_free(profile);
+}
+
+static struct profile *
+random_profile(uint32_t stacks, bool compared)
+{
+    struct profile *profile = profile_new();
+    uint32_t measure = profile_measure(profile, STR("samples"), "", 1);
+    for (uint32_t i = 0; i < stacks * (compared ? 2 : 1); i++) {
+        uint32_t node = 0, depth = pick(12);
+        if (i == stacks) {
+            profile_second_side(profile);
+        }
+        for (uint32_t d = 0; d < depth; d++) {
+            char name[16];
+            snprintf(name, sizeof(name), "f%u", pick(1 + pick(40)));
+            node = profile_child(profile, node, frame_of(profile, name));
+        }
+        profile_put(profile, node, measure, pick(3) == 0 ? 1 + pick(1000) : 1);
+    }
+    return profile;
+}
+
+/* Everything below a node, that much is shown or counted. */
+static uint32_t
+nodes_of_row(const struct flame_layout *layout, size_t row, const struct flame_cell *parent,
+             size_t *at)
+{
+    uint32_t nodes = 0;
+    int x = parent->x;
+    while (*at < layout->rows[row + 1] && layout->cells[*at].x < parent->x + parent->width) {
+        const struct flame_cell *cell = &layout->cells[(*at)++];
+        assert_int_equal(cell->x, x);
+        assert_true(cell->width > 0);
+        x += cell->width;
+        nodes += cell->kind == FLAME_FRAME ? 1 : cell->kind == FLAME_REST ? cell->count : 0;
+        if (cell->kind != FLAME_FRAME) {
+            assert_int_equal(cell->node, parent->node);
+        }
+    }
+    assert_int_equal(x, parent->x + parent->width);
+    return nodes;
+}
+
+static uint32_t
+children_on(const struct flame *flame, unsigned side, uint32_t node)
+{
+    uint32_t count = 0;
+    for (uint32_t i = flame->first[node]; i < flame->first[node + 1]; i++) {
+        count += flame->total[side][i] > 0;
+    }
+    return count;
+}
+
+static void
+check_tiling(const struct flame_layout *layout)
+{
+    for (size_t row = 0; row + 1 < layout->row_count; row++) {
+        size_t at = layout->rows[row + 1];
+        for (size_t i = layout->rows[row]; i < layout->rows[row + 1]; i++) {
+            const struct flame_cell *cell = &layout->cells[i];
+            uint32_t children = cell->kind == FLAME_FRAME
+                                    ? children_on(layout->flame, layout->side, cell->node)
+                                    : 0;
+            bool has_row = cell->kind == FLAME_FRAME &&
+                           layout->flame->first[cell->node] < layout->flame->first[cell->node + 1];
+            if (has_row) {
+                assert_int_equal(nodes_of_row(layout, row + 1, cell, &at), children);
+            }
+        }
+        assert_int_equal(at, layout->rows[row + 2]);
+    }
+}
+
+static void
+check_widths(bool compared)
+{
+    for (int width = 1; width <= 500; width++) {
+        struct profile *profile = random_profile(1 + pick(400), compared);
+        struct flame *flame = make(profile, (struct flame_options){0});
+        for (unsigned side = 0; side < (compared ? 2u : 1u); side++) {
+            struct flame_layout layout;
+            struct flame_zoom zoom = {0};
+            flame_layout_init(&layout);
+            flame_layout_begin(&layout, flame, &zoom, side, width);
+            flame_layout_extend(&layout, 1000);
+            assert_false(layout.failed);
+            check_tiling(&layout);
+            flame_layout_done(&layout);
+        }
+        flame_free(flame);
+        profile_free(profile);
+    }
+}
+
+static void
+test_layout__tiles_every_width(void **state)
+{
+    (void)state;
+    check_widths(false);
+}
+
+static void
+test_layout__tiles_comparisons(void **state)
+{
+    (void)state;
+    check_widths(true);
+}
+
+/* Zooms into every rest until each node was a frame once. */
+static uint32_t
+reach(const struct flame *flame, struct flame_zoom *zoom, int width, uint8_t *seen, unsigned depth)
+{
+    struct flame_layout layout;
+    uint32_t reached = 0;
+    assert_in_range(depth, 0, 40);
+    flame_layout_init(&layout);
+    flame_layout_begin(&layout, flame, zoom, 0, width);
+    flame_layout_extend(&layout, 1000);
+    for (size_t row = 0; row < layout.row_count; row++) {
+        for (size_t i = layout.rows[row]; i < layout.rows[row + 1]; i++) {
+            const struct flame_cell *cell = &layout.cells[i];
+            if (cell->kind == FLAME_FRAME) {
+                reached += seen[cell->node] == 0;
+                seen[cell->node] = 1;
+            } else if (cell->kind == FLAME_REST) {
+                struct flame_zoom inner;
+                assert_true(flame_layout_zoom(&layout, row, cell, &inner));
+                assert_int_equal(inner.count, cell->count);
+                assert_true(fabs(inner.weight - cell->weight) < 1e-6);
+                reached += reach(flame, &inner, width, seen, depth + 1);
+                flame_zoom_done(&inner);
+            }
+        }
+    }
+    flame_layout_done(&layout);
+    return reached;
+}
+
+static void
+test_layout__reaches_all_by_zoom(void **state)
+{
+    (void)state;
+    static const int widths[] = {2, 3, 7, 40, 120};
+    for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+        struct profile *profile = random_profile(300, false);
+        struct flame *flame = make(profile, (struct flame_options){0});
+        uint8_t *seen = calloc(flame->count, 1);
+        struct flame_zoom zoom = {0};
+        assert_int_equal(reach(flame, &zoom, widths[i], seen, 0), flame->count);
+        free(seen);
+        flame_free(flame);
+        profile_free(profile);
+    }
+}
+
+static void
+test_layout__splits_equal_ones(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    for (int i = 0; i < 1000; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "f%d", i);
+        add(profile, name, 1);
+    }
+    struct flame *flame = make(profile, (struct flame_options){0});
+    uint8_t *seen = calloc(flame->count, 1);
+    struct flame_zoom zoom = {0};
+    assert_int_equal(reach(flame, &zoom, 10, seen, 0), 1001);
+    free(seen);
+    flame_free(flame);
+    profile_free(profile);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flame__adds_up),
+        cmocka_unit_test(test_flame__counts_recursion_once),
+        cmocka_unit_test(test_flame__inverts),
+        cmocka_unit_test(test_flame__has_callers_and_callees_of_one_weight),
+        cmocka_unit_test(test_flame__keeps_and_drops),
+        cmocka_unit_test(test_flame__compares_normalised),
+        cmocka_unit_test(test_flame__goes_deep),
+        cmocka_unit_test(test_layout__tiles_every_width),
+        cmocka_unit_test(test_layout__tiles_comparisons),
+        cmocka_unit_test(test_layout__reaches_all_by_zoom),
+        cmocka_unit_test(test_layout__splits_equal_ones),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,99 @@
+/* Folded stacks into a profile. */
+#include "../check.h"
+
+#include <string.h>
+
+#include "flametop/profile/read.h"
+
+static struct profile *
+read_text(const char *text)
+{
+    char why[200] = "";
+    struct profile *profile = profile_new();
+    if (!profile_read(str_from(text), profile, why, sizeof(why))) {
+        fail_msg("%s", why);
+    }
+    return profile;
+}
+
+static void
+assert_node(const struct profile *profile, uint32_t node, const char *name, uint32_t parent,
+            double value)
+{
+    assert_string_equal(profile->frames[profile->frame[node]].name, name);
+    assert_int_equal(profile->parent[node], parent);
+    assert_true(profile->values[0][0][node] == value);
+}
+
+static void
+test_folded__merges_what_begins_alike(void **state)
+{
+    (void)state;
+    struct profile *profile = read_text("# made by hand\nmain;a;b 3\r\nmain;a;bc 4\nmain;a 5\n\n"
+                                        "main;a;b 1\nmain;std::map<int, int>::find 2");
+    assert_int_equal(profile->node_count, 6);
+    assert_node(profile, 1, "main", 0, 0);
+    assert_node(profile, 2, "a", 1, 5);
+    assert_node(profile, 3, "b", 2, 4);
+    assert_node(profile, 4, "bc", 2, 4);
+    assert_node(profile, 5, "std::map<int, int>::find", 1, 2);
+    profile_free(profile);
+}
+
+static void
+test_folded__says_which_line_is_wrong(void **state)
+{
+    (void)state;
+    char why[200] = "";
+    struct profile *profile = profile_new();
+    char text[200000];
+    memset(text, 0, sizeof(text));
+    for (size_t i = 0; i < 20000; i++) { /* beyond what says which format it is */
+        memcpy(text + i * 6, "a;b 1\n", 6);
+    }
+    strlcat(text, "a;b\n", sizeof(text));
+    assert_false(profile_read(str_from(text), profile, why, sizeof(why)));
+    assert_non_null(strstr(why, "line 20001"));
+    profile_free(profile);
+}
+
+static void
+test_folded__is_told_by_its_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is;
+    } rows[] = {{"a;b 1\n", true},
+                {"a 1\n", false}, /* could be anything */
+                {"a;b 1\nc;d\n", false},
+                {"a;b 1.5\n", true},
+                {"{\"a\": 1}\n", false},
+                {"", false}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(profile_detect(str_from(rows[i].text), true) != NULL, rows[i].is);
+    }
+    assert_non_null(profile_detect(STR("a;b 1\nc;d"), false)); /* the last line is cut */
+}
+
+static void
+test_folded__leaves_out_values_below_zero(void **state)
+{
+    (void)state;
+    struct profile *profile = read_text("a;b -1\na;c 2\na;d 1e30\n");
+    assert_int_equal(profile->refused[0], 2);
+    assert_true(profile->values[0][0][3] == 2);
+    profile_free(profile);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_folded__merges_what_begins_alike),
+        cmocka_unit_test(test_folded__says_which_line_is_wrong),
+        cmocka_unit_test(test_folded__is_told_by_its_lines),
+        cmocka_unit_test(test_folded__leaves_out_values_below_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
