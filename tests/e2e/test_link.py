@@ -273,7 +273,7 @@ def ask_signal(url, pid, *arguments):
             t.keys("Enter")
             check(t.until(rf"{pid}.*\?", seconds=5), t.screen())
             t.keys("y")
-        return t.until(r"TERM to sleep \(\d+\): |token", seconds=10)
+        return t.until(r"TERM to sleep \(\d+\): (?!sent)|token", seconds=10)
 
 
 def test_changes__need_the_second_token():

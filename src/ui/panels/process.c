@@ -46,6 +46,7 @@ struct process_panel {
     bool open;                    /* the drawer */
     int64_t watched;              /* pid the points are of */
     int64_t watched_ns;           /* of the picture last taken in */
+    uint64_t arrivals;            /* of the picture last looked at: see picture.h */
     struct process_point *points; /* POINTS_MAX, oldest first */
     size_t point_count;
     int64_t asked_pid; /* of the question */
@@ -230,7 +231,8 @@ recall(struct process_panel *panel, const struct picture *picture, const union c
     free(values);
 }
 
-/* Follows the selected process: the history once, then what each picture adds. */
+/* Follows the selected process: the history once, and again when older history came from elsewhere,
+ * then what each picture adds. */
 static void
 watch(struct process_panel *panel, const struct panel_context *context)
 {
@@ -241,7 +243,8 @@ watch(struct process_panel *panel, const struct panel_context *context)
     }
     bool moved = now_ns < panel->watched_ns ||
                  now_ns - panel->watched_ns > 4 * context->picture->interval_ns;
-    bool another = pid != panel->watched;
+    bool another = pid != panel->watched || panel->arrivals != context->picture->arrivals;
+    panel->arrivals = context->picture->arrivals;
     panel->watched = pid;
     panel->watched_ns = now_ns;
     if (another || moved) {
