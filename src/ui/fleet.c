@@ -504,6 +504,7 @@ copy_link(struct picture *picture, const struct link_status *link)
         copy->target = own(&picture->arena, link->target);
         copy->kind = own(&picture->arena, link->kind);
         copy->why = own(&picture->arena, link->why);
+        copy->offer = NULL; /* it is the server's, and made there */
         picture->link = copy;
     }
 }

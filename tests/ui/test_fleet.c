@@ -133,7 +133,7 @@ shown(struct fleet *fleet)
     app_draw(fleet->app, &fleet->canvas);
     buf_clear(&fleet->out);
     canvas_dump(&fleet->canvas, &fleet->out);
-    return fleet->out.data;
+    return fleet->out.data != NULL ? fleet->out.data : "";
 }
 
 static void
@@ -491,9 +491,14 @@ test_fleet__of_a_lost_server(void **state)
     shown(fleet);
     fleet->now.mono_ns += 5 * NS_PER_S;
     fleet->links[0].state = LINK_LOST;
-    fleet->links[0].why = "no answer";
+    char *why = strdup("no answer"); /* as long as the server's picture, and no longer */
+    fleet->links[0].why = fleet->links[0].offer = why;
     app_set_picture(fleet->app, fleet->fakes[0].picture);
     assert_has(row(fleet, 2), "lost 5 s ago: no answer");
+    fleet->links[0].why = "";
+    fleet->links[0].offer = NULL;
+    free(why);
+    fleet->now.mono_ns += NS_PER_S;
     assert_has(shown(fleet), "web-02:9100");
     server_free(server);
 }
