@@ -99,14 +99,13 @@ print_flags(struct catalog *catalog, struct buf *out)
         if (row->flag == NULL) {
             continue;
         }
-        bool negative = row->type == OPTION_BOOL && strcmp(row->fallback, "true") == 0;
         char flag[64];
-        snprintf(flag, sizeof(flag), "%s%s", negative ? "no-" : "", row->flag);
+        snprintf(flag, sizeof(flag), "%s%s", row->off != NULL ? "no-" : "", row->flag);
         flag_item(out, row->letter, flag, row->argument);
         if (row->command != NULL) {
             buf_printf(out, "Only with\n.Cm %s .\n", row->command);
         }
-        sentences(out, row->text);
+        sentences(out, option_flag_text(row));
         choices(out, row);
         if (row->type != OPTION_BOOL && row->fallback[0] != 0) {
             buf_printf(out, "The default is\n.Li %s .\n", row->fallback);
@@ -126,8 +125,9 @@ print_subcommands(struct catalog *catalog, struct buf *out)
         bool optional = row->arguments[0] == '[';
         struct str argument = {row->arguments + optional,
                                strlen(row->arguments) - 2 * (size_t)optional};
-        buf_printf(out, ".It Nm%s%s %sAr %.*s\n", row->name[0] != 0 ? " Cm " : "", row->name,
-                   optional ? "Op " : "", (int)argument.n, argument.p);
+        buf_printf(out, ".It Nm%s%s%s%s%.*s\n", row->name[0] != 0 ? " Cm " : "", row->name,
+                   optional ? " Op" : "", argument.n > 0 ? " Ar " : "", (int)argument.n,
+                   argument.p);
         sentences(out, row->text);
     }
     list_end(out);

@@ -34,9 +34,9 @@ flag_at(size_t index, struct flag *ret_flag)
                                       .letter = row->letter,
                                       .argument = is_bool ? NULL : row->argument,
                                       .choices = row->choices,
-                                      .text = row->text,
+                                      .text = option_flag_text(row),
                                       .command = row->command,
-                                      .negative = is_bool && strcmp(row->fallback, "true") == 0};
+                                      .negative = row->off != NULL};
             return true;
         }
     }

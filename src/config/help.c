@@ -42,19 +42,19 @@ option_entry(struct buf *out, const struct option *option)
 {
     char text[512];
     bool shows_default = option->type != OPTION_BOOL && option->fallback[0] != 0;
-    snprintf(text, sizeof(text), "%s%s%s%s%s%s", option->text,
+    snprintf(text, sizeof(text), "%s%s%s%s%s%s", option_flag_text(option),
              option->choices != NULL ? " One of: " : "",
              option->choices != NULL ? option->choices : "", shows_default ? " (" : "",
              shows_default ? option->fallback : "", shows_default ? ")" : "");
-    bool negative = option->type == OPTION_BOOL && strcmp(option->fallback, "true") == 0;
-    flag_entry(out, option->letter, option->flag, option->argument, negative, text);
+    flag_entry(out, option->letter, option->flag, option->argument, option->off != NULL, text);
 }
 
 static void
 usage(struct buf *out, const struct subcommand *command)
 {
-    buf_printf(out, "Usage: flametop %s%s[FLAG...] %s\n\n", command->name,
-               command->name[0] != 0 ? " " : "", command->arguments);
+    buf_printf(out, "Usage: flametop %s%s[FLAG...]%s%s\n\n", command->name,
+               command->name[0] != 0 ? " " : "", command->arguments[0] != 0 ? " " : "",
+               command->arguments);
     wrap_text(out, command->text, 0, "", WIDTH);
     buf_putc(out, '\n');
 }

@@ -205,7 +205,9 @@ test_command_line__completion_names_each_flag_and_needs_no_quoting(void **state)
         assert_true(command_line_completion(shells[i], &out));
         for (size_t j = 0; j < option_table_count; j++) {
             const struct option *option = &option_table[j];
-            assert_null(strchr(option->text, '\''));
+            assert_null(strchr(option_flag_text(option), '\''));
+            bool on = option->type == OPTION_BOOL && strcmp(option->fallback, "true") == 0;
+            assert_true(on == (option->off != NULL));
             assert_true(option->flag == NULL || strstr(out.data, option->flag) != NULL);
         }
         for (size_t j = 0; j < general_flag_table_count; j++) {

@@ -38,9 +38,17 @@ struct option {
     double low, high;    /* bounds, in the option's unit; both 0: none */
     const char *unit;    /* "s", "By", "1" or "" */
     const char *text;    /* one sentence */
+    const char *off;     /* what --no-FLAG does, of what is on unless said otherwise; else NULL */
     const char *group;   /* heading in help */
     const char *command; /* only for this command; NULL: for all */
 };
+
+/* What its flag does, as help shows it: --no-FLAG where `off` is set. */
+static inline const char *
+option_flag_text(const struct option *option)
+{
+    return option->off != NULL ? option->off : option->text;
+}
 
 /* The words of each OPTION_CHOICE whose place in its list the program asks for, in that order:
  * enumerators (CHOSEN_COLOURS_MONO) and `choices` are made of the same lists. */
