@@ -109,6 +109,9 @@ join(struct interest *to, const struct interest *from)
     if (from->selected_pid != 0) {
         join_row(to, from->selected_pid);
     }
+    for (unsigned i = 0; i < MIN(from->metric_count, (unsigned)INTEREST_METRICS_MAX); i++) {
+        interest_in_metric(to, from->metrics[i]);
+    }
 }
 
 static void

@@ -54,6 +54,8 @@ struct adapter {
     bool (*ask)(void *state, size_t index, struct buf *path);
     /* With `ask`: how long to wait until the next reading; 0: it is wanted at once. */
     int64_t (*wait)(const void *state);
+    /* Optional: what somebody looks at from now on. */
+    void (*interest)(void *state, const struct interest *interest);
     const char *accept; /* NULL: anything */
     int64_t interval_min_ns;
     size_t body_max;

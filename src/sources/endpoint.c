@@ -874,6 +874,8 @@ endpoint_interest(void *state, const struct interest *interest)
     struct endpoint *endpoint = state;
     if (endpoint->inner != NULL) {
         endpoint->inner->interest(endpoint->inner_state, interest);
+    } else if (endpoint->adapter != NULL && endpoint->adapter->interest != NULL) {
+        endpoint->adapter->interest(endpoint->feed->state, interest);
     }
 }
 

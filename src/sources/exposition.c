@@ -86,22 +86,32 @@ write_labels(struct str from, char *labels, size_t labels_size, char *keys, size
     }
 }
 
-static int
-define(struct batch *batch, const struct exposition_sample *sample)
+const struct metric *
+exposed_describe(struct catalog *catalog, const struct exposition_sample *sample, const char *keys,
+                 bool on_demand)
 {
-    char name[NAME_BYTES], labels[NATIVE_LABELS], keys[512], text[200];
+    char name[NAME_BYTES], text[200];
     str_copy(sample->name, name, sizeof(name));
-    write_labels(sample->labels, labels, sizeof(labels), keys, sizeof(keys));
     exposition_text(sample->help, text, sizeof(text));
     const char *unit = unit_of(sample->name);
     const struct metric *metric = catalog_define(
-        batch->catalog, &(struct metric){.name = name,
-                                         .unit = unit,
-                                         .labels = keys,
-                                         .text = text,
-                                         .kind = is_counter(sample) ? METRIC_COUNTER : METRIC_GAUGE,
-                                         .fold = fold_of(sample, unit)});
-    if (metric == NULL || metric->formula != NULL) {
+        catalog, &(struct metric){.name = name,
+                                  .unit = unit,
+                                  .labels = keys,
+                                  .text = text,
+                                  .kind = is_counter(sample) ? METRIC_COUNTER : METRIC_GAUGE,
+                                  .fold = fold_of(sample, unit),
+                                  .on_demand = on_demand});
+    return metric != NULL && metric->formula == NULL ? metric : NULL;
+}
+
+static int
+define(struct batch *batch, const struct exposition_sample *sample)
+{
+    char labels[NATIVE_LABELS], keys[512];
+    write_labels(sample->labels, labels, sizeof(labels), keys, sizeof(keys));
+    const struct metric *metric = exposed_describe(batch->catalog, sample, keys, false);
+    if (metric == NULL) {
         batch->dropped++;
         return -1;
     }
@@ -124,7 +134,8 @@ exposed_cell_of(struct exposed *exposed, struct batch *batch,
     }
     char labels[NATIVE_LABELS];
     cell->column = -1;
-    cell->rule = str_starts(sample->name, "node_") ? node_rule_for(sample, labels) : NULL;
+    bool node = !exposed->plain && str_starts(sample->name, "node_");
+    cell->rule = node ? node_rule_for(sample, labels) : NULL;
     if (cell->rule != NULL) {
         cell->labels = arena_text(&exposed->arena, labels, strlen(labels));
         return cell;

@@ -14,6 +14,7 @@ struct exposed {
     struct map cells; /* hash of name and labels as written -> cell */
     struct arena arena;
     struct node_exporter node;
+    bool plain; /* node_exporter's as well stay as they are */
     /* Optional: the column of what is known under another name; -1 when it is not. */
     int (*known)(struct batch *batch, const struct exposition_sample *sample);
 };
@@ -26,6 +27,11 @@ struct exposed_cell {
 
 void exposed_init(struct exposed *exposed);
 void exposed_done(struct exposed *exposed);
+
+/* The metric of a sample's name, made when there is none; `keys`: of its labels. NULL: no room. */
+const struct metric *exposed_describe(struct catalog *catalog,
+                                      const struct exposition_sample *sample, const char *keys,
+                                      bool on_demand);
 
 /* The cell of a sample's series, made at first use; NULL when there are too many. */
 struct exposed_cell *exposed_cell_of(struct exposed *exposed, struct batch *batch,

@@ -31,6 +31,8 @@ enum {
     POINTS_MAX = 40000,  /* of one piece of history: bounds its answer */
     NAME_BYTES = 256,
     EXEMPLAR_SPAN_S = 300,
+    LOOKED_TURNS = 20,
+    KEYS_BYTES = 2048,
 };
 
 #define SCRAPE_USUAL_S 15.0
@@ -109,6 +111,9 @@ enum question {
     ASK_EXEMPLARS,
     ASK_HISTORY,
     ASK_VERSION,
+    ASK_LABELS, /* before the names */
+    ASK_NAMES,
+    ASK_LOOKED,
 };
 
 struct server {
@@ -129,9 +134,16 @@ struct server {
     double anchor_s;    /* a moment by its clock, and by ours; 0: none yet */
     int64_t anchor_mono_ns, wall_offset_ns;
 
-    struct exposed live, past;
+    struct exposed live, past, looked_at;
     struct batch past_batch;
     struct scrape_errors errors;
+    struct looked {
+        const struct metric *metric;
+        unsigned turn; /* the last one in which somebody looked */
+    } looked[INTEREST_METRICS_MAX];
+    size_t looked_count;
+    struct interest interest;
+    char keys[KEYS_BYTES]; /* of all labels there are */
     size_t series;
     unsigned pieces; /* of history asked for */
     size_t points;
@@ -311,9 +323,93 @@ ask_version(struct server *server, struct buf *query, struct buf *path)
     buf_puts(path, "/api/v1/status/buildinfo");
 }
 
+/* What there is a list of: all of it, or what one machine has. */
+static void
+put_list(const struct server *server, const char *list, struct buf *query, struct buf *path)
+{
+    buf_puts(path, list);
+    if (is_alone(server)) {
+        buf_puts(query, "{instance=");
+        put_quoted(query, server->wanted_instance);
+        buf_putc(query, '}');
+        buf_puts(path, "?match%5B%5D=");
+        url_escape((struct str){query->data, query->n}, path);
+    }
+}
+
+static void
+ask_labels(struct server *server, struct buf *query, struct buf *path)
+{
+    put_list(server, "/api/v1/labels", query, path);
+}
+
+static void
+ask_names(struct server *server, struct buf *query, struct buf *path)
+{
+    put_list(server, "/api/v1/label/__name__/values", query, path);
+}
+
+/* What somebody looked at lately, of the machine alone if that is all that is wanted. */
+static void
+ask_looked(struct server *server, struct buf *query, struct buf *path)
+{
+    buf_puts(query, "{__name__=~\"");
+    for (size_t i = 0; i < server->looked_count; i++) {
+        buf_printf(query, "%s%s", i > 0 ? "|" : "", server->looked[i].metric->name);
+    }
+    buf_putc(query, '"');
+    if (is_alone(server)) {
+        buf_puts(query, ",instance=");
+        put_quoted(query, server->wanted_instance);
+    }
+    buf_putc(query, '}');
+    put_query(path, query);
+}
+
+static void
+look_at(struct server *server, const struct metric *metric)
+{
+    struct looked *oldest = &server->looked[0];
+    for (size_t i = 0; i < server->looked_count; i++) {
+        struct looked *looked = &server->looked[i];
+        if (looked->metric == metric) {
+            looked->turn = server->turn;
+            return;
+        }
+        oldest = looked->turn < oldest->turn ? looked : oldest;
+    }
+    bool room = server->looked_count < ARRAY_SIZE(server->looked);
+    *(room ? &server->looked[server->looked_count++] : oldest) =
+        (struct looked){metric, server->turn};
+}
+
+/* What is no longer looked at is read for a while, so that coming back finds no gap. */
+static void
+forget_looked(struct server *server)
+{
+    size_t kept = 0;
+    for (unsigned i = 0; i < server->interest.metric_count; i++) {
+        look_at(server, server->interest.metrics[i]);
+    }
+    for (size_t i = 0; i < server->looked_count; i++) {
+        if (server->turn - server->looked[i].turn < LOOKED_TURNS) {
+            server->looked[kept++] = server->looked[i];
+        }
+    }
+    server->looked_count = kept;
+}
+
+static void
+prometheus_interest(void *state, const struct interest *interest)
+{
+    struct server *server = state;
+    server->interest = *interest;
+}
+
 static void
 make_plan(struct server *server)
 {
+    forget_looked(server);
     bool first = server->turn == 0, slow = server->turn % SLOW_TURNS == 0;
     bool history = server->turn >= 2 && !server->complete && server->setup.sink != NULL &&
                    server->scrape_s > 0 && !isnan(server->at_s);
@@ -329,6 +425,9 @@ make_plan(struct server *server)
         {ASK_EXEMPLARS, !first && (slow || server->exemplars)},
         {ASK_HISTORY, history},
         {ASK_VERSION, first},
+        {ASK_LABELS, server->turn == 3},
+        {ASK_NAMES, server->turn == 3},
+        {ASK_LOOKED, server->looked_count > 0},
     };
     server->plan_count = 0;
     for (size_t i = 0; i < ARRAY_SIZE(rows) && server->plan_count < ADAPTER_REQUESTS_MAX; i++) {
@@ -344,7 +443,8 @@ prometheus_ask(void *state, size_t index, struct buf *path)
     static void (*const asks[])(struct server *, struct buf *, struct buf *) = {
         [ASK_TARGETS] = ask_targets, [ASK_SERIES] = ask_series,   [ASK_ALERTS] = ask_alerts,
         [ASK_RHYTHM] = ask_rhythm,   [ASK_ERRORS] = ask_errors,   [ASK_EXEMPLARS] = ask_exemplars,
-        [ASK_HISTORY] = ask_history, [ASK_VERSION] = ask_version,
+        [ASK_HISTORY] = ask_history, [ASK_VERSION] = ask_version, [ASK_LABELS] = ask_labels,
+        [ASK_NAMES] = ask_names,     [ASK_LOOKED] = ask_looked,
     };
     struct server *server = state;
     struct buf query;
@@ -382,19 +482,26 @@ prometheus_wait(const void *state)
 
 /* ---- what it answers ---- */
 
-/* The column of a metric of its own. */
-static int
-own_column(struct batch *batch, const struct exposition_sample *sample)
+static const struct own *
+own_of(struct str name)
 {
     static const struct own *const lists[] = {owns, owns_of_process};
     static const size_t counts[] = {ARRAY_SIZE(owns), ARRAY_SIZE(owns_of_process)};
     static const struct own entries = {"vm_cache_entries", SERIES, NULL};
-    const struct own *own = str_is(sample->name, entries.theirs) ? &entries : NULL;
+    const struct own *own = str_is(name, entries.theirs) ? &entries : NULL;
     for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
         for (size_t i = 0; i < counts[l] && own == NULL; i++) {
-            own = str_is(sample->name, lists[l][i].theirs) ? &lists[l][i] : NULL;
+            own = str_is(name, lists[l][i].theirs) ? &lists[l][i] : NULL;
         }
     }
+    return own;
+}
+
+/* The column of a metric of its own. */
+static int
+own_column(struct batch *batch, const struct exposition_sample *sample)
+{
+    const struct own *own = own_of(sample->name);
     if (own == NULL) {
         return -1;
     }
@@ -649,6 +756,45 @@ read_version(struct server *server, const cJSON *root, struct batch *batch)
              own && version[0] != '\0' ? " " : "", own ? version : "");
 }
 
+/* Whether it is shown under a name of ours. */
+static bool
+is_shown(struct str name)
+{
+    const char *theirs;
+    for (size_t i = 0; (theirs = node_metric(i)) != NULL; i++) {
+        if (str_is(name, theirs)) {
+            return true;
+        }
+    }
+    return own_of(name) != NULL;
+}
+
+/* Which labels a metric has is known with its series only: any of them may be its own. */
+static void
+read_labels(struct server *server, const cJSON *root, struct batch *batch)
+{
+    (void)batch;
+    prometheus_keys(prometheus_data(root), server->keys, sizeof(server->keys));
+}
+
+static void
+read_names(struct server *server, const cJSON *root, struct batch *batch)
+{
+    prometheus_offer(batch->catalog, prometheus_data(root), server->keys, is_shown);
+}
+
+static void
+read_looked(struct server *server, const cJSON *root, struct batch *batch)
+{
+    const cJSON *results = prometheus_results(root, "vector");
+    if (results != NULL) {
+        prometheus_take(&server->looked_at, batch, results);
+    } else {
+        batch_fail(batch, SOURCE_DEGRADED, "%s did not answer the query for what is looked at",
+                   server->product);
+    }
+}
+
 static void
 read_answer(struct server *server, enum question question, struct str body, struct batch *batch)
 {
@@ -656,6 +802,8 @@ read_answer(struct server *server, enum question question, struct str body, stru
         [ASK_SERIES] = read_series,   [ASK_RHYTHM] = read_rhythm,
         [ASK_ERRORS] = read_errors,   [ASK_EXEMPLARS] = read_exemplars,
         [ASK_HISTORY] = read_history, [ASK_VERSION] = read_version,
+        [ASK_LABELS] = read_labels,   [ASK_NAMES] = read_names,
+        [ASK_LOOKED] = read_looked,
     };
     cJSON *root = json_parse(body);
     reads[question](server, root, batch);
@@ -739,6 +887,8 @@ open_server(const struct adapter_setup *setup, const char *kind, const char *pro
     server->history_offset = "";
     exposed_init(&server->live);
     exposed_init(&server->past);
+    exposed_init(&server->looked_at);
+    server->looked_at.plain = true;
     server->live.known = server->past.known = own_column;
     batch_init(&server->past_batch, setup->catalog);
     scrape_errors_init(&server->errors);
@@ -779,6 +929,7 @@ prometheus_close(void *state)
     struct server *server = state;
     exposed_done(&server->live);
     exposed_done(&server->past);
+    exposed_done(&server->looked_at);
     batch_done(&server->past_batch);
     scrape_errors_done(&server->errors);
     free(server);
@@ -842,10 +993,10 @@ victoriametrics_recognizes(const struct adapter_answer *answer)
     {                                                                                              \
         .name = name_, .text = text_, .probes = (const char *const[]){__VA_ARGS__, NULL},          \
         .recognizes = recognizes_, .requests = (const char *const[]){NULL}, .ask = prometheus_ask, \
-        .wait = prometheus_wait, .accept = "application/json", .interval_min_ns = NS_PER_S,        \
-        .body_max = (size_t)4 << 20, .metrics = metrics, .metric_count = ARRAY_SIZE(metrics),      \
-        .open = open_, .read = prometheus_read, .close = prometheus_close,                         \
-        .host = prometheus_host, .tables = tables,                                                 \
+        .interest = prometheus_interest, .wait = prometheus_wait, .accept = "application/json",    \
+        .interval_min_ns = NS_PER_S, .body_max = (size_t)4 << 20, .metrics = metrics,              \
+        .metric_count = ARRAY_SIZE(metrics), .open = open_, .read = prometheus_read,               \
+        .close = prometheus_close, .host = prometheus_host, .tables = tables,                      \
     }
 
 const struct adapter adapter_prometheus = PROMETHEUS(

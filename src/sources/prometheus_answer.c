@@ -7,7 +7,7 @@
 
 #include "flametop/base/macros.h"
 
-enum { SERIES_MAX = 20000, TEXT_BYTES_MAX = 8 << 10 };
+enum { SERIES_MAX = 20000, NAMES_MAX = 5000, NAME_BYTES_MAX = 200, TEXT_BYTES_MAX = 8 << 10 };
 
 const cJSON *
 prometheus_data(const cJSON *root)
@@ -109,6 +109,48 @@ prometheus_sample(const cJSON *result, struct buf *text, struct exposition_sampl
         .value = prometheus_value(result, &at_s),
     };
     return true;
+}
+
+void
+prometheus_keys(const cJSON *list, char *dst, size_t size)
+{
+    const cJSON *key;
+    struct buf text;
+    buf_init(&text, size);
+    cJSON_ArrayForEach(key, list)
+    {
+        if (cJSON_IsString(key) && key->valuestring[0] != '\0' &&
+            strlen(key->valuestring) + 2 < size - text.n) {
+            buf_puts(&text, text.n > 0 ? " " : "");
+            put_name(&text, key->valuestring);
+        }
+    }
+    str_copy((struct str){text.data, text.n}, dst, size);
+    buf_done(&text);
+}
+
+void
+prometheus_offer(struct catalog *catalog, const cJSON *names, const char *keys,
+                 bool (*is_known)(struct str name))
+{
+    const cJSON *name;
+    struct buf text;
+    size_t n = 0;
+    buf_init(&text, NAME_BYTES_MAX);
+    cJSON_ArrayForEach(name, names)
+    {
+        buf_clear(&text);
+        text.full = false;
+        if (cJSON_IsString(name) && name->valuestring[0] != '\0' && n++ < NAMES_MAX) {
+            put_name(&text, name->valuestring);
+            struct exposition_sample sample = {.name = {text.data, text.n}, .help = STR("")};
+            sample.type = type_of(sample.name);
+            if (!text.full && !is_known(sample.name)) {
+                exposed_describe(catalog, &sample, keys, true);
+            }
+        }
+    }
+    buf_done(&text);
 }
 
 void

@@ -21,6 +21,14 @@ double prometheus_value(const cJSON *result, double *ret_at_s);
  * name or is too long. */
 bool prometheus_sample(const cJSON *result, struct buf *text, struct exposition_sample *ret_sample);
 
+/* The keys of a list, as in metric.labels; as many as there is room for. */
+void prometheus_keys(const cJSON *list, char *dst, size_t size);
+
+/* The metrics that a list names, to be read on demand, but for those that are shown under other
+ * names. `keys`: of all labels they may have. */
+void prometheus_offer(struct catalog *catalog, const cJSON *names, const char *keys,
+                      bool (*is_known)(struct str name));
+
 /* A vector into a batch: all that is between exposed_begin and exposed_end. */
 void prometheus_take(struct exposed *exposed, struct batch *batch, const cJSON *results);
 

@@ -304,6 +304,56 @@ test_prometheus_endpoint__opens_the_instance_it_is_told(void **state)
 }
 
 static void
+test_prometheus_endpoint__reads_any_metric_while_it_is_looked_at(void **state)
+{
+    (void)state;
+    struct answer answers[ARRAY_SIZE(real) + 3] = {
+        {"/labels", STR("{\"status\":\"success\",\"data\":[\"__name__\",\"code\",3,\"job\"]}")},
+        {"/label/__name__/values",
+         STR("{\"status\":\"success\",\"data\":[\"up\",\"http_requests_total\",5,\"a\\u001bb\","
+             "\"node_load1\",\"prometheus_engine_queries\"]}")},
+        {"query=%7B__name__%3D~%22http_requests_total%22%7D",
+         STR("{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":"
+             "{\"__name__\":\"http_requests_total\",\"code\":\"200\",\"job\":\"web\"},"
+             "\"value\":[1,\"7\"]}]}}")},
+    };
+    memcpy(answers + 3, real, sizeof(real));
+    struct turns turns;
+    struct catalog *catalog;
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    catalog = turns.reading.poll.catalog;
+    for (int i = 0; i < 5; i++) {
+        assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    }
+    const struct metric *metric = catalog_metric(catalog, "http_requests_total");
+    assert_non_null(metric);
+    assert_true(metric->on_demand);
+    assert_int_equal(metric->kind, METRIC_COUNTER);
+    assert_non_null(catalog_metric(catalog, "a_b"));
+    assert_null(catalog_metric(catalog, "node_load1")); /* it has a name of ours */
+    assert_null(catalog_metric(catalog, "prometheus_engine_queries"));
+    assert_unknown(&turns.reading.poll, "http_requests_total", "code=200,job=web");
+    struct interest interest = {.process_sort = -1};
+    interest_in_metric(&interest, catalog_metric(catalog, "prometheus.series"));
+    assert_int_equal(interest.metric_count, 0); /* it comes anyway */
+    interest_in_metric(&interest, metric);
+    interest_in_metric(&interest, metric);
+    assert_int_equal(interest.metric_count, 1);
+    adapter_prometheus.interest(turns.reading.state, &interest);
+    assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    assert_value(&turns.reading.poll, "http_requests_total", "code=200,job=web", 7);
+    interest.metric_count = 0;
+    adapter_prometheus.interest(turns.reading.state, &interest);
+    assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    assert_true(asked(&turns, "http_requests_total")); /* for a while */
+    for (int i = 0; i < 30; i++) {
+        assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    }
+    assert_false(asked(&turns, "http_requests_total"));
+    turns_close(&turns);
+}
+
+static void
 test_prometheus_endpoint__reads_victoriametrics_alike(void **state)
 {
     (void)state;
@@ -555,6 +605,7 @@ main(void)
         cmocka_unit_test(test_prometheus_endpoint__brings_history_as_one_chunk),
         cmocka_unit_test(test_prometheus_endpoint__lists_instances_targets_alerts_and_exemplars),
         cmocka_unit_test(test_prometheus_endpoint__opens_the_instance_it_is_told),
+        cmocka_unit_test(test_prometheus_endpoint__reads_any_metric_while_it_is_looked_at),
         cmocka_unit_test(test_prometheus_endpoint__reads_victoriametrics_alike),
         cmocka_unit_test(test_prometheus_endpoint__is_told_from_victoriametrics),
         cmocka_unit_test(test_prometheus_endpoint__stands_for_itself_without_machines),

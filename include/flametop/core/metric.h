@@ -46,7 +46,8 @@ struct metric {
     enum metric_kind kind;
     enum metric_better better;
     enum metric_fold fold;
-    unsigned bits; /* counters: 32 when the kernel's counter wraps at 2^32, otherwise 0 */
+    bool on_demand; /* read only while somebody looks at it (core/interest.h) */
+    unsigned bits;  /* counters: 32 when the kernel's counter wraps at 2^32, otherwise 0 */
     double warning, critical; /* thresholds in the metric's unit; both 0: none */
 };
 

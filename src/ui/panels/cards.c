@@ -866,6 +866,16 @@ cards_mouse(void *state, const struct panel_context *context, int x, int y, int 
     return REACTION_NONE;
 }
 
+static void
+cards_interest(void *state, const struct panel_context *context, struct interest *interest)
+{
+    const struct cards *cards = state;
+    size_t count = context->pins != NULL ? context->pins->count : 0;
+    for (size_t i = 0; i < count; i++) {
+        interest_in_metric(interest, catalog_metric(cards->catalog, context->pins->rows[i].metric));
+    }
+}
+
 const struct panel panel_cards = {
     .name = "cards",
     .title = "Cards",
@@ -875,5 +885,6 @@ const struct panel panel_cards = {
     .height = cards_height,
     .draw = cards_draw,
     .command = cards_command,
+    .interest = cards_interest,
     .mouse = cards_mouse,
 };

@@ -681,6 +681,14 @@ chart_mouse(void *state, const struct panel_context *context, int x, int y, int 
                                        : REACTION_HANDLED;
 }
 
+static void
+chart_interest(void *state, const struct panel_context *context, struct interest *interest)
+{
+    const struct chart_panel *chart = state;
+    (void)context;
+    interest_in_metric(interest, chart->row);
+}
+
 const struct panel panel_chart = {
     .name = "chart",
     .title = "Chart",
@@ -689,5 +697,6 @@ const struct panel panel_chart = {
     .has_data = chart_has_data,
     .draw = chart_draw,
     .command = chart_command,
+    .interest = chart_interest,
     .mouse = chart_mouse,
 };

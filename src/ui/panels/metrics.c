@@ -10,6 +10,7 @@
 
 #include "../pin.h"
 #include "../widgets/card.h"
+#include "flametop/base/hash.h"
 #include "flametop/base/utf8.h"
 #include "flametop/ui/term.h"
 #include "reading.h"
@@ -141,6 +142,18 @@ add_derived(struct metrics *metrics, const struct metric *metric, const struct p
     }
 }
 
+/* The metrics that have series, by their addresses. */
+static struct map
+metrics_stored(struct metrics *metrics)
+{
+    struct map stored;
+    map_init(&stored, SERIES_MAX);
+    for (size_t i = 0; i < metrics->count; i++) {
+        map_put(&stored, (uintptr_t)metrics->entries[i].metric, &metrics->entries[i]);
+    }
+    return stored;
+}
+
 static int
 is_own(const struct metric *metric)
 {
@@ -188,7 +201,8 @@ same_entry(const struct entry *a, const struct entry *b)
     return a->metric == b->metric && strcmp(a->labels, b->labels) == 0;
 }
 
-/* Applies the filter; the cursor stays on its row where that is still shown. */
+/* Applies the filter; the cursor stays on its row where that is still shown, or on the metric's
+ * first one: a metric read on demand becomes its series. */
 static void
 filter(struct metrics *metrics, const struct entry *keep)
 {
@@ -196,12 +210,15 @@ filter(struct metrics *metrics, const struct entry *keep)
     metrics->shown = calloc(MAX(metrics->count, (size_t)1), sizeof(*metrics->shown));
     metrics->shown_count = 0;
     metrics->selected = 0;
+    bool found = false;
     for (size_t i = 0; metrics->shown != NULL && i < metrics->count; i++) {
         if (!matches(metrics->catalog, &metrics->entries[i], metrics->filter)) {
             continue;
         }
-        if (keep->metric != NULL && same_entry(keep, &metrics->entries[i])) {
+        bool same = keep->metric != NULL && same_entry(keep, &metrics->entries[i]);
+        if (same || (!found && keep->metric == metrics->entries[i].metric)) {
             metrics->selected = metrics->shown_count;
+            found = true;
         }
         metrics->shown[metrics->shown_count++] = i;
     }
@@ -236,12 +253,16 @@ refresh(struct metrics *metrics, const struct panel_context *context)
     metrics->count = 0;
     arena_clear(&metrics->arena);
     add_stored(metrics, picture);
+    struct map stored = metrics_stored(metrics);
     const struct metric *metric;
     for (size_t i = 0; (metric = catalog_metric_at(metrics->catalog, i)) != NULL; i++) {
         if (metric->formula != NULL) {
             add_derived(metrics, metric, picture);
+        } else if (metric->on_demand && map_get(&stored, (uintptr_t)metric) == NULL) {
+            add(metrics, metric, "", "on demand");
         }
     }
+    map_done(&stored);
     if (metrics->count > 0) {
         qsort(metrics->entries, metrics->count, sizeof(*metrics->entries), compare_entries);
     }
@@ -572,6 +593,14 @@ metrics_mouse(void *state, const struct panel_context *context, int x, int y, in
                                        : REACTION_HANDLED;
 }
 
+static void
+metrics_interest(void *state, const struct panel_context *context, struct interest *interest)
+{
+    const struct entry *entry = selected_entry(state);
+    (void)context;
+    interest_in_metric(interest, entry != NULL ? entry->metric : NULL);
+}
+
 const struct panel panel_metrics = {
     .name = "metrics",
     .title = "Metrics",
@@ -581,5 +610,6 @@ const struct panel panel_metrics = {
     .draw = metrics_draw,
     .command = metrics_command,
     .current = metrics_current,
+    .interest = metrics_interest,
     .mouse = metrics_mouse,
 };

@@ -1,0 +1,17 @@
+/* What is looked at. */
+#include "flametop/core/interest.h"
+
+#include "flametop/core/metric.h"
+
+void
+interest_in_metric(struct interest *interest, const struct metric *metric)
+{
+    for (unsigned i = 0; i < interest->metric_count; i++) {
+        if (interest->metrics[i] == metric) {
+            return;
+        }
+    }
+    if (metric != NULL && metric->on_demand && interest->metric_count < INTEREST_METRICS_MAX) {
+        interest->metrics[interest->metric_count++] = metric;
+    }
+}
