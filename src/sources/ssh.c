@@ -13,14 +13,17 @@
  */
 #include "flametop/sources/ssh.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -32,6 +35,9 @@
 #include "flametop/sources/endpoint.h"
 
 #define ARGUMENTS_MAX 40
+#define FOLDER "flametop-ssh-"
+#define ENTRIES_MAX 10000
+#define FRESH_S 60
 #define COMMAND_BYTES 700
 #define SAID_BYTES 4096
 #define HOST_BYTES 300
@@ -61,6 +67,7 @@ struct tunnel {
     bool interested;
     char destination[HOST_BYTES], port[8];
     char folder[PATH_MAX / 2], inner_target[PATH_MAX];
+    int lock;                         /* of the folder: as long as it is used */
     char remote[64];                  /* folder there */
     char program[PATH_MAX], size[32]; /* what can be copied there */
     enum phase phase;
@@ -664,9 +671,47 @@ base_folder(void)
 {
     const char *base = getenv("XDG_RUNTIME_DIR");
     bool plain = base != NULL && base[0] == '/' &&
-                 strlen(base) + strlen("/flametop-XXXXXX/agent.sock") < SOCKET_BYTES &&
+                 strlen(base) + strlen("/" FOLDER "XXXXXX/agent.sock") < SOCKET_BYTES &&
                  is_of(str_from(base), "/._-");
     return plain ? base : "/tmp";
+}
+
+static void
+remove_folder(const char *folder)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/agent.sock", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+/* The folders of those who were killed: nobody has them locked, and they are not just being made.
+ */
+static void
+sweep(const char *base)
+{
+    DIR *entries = opendir(base);
+    const struct dirent *entry;
+    for (int i = 0; entries != NULL && i < ENTRIES_MAX && (entry = readdir(entries)) != NULL; i++) {
+        char path[PATH_MAX];
+        struct stat info;
+        if (strncmp(entry->d_name, FOLDER, strlen(FOLDER)) != 0 ||
+            strlen(entry->d_name) != strlen(FOLDER "XXXXXX")) {
+            continue;
+        }
+        snprintf(path, sizeof(path), "%s/%s", base, entry->d_name);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && fstat(fd, &info) == 0 && info.st_uid == geteuid() &&
+            time(NULL) - info.st_mtime > FRESH_S && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            remove_folder(path);
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    if (entries != NULL) {
+        closedir(entries);
+    }
 }
 
 static bool
@@ -674,12 +719,15 @@ make_folder(struct tunnel *tunnel, char *why, size_t why_size)
 {
     const char *base = base_folder();
     uint64_t random[2] = {0};
-    snprintf(tunnel->folder, sizeof(tunnel->folder), "%s/flametop-XXXXXX", base);
+    snprintf(tunnel->folder, sizeof(tunnel->folder), "%s/" FOLDER "XXXXXX", base);
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
         snprintf(why, why_size, "no random numbers: %s", strerror(errno));
         return false;
     }
-    if (mkdtemp(tunnel->folder) == NULL) {
+    sweep(base);
+    if (mkdtemp(tunnel->folder) == NULL ||
+        (tunnel->lock = open(tunnel->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 ||
+        flock(tunnel->lock, LOCK_EX | LOCK_NB) != 0) {
         snprintf(why, why_size, "cannot make a folder for ssh's socket in %s: %s", base,
                  strerror(errno));
         return false;
@@ -792,15 +840,6 @@ ssh_command(void *state, const char *name, const char *arguments, void *context,
     }
 }
 
-static void
-remove_folder(const struct tunnel *tunnel)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/agent.sock", tunnel->folder);
-    unlink(path);
-    rmdir(tunnel->folder);
-}
-
 /* Its end closes the agent's input there. */
 static void
 ssh_close(void *state)
@@ -816,7 +855,8 @@ ssh_close(void *state)
     }
     tunnel->open++;
     uv_close((uv_handle_t *)&tunnel->timer, on_closed);
-    remove_folder(tunnel);
+    remove_folder(tunnel->folder);
+    close(tunnel->lock);
 }
 
 const struct link link_ssh = {
