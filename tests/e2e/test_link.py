@@ -22,7 +22,7 @@ from terminal import HOME, Tmux, environment  # noqa: E402
 
 FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
 FIRST_ANSWER_BYTES = 14 * 1024
-CARDS = (r"CPU ─+ <?[\d.]+ %", r"Memory ── [\d.]", r"Disk ─+ <?[\d.]+ \w*B/s", r"PID NAME +▼CPU", r"flametop +<?[\d.]+ %")
+CARDS = (r"CPU ─+ <?[\d.]+ %", r"Memory ── [\d.]", r"Disk ─+ <?[\d.]+ \w*B/s", r"PID NAME +▼CPU", r"│ +\d+ \S+ +<?[\d.]+ %")
 
 
 def check(condition, message="", *context):
@@ -234,6 +234,32 @@ def test_silence__is_a_loss_too():
         check_same_history(agent, t, begin, int(time.time()) - 2 - begin)
         check_charts_whole(t.screen())
         check("clock" not in t.screen().split("\n")[0], "the clocks are one", t.screen())
+
+
+def run(*arguments):
+    return subprocess.run([FLAMETOP, *arguments], capture_output=True, timeout=60, env=environment(),
+                          stdin=subprocess.DEVNULL, check=False)
+
+
+def test_snapshot_and_check__work_as_here():
+    agent = agent_with_memory()
+    url = f"http://127.0.0.1:{agent.port}"
+    done = run("snapshot", url, "--format", "json")
+    check(done.returncode == 0, done.stderr)
+    far = json.loads(done.stdout)
+    here = json.loads(run("snapshot", "local", "--format", "json").stdout)
+    for key in ("name", "kernel", "cores"):
+        check(far["host"][key] == here["host"][key], key, far["host"], here["host"])
+    sizes = [{table["name"]: table["total"] for table in picture["tables"]} for picture in (far, here)]
+    check(sizes[0].keys() == sizes[1].keys() and sizes[0]["processes"] > sizes[1]["processes"] / 2, *sizes)
+    check(len(readings(far, "system.memory.available")) > 8, "without the agent's memory")
+    done = run("snapshot", url, "--format", "text")
+    check(done.returncode == 0, done.stderr)
+    for pattern in CARDS:
+        check(re.search(pattern, done.stdout.decode()), pattern, done.stdout.decode())
+    check(run("check", "system.memory.utilization > 0%", url).returncode == 0)
+    check(run("check", "system.memory.utilization > 101%", url).returncode == 1)
+    check(run("check", "system.memory.utilization > 0%", f"http://127.0.0.1:{free_port()}").returncode == 3)
 
 
 def test_restart__of_the_agent_is_gone_through():
