@@ -607,8 +607,9 @@ say_health(const struct server *server, const struct scraped *shown, struct batc
         batch_fail(batch, SOURCE_DEGRADED, "no machine %s is scraped there",
                    server->wanted_instance);
     } else if (server->machine && shown != NULL && shown->values[TARGET_UP] <= 0) {
+        const char *why = scrape_why(shown->error, batch->arena);
         batch_fail(batch, SOURCE_STALE, "%s is down: %s", shown->instance,
-                   shown->error != NULL ? shown->error : "its scrape failed");
+                   why != NULL ? why : "its scrape failed");
     }
 }
 

@@ -360,6 +360,22 @@ age_s(double at_s, double now_s)
     return age < 0 ? 0 : age; /* unknown stays so */
 }
 
+/* Of "Get "http://web-01:9100/metrics": dial tcp 10.0.0.1:9100: connect: connection refused; try X"
+ * what stands last: the rest says what is known. */
+const char *
+scrape_why(const char *error, struct arena *arena)
+{
+    if (error == NULL) {
+        return NULL;
+    }
+    const char *last = error;
+    for (const char *colon; (colon = strstr(last, ": ")) != NULL;) {
+        last = colon + 2;
+    }
+    size_t n = strcspn(last, ";");
+    return n > 0 ? arena_text(arena, last, n) : error;
+}
+
 static void
 put_instance(const struct scraped *scraped, struct table *table, struct arena *arena, double now_s)
 {
@@ -379,7 +395,7 @@ put_instance(const struct scraped *scraped, struct table *table, struct arena *a
     double up = scraped->values[TARGET_UP];
     row[INSTANCE_NAME].text = scraped->instance;
     row[INSTANCE_UP].integer = isnan(up) ? CELL_UNKNOWN : up > 0;
-    row[INSTANCE_WHY].text = scraped->error;
+    row[INSTANCE_WHY].text = scrape_why(scraped->error, arena);
     row[INSTANCE_AGE].real = age_s(scraped->values[TARGET_AT], now_s);
     row[INSTANCE_LEVEL].integer = scraped->level >= 0 ? scraped->level : CELL_UNKNOWN;
     row[INSTANCE_TEXT].text = scraped->alert;
@@ -531,9 +547,10 @@ put_down(const struct scraped *down, struct table *table, struct arena *arena)
         row[ALERT_STATE].text = "firing";
         row[ALERT_LEVEL].integer = LEVEL_CRITICAL;
         row[ALERT_INSTANCE].text = down->instance;
+        const char *why = scrape_why(down->error, arena);
         row[ALERT_SUMMARY].text =
             arena_printf(arena, "%s does not answer the server that watches it%s%s", down->instance,
-                         down->error != NULL ? ": " : "", down->error != NULL ? down->error : "");
+                         why != NULL ? ": " : "", why != NULL ? why : "");
         table->total++;
     }
 }

@@ -60,6 +60,9 @@ void scrape_errors_done(struct scrape_errors *errors);
 void scrape_errors_take(struct scrape_errors *errors, const cJSON *data); /* forgets the former */
 void scrapes_take_errors(struct scrapes *scrapes, const struct scrape_errors *errors);
 
+/* The heart of such an error; NULL when there is none. */
+const char *scrape_why(const char *error, struct arena *arena);
+
 /* The worst alert of each, from /api/v1/alerts. */
 void scrapes_take_alerts(struct scrapes *scrapes, const cJSON *data);
 

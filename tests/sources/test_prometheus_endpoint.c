@@ -2,6 +2,7 @@
 #include "../check.h"
 
 #include "../../src/sources/adapters.h"
+#include "../../src/sources/prometheus_tables.h"
 #include "attached.h"
 #include "flametop/core/alert.h"
 #include "flametop/core/instance.h"
@@ -252,7 +253,7 @@ test_prometheus_endpoint__lists_instances_targets_alerts_and_exemplars(void **st
     assert_true(fabs(up[INSTANCE_AGE].real - 0.212) < 1e-3);
     assert_int_equal(up[INSTANCE_LEVEL].integer, CELL_UNKNOWN);
     assert_int_equal(down[INSTANCE_UP].integer, 0);
-    assert_non_null(strstr(down[INSTANCE_WHY].text, "connection refused"));
+    assert_string_equal(down[INSTANCE_WHY].text, "connection refused");
     assert_true(isnan(down[INSTANCE_CPU].real));
     assert_int_equal(down[INSTANCE_LEVEL].integer, LEVEL_CRITICAL);
     assert_string_equal(down[INSTANCE_TEXT].text, "127.0.0.1:39199 of job node is down");
@@ -269,6 +270,28 @@ test_prometheus_endpoint__lists_instances_targets_alerts_and_exemplars(void **st
                         "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_true(table_cell(table, 0, "exemplar.value").real == 0.067);
     turns_close(&turns);
+}
+
+static void
+test_prometheus_endpoint__says_the_heart_of_an_error(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"Get \"http://a:1/metrics\": dial tcp 1.2.3.4:1: connect: connection refused",
+         "connection refused"},
+        {"error when scraping \"http://a:1\": dial tcp4 1.2.3.4:1: i/o timeout; try -x if y",
+         "i/o timeout"},
+        {"server returned HTTP status 500", "server returned HTTP status 500"},
+        {"odd: ;", "odd: ;"},
+        {"", ""},
+    };
+    struct arena arena;
+    arena_init(&arena, 4096);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        assert_string_equal(scrape_why(rows[i][0], &arena), rows[i][1]);
+    }
+    assert_null(scrape_why(NULL, &arena));
+    arena_done(&arena);
 }
 
 static void
@@ -604,6 +627,7 @@ main(void)
         cmocka_unit_test(test_prometheus_endpoint__asks_little_and_in_the_rhythm_of_scrapes),
         cmocka_unit_test(test_prometheus_endpoint__brings_history_as_one_chunk),
         cmocka_unit_test(test_prometheus_endpoint__lists_instances_targets_alerts_and_exemplars),
+        cmocka_unit_test(test_prometheus_endpoint__says_the_heart_of_an_error),
         cmocka_unit_test(test_prometheus_endpoint__opens_the_instance_it_is_told),
         cmocka_unit_test(test_prometheus_endpoint__reads_any_metric_while_it_is_looked_at),
         cmocka_unit_test(test_prometheus_endpoint__reads_victoriametrics_alike),
