@@ -110,6 +110,16 @@ seat_at(struct app *app, size_t i)
     return i < app->seat_count ? &app->seats[i] : more ? &app->instance : NULL;
 }
 
+/* What the link of the target that is looked at could do about its state. */
+static void
+ask_offer(struct app *app)
+{
+    if (attached_offer(app_link(app))[0] != '\0' && !app->options.readonly && !app->question.open &&
+        !app->prompt_open) {
+        app_do_accept(app, ""); /* it asks */
+    }
+}
+
 /* A question or a menu is of one target: an answer must not reach another. */
 void
 seat_show(struct app *app, struct seat *seat)
@@ -123,6 +133,7 @@ seat_show(struct app *app, struct seat *seat)
     app->seat = seat;
     app->home = seat != &app->fleet ? seat : app->home;
     app->fleet_due_ns = 0;
+    ask_offer(app);
 }
 
 /* The open one stays as it is: its engine, its past and its panels. */
@@ -226,9 +237,8 @@ seat_put(struct app *app, struct seat *seat, struct picture *picture)
         app->fleet_due_ns = 0;
     }
     replace(&seat->newest, picture);
-    if (offer[0] != '\0' && !offered && seat == app->seat && !app->options.readonly &&
-        !app->question.open && !app->prompt_open) {
-        app_do_accept(app, ""); /* it asks */
+    if (!offered && seat == app->seat) {
+        ask_offer(app);
     }
     seat->came_mono_ns = app_now_ns(app);
     if (attached_is_live(picture->link) || seat == &app->fleet) {

@@ -133,7 +133,8 @@ shown(struct fleet *fleet)
     app_draw(fleet->app, &fleet->canvas);
     buf_clear(&fleet->out);
     canvas_dump(&fleet->canvas, &fleet->out);
-    return fleet->out.data != NULL ? fleet->out.data : "";
+    assert_non_null(fleet->out.data);
+    return fleet->out.data;
 }
 
 static void
@@ -259,6 +260,23 @@ test_fleet__a_question_stays_with_its_target(void **state)
     assert_lacks(shown(fleet), "Send TERM to");
     press(fleet, 'y');
     assert_lacks(shown(fleet), "TERM");
+    fleet_free(fleet);
+}
+
+/* What the link of one could do is asked where that one is looked at, and not among all. */
+static void
+test_fleet__an_offer_waits_until_its_target_is_opened(void **state)
+{
+    (void)state;
+    struct fleet *fleet = fleet_new(3, 120, 40, false);
+    fleet->links[1].offer = "copy flametop to web-02?";
+    come_all(fleet);
+    assert_lacks(shown(fleet), "copy flametop");
+    app_command(fleet->app, "target web-02");
+    assert_has(shown(fleet), "copy flametop to web-02?");
+    press(fleet, 'n');
+    come(fleet, 1);
+    assert_lacks(shown(fleet), "copy flametop");
     fleet_free(fleet);
 }
 
@@ -531,6 +549,7 @@ main(void)
         cmocka_unit_test(test_fleet__golden),
         cmocka_unit_test(test_fleet__opens_a_target_and_comes_back),
         cmocka_unit_test(test_fleet__a_question_stays_with_its_target),
+        cmocka_unit_test(test_fleet__an_offer_waits_until_its_target_is_opened),
         cmocka_unit_test(test_fleet__worst_first),
         cmocka_unit_test(test_fleet__marks_the_odd_one_and_leaves_out_empty_columns),
         cmocka_unit_test(test_fleet__refuses_what_is_of_one_target),
