@@ -275,14 +275,14 @@ static const struct {
     {"Connection closed", "%s closed the connection", false},
 };
 
-/* The last line that was said, cleaned. */
+/* The last line that was said, cleaned; what the agent there logs is not meant for us. */
 static void
 last_line(const struct tunnel *tunnel, char *dst, size_t size)
 {
     struct str rest = {tunnel->said, tunnel->said_n}, line, last = {"", 0};
     while (str_line(&rest, &line)) {
         line = str_trim(line);
-        last = line.n > 0 ? line : last;
+        last = line.n > 0 && !str_starts(line, "time=") ? line : last;
     }
     utf8_clean(last, dst, size);
 }
