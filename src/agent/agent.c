@@ -44,7 +44,7 @@ agent_parse_duration(struct str text, int64_t *ret_ns)
 {
     double seconds;
     char why[160];
-    if (!unit_parse(text, "s", &seconds, why, sizeof(why)) || !(seconds > 0) || seconds > 1e7) {
+    if (!unit_parse(text, "s", &seconds, why, sizeof(why)) || !(seconds >= 1e-9) || seconds > 1e7) {
         return false;
     }
     *ret_ns = (int64_t)(seconds * 1e9);
@@ -174,7 +174,9 @@ static void
 agent_close(void *state)
 {
     struct agent *agent = state;
-    hub_end(agent->hub);
+    if (agent->hub != NULL) {
+        hub_end(agent->hub);
+    }
     http_server_free(agent->server); /* all subscribers leave */
     hub_free(agent->hub);
     if (agent->heartbeat != NULL) {
@@ -246,10 +248,9 @@ report(struct agent *agent)
 static void
 forget_interest(struct agent *agent)
 {
-    struct interest none = {.process_sort = -1};
     if (agent->interested && clock_mono_ns() > agent->interest_until_ns) {
         agent->interested = false;
-        agent->setup.interest(agent->setup.context, &none);
+        hub_also_interest(agent->hub, NULL);
     }
 }
 

@@ -18,6 +18,7 @@
 #define POINTS_MAX 100000
 #define SERIES_MAX 256
 #define VALUES_MAX 400000 /* of all series together */
+#define TIME_S_MAX 9e9    /* of the wall clock: what nanoseconds in 64 bits hold, with room */
 
 /* How the readings of a step become one number: `n` > 0 values in order of time. */
 struct aggregate {
@@ -131,6 +132,17 @@ struct asked {
     size_t values_left;
 };
 
+/* Seconds since 1970; nothing before it. */
+static bool
+wall_time(double seconds, int64_t *ret_ns)
+{
+    if (!(seconds >= 0 && seconds < TIME_S_MAX)) {
+        return false;
+    }
+    *ret_ns = (int64_t)(seconds * 1e9);
+    return true;
+}
+
 /* "2026-11-21T14:02:31.250Z", seconds since 1970, or "-5m": before now. */
 static bool
 parse_time(const char *text, int64_t now_ns, int64_t *ret_ns)
@@ -151,14 +163,14 @@ parse_time(const char *text, int64_t now_ns, int64_t *ret_ns)
             (!str_double(&rest, &fraction) || !(fraction >= 0 && fraction < 1))) {
             return false;
         }
-        *ret_ns = (int64_t)timegm(&tm) * NS_PER_S + (int64_t)(fraction * 1e9);
-        return str_is(rest, "Z");
-    }
-    if (str_double(&rest, &seconds) && rest.n == 0 && seconds > 0 && seconds < 1e10) {
-        *ret_ns = (int64_t)(seconds * 1e9);
+        int64_t whole_ns;
+        if (!str_is(rest, "Z") || !wall_time((double)timegm(&tm), &whole_ns)) {
+            return false;
+        }
+        *ret_ns = whole_ns + (int64_t)(fraction * 1e9);
         return true;
     }
-    return false;
+    return str_double(&rest, &seconds) && rest.n == 0 && wall_time(seconds, ret_ns);
 }
 
 static bool

@@ -429,10 +429,15 @@ test_routes__refuses_bad_queries(void **state)
         "?name=t.bytes&agg=p",
         "?name=t.bytes&step=5",
         "?name=t.bytes&step=1ns",
+        "?name=t.bytes&by=device&from=2023-11-14T22:30:05Z&to=2023-11-14T22:30:05.0000000015Z"
+        "&step=0.1ns",
         "?name=t.bytes&from=yesterday",
         "?name=t.bytes&from=-1m&to=-2m",
         "?name=t.bytes&from=2023-11-14T22:30:05",
         "?name=t.bytes&from=1e300",
+        "?name=t.bytes&to=9.9e9",
+        "?name=t.bytes&to=9999-12-31T23:59:59Z",
+        "?name=t.bytes&from=0001-01-01T00:00:00Z",
         "?name=t.bytes&from=nan",
         "?name=t.bytes%2B1&by=device",
     };
