@@ -78,6 +78,7 @@ struct hub {
     struct caught caught;
     struct packer packer;
     LIST_HEAD(, reader) readers;
+    struct interest also; /* of those without a stream */
     struct hub_counts counts;
     bool ending;
 };
@@ -362,28 +363,43 @@ join(struct reader *reader)
 }
 
 static void
+add_interest(struct interest *all, const struct interest *one)
+{
+    all->process_columns |= one->process_columns;
+    all->process_sort = all->process_sort >= 0 ? all->process_sort : one->process_sort;
+    all->process_filter_costly |= one->process_filter_costly;
+    all->cgroups |= one->cgroups;
+    for (unsigned i = 0; i < one->pid_count && all->pid_count < INTEREST_ROWS_MAX; i++) {
+        all->pids[all->pid_count++] = one->pids[i];
+    }
+    if (all->selected_pid == 0) {
+        all->selected_pid = one->selected_pid;
+    }
+}
+
+static void
 merge_interest(struct hub *hub)
 {
     struct interest all = {.process_sort = -1};
     const struct reader *reader;
     LIST_FOREACH(reader, &hub->readers, link)
     {
-        const struct interest *one = &reader->interest;
-        if (!reader->interested) {
-            continue;
-        }
-        all.process_columns |= one->process_columns;
-        all.process_sort = all.process_sort >= 0 ? all.process_sort : one->process_sort;
-        all.process_filter_costly |= one->process_filter_costly;
-        all.cgroups |= one->cgroups;
-        for (unsigned i = 0; i < one->pid_count && all.pid_count < INTEREST_ROWS_MAX; i++) {
-            all.pids[all.pid_count++] = one->pids[i];
-        }
-        if (all.selected_pid == 0) {
-            all.selected_pid = one->selected_pid;
+        if (reader->interested) {
+            add_interest(&all, &reader->interest);
         }
     }
-    hub->setup.interest(hub->setup.context, &all);
+    add_interest(&all, &hub->also);
+    if (hub->setup.interest != NULL) {
+        hub->setup.interest(hub->setup.context, &all);
+    }
+}
+
+void
+hub_also_interest(struct hub *hub, const struct interest *interest)
+{
+    static const struct interest none = {.process_sort = -1};
+    hub->also = interest != NULL ? *interest : none;
+    merge_interest(hub);
 }
 
 static void
@@ -607,6 +623,7 @@ hub_new(const struct hub_setup *setup)
         return NULL;
     }
     hub->setup = *setup;
+    hub->also.process_sort = -1;
     buf_init(&hub->out, PIECE_BYTES_MAX);
     buf_init(&hub->aside, PIECE_BYTES_MAX);
     LIST_INIT(&hub->readers);

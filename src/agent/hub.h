@@ -14,7 +14,7 @@
 struct hub_setup {
     const char *instance; /* tells a reader whether it may resume; outlives the hub */
     void *context;
-    /* What all readers together look at, whenever that changes. */
+    /* What all readers together look at, whenever that changes. NULL: nobody wants to know. */
     void (*interest)(void *context, const struct interest *interest);
 };
 
@@ -37,6 +37,9 @@ void hub_answer_stream(struct hub *hub, const struct http_message *message);
 
 /* Answers POST /api/v1/interest?client=ID: what that reader looks at, until its stream ends. */
 void hub_answer_interest(struct hub *hub, const struct http_message *message);
+
+/* What somebody without a stream looks at, beside the readers; NULL: nobody does any more. */
+void hub_also_interest(struct hub *hub, const struct interest *interest);
 
 struct hub_counts {
     uint64_t readers, ticks_dropped, tick_bytes, tick_bytes_packed; /* of the last tick */

@@ -250,10 +250,3 @@ past_release(struct past *past)
         free(past);
     }
 }
-
-bool
-past_is(const struct past *past, const struct picture *picture, const struct past_wish *wish)
-{
-    return past != NULL && past->picture == picture && past->wish.from_ns == wish->from_ns &&
-           past->wish.recent_ns == wish->recent_ns && past->wish.packed == wish->packed;
-}

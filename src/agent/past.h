@@ -28,7 +28,6 @@ struct past;
 struct past *past_new(struct picture *picture, const struct past_wish *wish); /* one reference */
 struct past *past_acquire(struct past *past);
 void past_release(struct past *past); /* NULL is allowed */
-bool past_is(const struct past *past, const struct picture *picture, const struct past_wish *wish);
 
 /* The next piece, and the place behind it; `aside` is used and left empty. The piece is the
  * caller's to give back (piece_done); without bytes when there was nothing more. False: out of

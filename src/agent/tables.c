@@ -70,7 +70,7 @@ be_interested(struct agent *agent, const struct table *table, const struct order
 {
     struct interest interest = {.process_columns = UINT64_MAX, .process_sort = -1};
     int key = table_column(table->def, "process.pid");
-    if (strcmp(table->def->name, "processes") != 0 || key < 0 || agent->setup.interest == NULL) {
+    if (strcmp(table->def->name, "processes") != 0 || key < 0) {
         return;
     }
     for (size_t i = 0; i < rows && interest.pid_count < INTEREST_ROWS_MAX; i++) {
@@ -78,7 +78,7 @@ be_interested(struct agent *agent, const struct table *table, const struct order
     }
     agent->interested = true;
     agent->interest_until_ns = clock_mono_ns() + INTEREST_NS;
-    agent->setup.interest(agent->setup.context, &interest);
+    hub_also_interest(agent->hub, &interest);
 }
 
 static void

@@ -663,6 +663,13 @@ test_hub__interests_are_joined_until_their_readers_leave(void **state)
     assert_int_equal(bench->interest.process_columns, 6);
     assert_int_equal(bench->interest.pid_count, 3);
     assert_true(bench->interest.process_filter_costly && bench->interest.cgroups);
+    struct interest also = {.process_columns = 8, .process_sort = 1, .pids = {5}, .pid_count = 1};
+    hub_also_interest(bench->hub, &also); /* of who asks for a table: takes nothing from readers */
+    assert_true(bench->interest.process_columns == 14 && bench->interest.process_sort == 2);
+    assert_int_equal(bench->interest.pid_count, 4);
+    hub_also_interest(bench->hub, NULL);
+    assert_int_equal(bench->interest.process_columns, 6);
+    assert_int_equal(bench->interest.pid_count, 3);
     assert_int_equal(post(bench, "client=three", "{}"), 404);
     assert_int_equal(post(bench, "client=", "{}"), 404);
     assert_int_equal(post(bench, "client=one", "[1]"), 400);
