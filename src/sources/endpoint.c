@@ -708,15 +708,16 @@ send_request(struct endpoint *endpoint, struct request *request, const char *pat
     if (request->body.max == 0) {
         buf_init(&request->body, adapter->body_max + 1);
     }
+    /* Queries may take long; documents come at once. */
+    int64_t patience_ns = MIN(MAX(2 * endpoint->interval_ns, 2 * NS_PER_S), ANSWER_LONGEST_NS);
     request->call = http_send(
         endpoint->client,
-        &(struct http_request){
-            .path = path,
-            .accept = adapter->accept,
-            .timeout_ns = MIN(MAX(2 * endpoint->interval_ns, 2 * NS_PER_S), ANSWER_LONGEST_NS),
-            .body_max = adapter->body_max,
-            .context = request,
-            .done = request_done});
+        &(struct http_request){.path = path,
+                               .accept = adapter->accept,
+                               .timeout_ns = adapter->ask != NULL ? ANSWER_LONGEST_NS : patience_ns,
+                               .body_max = adapter->body_max,
+                               .context = request,
+                               .done = request_done});
     endpoint->pending += request->call != NULL;
 }
 
