@@ -941,26 +941,12 @@ app_do_view(struct app *app, const char *argument)
 
 /* ---- drawing ---- */
 
-/* What a view says of a moment of the past that it has nothing of. */
-static const struct {
-    int view;
-    const char *text;
-} past_remedies[] = {
-    {3, "The processes of this moment were not kept. A snapshot keeps them for the moment it was "
-        "saved at (r goes back to it), a running flametop the busiest ones of each moment."},
-    {8, "What was unusual at this moment was not kept. A snapshot keeps it for the moment it was "
-        "saved at: r goes back to it."},
-};
-
 static void
 draw_remedy(const struct app *app, struct canvas *canvas, struct rect area)
 {
     const struct view *view = view_find(app->view);
     const struct picture *picture = app_shown(app);
-    const char *remedy = view->remedy;
-    for (size_t i = 0; i < ARRAY_SIZE(past_remedies) && picture->base != NULL; i++) {
-        remedy = past_remedies[i].view == view->number ? past_remedies[i].text : remedy;
-    }
+    const char *remedy = view_remedy(view, picture->base != NULL);
     char lacks[2 * ATTACHED_BYTES];
     if (picture->base == NULL && attached_lacks(app, view->number, lacks, sizeof(lacks))) {
         remedy = lacks;

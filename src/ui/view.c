@@ -102,6 +102,28 @@ const struct view view_table[] = {
 };
 const size_t view_count = ARRAY_SIZE(view_table);
 
+/* What a view says of a moment of the past that it has nothing of. */
+static const struct {
+    int view;
+    const char *text;
+} past_remedies[] = {
+    {3, "The processes of this moment were not kept. A snapshot keeps them for the moment it was "
+        "saved at (r goes back to it), a running flametop the busiest ones of each moment."},
+    {8, "What was unusual at this moment was not kept. A snapshot keeps it for the moment it was "
+        "saved at: r goes back to it."},
+};
+
+const char *
+view_remedy(const struct view *view, bool past)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(past_remedies) && past; i++) {
+        if (past_remedies[i].view == view->number) {
+            return past_remedies[i].text;
+        }
+    }
+    return view->remedy;
+}
+
 const struct view *
 view_find(int number)
 {

@@ -31,6 +31,9 @@ struct view {
 extern const struct view view_table[];
 extern const size_t view_count;
 
+/* What to read when there is nothing to show: of the present, or of a moment of the past. */
+const char *view_remedy(const struct view *view, bool past);
+
 /* By number; NULL when there is none. */
 const struct view *view_find(int number);
 
