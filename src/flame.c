@@ -9,12 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "flametop/core/flame.h"
 #include "flametop/core/picture.h"
 #include "flametop/core/unit.h"
 #include "flametop/profile/read.h"
+#include "flametop/profile/write.h"
 #include "flametop/ui/app.h"
 #include "monitor.h"
 
@@ -164,6 +166,75 @@ describe(const struct profile *profile, const char *path, const char *older, cha
              profile->node_count - 1, left);
 }
 
+/* ---- writing ---- */
+
+struct saving {
+    const struct profile *profile;
+    const char *title;
+};
+
+static int
+save(void *context, const struct flame *flame, unsigned measure, const char *path, char *why,
+     size_t why_size)
+{
+    const struct saving *saving = context;
+    struct profile_graph graph = {saving->profile, flame, measure, saving->title};
+    struct buf out;
+    buf_init(&out, PROFILE_FILE_BYTES_MAX);
+    int error = profile_write(&graph, path, &out, why, why_size) ? 0 : -EINVAL;
+    if (error == 0) {
+        error = file_write_atomic(path, out.data, out.n, 0644);
+        if (error != 0) {
+            snprintf(why, why_size, "%s: %s", path, strerror(-error));
+        }
+    }
+    buf_done(&out);
+    return error;
+}
+
+static struct flame *
+make_flame(const struct profile *profile)
+{
+    struct flame_options options = {.measure = profile->measure_chosen};
+    struct flame *flame = flame_new(profile, &options);
+    if (flame == NULL || !flame_step(flame, INT64_MAX) || flame->failed) {
+        cli_complain("out of memory");
+        flame_free(flame);
+        return NULL;
+    }
+    return flame;
+}
+
+static int
+write_file(const struct profile *profile, const char *title, const char *path)
+{
+    struct flame *flame = make_flame(profile);
+    char why[WHY_BYTES] = "";
+    int code = EXIT_FAILED;
+    if (flame == NULL) {
+        return code;
+    }
+    if (strcmp(path, "-") == 0) {
+        struct profile_graph graph = {profile, flame, profile->measure_chosen, title};
+        struct buf out;
+        buf_init(&out, PROFILE_FILE_BYTES_MAX);
+        if (profile_write(&graph, ".folded", &out, why, sizeof(why))) {
+            code = cli_print(&out);
+        }
+        buf_done(&out);
+    } else {
+        struct saving saving = {profile, title};
+        if (save(&saving, flame, profile->measure_chosen, path, why, sizeof(why)) == 0) {
+            code = EXIT_DONE;
+        }
+    }
+    if (why[0] != '\0') {
+        cli_complain("%s", why);
+    }
+    flame_free(flame);
+    return code;
+}
+
 /* ---- without a terminal ---- */
 
 struct row {
@@ -200,11 +271,9 @@ print_row(const struct profile *profile, const struct flame *flame, uint32_t fra
 static int
 print_frames(const struct profile *profile, const char *text)
 {
-    struct flame_options options = {.measure = profile->measure_chosen};
-    struct flame *flame = flame_new(profile, &options);
+    struct flame *flame = make_flame(profile);
     struct row *rows = calloc((size_t)profile->frame_count + 1, sizeof(*rows));
-    if (flame == NULL || rows == NULL || !flame_step(flame, INT64_MAX) || flame->failed) {
-        cli_complain("out of memory");
+    if (flame == NULL || rows == NULL) {
         flame_free(flame);
         free(rows);
         return EXIT_FAILED;
@@ -270,14 +339,18 @@ int
 flame_run(const struct cli *cli)
 {
     const char *path = cli->line.arguments[0];
-    const char *older = "";
+    bool named = cli->line.command->id == COMMAND_FLAME;
+    const char *older = named ? config_text(cli->config, "flame.diff") : "";
+    const char *output = named ? config_text(cli->config, "flame.output") : "";
     struct profile *profile = open_profile(path, older);
     if (profile == NULL) {
         return EXIT_FAILED;
     }
     char text[TEXT_BYTES];
     describe(profile, path, older, text, sizeof(text));
-    int code = isatty(STDOUT_FILENO) ? show(cli, profile, path, text) : print_frames(profile, text);
+    int code = output[0] != '\0'       ? write_file(profile, text, output)
+               : isatty(STDOUT_FILENO) ? show(cli, profile, path, text)
+                                       : print_frames(profile, text);
     profile_free(profile);
     return code;
 }

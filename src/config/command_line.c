@@ -15,7 +15,8 @@ const struct subcommand subcommand_table[] = {
     {COMMAND_MONITOR, "", "[TARGET...]", 0, 256,
      "Open the monitor on TARGET: this machine (the default; local: without its agent), the FILE "
      "of "
-     "a snapshot, http://HOST:PORT, unix:PATH, ssh://HOST or @GROUP. Several are shown side by "
+     "a snapshot or a profile, http://HOST:PORT, unix:PATH, ssh://HOST or @GROUP. Several are "
+     "shown side by "
      "side; "
      "web-{01..40}:7711 is forty.",
      NULL, true},
@@ -32,8 +33,10 @@ const struct subcommand subcommand_table[] = {
      "targets on one of them; with 1 when not, with 3 when it is not known.",
      NULL, false},
     {COMMAND_FLAME, "flame", "FILE", 1, 1,
-     "Open a profile of stacks as a flame graph: FILE is one of folded stacks; without a terminal, "
-     "print its frames.",
+     "Open a profile of stacks as a flame graph: FILE holds folded stacks, the text of perf "
+     "script, "
+     "pprof, speedscope or a CPU profile of Chrome or Node.js. Without a terminal its frames are "
+     "printed.",
      NULL, true},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,
      "Report everything that is wrong in FILE, or in the files that would be read.", NULL, true},
@@ -105,15 +108,20 @@ names_flag(const struct option *option, struct str name, char letter)
                        : option->flag != NULL && str_is(name, option->flag);
 }
 
+/* A flag that several commands have means that of the command which is read. */
 static const struct option *
-find_option(struct str name, char letter)
+find_option(const struct cursor *cursor, struct str name, char letter)
 {
+    const struct option *found = NULL;
     for (size_t i = 0; i < option_table_count; i++) {
-        if (names_flag(&option_table[i], name, letter)) {
-            return &option_table[i];
+        const struct option *option = &option_table[i];
+        bool own =
+            option->command != NULL && strcmp(option->command, cursor->line->command->name) == 0;
+        if (names_flag(option, name, letter) && (found == NULL || own)) {
+            found = option;
         }
     }
-    return NULL;
+    return found;
 }
 
 static const struct general_flag *
@@ -272,14 +280,14 @@ on_long(struct cursor *cursor, const char *argument)
     struct str name = {where.p + 2, where.n - 2};
     const char *joined = equals != NULL ? equals + 1 : NULL;
     const struct general_flag *general = find_general(name, 0);
-    const struct option *option = find_option(name, 0);
+    const struct option *option = find_option(cursor, name, 0);
     if (general != NULL) {
         on_general(cursor, general, joined, where);
     } else if (option != NULL) {
         on_option(cursor, option, joined, where, false);
     } else {
         if (str_starts(name, "no-")) {
-            option = find_option((struct str){name.p + 3, name.n - 3}, 0);
+            option = find_option(cursor, (struct str){name.p + 3, name.n - 3}, 0);
         }
         if (option != NULL && option->type == OPTION_BOOL && joined == NULL) {
             add_setting(cursor, option->name, "false", where);
@@ -295,7 +303,7 @@ on_letters(struct cursor *cursor, const char *argument)
 {
     for (const char *p = argument + 1; *p != 0; p++) {
         const struct general_flag *general = find_general((struct str){"", 0}, *p);
-        const struct option *option = find_option((struct str){"", 0}, *p);
+        const struct option *option = find_option(cursor, (struct str){"", 0}, *p);
         char flag[3] = {'-', *p, 0};
         const char *name = arena_text(&cursor->line->arena, flag, 2);
         const char *joined = p[1] != 0 ? p + 1 : NULL;

@@ -148,6 +148,13 @@ const struct option option_table[] = {
     {.name = "snapshot.count", .flag = "count", .letter = 'n', .argument = "N", .type = OPTION_INTEGER,
      .fallback = "1", .low = 1, .high = 1e9, .unit = "", .group = "Snapshot", .command = "snapshot",
      .text = "Write this many, one each interval: JSON as lines, csv under one head."},
+
+    {.name = "flame.diff", .flag = "diff", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
+     .group = "Flame", .command = "flame",
+     .text = "Profile to compare with, an older one: what grew and shrank is marked and coloured."},
+    {.name = "flame.output", .flag = "output", .letter = 'o', .argument = "FILE", .type = OPTION_TEXT,
+     .fallback = "", .group = "Flame", .command = "flame",
+     .text = "Write the flame graph instead of showing it: .svg, .folded or .json (of speedscope) by the end of the name; - is standard output, as folded stacks."},
 };
 const size_t option_table_count = ARRAY_SIZE(option_table);
 

@@ -2,7 +2,7 @@
  *
  *   map      every node of the profile to a raw node (itself, where nothing is transformed)
  *   weigh    the values of its stacks to the raw nodes, and totals upwards
- *   gather   children by their parent, sorted; then number them level by level
+ *   gather   children by their parent, sorted
  *   sum      each frame over the whole tree
  *
  * Raw nodes keep the order parent before child, so that totals are one walk backwards. */
@@ -28,7 +28,6 @@ enum phase {
     PHASE_OFFSETS,
     PHASE_FILL,
     PHASE_SORT,
-    PHASE_NUMBER,
     PHASE_SUMS,
     PHASE_DONE
 };
@@ -46,11 +45,10 @@ struct flame_work {
     struct profile *raw;          /* makes raw nodes; NULL: those of the profile */
     const uint32_t *raw_parent, *raw_frame;
     uint32_t raw_count;
-    double *self[PROFILE_SIDES], *total[PROFILE_SIDES]; /* by raw node */
-    uint32_t *offset, *children;                        /* raw: those of i at offset[i] */
-    uint32_t made;                                      /* final nodes numbered so far */
-    uint32_t *raw_of;                                   /* final → raw */
-    uint32_t *on_path;                                  /* by frame, while sums are made */
+    const double *self[PROFILE_SIDES]; /* by raw node */
+    double *total[PROFILE_SIDES];      /* the same */
+    uint32_t *offset, *children;       /* raw: those of i at offset[i] */
+    uint32_t *on_path;                 /* by frame, while sums are made */
     uint32_t walk, *next_child;
 };
 
@@ -70,17 +68,11 @@ work_free(struct flame_work *work)
     }
     for (unsigned side = 0; side < PROFILE_SIDES; side++) {
         free(work->below[side]);
-        free(work->self[side]);
-        free(work->total[side]);
     }
     free(work->mask);
     free(work->map);
-    free(work->offset);
-    free(work->children);
-    free(work->raw_of);
     free(work->on_path);
     free(work->next_child);
-    profile_free(work->raw);
     free(work);
 }
 
@@ -91,14 +83,14 @@ flame_free(struct flame *flame)
         return;
     }
     work_free(flame->work);
-    free(flame->frame);
-    free(flame->parent);
     free(flame->first);
+    free(flame->children);
     free(flame->sums);
     for (unsigned side = 0; side < PROFILE_SIDES; side++) {
         free(flame->total[side]);
-        free(flame->self[side]);
+        free(flame->own_self[side]);
     }
+    profile_free(flame->own);
     free(flame);
 }
 
@@ -121,7 +113,7 @@ flame_new(const struct profile *profile, const struct flame_options *options)
         work->values[side] = profile->values[side][options->measure];
     }
     if (!plain) {
-        work->raw = profile_new();
+        flame->own = work->raw = profile_new();
         flame->failed = work->raw == NULL;
     }
     flame->work = work;
@@ -307,24 +299,36 @@ step_map(struct flame *flame, struct flame_work *work)
     return work->at >= count;
 }
 
+/* Where nothing is transformed the profile's own values are used. */
+static void
+begin_values(struct flame *flame, struct flame_work *work)
+{
+    for (unsigned side = 0; side < sides_of(work); side++) {
+        bool same = work->map == NULL && work->mask == NULL && sides_of(work) == 1 &&
+                    work->values[side] != NULL;
+        flame->total[side] = work->total[side] = calloc(work->raw_count, sizeof(double));
+        flame->own_self[side] = same ? NULL : calloc(work->raw_count, sizeof(double));
+        work->self[side] = same ? work->values[side] : flame->own_self[side];
+        flame->failed |= work->total[side] == NULL || work->self[side] == NULL;
+    }
+}
+
 static bool
 step_values(struct flame *flame, struct flame_work *work)
 {
     uint32_t count = work->profile->node_count;
-    for (unsigned side = 0; side < sides_of(work) && work->self[side] == NULL; side++) {
-        work->self[side] = calloc(work->raw_count, sizeof(double));
-        work->total[side] = calloc(work->raw_count, sizeof(double));
-        flame->failed |= work->self[side] == NULL || work->total[side] == NULL;
+    if (work->total[0] == NULL) {
+        begin_values(flame, work);
     }
     uint32_t end = flame->failed ? 0 : portion_end(work, count);
     for (; work->at < end; work->at++) {
         uint32_t to = work->map != NULL ? work->map[work->at] : work->at;
         for (unsigned side = 0; side < sides_of(work); side++) {
             double value = value_of(work, side, work->at);
+            double *own = flame->own_self[side];
             flame->whole[side] += value;
-            if (to != PROFILE_NONE && is_wanted(work, work->at)) {
-                work->self[side][to] +=
-                    work->below[side] != NULL ? work->below[side][work->at] : value;
+            if (own != NULL && to != PROFILE_NONE && is_wanted(work, work->at)) {
+                own[to] += work->below[side] != NULL ? work->below[side][work->at] : value;
             }
         }
     }
@@ -362,7 +366,7 @@ step_scale(struct flame *flame, struct flame_work *work)
     }
     uint32_t end = portion_end(work, work->raw_count);
     for (; work->at < end; work->at++) {
-        work->self[1][work->at] *= flame->factor;
+        flame->own_self[1][work->at] *= flame->factor;
         work->total[1][work->at] *= flame->factor;
     }
     return work->at >= work->raw_count;
@@ -379,7 +383,7 @@ static bool
 step_count(struct flame *flame, struct flame_work *work)
 {
     if (work->offset == NULL) {
-        work->offset = calloc((size_t)work->raw_count + 2, sizeof(uint32_t));
+        flame->first = work->offset = calloc((size_t)work->raw_count + 2, sizeof(uint32_t));
         flame->failed |= work->offset == NULL;
         work->at = 1;
         flame->stacks = 0;
@@ -411,7 +415,8 @@ static bool
 step_fill(struct flame *flame, struct flame_work *work)
 {
     if (work->children == NULL) {
-        work->children = malloc(((size_t)work->offset[work->raw_count + 1] + 1) * sizeof(uint32_t));
+        flame->children = work->children =
+            malloc(((size_t)work->offset[work->raw_count + 1] + 1) * sizeof(uint32_t));
         flame->failed |= work->children == NULL;
         work->at = 1;
     }
@@ -469,6 +474,18 @@ sort_many(const struct flame_work *work, uint32_t *nodes, uint32_t count)
     return true;
 }
 
+/* From now on it can be drawn. */
+static void
+publish(struct flame *flame, const struct flame_work *work)
+{
+    flame->frame = work->raw_frame;
+    flame->parent = work->raw_parent;
+    for (unsigned side = 0; side < sides_of(work); side++) {
+        flame->self[side] = work->self[side];
+    }
+    flame->count = work->raw_count;
+}
+
 static bool
 step_sort(struct flame *flame, struct flame_work *work)
 {
@@ -482,64 +499,10 @@ step_sort(struct flame *flame, struct flame_work *work)
         }
         done += many + 1;
     }
+    if (work->at >= count) {
+        publish(flame, work);
+    }
     return work->at >= count;
-}
-
-static bool
-make_final(struct flame *flame, struct flame_work *work)
-{
-    size_t count = (size_t)work->offset[work->raw_count] + 1;
-    flame->frame = malloc(count * sizeof(uint32_t));
-    flame->parent = malloc(count * sizeof(uint32_t));
-    flame->first = malloc((count + 1) * sizeof(uint32_t));
-    work->raw_of = malloc(count * sizeof(uint32_t));
-    bool good = flame->frame != NULL && flame->parent != NULL && flame->first != NULL &&
-                work->raw_of != NULL;
-    for (unsigned side = 0; side < sides_of(work); side++) {
-        flame->total[side] = malloc(count * sizeof(double));
-        flame->self[side] = malloc(count * sizeof(double));
-        good = good && flame->total[side] != NULL && flame->self[side] != NULL;
-    }
-    if (good) {
-        work->raw_of[0] = 0;
-        flame->parent[0] = 0;
-        work->made = 1;
-    }
-    return good;
-}
-
-static void
-finish_node(struct flame *flame, struct flame_work *work, uint32_t node)
-{
-    uint32_t raw = work->raw_of[node];
-    flame->frame[node] = work->raw_frame[raw];
-    for (unsigned side = 0; side < sides_of(work); side++) {
-        flame->total[side][node] = work->total[side][raw];
-        flame->self[side][node] = work->self[side][raw];
-    }
-    flame->first[node] = work->made;
-    for (uint32_t i = work->offset[raw]; i < work->offset[raw + 1]; i++) {
-        work->raw_of[work->made] = work->children[i];
-        flame->parent[work->made++] = node;
-    }
-}
-
-static bool
-step_number(struct flame *flame, struct flame_work *work)
-{
-    if (work->raw_of == NULL && !make_final(flame, work)) {
-        flame->failed = true;
-        return false;
-    }
-    for (uint32_t done = 0; work->at < work->made && done < PORTION; work->at++, done++) {
-        finish_node(flame, work, work->at);
-    }
-    if (work->at < work->made) {
-        return false;
-    }
-    flame->first[work->made] = work->made;
-    flame->count = work->made; /* from now on it can be drawn */
-    return true;
 }
 
 static void
@@ -578,7 +541,7 @@ step_sums(struct flame *flame, struct flame_work *work)
     for (uint32_t done = 0; done < PORTION && !flame->failed; done++) {
         uint32_t node = work->walk;
         if (work->next_child[node] < flame->first[node + 1]) {
-            enter(flame, work, work->next_child[node]++);
+            enter(flame, work, flame->children[work->next_child[node]++]);
         } else if (node == 0) {
             return true;
         } else {
@@ -594,7 +557,7 @@ static bool (*const steps[])(struct flame *flame, struct flame_work *work) = {
     [PHASE_RULES] = step_rules,   [PHASE_TOTALS] = step_totals,   [PHASE_MAP] = step_map,
     [PHASE_VALUES] = step_values, [PHASE_UPWARDS] = step_upwards, [PHASE_SCALE] = step_scale,
     [PHASE_COUNT] = step_count,   [PHASE_OFFSETS] = step_offsets, [PHASE_FILL] = step_fill,
-    [PHASE_SORT] = step_sort,     [PHASE_NUMBER] = step_number,   [PHASE_SUMS] = step_sums,
+    [PHASE_SORT] = step_sort,     [PHASE_SUMS] = step_sums,
 };
 
 static void
@@ -654,8 +617,8 @@ static uint32_t
 child_of(const struct flame *flame, uint32_t node, uint32_t frame)
 {
     for (uint32_t i = flame->first[node]; i < flame->first[node + 1]; i++) {
-        if (flame->frame[i] == frame) {
-            return i;
+        if (flame->frame[flame->children[i]] == frame) {
+            return flame->children[i];
         }
     }
     return PROFILE_NONE;

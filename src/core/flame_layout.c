@@ -71,8 +71,9 @@ end_row(struct flame_layout *layout)
 /* What is put under one cell. */
 struct span {
     uint32_t node;
-    const uint32_t *list; /* NULL: the children of node */
-    uint32_t first, count;
+    const uint32_t *list;
+    uint32_t count;
+    bool is_part; /* the list is not all of the node's children */
     double whole; /* their weight and the node's own */
     int x, width;
 };
@@ -80,7 +81,7 @@ struct span {
 static uint32_t
 span_node(const struct span *span, uint32_t i)
 {
-    return span->list != NULL ? span->list[i] : span->first + i;
+    return span->list[i];
 }
 
 static bool
@@ -124,7 +125,7 @@ measure(const struct flame_layout *layout, const struct span *span)
         }
     }
     if (sorted && i < span->count) {
-        double self = span->list == NULL ? layout->flame->self[layout->side][span->node] : 0;
+        double self = span->is_part ? 0 : layout->flame->self[layout->side][span->node];
         rest.count = span->count - i;
         rest.only = span_node(span, i);
         sum = fmax(span->whole - self - rest.wide, total[rest.only]);
@@ -230,8 +231,11 @@ place_list(struct flame_layout *layout)
 {
     const struct flame_zoom *zoom = layout->zoom;
     const double *total = layout->flame->total[layout->side];
-    struct span span = {
-        .node = zoom->node, .list = zoom->list, .count = zoom->count, .width = layout->width};
+    struct span span = {.node = zoom->node,
+                        .list = zoom->list,
+                        .is_part = true,
+                        .count = zoom->count,
+                        .width = layout->width};
     double most = 0;
     for (uint32_t i = 0; i < zoom->count; i++) {
         span.whole += total[zoom->list[i]];
@@ -281,7 +285,7 @@ add_row(struct flame_layout *layout)
         if (cell.kind == FLAME_FRAME && count > 0 && whole > 0) {
             size_t before = layout->count;
             place(layout, &(struct span){.node = cell.node,
-                                         .first = first,
+                                         .list = flame->children + first,
                                          .count = count,
                                          .whole = whole,
                                          .x = cell.x,
@@ -350,8 +354,11 @@ flame_layout_zoom(const struct flame_layout *layout, size_t row, const struct fl
     }
     if (row == 0) {
         const struct flame_zoom *zoom = layout->zoom;
-        struct span span = {
-            .node = zoom->node, .list = zoom->list, .count = zoom->count, .width = layout->width};
+        struct span span = {.node = zoom->node,
+                            .list = zoom->list,
+                            .is_part = true,
+                            .count = zoom->count,
+                            .width = layout->width};
         for (uint32_t i = 0; i < zoom->count; i++) {
             span.whole += flame->total[layout->side][zoom->list[i]];
         }
@@ -362,7 +369,7 @@ flame_layout_zoom(const struct flame_layout *layout, size_t row, const struct fl
     assert(above != NULL);
     uint32_t first = flame->first[cell->node];
     struct span span = {.node = cell->node,
-                        .first = first,
+                        .list = flame->children + first,
                         .count = flame->first[cell->node + 1] - first,
                         .whole = flame->total[layout->side][cell->node],
                         .width = above->width};

@@ -4,6 +4,10 @@
 
 #include "flametop/profile/read.h"
 
+extern const struct profile_format profile_format_chrome;
 extern const struct profile_format profile_format_folded;
+extern const struct profile_format profile_format_perf_script;
+extern const struct profile_format profile_format_pprof;
+extern const struct profile_format profile_format_speedscope;
 
 #endif

@@ -787,8 +787,8 @@ snapshot_name(const struct picture *picture, char *dst, size_t size)
 }
 
 /* "~/x" as the shell would have it; other users' homes ("~name/x") are left as they are. */
-static void
-expand_home(const char *path, char *dst, size_t size)
+void
+app_expand_home(const char *path, char *dst, size_t size)
 {
     const char *home = getenv("HOME");
     bool own = path[0] == '~' && (path[1] == '/' || path[1] == '\0');
@@ -817,6 +817,9 @@ app_do_save(struct app *app, const char *argument)
     const struct picture *picture = app_shown(app);
     char name[128], path[PATH_MAX];
     struct stat there;
+    if (app_call(app, app_focus(app), "flame.save", argument) != REACTION_NONE) {
+        return;
+    }
     if (picture == NULL || app->options.save == NULL || seat_is_fleet(app)) {
         app_say(app, seat_is_fleet(app) ? "a snapshot is of one target: Enter opens one"
                                         : "there is nothing to save here");
@@ -827,7 +830,7 @@ app_do_save(struct app *app, const char *argument)
         app_ask_prompt(app, "save as", name, "save", NULL);
         return;
     }
-    expand_home(argument, path, sizeof(path));
+    app_expand_home(argument, path, sizeof(path));
     if (app->answered || stat(path, &there) != 0 || !S_ISREG(there.st_mode)) {
         save_to(app, picture, path);
         return;

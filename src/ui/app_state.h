@@ -131,6 +131,7 @@ void app_ask_prompt(struct app *app, const char *label, const char *prefill, con
                     struct box *target);
 /* Runs a command on a panel; REACTION_NONE when it has none of that name. */
 enum reaction app_call(struct app *app, struct box *box, const char *name, const char *argument);
+void app_expand_home(const char *path, char *dst, size_t size); /* "~/x" */
 void app_open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lasting);
 void app_interest(struct app *app, struct interest *ret_interest);
 

@@ -1,9 +1,11 @@
 /* What panels may ask of the application: questions, prompts, menus, other views, the other end. */
 #include "app_state.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "flametop/base/utf8.h"
 #include "command.h"
@@ -37,6 +39,35 @@ panel_say(const struct panel_context *context, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     app_say(context->app, "%s", text);
+}
+
+void
+panel_save_flame(const struct panel_context *context, const struct flame *flame, unsigned measure,
+                 const char *path)
+{
+    struct app *app = context->app;
+    const struct app_options *options = &app->options;
+    char whole[PATH_MAX], text[PROMPT_BYTES + 64], why[256] = "";
+    struct stat there;
+    if (options->save_flame == NULL) {
+        app_say(app, "there is nothing to save here");
+        return;
+    }
+    if (path[0] == '\0') {
+        panel_prompt(context, "export as (.svg, .folded, .json)", options->save_flame_name,
+                     "flame.save");
+        return;
+    }
+    app_expand_home(path, whole, sizeof(whole));
+    if (!app->answered && stat(whole, &there) == 0 && S_ISREG(there.st_mode)) {
+        snprintf(text, sizeof(text), "%s is there already: write over it?", path);
+        panel_ask(context, text, "flame.save", path);
+    } else if (options->save_flame(options->save_flame_context, flame, measure, whole, why,
+                                   sizeof(why)) == 0) {
+        app_say(app, "saved %s", whole);
+    } else {
+        app_say(app, "%s", why);
+    }
 }
 
 void

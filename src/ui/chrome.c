@@ -376,6 +376,7 @@ static const struct offer {
     {"flame", "page.next", "frames", WITH_PROFILE, false},
     {"flame", "flame.sandwich", "sandwich", WITH_PROFILE, false},
     {"flame", "flame.invert", "invert", WITH_PROFILE, false},
+    {"flame", "flame.save", "export", WITH_PROFILE, false},
     {"flame", "flame.hide", "hide", WITH_PROFILE, false},
     {"flame", "flame.undo", "undo", WITH_PROFILE, false},
     {"flame", "flame.flip", "flip", WITH_PROFILE, false},

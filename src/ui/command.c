@@ -108,6 +108,8 @@ const struct command command_table[] = {
     {"flame.out", "", "Zooms out of the flame graph.", NULL, false, NULL},
     {"flame.sandwich", "", "Shows what calls the selected frame above it, and what it calls below.",
      NULL, false, NULL},
+    {"flame.save", "[FILE]",
+     "Writes the flame graph that is shown to a file: .svg, .folded or .json.", NULL, false, NULL},
     {"flame.swap", "", "Shows the widths of the other side of a comparison.", NULL, false, NULL},
     {"flame.undo", "", "Takes back the last change of what the flame graph shows.", NULL, false,
      NULL},

@@ -136,6 +136,7 @@ static const struct key_default defaults[] = {
     {"flame", "X", "flame.keep"},
     {"flame", "U", "flame.undo"},
     {"flame", "d", "flame.swap"},
+    {"flame", "e", "flame.save"},
     {"flame", "<", "sort.previous"},
     {"flame", ">", "sort.next"},
     {"chart", "+", "zoom.in"},

@@ -118,7 +118,8 @@ test_command_line__says_each_mistake(void **state)
         {"--help=yes", "--help: takes no value\n"},
         {"--no-theme", "--no-theme: no such flag; did you mean --theme?\n"},
         {"--set interval", "--set: write --set NAME=VALUE\n"},
-        {"completion zsh b", "b: is one argument too many; flametop --help shows what is expected\n"},
+        {"completion zsh b",
+         "b: is one argument too many; flametop --help shows what is expected\n"},
         {"completion", "completion: needs SHELL, one of: bash zsh fish\n"},
         {"-o x.json", "-o: is a flag of snapshot\n"},
         {"snapshot --plain", "--plain: is a flag of the monitor\n"},
@@ -165,6 +166,17 @@ test_command_line__flags_win_over_environment_and_files(void **state)
     catalog_free(catalog);
 }
 
+static bool
+takes_flag(const struct subcommand *command, const char *flag)
+{
+    bool takes = false;
+    for (size_t i = 0; i < option_table_count; i++) {
+        takes |= option_table[i].flag != NULL && strcmp(option_table[i].flag, flag) == 0 &&
+                 subcommand_takes(command, &option_table[i]);
+    }
+    return takes;
+}
+
 static void
 test_command_line__help_fits_80_columns_and_names_each_flag(void **state)
 {
@@ -187,7 +199,7 @@ test_command_line__help_fits_80_columns_and_names_each_flag(void **state)
                         8);
                 strncat(flag, option->flag, 40);
                 assert_int_equal(strstr(out.data, flag) != NULL,
-                                 subcommand_takes(&subcommand_table[i], option));
+                                 takes_flag(&subcommand_table[i], option->flag));
             }
         }
         buf_done(&out);

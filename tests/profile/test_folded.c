@@ -64,12 +64,8 @@ test_folded__is_told_by_its_lines(void **state)
     static const struct {
         const char *text;
         bool is;
-    } rows[] = {{"a;b 1\n", true},
-                {"a 1\n", false}, /* could be anything */
-                {"a;b 1\nc;d\n", false},
-                {"a;b 1.5\n", true},
-                {"{\"a\": 1}\n", false},
-                {"", false}};
+    } rows[] = {{"a;b 1\n", true},       {"a 1\n", false}, /* could be anything */
+                {"a;b 1\nc;d\n", false}, {"a;b 1.5\n", true}, {"{\"a\": 1}\n", false}, {"", false}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_int_equal(profile_detect(str_from(rows[i].text), true) != NULL, rows[i].is);
     }

@@ -1,8 +1,9 @@
 /* A flame tree: a profile as it is looked at, merged and with the heaviest sibling first.
  *
- * Nodes are numbered level by level, so that the children of a node are a run of numbers, the
- * heaviest first (of a comparison: by the larger of both sides, so that the order is the same
- * whichever side is shown). Totals are of the node and all below it, self of it alone.
+ * A node's parent has a smaller number, 0 is the root. Its children are listed with the heaviest
+ * first (of a comparison: by the larger of both sides, so that the order is the same whichever side
+ * is shown); nodes without weight are in no list. Totals are of the node and all below it, self of
+ * it alone.
  *
  * It is made in steps, so that a screen can go on meanwhile; every walk is iterative. The profile
  * must outlive it and not change. */
@@ -41,16 +42,19 @@ struct flame_sum {
 };
 
 struct flame {
-    uint32_t count; /* nodes; 0: not made yet */
-    uint32_t *frame, *parent;
-    uint32_t *first; /* children of i: first[i] .. first[i+1] - 1 */
-    double *total[PROFILE_SIDES], *self[PROFILE_SIDES]; /* [1] is NULL without a comparison */
+    uint32_t count;                 /* nodes; 0: not made yet */
+    const uint32_t *frame, *parent; /* by node */
+    uint32_t *first, *children; /* those of i: children[first[i]] .. children[first[i + 1] - 1] */
+    const double *self[PROFILE_SIDES]; /* [1] is NULL without a comparison */
+    double *total[PROFILE_SIDES];      /* the same */
     double factor; /* what the values of the second side were multiplied by to be comparable */
-    double whole[PROFILE_SIDES]; /* before rules left anything out, as measured */
-    uint32_t stacks;             /* nodes with a value of their own */
-    struct flame_sum *sums;      /* by frame; made last: NULL until then */
-    bool failed;                 /* out of memory */
-    struct flame_work *work;     /* while it is made */
+    double whole[PROFILE_SIDES];     /* before rules left anything out, as measured */
+    uint32_t stacks;                 /* nodes with a value of their own */
+    struct flame_sum *sums;          /* by frame; made last: NULL until then */
+    bool failed;                     /* out of memory */
+    struct flame_work *work;         /* while it is made */
+    struct profile *own;             /* what holds frame and parent; NULL: the profile */
+    double *own_self[PROFILE_SIDES]; /* what self points to; NULL: the profile's */
 };
 
 struct flame *flame_new(const struct profile *profile, const struct flame_options *options);

@@ -18,6 +18,8 @@
 #include "flametop/ui/theme.h"
 
 struct buf;
+struct flame;
+struct profile;
 
 /* What is watched: its engine (NULL: app_set_picture brings the pictures) and its name as typed. */
 struct app_target {
@@ -62,6 +64,13 @@ struct app_options {
      * says what it is, for the place of the diagnosis. NULL: none. */
     const struct profile *profile;
     const char *profile_text;
+
+    /* Writes a flame tree of the profile (core/flame.h) to `path`, in the format its name ends in.
+     * 0, or a negative errno and a sentence in why. NULL: it cannot be saved. */
+    int (*save_flame)(void *context, const struct flame *flame, unsigned measure, const char *path,
+                      char *why, size_t why_size);
+    void *save_flame_context;
+    const char *save_flame_name; /* what is offered as `path` */
 
     const struct clock *clock; /* what ages are counted by; NULL: the system's */
 };

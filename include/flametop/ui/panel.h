@@ -15,6 +15,9 @@
 #include "flametop/core/picture.h"
 #include "flametop/ui/canvas.h"
 
+struct flame;
+struct profile;
+
 /* What is the same for all panels while one picture is shown. */
 struct panel_context {
     const struct picture *picture; /* the one shown: live, held by a pause, or of the past */
@@ -95,6 +98,11 @@ void panel_menu(const struct panel_context *context, const char *title,
 
 /* Asks to be drawn again soon: what is shown is not done yet. */
 void panel_again(const struct panel_context *context);
+
+/* Writes a flame tree to a file, after a question where there is one of that name; without a path
+ * it asks for one. The command that it then runs on this panel is flame.save. */
+void panel_save_flame(const struct panel_context *context, const struct flame *flame,
+                      unsigned measure, const char *path);
 
 /* Puts text on the clipboard. */
 void panel_copy(const struct panel_context *context, struct str text);

@@ -773,6 +773,14 @@ do_copy(struct flame_panel *panel, const struct panel_context *context, const ch
 }
 
 static void
+do_save(struct flame_panel *panel, const struct panel_context *context, const char *argument)
+{
+    unsigned piece =
+        panel->page == FLAME_PAGE_GRAPH ? panel->cursor.piece : flame_first_piece(panel);
+    panel_save_flame(context, panel->pieces[piece].tree, panel->look.measure, argument);
+}
+
+static void
 do_page(struct flame_panel *panel, const struct panel_context *context, const char *argument)
 {
     (void)context;
@@ -805,6 +813,7 @@ static const struct {
     {"search.set", do_search},
     {"filter.set", do_filter},
     {"copy", do_copy},
+    {"flame.save", do_save},
     {"page.next", do_page},
     {"page.previous", do_page},
 };
