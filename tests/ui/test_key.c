@@ -19,7 +19,8 @@ view_shows(const struct view *view, const char *context)
     for (size_t row = 0; row < ARRAY_SIZE(view->rows); row++) {
         for (size_t i = 0; i < ARRAY_SIZE(view->rows[row].cells); i++) {
             const char *panel = view->rows[row].cells[i].panel;
-            if (panel != NULL && strcmp(panel, context) == 0) {
+            bool stopgap = view->rows[row].cells[i].weight == 0; /* not beside the others */
+            if (panel != NULL && !stopgap && strcmp(panel, context) == 0) {
                 return true;
             }
         }
