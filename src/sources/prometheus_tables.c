@@ -495,6 +495,7 @@ labels_text(const cJSON *labels, const char *without, struct arena *arena)
     struct buf joined;
     const cJSON *label;
     buf_init(&joined, sizeof(text));
+    labels = cJSON_IsObject(labels) ? labels : NULL; /* what stands in a list has no name */
     cJSON_ArrayForEach(label, labels)
     {
         if (cJSON_IsString(label) && strcmp(label->string, without) != 0) {

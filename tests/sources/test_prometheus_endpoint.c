@@ -478,6 +478,9 @@ test_prometheus_endpoint__outlives_hostile_answers(void **state)
         "\"alerts\":[4,{\"labels\":[],\"activeAt\":\"2026-13-99\"}],\"activeTargets\":{}}}",
         "{\"status\":\"success\",\"data\":[{\"exemplars\":[3,{\"labels\":{\"trace_id\":\"\\u001b\"}"
         "}]}]}",
+        "{\"status\":\"success\",\"data\":[{\"seriesLabels\":[\"a\"],\"exemplars\":[{\"labels\":"
+        "[\"b\"]}]}]}",
+        "{\"status\":\"success\",\"data\":{\"alerts\":[{\"labels\":[\"c\"]}]}}",
         "[",
         "",
     };
