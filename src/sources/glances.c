@@ -58,9 +58,13 @@ take_cpus(struct machine *machine, struct batch *batch, const cJSON *root)
     {
         double number = json_number_at(cpu, "cpu_number");
         char name[24];
-        if (!(number >= 0 && number < 4096) || n++ == ITEMS_MAX) {
+        if (!(number >= 0 && number < 4096)) {
             continue;
         }
+        if (n == ITEMS_MAX) {
+            break;
+        }
+        n++;
         snprintf(name, sizeof(name), "%.0f", number);
         take_cpu(machine, batch, cpu, name, 1);
     }
@@ -118,6 +122,13 @@ take_switches(struct machine *machine, struct batch *batch, const cJSON *root)
     native_add(&machine->native, batch, "system.cpu.context_switches", "",
                rate_of(cpu, "ctx_switches"));
     native_add(&machine->native, batch, "system.cpu.interrupts", "", rate_of(cpu, "interrupts"));
+}
+
+/* Differences of what was read at two moments may come out below 0; unknown stays so. */
+static double
+not_negative(double value)
+{
+    return value < 0 ? 0 : value;
 }
 
 /* ---- network, disks, file systems, sensors ---- */
@@ -193,7 +204,7 @@ take_filesystem(struct machine *machine, struct batch *batch, const cJSON *item)
     for (size_t i = 0; i < ARRAY_SIZE(rows) && name[0] != '\0'; i++) {
         native_labels(labels, "mountpoint", str_from(name), "state", rows[i].state);
         native_put(&machine->native, batch, "system.filesystem.usage", labels,
-                   MAX(rows[i].value, 0));
+                   not_negative(rows[i].value));
     }
 }
 
@@ -288,8 +299,8 @@ take_process(const cJSON *item, struct arena *arena, union cell *row)
         for (int i = 0; i < 4; i++) {
             at[i] = json_number(cJSON_GetArrayItem(io, i));
         }
-        row[PROCESS_DISK_READ].real = MAX(at[0] - at[2], 0) / seconds;
-        row[PROCESS_DISK_WRITE].real = MAX(at[1] - at[3], 0) / seconds;
+        row[PROCESS_DISK_READ].real = not_negative(at[0] - at[2]) / seconds;
+        row[PROCESS_DISK_WRITE].real = not_negative(at[1] - at[3]) / seconds;
     }
 }
 

@@ -98,6 +98,25 @@ test_glances__version_4_counts_more(void **state)
 }
 
 static void
+test_glances__makes_no_zero_of_what_it_is_not_told(void **state)
+{
+    (void)state;
+    struct reading reading;
+    reading_open(&reading, &adapter_glances_3, NULL, 0);
+    assert_true(reading_text(
+        &reading, "{\"cpu\": {}, \"mem\": {}, \"fs\": [{\"mnt_point\": \"/\", \"used\": 9}],"
+                  "\"processlist\": [{\"pid\": 1, \"time_since_update\": 1, \"io_counters\": "
+                  "[null, 7, 3, 9, 1]}]}"));
+    assert_value(&reading.poll, "system.filesystem.usage", "mountpoint=/,state=used", 9);
+    assert_unknown(&reading.poll, "system.filesystem.usage", "mountpoint=/,state=free");
+    assert_unknown(&reading.poll, "system.filesystem.usage", "mountpoint=/,state=reserved");
+    const struct table *table = reading_table(&reading, "processes");
+    assert_true(isnan(table_cell(table, 0, "process.disk.read").real));
+    assert_true(table_cell(table, 0, "process.disk.write").real == 0); /* counted anew */
+    reading_close(&reading);
+}
+
+static void
 test_glances__lives_with_anything(void **state)
 {
     static const char *const good[] = {
@@ -129,6 +148,7 @@ main(void)
         cmocka_unit_test(test_glances__is_a_machine),
         cmocka_unit_test(test_glances__lists_processes),
         cmocka_unit_test(test_glances__version_4_counts_more),
+        cmocka_unit_test(test_glances__makes_no_zero_of_what_it_is_not_told),
         cmocka_unit_test(test_glances__lives_with_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
