@@ -5,8 +5,9 @@
  * each, one after the other, so that no reading is lost and none stays behind.
  *
  * Times: the collector runs on the agent's clock: ours plus an offset, which follows what is
- * measured slowly, so that it never runs backwards. An agent whose machine was started anew counts
- * from 0: `shift_ns` then puts its times behind those we have. */
+ * measured slowly, so that it never runs backwards; forwards it jumps when one of the machines has
+ * slept. An agent whose machine was started anew counts from 0: `shift_ns` then puts its times
+ * behind those we have, and stays. */
 #include "flametop/sources/agent.h"
 
 #include <cjson/cJSON.h>
@@ -20,6 +21,7 @@
 
 #include "flametop/base/json.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
 #include "flametop/core/record.h"
 #include "remote.h"
 
@@ -36,6 +38,7 @@
 #define ORDERS_MAX 8
 #define ANSWER_BYTES_MAX ((size_t)64 << 10)
 #define CLOCK_ERROR_MIN_NS NS_PER_S
+#define CLOCK_JUMP_NS (5 * NS_PER_S)
 
 struct agent_link {
     struct link_setup setup;
@@ -110,8 +113,12 @@ set_offset(struct agent_link *agent, int64_t offset_ns, int64_t trip_ns)
         agent->offset_at_ns = now;
         struct clock clock = {agent_now, agent};
         agent->setup.sink.clock(agent->setup.sink.context, &clock);
-    } else if (trip_ns <= agent->best_trip_ns * 2) {
+    } else if (trip_ns <= agent->best_trip_ns * 2 ||
+               llabs(offset_ns - agent->offset_goal_ns) > trip_ns) { /* no error of the trip */
         agent->offset_goal_ns = offset_ns;
+    }
+    if (agent->offset_goal_ns - agent->offset_ns > trip_ns + CLOCK_JUMP_NS) {
+        agent->offset_ns = agent->offset_goal_ns;
     }
     agent->best_trip_ns = agent->best_trip_ns == 0 ? trip_ns : MIN(agent->best_trip_ns, trip_ns);
     /* What a long trip says of the clock may be the trip's own time. */
@@ -200,6 +207,16 @@ put_moment(struct agent_link *agent, size_t index, struct moment *moment)
 
 /* ---- what the stream says ---- */
 
+/* Another agent whose clock stands before what came last: its machine was started anew. */
+static void
+follow_restart(struct agent_link *agent, const char *instance, int64_t mono_ns)
+{
+    if (strcmp(instance, agent->instance) != 0 && mono_ns <= agent->newest_ns) {
+        agent->shift_ns = clock_mono_ns() + offset_now(agent) - mono_ns;
+        agent->newest_ns = 0;
+    }
+}
+
 static void
 on_hello(void *context, const struct record_hello *hello)
 {
@@ -207,9 +224,7 @@ on_hello(void *context, const struct record_hello *hello)
     int64_t trip_ns = clock_mono_ns() - agent->asked_ns;
     int64_t mono_ns = hello->at.mono_ns;
     const char *instance = hello->instance != NULL ? hello->instance : "";
-    agent->shift_ns = strcmp(instance, agent->instance) != 0 && mono_ns <= agent->newest_ns
-                          ? clock_mono_ns() + offset_now(agent) - mono_ns
-                          : agent->shift_ns * (strcmp(instance, agent->instance) == 0);
+    follow_restart(agent, instance, mono_ns);
     str_copy(str_from(instance), agent->instance, sizeof(agent->instance));
     agent->interval_ns = hello->interval_ns;
     agent->wall_offset_ns = hello->at.wall_ns - mono_ns - agent->shift_ns;
@@ -218,22 +233,32 @@ on_hello(void *context, const struct record_hello *hello)
     agent->setup.sink.host(agent->setup.sink.context, &hello->host);
 }
 
-static void
-note_tables(struct agent_link *agent, const struct batch *batch)
+/* Whether the definition stays as long as the link: those that a stream made need its reader, of
+ * which so many are kept. */
+static bool
+keep_table(struct agent_link *agent, const struct table_def *def)
 {
-    for (size_t i = 0; i < batch->table_count; i++) {
-        if (agent->table_count < TABLES_MAX &&
-            !tables_have(agent->tables, agent->table_count, batch->tables[i]->def)) {
-            agent->tables[agent->table_count++] = batch->tables[i]->def;
-        }
+    if (tables_have(agent->tables, agent->table_count, def)) {
+        return true;
     }
+    if (agent->table_count == TABLES_MAX || agent->kept_count == READERS_KEPT) {
+        return false;
+    }
+    agent->tables[agent->table_count++] = def;
+    return true;
 }
 
 static void
-on_batch(void *context, const char *name, const struct batch *batch)
+on_batch(void *context, const char *name, const struct batch *whole)
 {
     struct agent_link *agent = context;
-    note_tables(agent, batch);
+    struct batch own = *whole, *batch = &own;
+    batch->table_count = 0;
+    for (size_t i = 0; i < whole->table_count; i++) {
+        if (keep_table(agent, whole->tables[i]->def)) {
+            batch->tables[batch->table_count++] = whole->tables[i];
+        }
+    }
     int index = source_for(agent, name);
     struct moment *moment = index >= 0 ? moment_new(batch) : NULL;
     if (moment == NULL) {
@@ -405,6 +430,20 @@ on_bytes(void *context, const void *bytes, size_t n)
     return record_reader_feed(agent->reader, bytes, n) == 0;
 }
 
+/* What the agent itself says of its refusal; false when it says nothing. */
+static bool
+say_refusal(const struct http_answer *answer, char *why, size_t size)
+{
+    cJSON *body = cJSON_ParseWithLength(answer->body.p, answer->body.n);
+    const char *said = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "error"));
+    bool any = said != NULL && said[0] != '\0';
+    if (any) {
+        utf8_clean(str_from(said), why, size);
+    }
+    cJSON_Delete(body);
+    return any;
+}
+
 static void
 say_status(const struct agent_link *agent, const struct http_answer *answer, char *why, size_t size)
 {
@@ -413,16 +452,20 @@ say_status(const struct agent_link *agent, const struct http_answer *answer, cha
         snprintf(why, size, "%s", answer->why);
         break;
     case 401:
-        snprintf(why, size, "it wants a token: give --token-file");
-        break;
-    case 403:
-        snprintf(why, size, "the token is not the right one: look at --token-file");
+        snprintf(why, size,
+                 agent->options.credentials.token != NULL
+                     ? "it does not know this token: look at --token-file"
+                     : "it wants a token: give --token-file");
         break;
     case 404:
         snprintf(why, size, "there is no flametop agent at %s", agent->target);
         break;
     default:
-        snprintf(why, size, "it answered with status %d", answer->status);
+        if (answer->why[0] != '\0') {
+            snprintf(why, size, "%s", answer->why);
+        } else if (!say_refusal(answer, why, size)) {
+            snprintf(why, size, "it answered with status %d", answer->status);
+        }
     }
 }
 
@@ -637,12 +680,8 @@ on_command_done(void *context, const struct http_answer *answer)
     if (answer->status == 401) {
         snprintf(why, sizeof(why),
                  "the agent does not know this token for changes: look at --change-token-file");
-    } else if (answer->status / 100 != 2) {
-        cJSON *body = cJSON_ParseWithLength(answer->body.p, answer->body.n);
-        const cJSON *error = cJSON_GetObjectItemCaseSensitive(body, "error");
-        const char *said = cJSON_IsString(error) ? error->valuestring : answer->why;
-        snprintf(why, sizeof(why), "%s", said[0] != '\0' ? said : "it was refused");
-        cJSON_Delete(body);
+    } else if (answer->status / 100 != 2 && !say_refusal(answer, why, sizeof(why))) {
+        snprintf(why, sizeof(why), "%s", answer->why[0] != '\0' ? answer->why : "it was refused");
     }
     link_answer *tell = order->answer;
     order->answer = NULL;

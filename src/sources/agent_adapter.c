@@ -11,6 +11,9 @@ agent_recognizes(const struct adapter_answer *answer)
     if (answer->status == 401) {
         return strcmp(answer->realm, "flametop") == 0;
     }
+    if (answer->status == 403) { /* it was asked by a name that it does not know as its own */
+        return memmem(answer->body.p, answer->body.n, "--allow-host", 12) != NULL;
+    }
     return answer->status == 200 && str_starts(str_trim(answer->body), "{") &&
            memmem(answer->body.p, answer->body.n, "\"flametop\"", 10) != NULL;
 }

@@ -19,7 +19,7 @@ static const struct column columns[] = {
 };
 static const struct table_def rows_def = {"rows", "Rows", "", columns, ARRAY_SIZE(columns), 0, 0};
 
-enum play { PLAY_TICKS, PLAY_TOKEN, PLAY_RUBBISH, PLAY_NEWER };
+enum play { PLAY_TICKS, PLAY_TOKEN, PLAY_HOST, PLAY_RUBBISH, PLAY_NEWER };
 
 struct scene {
     uv_loop_t loop;
@@ -27,9 +27,14 @@ struct scene {
     struct peer peer;
     struct catalog *catalog;
     enum play play;
-    int64_t start_ns; /* of the agent's clock */
-    int64_t ahead_ns; /* its wall clock beside ours */
-    unsigned streams; /* asked for so far */
+    int64_t start_ns;    /* of the agent's clock */
+    int64_t starts_s[4]; /* of it at each stream; 0: goes on as it did */
+    const char *agents;  /* a letter for the agent of each stream; NULL: it is one */
+    bool new_tables;     /* each stream brings a table of its own */
+    int64_t step_ns;     /* from tick to tick */
+    int64_t now_ns;      /* what its clock shows to who asks */
+    int64_t ahead_ns;    /* its wall clock beside ours */
+    unsigned streams;    /* asked for so far */
     char request[8192];
     pthread_mutex_t lock;
 
@@ -45,17 +50,19 @@ struct scene {
     double last_value;
     struct clock clock;
     bool out_of_order;
+    size_t tables;
 };
 
 /* ---- the peer ---- */
 
 static void
-write_batch(struct record_writer *writer, struct batch *batch, struct arena *arena, int64_t at_ns)
+write_batch(struct record_writer *writer, struct batch *batch, struct arena *arena, int64_t at_ns,
+            const struct table_def *def)
 {
     arena_clear(arena);
     batch_begin(batch, (struct instant){at_ns, at_ns + 7, at_ns}, arena);
     batch_put(batch, &metrics[0], "", (double)(at_ns / NS_PER_S));
-    struct table *table = batch_table(batch, &rows_def, 1);
+    struct table *table = batch_table(batch, def, 1);
     table_add(table, arena)[0].integer = at_ns / NS_PER_S;
     record_write_changes(writer, "proc.test", batch);
 }
@@ -83,13 +90,21 @@ write_stream(struct scene *scene, struct buf *out)
     struct record_writer *writer = record_writer_new(out);
     struct batch batch;
     struct arena arena;
-    int64_t at_ns = scene->start_ns + scene->streams * 10 * NS_PER_S;
+    char instance[] = {'a', 'b', scene->agents != NULL ? scene->agents[scene->streams] : 'c', '\0'};
+    char name[] = {'r', 'o', 'w', 's', (char)('a' + scene->streams), '\0'};
+    struct table_def own_def = rows_def;
+    own_def.name = name;
+    int64_t start_s =
+        scene->streams < ARRAY_SIZE(scene->starts_s) ? scene->starts_s[scene->streams] : 0;
+    int64_t at_ns =
+        start_s > 0 ? start_s * NS_PER_S : scene->start_ns + scene->streams * 10 * NS_PER_S;
+    scene->now_ns = at_ns + 5 * scene->step_ns;
     int64_t now_ns = clock_now(&clock_system).wall_ns;
     struct record_hello hello = {.protocol = scene->play == PLAY_NEWER ? 9 : 1,
                                  .protocol_min = scene->play == PLAY_NEWER ? 9 : 1,
-                                 .at = {at_ns, now_ns + scene->ahead_ns, at_ns},
+                                 .at = {scene->now_ns, now_ns + scene->ahead_ns, scene->now_ns},
                                  .interval_ns = NS_PER_S,
-                                 .instance = "abc",
+                                 .instance = instance,
                                  .host = {.name = "far"}};
     batch_init(&batch, catalog);
     arena_init(&arena, 1 << 20);
@@ -98,7 +113,8 @@ write_stream(struct scene *scene, struct buf *out)
     for (int i = 0; i < 5; i++) { /* all at once, as after a stall */
         struct finding finding = {.id = "f", .sentence = "s"};
         struct record_findings findings = {&finding, 1, "cpu", NULL};
-        write_batch(writer, &batch, &arena, at_ns + i * NS_PER_S);
+        write_batch(writer, &batch, &arena, at_ns + i * scene->step_ns,
+                    scene->new_tables ? &own_def : &rows_def);
         record_write_findings(writer, &findings);
         struct record_tick tick = {batch.at, NS_PER_S, (uint64_t)i + 1, 0};
         record_write_tick(writer, &tick);
@@ -115,7 +131,9 @@ answer(struct peer *peer, int fd, const char *request)
     struct scene *scene = peer->context;
     if (strstr(request, "GET /api/v1/stream?") == NULL) {
         char body[80];
-        snprintf(body, sizeof(body), "{\"monotonic_ns\": %lld}", (long long)scene->start_ns);
+        pthread_mutex_lock(&scene->lock);
+        snprintf(body, sizeof(body), "{\"monotonic_ns\": %lld}", (long long)scene->now_ns);
+        pthread_mutex_unlock(&scene->lock);
         peer_reply(fd, "200 OK", "application/json", body, strlen(body));
         return true;
     }
@@ -126,12 +144,19 @@ answer(struct peer *peer, int fd, const char *request)
         peer_reply(fd, "401 Unauthorized", "application/json", "{}", 2);
         return true;
     }
+    if (scene->play == PLAY_HOST) {
+        static const char body[] = "{\"error\":\"start it with --allow-host\\u001b[2J\"}";
+        peer_reply(fd, "403 Forbidden", "application/json", body, sizeof(body) - 1);
+        return true;
+    }
     struct buf out;
     buf_init(&out, 1 << 20);
     if (scene->play == PLAY_RUBBISH) {
         buf_puts(&out, "<html>no such thing</html>");
     } else {
+        pthread_mutex_lock(&scene->lock);
         write_stream(scene, &out);
+        pthread_mutex_unlock(&scene->lock);
     }
     peer_puts(fd, "HTTP/1.1 200 OK\r\nContent-Type: application/x-flametop\r\n\r\n");
     peer_write(fd, out.data, out.n);
@@ -154,8 +179,11 @@ poll_source(struct scene *scene)
     scene->out_of_order |= scene->batch.at.mono_ns <= scene->last_ns;
     scene->last_ns = scene->batch.at.mono_ns;
     scene->last_value = scene->batch.values[0];
-    assert_int_equal(scene->batch.table_count, 1);
-    assert_true(table_row(scene->batch.tables[0], 0)[0].integer == scene->last_ns / NS_PER_S);
+    scene->tables += scene->batch.table_count;
+    if (!scene->new_tables) {
+        assert_int_equal(scene->batch.table_count, 1);
+        assert_true(table_row(scene->batch.tables[0], 0)[0].integer == (int64_t)scene->last_value);
+    }
 }
 
 static void
@@ -228,6 +256,9 @@ sink_tick(void *context)
         link_agent.status(scene->link, &status);
         if (scene->batches >= scene->want || status.state == LINK_REFUSED) {
             uv_stop(&scene->loop);
+        } else if (scene->new_tables && status.state == LINK_LOST &&
+                   scene->batches == 5 * scene->hosts) {
+            link_agent.retry(scene->link);
         }
     }
 }
@@ -245,7 +276,7 @@ static void
 scene_start(struct scene *scene, enum play play)
 {
     char text[64], why[200];
-    *scene = (struct scene){.play = play, .start_ns = 1000 * NS_PER_S};
+    *scene = (struct scene){.play = play, .start_ns = 1000 * NS_PER_S, .step_ns = NS_PER_S};
     pthread_mutex_init(&scene->lock, NULL);
     uv_loop_init(&scene->loop);
     uv_timer_init(&scene->loop, &scene->guard);
@@ -352,6 +383,64 @@ test_agent__comes_back_where_it_was(void **state)
     scene_end(&scene);
 }
 
+/* One of the machines slept for an hour: the clock does not crawl after. */
+static void
+test_agent__clock_jumps_after_a_sleep(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_start(&scene, PLAY_TICKS);
+    pthread_mutex_lock(&scene.lock);
+    scene.starts_s[1] = 4600;
+    pthread_mutex_unlock(&scene.lock);
+    scene.want = 10;
+    uv_run(&scene.loop, UV_RUN_DEFAULT);
+    assert_int_equal(scene.batches, 10);
+    int64_t now_ns = clock_now(&scene.clock).mono_ns;
+    assert_true(now_ns > 4600 * NS_PER_S && now_ns < 4630 * NS_PER_S);
+    scene_end(&scene);
+}
+
+/* The machine is started anew, and later the agent: times never go back. */
+static void
+test_agent__times_go_on_over_restarts(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_start(&scene, PLAY_TICKS);
+    pthread_mutex_lock(&scene.lock);
+    scene.agents = "abbcc";
+    scene.starts_s[1] = 10;
+    scene.starts_s[2] = 1010;
+    scene.starts_s[3] = 1020;
+    scene.step_ns = NS_PER_S / 100;
+    pthread_mutex_unlock(&scene.lock);
+    scene.want = 20;
+    uv_run(&scene.loop, UV_RUN_DEFAULT);
+    assert_int_equal(scene.batches, 20);
+    assert_false(scene.out_of_order);
+    assert_true(scene.last_value == 1020 && scene.last_ns > 2000 * NS_PER_S);
+    assert_int_equal(scene.chunks, 1); /* history of before the restart cannot be placed */
+    scene_end(&scene);
+}
+
+/* A definition lives as long as the reader that made it: of the last streams there are none. */
+static void
+test_agent__takes_tables_of_so_many_streams(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_start(&scene, PLAY_TICKS);
+    pthread_mutex_lock(&scene.lock);
+    scene.new_tables = true;
+    pthread_mutex_unlock(&scene.lock);
+    scene.want = 55;
+    uv_run(&scene.loop, UV_RUN_DEFAULT);
+    assert_int_equal(scene.batches, 55);
+    assert_int_equal(scene.tables, 40);
+    scene_end(&scene);
+}
+
 static void
 check_refused(enum play play, const char *says)
 {
@@ -378,6 +467,7 @@ test_agent__says_what_is_wrong(void **state)
 {
     (void)state;
     check_refused(PLAY_TOKEN, "--token-file");
+    check_refused(PLAY_HOST, "start it with --allow-host?[2J");
     check_refused(PLAY_RUBBISH, "no flametop recording");
     check_refused(PLAY_NEWER, "newer flametop");
 }
@@ -408,6 +498,9 @@ main(void)
         cmocka_unit_test(test_agent__brings_every_tick_in_its_order),
         cmocka_unit_test(test_agent__another_clock_is_said_and_followed),
         cmocka_unit_test(test_agent__comes_back_where_it_was),
+        cmocka_unit_test(test_agent__clock_jumps_after_a_sleep),
+        cmocka_unit_test(test_agent__times_go_on_over_restarts),
+        cmocka_unit_test(test_agent__takes_tables_of_so_many_streams),
         cmocka_unit_test(test_agent__says_what_is_wrong),
         cmocka_unit_test(test_agent__commands_need_their_token),
     };
