@@ -32,11 +32,11 @@
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "keys.h"
+#include "outlet.h"
 #include "truecolor.h"
 
 #define PAIRS_MAX 1024
 #define ESCAPE_WAIT_MS 50
-#define CLOSE_WAIT_MS 250
 #define DOUBLE_CLICK_NS (300 * NS_PER_MS)
 #define OUT_BYTES_MAX ((size_t)8 << 20)
 #define COPY_BYTES_MAX ((size_t)100 << 10)
@@ -97,57 +97,13 @@ struct term {
 
 #define COLOUR_UNSET (-2)
 
-/* The end of what was written without waiting: bytes that left, or a negative errno. */
-static ssize_t
-write_now(int fd, const char *data, size_t n)
-{
-    ssize_t written = write(fd, data, n);
-    if (written >= 0) {
-        return written;
-    }
-    return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-}
-
 /* Sends what is queued. A negative errno when the terminal is gone. */
 static long
 flush_out(struct term *term)
 {
-    if (term->out.n == term->out_at) {
-        return 0;
-    }
-    ssize_t written =
-        write_now(term->fd, term->out.data + term->out_at, term->out.n - term->out_at);
-    if (written < 0) {
-        term->gone = true;
-        return written;
-    }
-    term->out_at += (size_t)written;
-    if (term->out_at == term->out.n) {
-        buf_clear(&term->out);
-        term->out_at = 0;
-    }
-    return (long)written;
-}
-
-/* Writes all, waiting a little for a slow terminal and giving up on one that does not read.
- * Signal-safe. */
-static void
-write_patiently(int fd, const char *data, size_t n)
-{
-    while (n > 0) {
-        ssize_t written = write(fd, data, n);
-        if (written > 0) {
-            data += written;
-            n -= (size_t)written;
-        } else if (written < 0 && errno == EAGAIN) {
-            struct pollfd wait = {.fd = fd, .events = POLLOUT};
-            if (poll(&wait, 1, CLOSE_WAIT_MS) <= 0) {
-                return;
-            }
-        } else if (written < 0 && errno != EINTR) {
-            return;
-        }
-    }
+    long sent = outlet_send(term->fd, &term->out, &term->out_at);
+    term->gone = term->gone || sent < 0;
+    return sent;
 }
 
 /* Takes what curses wrote since the last time out of the memory file. */
@@ -598,12 +554,12 @@ static void
 restore(struct term *term)
 {
     if (term->out.n > term->out_at) {
-        write_patiently(term->fd, "\30", 1); /* CAN: ends a sequence that was cut */
+        outlet_send_patiently(term->fd, "\30", 1); /* CAN: ends a sequence that was cut */
     }
     if (term->sync) {
-        write_patiently(term->fd, SYNC_END, strlen(SYNC_END));
+        outlet_send_patiently(term->fd, SYNC_END, strlen(SYNC_END));
     }
-    write_patiently(term->fd, term->leave, term->leave_n);
+    outlet_send_patiently(term->fd, term->leave, term->leave_n);
     tcflush(term->fd, TCIFLUSH); /* an answer still under way must not reach the shell */
     tcsetattr(term->fd, TCSANOW, &term->cooked);
     term->out_at = term->out.n;
