@@ -113,6 +113,16 @@ add_file(struct profile *profile, const char *path)
     return good;
 }
 
+static bool
+has_values(const struct profile *profile)
+{
+    bool any = false;
+    for (unsigned i = 0; i < profile->measure_count; i++) {
+        any |= profile->values[0][i] != NULL;
+    }
+    return any;
+}
+
 static struct profile *
 open_profile(const char *path, const char *older)
 {
@@ -126,7 +136,7 @@ open_profile(const char *path, const char *older)
         profile_second_side(profile);
         good = add_file(profile, older);
     }
-    if (good && profile->node_count < 2) {
+    if (good && !has_values(profile)) {
         cli_complain("%s: there are no stacks in it", path);
         good = false;
     }
@@ -329,7 +339,13 @@ show(const struct cli *cli, const struct profile *profile, const char *path, con
         cli_complain("out of memory");
         return EXIT_FAILED;
     }
-    struct app_options options = {.view = VIEW_FLAME, .profile = profile, .profile_text = text};
+    struct saving saving = {profile, text};
+    struct app_options options = {.view = VIEW_FLAME,
+                                  .profile = profile,
+                                  .profile_text = text,
+                                  .save_flame = save,
+                                  .save_flame_context = &saving,
+                                  .save_flame_name = "flame.svg"};
     int code = monitor_show(cli, &options, picture);
     picture_release(picture);
     return code;

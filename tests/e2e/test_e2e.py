@@ -589,6 +589,80 @@ def test_wanted__processes_are_chosen_in_every_format():
     check(next(t for t in other["tables"] if t["name"] == "processes")["rows"] == 0, "users of another machine")
 
 
+# ---- flame graphs ---------------------------------------------------------------------------------
+
+FOLDED = """main;serve;parse;json::decode 120
+main;serve;query;db::execute;recv 300
+main;serve;query;db::connect 80
+main;gc;mark 60
+main;idle 1
+main;log 1
+"""
+
+
+def folded(name="stacks.folded", text=FOLDED):
+    path = os.path.join(HOME, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def test_flame__opens_zooms_searches_and_exports():
+    path, graph = folded(), os.path.join(HOME, "graph.svg")
+    with Tmux(f"{FLAMETOP} {path}") as t:
+        check(t.until(r"main ", r"serve ", r"query ", "562 = 100 %"), t.screen())
+        t.keys("Down", "Down", "Down", "Enter")
+        screen = t.until("in query")
+        check(screen and "parse" not in screen, t.screen())
+        t.keys("Escape")
+        check(t.until("parse"), t.screen())
+        t.keys("/")
+        t.text("json|recv")
+        t.keys("Enter")
+        check(t.until(r"json\|recv: 74\.7 %, 2 names"), t.screen())
+        t.keys("Escape", "S")
+        check(t.until("callers above, callees below"), t.screen())
+        t.keys("U", "x")
+        check(t.until("without query", "32.4 % of all"), t.screen())
+        t.keys("U", ".")
+        check(t.until("SELF", "TOTAL", "db::execute"), t.screen())
+        t.keys(".", "e")
+        check(t.until("export as"), t.screen())
+        t.keys("C-u")
+        t.text(graph)
+        t.keys("Enter")
+        check(t.until("saved"), t.screen())
+        t.keys("q")
+        check(t.until("exit=0"), t.screen())
+    with open(graph, encoding="utf-8") as file:
+        check("db::execute" in file.read())
+
+
+def test_flame__compares_writes_and_prints():
+    path = folded()
+    older = folded("older.folded", FOLDED.replace("300", "100") + "main;old_way 7\n")
+    done = run("flame", path, "--diff", older)
+    check(done.returncode == 0 and "old_way" in done.stdout.decode(), done)
+    done = run("flame", path, "-o", "-")
+    check(sorted(done.stdout.decode().splitlines()) == sorted(FOLDED.splitlines()), done.stdout)
+    scope = os.path.join(HOME, "graph.json")
+    check(run("flame", path, "-o", scope).returncode == 0)
+    with open(scope, encoding="utf-8") as file:
+        document = json.load(file)
+    check(document["$schema"] == "https://www.speedscope.app/file-format-schema.json")
+    profile = document["profiles"][0]
+    check(len(profile["samples"]) == len(profile["weights"]) == 6 and profile["endValue"] == 562, profile)
+    done = run("flame", scope, "-o", "-")
+    check(sorted(done.stdout.decode().splitlines()) == sorted(FOLDED.splitlines()), done.stdout)
+
+
+def test_flame__says_what_is_wrong():
+    check_sentence(run("flame", "/nowhere.folded"), 1, "/nowhere.folded", "No such file")
+    check_sentence(run("flame", folded("not.txt", "hello\n")), 1, "no profile that is known", "pprof")
+    check_sentence(run("flame", folded(), "-o", os.path.join(HOME, "x.png")), 1, ".svg")
+    check_sentence(run("flame", folded("none.folded", "a;b 0\n")), 1, "no stacks")
+
+
 def main():
     tests = [(name, value) for name, value in globals().items() if name.startswith("test_") and callable(value)]
     wanted = sys.argv[1:]

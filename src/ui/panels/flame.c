@@ -164,6 +164,7 @@ adopt(struct flame_panel *panel, unsigned index)
     piece->making = NULL;
     panel->covered_tree = panel->covered_tree == before ? NULL : panel->covered_tree;
     panel->listed_tree = panel->listed_tree == before ? NULL : panel->listed_tree;
+    panel->gone_tree = panel->gone_tree == before ? NULL : panel->gone_tree;
     piece->layout.flame = NULL;
     flame_free(before);
 }
@@ -629,6 +630,7 @@ do_sandwich(struct flame_panel *panel, const struct panel_context *context, cons
         return;
     }
     remember(panel);
+    panel->outside = panel->look.sandwich ? panel->outside : panel->cursor;
     panel->look.sandwich = true;
     panel->look.invert = false;
     panel->look.frame = frame;
@@ -638,7 +640,7 @@ do_sandwich(struct flame_panel *panel, const struct panel_context *context, cons
         piece_done(&panel->pieces[i]);
         piece_unzoom(&panel->pieces[i]);
     }
-    panel->covered_tree = panel->listed_tree = NULL;
+    panel->covered_tree = panel->listed_tree = panel->gone_tree = NULL;
     make_all(panel);
 }
 
@@ -653,7 +655,7 @@ do_undo(struct flame_panel *panel, const struct panel_context *context, const ch
     bool sandwich = panel->look.sandwich;
     panel->look = panel->undo[--panel->undo_count];
     if (panel->look.sandwich != sandwich) {
-        panel->cursor = (struct flame_cursor){.piece = sandwich ? PIECE_MAIN : PIECE_CALLEES};
+        panel->cursor = sandwich ? panel->outside : (struct flame_cursor){.piece = PIECE_CALLEES};
     }
     make_all(panel);
 }

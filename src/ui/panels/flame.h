@@ -64,7 +64,7 @@ enum flame_order { FLAME_BY_SELF, FLAME_BY_TOTAL, FLAME_BY_CHANGE, FLAME_ORDERS 
 struct flame_panel {
     const struct profile *profile; /* the one all below is of; NULL: none */
     struct flame_piece pieces[PIECES];
-    struct flame_cursor cursor;
+    struct flame_cursor cursor, outside; /* outside: where it was before a sandwich */
     struct flame_look look, undo[FLAME_UNDO_MAX];
     size_t undo_count;
     struct flame_rule rules[FLAME_RULES_MAX];
@@ -78,6 +78,10 @@ struct flame_panel {
     const struct flame *covered_tree;
     uint32_t covered_at;
     double covered_weight;
+
+    const struct flame *gone_tree; /* whose frames that are gone were counted */
+    unsigned gone_side;
+    uint32_t gone;
 
     enum flame_page page;
     enum flame_order order;

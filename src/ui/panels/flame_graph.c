@@ -261,8 +261,27 @@ add_zoom(const struct flame_panel *panel, char *dst, size_t size)
     add_text(dst, size, text);
 }
 
+/* Frames that only the other side of a comparison has: they have no width. */
+static uint32_t
+gone_of(struct flame_panel *panel, const struct flame *tree)
+{
+    if (tree->total[1] == NULL || tree->sums == NULL || tree->work != NULL) {
+        return 0;
+    }
+    if (panel->gone_tree != tree || panel->gone_side != panel->side) {
+        panel->gone_tree = tree;
+        panel->gone_side = panel->side;
+        panel->gone = 0;
+        for (uint32_t i = 0; i < panel->profile->frame_count; i++) {
+            const struct flame_sum *sum = &tree->sums[i];
+            panel->gone += sum->total[panel->side] <= 0 && sum->total[1 - panel->side] > 0;
+        }
+    }
+    return panel->gone;
+}
+
 static void
-draw_title(const struct flame_panel *panel, struct canvas *canvas, struct rect area)
+draw_title(struct flame_panel *panel, struct canvas *canvas, struct rect area)
 {
     const struct flame *tree = panel->pieces[flame_first_piece(panel)].tree;
     char left[TEXT_BYTES] = "", right[160] = "", value[FLAME_VALUE_BYTES], share[FLAME_VALUE_BYTES];
@@ -274,6 +293,11 @@ draw_title(const struct flame_panel *panel, struct canvas *canvas, struct rect a
         add_text(left, sizeof(left),
                  panel->side == 0 ? "widths now, + grown - shrunk"
                                   : "widths before, + grown - shrunk");
+    }
+    if (gone_of(panel, tree) > 0) {
+        char gone[48];
+        snprintf(gone, sizeof(gone), "%u gone: . lists them", panel->gone);
+        add_text(left, sizeof(left), gone);
     }
     add_rules(panel, left, sizeof(left));
     add_zoom(panel, left, sizeof(left));
@@ -365,10 +389,24 @@ draw_details(const struct flame_panel *panel, struct canvas *canvas, struct rect
                 (struct style){.fg = ROLE_TEXT});
 }
 
+/* Half of the room for the callers, or what they or the callees leave over. */
+static int
+rows_above(struct flame_panel *panel, int height)
+{
+    struct flame_layout *callers = &panel->pieces[PIECE_CALLERS].layout;
+    struct flame_layout *callees = &panel->pieces[PIECE_CALLEES].layout;
+    flame_layout_extend(callers, (size_t)height);
+    flame_layout_extend(callees, (size_t)height);
+    int above = (int)MIN(callers->row_count, (size_t)height) - 1;
+    int below = (int)MIN(callees->row_count, (size_t)height) - 1;
+    int half = (height - 1) / 2;
+    return above <= half ? above : MIN(above, MAX(half, height - 1 - below));
+}
+
 static void
 draw_sandwich(struct flame_panel *panel, struct canvas *canvas, struct rect graph)
 {
-    int above = (graph.height - 1) / 2, below = graph.height - 1 - above;
+    int above = rows_above(panel, graph.height), below = graph.height - 1 - above;
     panel->middle = graph.y + above;
     struct band root = {&panel->pieces[PIECE_CALLEES], PIECE_CALLEES, panel->middle, 1, false, 0};
     struct band callers = {&panel->pieces[PIECE_CALLERS], PIECE_CALLERS, graph.y, above, true, 1};
