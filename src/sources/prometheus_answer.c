@@ -7,6 +7,8 @@
 
 #include "flametop/base/macros.h"
 
+#define TIME_LATEST_S 9e9 /* differences of such times fit into nanoseconds */
+
 enum { SERIES_MAX = 20000, NAMES_MAX = 5000, NAME_BYTES_MAX = 200, TEXT_BYTES_MAX = 8 << 10 };
 
 const cJSON *
@@ -26,12 +28,19 @@ prometheus_results(const cJSON *root, const char *type)
     return good && cJSON_IsArray(results) ? results : NULL;
 }
 
+double
+prometheus_time(const cJSON *item)
+{
+    double at_s = json_number(item);
+    return at_s > 0 && at_s < TIME_LATEST_S ? at_s : NAN;
+}
+
 /* "value": [time, "number"] */
 static double
 pair_value(const cJSON *pair, double *ret_at_s)
 {
     const cJSON *at = cJSON_IsArray(pair) ? pair->child : NULL;
-    *ret_at_s = json_number(at);
+    *ret_at_s = prometheus_time(at);
     return at != NULL ? json_number(at->next) : NAN;
 }
 

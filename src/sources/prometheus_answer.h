@@ -14,6 +14,9 @@ const cJSON *prometheus_data(const cJSON *root);
 /* The list of results of a query of this type ("vector", "matrix"); NULL when it is another. */
 const cJSON *prometheus_results(const cJSON *root, const char *type);
 
+/* A time in seconds since 1970; NaN when it is none that can be: a server may say anything. */
+double prometheus_time(const cJSON *item);
+
 /* A result's value, and its time in seconds; NaN when there is none. */
 double prometheus_value(const cJSON *result, double *ret_at_s);
 

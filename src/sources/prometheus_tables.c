@@ -14,6 +14,7 @@
 #include "flametop/core/alert.h"
 #include "flametop/core/finding.h"
 #include "flametop/core/instance.h"
+#include "prometheus_answer.h"
 
 enum { TARGETS_MAX = 5000, ALERTS_MAX = 1000, EXEMPLARS_MAX = 200, TEXT_BYTES = 256 };
 
@@ -222,7 +223,8 @@ take_result(struct scrapes *scrapes, const cJSON *result)
     int part = part_of(name);
     struct scraped *scraped = part >= 0 ? scrapes_of(scrapes, labels) : NULL;
     if (scraped != NULL) {
-        scraped->values[part] = json_number(cJSON_GetArrayItem(pair, 1));
+        const cJSON *value = cJSON_GetArrayItem(pair, 1);
+        scraped->values[part] = part == TARGET_AT ? prometheus_time(value) : json_number(value);
         scraped->machine |= part >= TARGET_CPU;
     }
 }

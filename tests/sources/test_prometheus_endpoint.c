@@ -514,6 +514,35 @@ test_prometheus_endpoint__outlives_hostile_answers(void **state)
 }
 
 static void
+test_prometheus_endpoint__takes_no_times_that_cannot_be(void **state)
+{
+    (void)state;
+    static const char *const times[][2] = {
+        {"1e300", "1e300"}, {"1e300", "-1e300"}, {"-1e300", "1e300"}, {"1", "9e18"}, {"1e18", "1"}};
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+        struct turns turns;
+        char body[1000];
+        turns_open(&turns, &adapter_prometheus, NULL, "");
+        snprintf(body, sizeof(body),
+                 "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":["
+                 "{\"metric\":{\"flametop\":\"up\",\"instance\":\"a\",\"job\":\"b\"},\"value\":"
+                 "[%s,\"1\"]},{\"metric\":{\"flametop\":\"at\",\"instance\":\"a\",\"job\":\"b\"},"
+                 "\"value\":[%s,\"%s\"]}]}}",
+                 times[i][0], times[i][0], times[i][1]);
+        const struct answer answer = {"/", str_from(body)};
+        for (int turn = 0; turn < 6; turn++) {
+            assert_true(turns_take(&turns, &answer, 1));
+            assert_true(turns.reading.poll.batch.at.mono_ns >= 0);
+            assert_true(turns.reading.poll.batch.at.mono_ns <= turns.reading.poll.at.mono_ns);
+        }
+        const struct table *table = reading_table(&turns.reading, "prometheus.targets");
+        double age_s = table_cell(table, 0, "target.age").real;
+        assert_true(isnan(age_s) || (age_s >= 0 && age_s < 1e10));
+        turns_close(&turns);
+    }
+}
+
+static void
 test_prometheus_endpoint__asks_for_less_history_when_that_was_too_much(void **state)
 {
     (void)state;
@@ -637,6 +666,7 @@ main(void)
         cmocka_unit_test(test_prometheus_endpoint__is_told_from_victoriametrics),
         cmocka_unit_test(test_prometheus_endpoint__stands_for_itself_without_machines),
         cmocka_unit_test(test_prometheus_endpoint__outlives_hostile_answers),
+        cmocka_unit_test(test_prometheus_endpoint__takes_no_times_that_cannot_be),
         cmocka_unit_test(test_prometheus_endpoint__asks_for_less_history_when_that_was_too_much),
         cmocka_unit_test(test_prometheus_endpoint__is_found_by_its_bare_url_and_below_a_prefix),
         cmocka_unit_test(test_prometheus_endpoint__says_what_the_server_says_of_an_error),
