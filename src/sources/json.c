@@ -523,7 +523,8 @@ fill_cell(const struct sheet *sheet, size_t at, const cJSON *row, struct arena *
         cell->integer = fabs(value) < 9e18 ? (int64_t)value : CELL_UNKNOWN;
         break;
     case COLUMN_REAL:
-        cell->real = json_number_at(row, member->path) * member->scale;
+        value = json_number_at(row, member->path) * member->scale;
+        cell->real = isfinite(value) ? value : NAN;
         break;
     }
 }

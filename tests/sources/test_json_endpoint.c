@@ -135,7 +135,10 @@ test_json_endpoint__lists_of_named_objects_are_tables(void **state)
     assert_int_equal(count, 2);
     /* Another order is the same rows; a table that shrinks to nothing is no error. */
     assert_true(reading_text(&reading, "{\"pools\": [{\"name\": \"c\"}, {\"name\": \"a\","
-                                       "\"busy\": 5}], \"workers\": []}"));
+                                       "\"busy\": 5, \"io\": {\"read_kb\": 1e308}}],"
+                                       "\"workers\": []}"));
+    pools = reading_table(&reading, "json.pools"); /* more bytes than there are numbers */
+    assert_true(isnan(table_cell(pools, 1, "json.pools.io.read_kb").real));
     assert_value(&reading.poll, "json.pools.busy", "pointer=/pools/a/busy", 5);
     reading_close(&reading);
 }
