@@ -49,11 +49,11 @@ expand_range(struct str before, struct str body, struct str after, size_t max, s
         return true;
     }
     *ret_is_range = true;
-    if (to < from || to - from >= max) {
+    char number[24];
+    if (to < from || to - from >= max || width >= (int)sizeof(number)) {
         return false;
     }
     for (uint64_t i = from; i <= to; i++) {
-        char number[24];
         snprintf(number, sizeof(number), "%0*llu", width, (unsigned long long)i);
         if (!expand_body(before, str_from(number), after, max, out)) {
             return false;
@@ -99,7 +99,7 @@ targets_expand(struct str text, size_t max, struct buf *out)
     struct str before = {text.p, at - 1}, body = {text.p + at, (size_t)(close - text.p) - at};
     struct str after = {close + 1, text.n - at - body.n - 1}, part;
     bool is_range;
-    if (!expand_range(before, body, after, max, out, &is_range)) {
+    if (body.n == 0 || !expand_range(before, body, after, max, out, &is_range)) {
         return false;
     }
     while (!is_range && str_until(&body, ',', &part)) {
@@ -249,11 +249,13 @@ add_url(struct targets *targets, const struct cli *cli, const char *word)
     return target != NULL;
 }
 
-/* What the word could have meant. */
+/* What the word could have meant. Who it would be there, and a password, are not repeated. */
 static void
 explain(const char *word)
 {
     char shown[200];
+    const char *at = strrchr(word, '@');
+    word = at != NULL && at[1] != '\0' ? at + 1 : word;
     utf8_clean(str_from(word), shown, sizeof(shown));
     if (strpbrk(word, "/.") != NULL && word[0] != '.' && strchr(word, '/') == NULL) {
         cli_complain("there is no file %s; if it is a server: http://%s for an agent or another "
@@ -290,6 +292,10 @@ add_group(struct targets *targets, const struct cli *cli, const char *name, unsi
         cli_complain("@%s: there is no such group in the configuration (targets: %s: [...])%s%s%s",
                      name, name, nearest.best != NULL ? "; did you mean @" : "",
                      nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "?" : "");
+        return false;
+    }
+    if (count == 0) {
+        cli_complain("@%s: there is nothing in this group", name);
         return false;
     }
     if (depth == GROUP_DEPTH_MAX) {

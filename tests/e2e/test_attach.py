@@ -342,6 +342,15 @@ def test_word__that_is_no_file_is_told_what_it_could_be():
     check_sentence(run("snapshot", "@prod"), 2, "no such group")
     check_sentence(run("snapshot", "nonsense+http://127.0.0.1:1"), 1, "no kind of server called nonsense")
     check_sentence(run("snapshot", "web\x1b]0;x\x07"), 2)
+    check_sentence(run("snapshot", "web-{}"), 2, "web-{}: braces are")
+    check_sentence(run("snapshot", "web-{" + "0" * 30 + "1..2}:7711"), 2, "braces are")
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as config:
+        config.write("targets: {none: []}\n")
+        config.flush()
+        check_sentence(run("snapshot", "--config", config.name, "@none"), 2, "nothing in this group")
+    done = run("snapshot", "me:secret@web-01")
+    check_sentence(done, 2, "http://web-01")
+    check(b"secret" not in done.stderr, done.stderr)
 
 
 def test_http__without_a_port_tries_the_agents_first():
