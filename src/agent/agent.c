@@ -174,6 +174,7 @@ static void
 agent_close(void *state)
 {
     struct agent *agent = state;
+    live_end(agent);
     if (agent->hub != NULL) {
         hub_end(agent->hub);
     }

@@ -22,6 +22,7 @@
 #define CHOSEN_MAX 64
 #define NAME_BYTES 256
 #define PINGS_UNANSWERED_MAX 2
+#define CLOSE_GOING_AWAY "\x03\xe9" /* 1001 (RFC 6455, 7.4.1) */
 
 enum kind { KIND_EVENTS, KIND_WEBSOCKET };
 
@@ -300,6 +301,19 @@ live_heartbeat(struct agent *agent)
             subscriber->pinged_ns = clock_mono_ns();
             push_frame(subscriber, WEBSOCKET_PING, STR("flametop"));
         }
+    }
+}
+
+void
+live_end(struct agent *agent)
+{
+    struct subscriber *subscriber;
+    LIST_FOREACH(subscriber, &agent->subscribers, entry)
+    {
+        if (subscriber->kind == KIND_WEBSOCKET && !subscriber->closing) {
+            push_frame(subscriber, WEBSOCKET_CLOSE, STR(CLOSE_GOING_AWAY));
+        }
+        http_stream_end(subscriber->stream);
     }
 }
 

@@ -97,5 +97,6 @@ bool finding_is_alert(const struct finding *finding);
 
 void live_picture(struct agent *agent, const struct picture *before);
 void live_heartbeat(struct agent *agent);
+void live_end(struct agent *agent); /* before the server is freed */
 
 #endif

@@ -361,7 +361,7 @@ exchange_on_request(void *context, struct MHD_Connection *mhd, const char *url, 
     (void)mhd;
     (void)url;
     (void)version;
-    if (exchange == NULL) {
+    if (exchange == NULL || exchange_server(exchange)->stopping) {
         return MHD_NO;
     }
     if (!exchange->begun) {

@@ -24,6 +24,7 @@
 
 #define PEM_BYTES_MAX ((size_t)1 << 20)
 #define TOKEN_BYTES_MIN 16
+#define LAST_RUNS 4 /* an answer takes two to end, and it may have to be resumed */
 
 /* --- Connections ----------------------------------------------------------------------------- */
 
@@ -132,7 +133,7 @@ static void on_timer(uv_timer_t *timer);
 void
 listener_kick(struct listener *listener)
 {
-    if (!listener->kicked) {
+    if (!listener->kicked && listener->timer != NULL) {
         listener->kicked = true;
         uv_timer_start(listener->timer, on_timer, 0, 0);
     }
@@ -443,6 +444,20 @@ close_handle(void *handle)
     }
 }
 
+/* Sends the ends of the streams as far as the sockets take them: stopped, a daemon sends nothing.
+ */
+static void
+send_ends(struct http_server *server)
+{
+    server->stopping = true;
+    stream_end_all(server);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        for (int run = 0; run < LAST_RUNS; run++) {
+            server->mhd.run(server->listeners[i].daemon);
+        }
+    }
+}
+
 void
 http_server_free(struct http_server *server)
 {
@@ -450,7 +465,7 @@ http_server_free(struct http_server *server)
         return;
     }
     close_handle(server->sweep);
-    stream_end_all(server);
+    send_ends(server);
     for (size_t i = 0; i < server->listener_count; i++) {
         struct listener *listener = &server->listeners[i];
         if (listener->poll != NULL) {

@@ -124,6 +124,7 @@ struct http_server {
     struct http_server_counts counts;
     char said[160];  /* by libmicrohttpd, last */
     bool complained; /* it said something since its last run */
+    bool stopping;   /* nothing is asked any more */
 };
 
 /* ---- exchange.c ---- */

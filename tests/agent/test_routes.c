@@ -745,6 +745,22 @@ test_routes__ends_who_never_answers_pings(void **state)
 }
 
 static void
+test_routes__says_goodbye_when_it_ends(void **state)
+{
+    struct bench *bench = *state;
+    struct talk talk;
+    start(bench);
+    tick(bench, 0.5);
+    talk_begin(bench, &talk, "/ws");
+    talk_hear(bench, &talk, "initial_data");
+    exporter_agent.close(bench->agent);
+    talk_hear(bench, &talk, NULL);
+    assert_int_equal(talk.closed, 1001);
+    talk_end(&talk);
+    start(bench);
+}
+
+static void
 test_routes__slow_readers_get_the_newest(void **state)
 {
     struct bench *bench = *state;
@@ -864,6 +880,7 @@ main(void)
         TEST(test_routes__talks_over_websockets),
         TEST(test_routes__keeps_subscriptions),
         TEST(test_routes__ends_who_never_answers_pings),
+        TEST(test_routes__says_goodbye_when_it_ends),
         TEST(test_routes__slow_readers_get_the_newest),
         TEST(test_routes__signals_the_process_that_is_meant),
         TEST(test_routes__refuses_bad_commands),

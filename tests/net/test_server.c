@@ -577,9 +577,11 @@ test_server__stops_with_streams_open(void **state)
     int one = dial(http_server_port(bench->server, 0));
     say(one, STR("GET /stream HTTP/1.1\r\n" HOST END));
     hear(bench, one, "text/event-stream");
-    http_server_free(bench->server);
+    push(bench, "last", true);
+    http_server_free(bench->server); /* at once: nothing turns the loop in between */
     bench->server = NULL;
     assert_int_equal(bench->gone, 1);
+    assert_non_null(strstr(hear(bench, one, NULL), "last\r\n0\r\n\r\n"));
     close(one);
     start(bench, &options);
     one = dial(http_server_port(bench->server, 0));

@@ -105,7 +105,8 @@ struct http_server_counts {
  * is not loopback without TLS or without a token. */
 struct http_server *http_server_new(const struct http_server_options *options, char *why,
                                     size_t why_size);
-/* Ends all streams (`gone` is called); the loop must turn once more to release its handles. */
+/* Ends all streams: what waits for them is sent as far as their sockets take it, then `gone` is
+ * called. The loop must turn once more to release its handles. */
 void http_server_free(struct http_server *server);
 /* Other tokens and names from the next request on; the texts must outlive the server. */
 void http_server_set_access(struct http_server *server, const char *token, const char *change_token,
