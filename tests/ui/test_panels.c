@@ -15,7 +15,7 @@
 extern const struct panel panel_cards, panel_metrics;
 
 /* What a panel asked the app for. */
-static char asked_metric[128], asked_labels[128];
+static char asked_metric[128], asked_labels[512];
 
 void
 panel_open_chart(const struct panel_context *context, const char *metric, const char *labels)
@@ -135,6 +135,49 @@ test_system__looks_as_it_did(void **state)
     check_golden(&panel_system, 4, 80, 24, GLYPHS_BRAILLE, "system-80x24");
     check_golden(&panel_system, 4, 120, 40, GLYPHS_BRAILLE, "system-120x40");
     check_golden(&panel_system, 4, 200, 50, GLYPHS_BRAILLE, "system-200x50");
+}
+
+/* Each frame asks first whether there is data at all. */
+static void
+test_cards__keep_the_selected_one(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, &panel_cards, 4, 120, 40, GLYPHS_BRAILLE);
+    stage_draw(&stage, 24, true);
+    stage.panel->command(stage.state, &stage.context, "move.right", "");
+    stage_draw(&stage, 24, true);
+    stage.panel->command(stage.state, &stage.context, "move.right", "");
+    stage_draw(&stage, 24, true);
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_metric, "system.disk.io");
+    stage_done(&stage);
+}
+
+/* The list is made anew now and then: the cursor stays, however long the labels are. */
+static void
+test_metrics__keep_the_selected_one(void **state)
+{
+    (void)state;
+    struct stage stage;
+    char labels[400] = "device=";
+    static const struct metric long_one = {.name = "long.one", .unit = "", .labels = "device"};
+    stage_init(&stage, &panel_metrics, 4, 120, 40, GLYPHS_BRAILLE);
+    memset(labels + strlen(labels), 'x', 380 - strlen(labels));
+    fake_metrics(&stage.fake, &long_one, 1);
+    for (char last = 'a'; last <= 'c'; last++) {
+        labels[380] = last;
+        fake_series(&stage.fake, "long.one", labels, fake_constant, 1, 0);
+    }
+    stage.context.picture = fake_picture(&stage.fake);
+    stage_draw(&stage, 40, true);
+    stage.panel->command(stage.state, &stage.context, "filter.set", "long.one");
+    stage.panel->command(stage.state, &stage.context, "move.last", "");
+    stage.fake.picture->number += 100;
+    stage_draw(&stage, 40, true);
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_string_equal(asked_labels, labels);
+    stage_done(&stage);
 }
 
 static void
@@ -363,6 +406,8 @@ main(void)
         cmocka_unit_test(test_cards__look_as_they_did),
         cmocka_unit_test(test_cores__look_as_they_did),
         cmocka_unit_test(test_system__looks_as_it_did),
+        cmocka_unit_test(test_cards__keep_the_selected_one),
+        cmocka_unit_test(test_metrics__keep_the_selected_one),
         cmocka_unit_test(test_metrics__look_as_they_did),
         cmocka_unit_test(test_metrics__filter_search_and_open),
         cmocka_unit_test(test_metrics__list_wholes_and_know_other_names),

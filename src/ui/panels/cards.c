@@ -667,6 +667,13 @@ choose(struct cards *cards, const struct panel_context *context, int max)
         choose_from(cards, context, told, told + cards->told_count, CARDS_SHOWN_MAX);
     }
     cards->shown_count = MIN(cards->shown_count, max);
+}
+
+/* Those that are drawn: the selected one is among them. */
+static void
+choose_drawn(struct cards *cards, const struct panel_context *context, int max)
+{
+    choose(cards, context, max);
     cards->selected = CLAMP(cards->selected, 0, MAX(cards->shown_count - 1, 0));
 }
 
@@ -676,11 +683,19 @@ columns_at(int width)
     return MAX(width / CARD_WIDTH_MIN, 1);
 }
 
+/* Asked more than once a frame, also after it was drawn: what commands and the mouse are about
+ * stays. */
 static bool
 cards_have_data(void *state, const struct panel_context *context)
 {
-    choose(state, context, 1);
-    return ((struct cards *)state)->shown_count > 0;
+    struct cards *cards = state;
+    int shown[CARDS_SHOWN_MAX], count = cards->shown_count;
+    memcpy(shown, cards->shown, sizeof(shown));
+    choose(cards, context, 1);
+    bool any = cards->shown_count > 0;
+    memcpy(cards->shown, shown, sizeof(shown));
+    cards->shown_count = count;
+    return any;
 }
 
 static int
@@ -740,7 +755,7 @@ static void
 draw_lines(struct cards *cards, const struct panel_context *context, struct canvas *canvas,
            struct rect area, bool focused)
 {
-    choose(cards, context, MIN(area.height, CARDS_SHOWN_MAX));
+    choose_drawn(cards, context, MIN(area.height, CARDS_SHOWN_MAX));
     for (int i = 0; i < cards->shown_count; i++) {
         struct card_state *state = &cards->states[cards->shown[i]];
         const struct card_def *def = def_of(cards, cards->shown[i]);
@@ -763,7 +778,7 @@ cards_draw(void *state, const struct panel_context *context, struct canvas *canv
     if (context->compact || rows_max == 0) {
         draw_lines(cards, context, canvas, area, focused);
     } else {
-        choose(cards, context, MIN(rows_max * columns, CARDS_SHOWN_MAX));
+        choose_drawn(cards, context, MIN(rows_max * columns, CARDS_SHOWN_MAX));
         int rows = MAX((cards->shown_count + columns - 1) / columns, 1);
         arrange(cards, area, rows);
         for (int i = 0; i < cards->shown_count; i++) {

@@ -18,6 +18,7 @@
 #define SERIES_MAX 20000
 #define SLOTS 128
 #define TEXT_BYTES 256
+#define LABELS_BYTES 1024 /* more than sources write: what is cut is another row */
 #define DERIVED_VALUES_MAX 256
 #define DERIVED_EVERY 16 /* pictures between looks for derived metrics that had no value yet */
 #define VALUE_WIDTH 12
@@ -136,7 +137,7 @@ add_derived(struct metrics *metrics, const struct metric *metric, const struct p
     size_t count = query_label_values(picture, metric->name, label, &metrics->arena, values,
                                       DERIVED_VALUES_MAX);
     for (size_t i = 0; i < count; i++) {
-        char labels[TEXT_BYTES] = "";
+        char labels[LABELS_BYTES] = "";
         labels_add(labels, sizeof(labels), label, str_from(values[i]));
         add(metrics, metric, arena_text(&metrics->arena, labels, strlen(labels)), NULL);
     }
@@ -241,7 +242,7 @@ refresh(struct metrics *metrics, const struct panel_context *context)
     if (signature == metrics->signature && !derived_due && metrics->shown != NULL) {
         return;
     }
-    char labels[TEXT_BYTES];
+    char labels[LABELS_BYTES];
     struct entry keep = {0};
     const struct entry *selected = selected_entry(metrics);
     if (selected != NULL) {
