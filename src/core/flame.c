@@ -115,6 +115,9 @@ flame_new(const struct profile *profile, const struct flame_options *options)
     if (!plain) {
         flame->own = work->raw = profile_new();
         flame->failed = work->raw == NULL;
+        if (work->raw != NULL) {
+            profile_reserve(work->raw, MIN(profile->node_count, PROFILE_NODES_MAX / 4) * 4);
+        }
     }
     flame->work = work;
     flame->factor = 1;

@@ -62,6 +62,34 @@ profile_new(void)
 }
 
 void
+profile_reserve(struct profile *profile, uint32_t nodes)
+{
+    nodes = MIN(nodes, PROFILE_NODES_MAX);
+    uint32_t slots = SLOTS_FIRST;
+    while (slots / 2 < nodes) {
+        slots *= 2;
+    }
+    struct profile_slot *node_slots = huge_zeroed(slots, sizeof(*node_slots));
+    uint32_t *parent = huge_zeroed((size_t)nodes + 1, sizeof(*parent));
+    uint32_t *frame = huge_zeroed((size_t)nodes + 1, sizeof(*frame));
+    if (nodes <= profile->node_capacity || node_slots == NULL || parent == NULL || frame == NULL) {
+        free(node_slots);
+        free(parent);
+        free(frame);
+        return; /* it grows as usual */
+    }
+    free(profile->node_slots);
+    free(profile->parent);
+    free(profile->frame);
+    profile->node_slots = node_slots;
+    profile->node_mask = slots - 1;
+    profile->parent = parent;
+    profile->frame = frame;
+    profile->frame[0] = PROFILE_NONE;
+    profile->node_capacity = nodes;
+}
+
+void
 profile_close(struct profile *profile)
 {
     free(profile->node_slots);

@@ -82,11 +82,39 @@ test_folded__leaves_out_values_below_zero(void **state)
     profile_free(profile);
 }
 
+/* In any order the same tree comes out. */
+static void
+test_folded__does_not_depend_on_the_order(void **state)
+{
+    (void)state;
+    static const char *const orders[] = {
+        "a;b;c;d 1\na;b;c 2\na;x;c;d 3\na;b;c;d;e 4\nb;c;d 5\na;b;c;e 6\n",
+        "b;c;d 5\na;b;c;d;e 4\na;b;c;e 6\na;x;c;d 3\na;b;c;d 1\na;b;c 2\n",
+        "a;b;c;d;e 4\nb;c;d 5\na;b;c 2\na;x;c;d 3\na;b;c;d 1\na;b;c;e 6\n"};
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        struct profile *profile = read_text(orders[i]);
+        double all = 0, squares = 0;
+        for (uint32_t node = 0; node < profile->node_count; node++) {
+            uint32_t depth = 0;
+            for (uint32_t at = node; at != 0; at = profile->parent[at]) {
+                depth++;
+            }
+            all += profile->values[0][0][node] * depth;
+            squares += profile->values[0][0][node] * profile->values[0][0][node];
+        }
+        assert_int_equal(profile->node_count, 13);
+        assert_true(all == 4 + 6 + 12 + 20 + 15 + 24);
+        assert_true(squares == 1 + 4 + 9 + 16 + 25 + 36);
+        profile_free(profile);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_folded__merges_what_begins_alike),
+        cmocka_unit_test(test_folded__does_not_depend_on_the_order),
         cmocka_unit_test(test_folded__says_which_line_is_wrong),
         cmocka_unit_test(test_folded__is_told_by_its_lines),
         cmocka_unit_test(test_folded__leaves_out_values_below_zero),

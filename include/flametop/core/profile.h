@@ -61,6 +61,10 @@ struct profile {
 struct profile *profile_new(void); /* NULL when out of memory */
 void profile_free(struct profile *profile);
 
+/* Makes room for so many nodes at once, so that adding one never takes long. The memory is used as it
+ * fills. To be called before there are any. */
+void profile_reserve(struct profile *profile, uint32_t nodes);
+
 /* From here on values are of the other side. */
 void profile_second_side(struct profile *profile);
 
