@@ -145,15 +145,23 @@ take_moment(void *context, struct remote *remote)
     return NULL;
 }
 
+/* The first turn that has a moment waiting; the open one when no other has. */
+static uint64_t
+oldest_turn(const struct agent_link *agent)
+{
+    uint64_t oldest = agent->turn_open;
+    for (size_t i = 0; i < agent->remotes.count; i++) {
+        if (agent->waiting[i] != NULL) {
+            oldest = MIN(oldest, agent->waiting[i]->turn);
+        }
+    }
+    return oldest;
+}
+
 static bool
 is_behind(const struct agent_link *agent)
 {
-    for (size_t i = 0; i < agent->remotes.count; i++) {
-        if (agent->waiting[i] != NULL && agent->waiting[i]->turn < agent->turn_open) {
-            return true;
-        }
-    }
-    return false;
+    return oldest_turn(agent) < agent->turn_open;
 }
 
 static void
@@ -161,8 +169,9 @@ on_drain(uv_timer_t *timer)
 {
     struct agent_link *agent = timer->data;
     bool behind = is_behind(agent);
-    if (behind) {
-        agent->turn_shown = MIN(agent->turn_shown + 1, agent->turn_open - 1);
+    if (behind) { /* turns whose moments were dropped are passed over */
+        uint64_t next = MAX(agent->turn_shown + 1, oldest_turn(agent));
+        agent->turn_shown = MIN(next, agent->turn_open - 1);
         uv_timer_start(timer, on_drain, DRAIN_MS, 0);
     }
     if (behind || agent->unseen) {

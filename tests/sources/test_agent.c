@@ -32,6 +32,7 @@ struct scene {
     const char *agents;  /* a letter for the agent of each stream; NULL: it is one */
     bool new_tables;     /* each stream brings a table of its own */
     int64_t step_ns;     /* from tick to tick */
+    int tick_count;      /* of each stream */
     int64_t now_ns;      /* what its clock shows to who asks */
     int64_t ahead_ns;    /* its wall clock beside ours */
     unsigned streams;    /* asked for so far */
@@ -110,7 +111,7 @@ write_stream(struct scene *scene, struct buf *out)
     arena_init(&arena, 1 << 20);
     record_write_hello(writer, &hello);
     write_history(writer, catalog, at_ns - 5 * NS_PER_S);
-    for (int i = 0; i < 5; i++) { /* all at once, as after a stall */
+    for (int i = 0; i < scene->tick_count; i++) { /* all at once, as after a stall */
         struct finding finding = {.id = "f", .sentence = "s"};
         struct record_findings findings = {&finding, 1, "cpu", NULL};
         write_batch(writer, &batch, &arena, at_ns + i * scene->step_ns,
@@ -276,7 +277,8 @@ static void
 scene_start(struct scene *scene, enum play play)
 {
     char text[64], why[200];
-    *scene = (struct scene){.play = play, .start_ns = 1000 * NS_PER_S, .step_ns = NS_PER_S};
+    *scene = (struct scene){
+        .play = play, .start_ns = 1000 * NS_PER_S, .step_ns = NS_PER_S, .tick_count = 5};
     pthread_mutex_init(&scene->lock, NULL);
     uv_loop_init(&scene->loop);
     uv_timer_init(&scene->loop, &scene->guard);
@@ -424,6 +426,25 @@ test_agent__times_go_on_over_restarts(void **state)
     scene_end(&scene);
 }
 
+/* It was stopped for minutes: the newest are shown one after the other, without waiting for what
+ * was dropped. */
+static void
+test_agent__passes_over_what_was_dropped(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_start(&scene, PLAY_TICKS);
+    pthread_mutex_lock(&scene.lock);
+    scene.tick_count = 300;
+    pthread_mutex_unlock(&scene.lock);
+    scene.want = 60;
+    uv_run(&scene.loop, UV_RUN_DEFAULT);
+    assert_int_equal(scene.batches, 60);
+    assert_true(scene.last_value > 1230);
+    assert_in_range(scene.ticks, 60, 70);
+    scene_end(&scene);
+}
+
 /* A definition lives as long as the reader that made it: of the last streams there are none. */
 static void
 test_agent__takes_tables_of_so_many_streams(void **state)
@@ -500,6 +521,7 @@ main(void)
         cmocka_unit_test(test_agent__comes_back_where_it_was),
         cmocka_unit_test(test_agent__clock_jumps_after_a_sleep),
         cmocka_unit_test(test_agent__times_go_on_over_restarts),
+        cmocka_unit_test(test_agent__passes_over_what_was_dropped),
         cmocka_unit_test(test_agent__takes_tables_of_so_many_streams),
         cmocka_unit_test(test_agent__says_what_is_wrong),
         cmocka_unit_test(test_agent__commands_need_their_token),
