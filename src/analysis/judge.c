@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/unit.h"
 
@@ -59,6 +60,18 @@ const struct reading_row reading_rows[READ_COUNT] = {
 #define CRITICAL 80
 #define SLACK 0.05 /* of a threshold: what is being said may fall this much below it */
 
+/* Names that are cut must not become one: what is left out tells them apart. */
+static void
+write_subject(const char *subject, char dst[SUBJECT_BYTES])
+{
+    if (strlen(subject) < SUBJECT_BYTES) {
+        snprintf(dst, SUBJECT_BYTES, "%s", subject);
+    } else {
+        snprintf(dst, SUBJECT_BYTES, "%.*s~%08x", SUBJECT_BYTES - 10, subject,
+                 (unsigned)hash_text(subject));
+    }
+}
+
 struct judgement *
 judge_say(struct bench *bench, const char *kind, const char *subject, double impact)
 {
@@ -72,7 +85,7 @@ judge_say(struct bench *bench, const char *kind, const char *subject, double imp
                                     .hold_ns = whole >= CLEAR     ? NS_PER_S
                                                : whole >= WARNING ? 2 * NS_PER_S
                                                                   : 3 * NS_PER_S};
-    snprintf(judgement->subject, sizeof(judgement->subject), "%s", subject);
+    write_subject(subject, judgement->subject);
     return judgement;
 }
 
@@ -84,10 +97,11 @@ judge_proof(struct judgement *judgement, const char *label, double value, const 
         return;
     }
     struct proof *proof = &judgement->proofs[judgement->proof_count++];
+    bool fits = labels == NULL || strlen(labels) < sizeof(proof->labels);
+    snprintf(proof->labels, sizeof(proof->labels), "%s", labels != NULL && fits ? labels : "");
     proof->label = label;
-    proof->metric = metric;
+    proof->metric = fits ? metric : NULL; /* else its chart would be of something else */
     unit_format(value, unit, false, proof->value, sizeof(proof->value));
-    snprintf(proof->labels, sizeof(proof->labels), "%s", labels != NULL ? labels : "");
 }
 
 double
@@ -109,9 +123,11 @@ judge_percent(double share, char *dst, size_t size)
 const struct standing *
 judge_standing(const struct bench *bench, const char *kind, const char *subject)
 {
+    char wanted[SUBJECT_BYTES];
+    write_subject(subject, wanted);
     for (size_t i = 0; i < bench->standing_count; i++) {
         const struct standing *standing = &bench->standing[i];
-        if (strcmp(standing->kind, kind) == 0 && strcmp(standing->subject, subject) == 0) {
+        if (strcmp(standing->kind, kind) == 0 && strcmp(standing->subject, wanted) == 0) {
             return standing;
         }
     }

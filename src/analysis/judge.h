@@ -12,6 +12,7 @@
 #include "flametop/core/picture.h"
 
 #define SUBJECT_BYTES 96
+#define QUERIED_BYTES 1024 /* labels as they are asked for: mount points and pointers are long */
 #define SENTENCE_BYTES 256
 #define EVIDENCE_MAX 8
 #define JUDGEMENTS_MAX 48

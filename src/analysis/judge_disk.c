@@ -36,7 +36,7 @@ of_device(const struct bench *bench, const char *metric, const char *key, const 
 static void
 judge_device(struct bench *bench, const char *device)
 {
-    char labels[SUBJECT_BYTES + 64];
+    char labels[QUERIED_BYTES];
     double busy =
         of_device(bench, "system.disk.utilization", "device", device, NULL, labels, sizeof(labels));
     double psi = reading_of(bench, READ_PSI_IO);
@@ -127,7 +127,7 @@ judge_elsewhere(struct bench *bench)
 static double
 growth_of(const struct bench *bench, const char *mountpoint)
 {
-    char labels[SUBJECT_BYTES + 64] = "", why[160];
+    char labels[QUERIED_BYTES] = "", why[160];
     labels_add(labels, sizeof(labels), "mountpoint", str_from(mountpoint));
     size_t n = strlen(labels);
     snprintf(labels + n, sizeof(labels) - n, ",state=used");
@@ -165,7 +165,7 @@ judge_full(struct bench *bench, const char *mountpoint, enum reading which, cons
            const char *of)
 {
     const char *metric = reading_rows[which].metric;
-    char labels[SUBJECT_BYTES + 64], share[32];
+    char labels[QUERIED_BYTES], share[32];
     double use = of_device(bench, metric, "mountpoint", mountpoint, NULL, labels, sizeof(labels));
     if (!(use >= judge_limit(bench, which, FILLED, kind, mountpoint))) {
         return;

@@ -57,7 +57,7 @@ judge_value(struct bench *bench, const struct threshold *threshold, const char *
 {
     static const char kind[] = "threshold";
     const struct metric *metric = threshold->metric;
-    char subject[SUBJECT_BYTES];
+    char subject[QUERIED_BYTES];
     snprintf(subject, sizeof(subject), "%s%s%s", metric->name, of[0] != 0 ? ":" : "", of);
     bench->thresholds_known += !isnan(value);
     double slack = judge_standing(bench, kind, subject) != NULL ? SLACK : 0;
@@ -104,7 +104,7 @@ judge_each(struct bench *bench, const struct threshold *threshold)
     size_t count = query_label_values(bench->picture, metric->name, metric->labels, &arena, values,
                                       VALUES_MAX);
     for (size_t i = 0; i < count; i++) {
-        char labels[SUBJECT_BYTES + 32] = "";
+        char labels[QUERIED_BYTES] = "";
         labels_add(labels, sizeof(labels), metric->labels, str_from(values[i]));
         judge_value(bench, threshold, values[i], labels,
                     query_once(bench->picture, metric->name, labels));

@@ -15,7 +15,7 @@
 /* One label condition: the value is one of the alternatives, all escaped as in series labels. */
 struct matcher {
     char key[48];
-    char values[160]; /* separated by '|' */
+    char values[LABEL_BYTES]; /* separated by '|' */
 };
 
 struct matchers {

@@ -80,8 +80,9 @@ static struct world {
     bool denied; /* rights hide some of what they do */
     bool group;
     double group_use, group_kills;
-    size_t group_others;    /* further groups, with room */
-    const char *group_path; /* NULL: "/box" */
+    size_t group_others;             /* further groups, with room */
+    const char *group_path;          /* NULL: "/box" */
+    const char *labels[VALUE_COUNT]; /* NULL: the usual ones */
 } world;
 
 static struct instant
@@ -108,7 +109,9 @@ source_poll(void *state, struct batch *batch)
     (void)state;
     for (size_t i = 0; i < VALUE_COUNT; i++) {
         if (!isnan(world.values[i])) {
-            batch_put(batch, &metrics[i], labels[i] != NULL ? labels[i] : "", world.values[i]);
+            const char *usual = labels[i] != NULL ? labels[i] : "";
+            batch_put(batch, &metrics[i], world.labels[i] != NULL ? world.labels[i] : usual,
+                      world.values[i]);
         }
     }
     struct table *table = batch_table(batch, &processes, 5);
@@ -620,6 +623,29 @@ test_bottleneck__names_which_of_several_is_beyond_a_threshold(void **state)
                      "system.pressure.some.utilization of io is 35 %"));
 }
 
+/* Mount points of containers and JSON pointers are. */
+static void
+test_bottleneck__judges_what_has_a_long_name(void **state)
+{
+    struct fixture *f = *state;
+    char mountpoint[400] = "mountpoint=/", resource[400] = "resource=";
+    memset(mountpoint + strlen(mountpoint), 'm', 300);
+    memset(resource + strlen(resource), 'r', 300);
+    world.labels[FILESYSTEM] = mountpoint;
+    world.labels[PSI] = resource;
+    restart_with(f, PSI, 0.3, NAN);
+    world.values[PSI] = 0.35;
+    world.values[FILESYSTEM] = 0.999;
+    pass(f, 6);
+    assert_int_equal(f->picture->finding_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct finding *finding = &f->picture->findings[i];
+        bool full = strncmp(finding->id, "filesystem.full:/mmm", 20) == 0;
+        assert_true(full || strncmp(finding->id, "threshold:system.pressure", 25) == 0);
+        assert_null(finding->evidence[0].metric); /* its labels do not fit */
+    }
+}
+
 static void
 test_bottleneck__keeps_since_when(void **state)
 {
@@ -792,6 +818,7 @@ main(void)
         TEST(is_silent_below_the_threshold_of_the_user),
         TEST(speaks_for_any_metric_with_a_threshold),
         TEST(names_which_of_several_is_beyond_a_threshold),
+        TEST(judges_what_has_a_long_name),
         TEST(keeps_since_when),
         TEST(names_who_writes),
         TEST(says_when_rights_hide_who_writes),
