@@ -261,14 +261,36 @@ static const struct exporter exporter_manager = {
     .close = manager_close,
 };
 
+/* The agent keeps more history than a monitor, unless somebody said how much. */
+static void
+more_history(struct config *config)
+{
+    struct buf errors;
+    buf_init(&errors, 1024);
+    if (strcmp(config_origin(config, "history.bytes"), "default") == 0) {
+        config_set(config, "history.bytes", HISTORY, "default of the agent", &errors);
+    }
+    buf_done(&errors);
+}
+
 /* ---- signals ---- */
+
+static bool
+reload_config(struct cli *cli)
+{
+    if (!cli_reload(cli)) {
+        return false;
+    }
+    more_history(cli->config);
+    return true;
+}
 
 static void
 reload(struct serve *serve)
 {
     struct config *before = serve->cli->config;
     notify_reloading();
-    if (!cli_reload(serve->cli)) {
+    if (!reload_config(serve->cli)) {
         log_error("reload: the configuration is wrong, the old one stays");
     } else if (!read_access(serve)) {
         struct config *refused = serve->cli->config;
@@ -366,18 +388,6 @@ raise_files(void)
         limit.rlim_cur = MIN(limit.rlim_max, (rlim_t)FILES_MAX);
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-}
-
-/* The agent keeps more history than a monitor, unless somebody said how much. */
-static void
-more_history(struct config *config)
-{
-    struct buf errors;
-    buf_init(&errors, 1024);
-    if (strcmp(config_origin(config, "history.bytes"), "default") == 0) {
-        config_set(config, "history.bytes", HISTORY, "default of the agent", &errors);
-    }
-    buf_done(&errors);
 }
 
 static struct engine *

@@ -110,6 +110,7 @@ def test_reload__takes_a_right_configuration():
         reload(agent, "view: findings\n", "reload: done")
         after = settings(agent)
         check(before["view"] != after["view"], before["view"], after["view"])
+        check(before["history.bytes"] == after["history.bytes"] == 64 << 20, after["history.bytes"])
 
 
 def test_reload__keeps_the_old_one_when_it_is_wrong():
