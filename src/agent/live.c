@@ -384,14 +384,18 @@ read_subscription(struct subscriber *subscriber, const cJSON *message, char *why
         snprintf(why, why_size, "metrics is an array of names");
         return false;
     }
-    forget_chosen(subscriber);
+    struct subscriber before = *subscriber; /* whose choice stands if this one is wrong */
+    bool right = true;
+    subscriber->chosen = 0;
     cJSON_ArrayForEach(item, metrics)
     {
-        if (!cJSON_IsString(item) ||
-            !choose(subscriber, str_from(item->valuestring), why, why_size)) {
-            forget_chosen(subscriber);
-            return false;
-        }
+        right = right && cJSON_IsString(item) &&
+                choose(subscriber, str_from(item->valuestring), why, why_size);
+    }
+    forget_chosen(right ? &before : subscriber);
+    if (!right) {
+        *subscriber = before;
+        return false;
     }
     subscriber->interval_ns = interval_ns;
     return true;

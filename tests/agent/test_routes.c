@@ -694,6 +694,10 @@ test_routes__keeps_subscriptions(void **state)
               "{\"type\":\"subscribed\",\"data\":{\"metrics\":[\"system.cpuUsage\","
               "\"t.bytes{device=a}\"],\"interval_s\":3}}\n");
     buf_clear(&talk.heard);
+    talk_say(&talk, WEBSOCKET_TEXT, /* which changes nothing */
+             STR("{\"type\":\"subscribe\",\"metrics\":[\"t.bytes{device=b}\",\"no.such\"]}"));
+    talk_hear(bench, &talk, "{\"type\":\"error\"");
+    buf_clear(&talk.heard);
     for (int i = 0; i < 6; i++) {
         tick(bench, 0.5);
         for (int k = 0; k < 5; k++) {
