@@ -456,10 +456,9 @@ set_wishes(struct reader *reader, const struct http_message *message)
 void
 hub_answer_stream(struct hub *hub, const struct http_message *message)
 {
-    static const char *const packed[] = {"Content-Encoding: gzip", "Cache-Control: no-store",
-                                         "Vary: Accept, Accept-Encoding", NULL};
-    static const char *const plain[] = {"Cache-Control: no-store", "Vary: Accept, Accept-Encoding",
-                                        NULL};
+    static const char *const packed[] = {"Content-Encoding: gzip", "Vary: Accept, Accept-Encoding",
+                                         NULL};
+    static const char *const plain[] = {"Vary: Accept, Accept-Encoding", NULL};
     struct reader *reader = calloc(1, sizeof(*reader));
     if (reader == NULL) {
         http_reply_error(message, 503, "out of memory");

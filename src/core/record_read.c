@@ -95,9 +95,9 @@ static const char *
 type_name(unsigned type)
 {
     static const char *const names[] = {
-        [RECORD_HELLO] = "hello", [RECORD_NAMES] = "names",      [RECORD_BATCH] = "batch",
-        [RECORD_CHUNK] = "chunk", [RECORD_END] = "end",          [RECORD_CHANGES] = "changes",
-        [RECORD_TICK] = "tick",   [RECORD_FINDINGS] = "findings"};
+        [RECORD_HELLO] = "hello", [RECORD_NAMES] = "names",       [RECORD_BATCH] = "batch",
+        [RECORD_CHUNK] = "chunk", [RECORD_END] = "end",           [RECORD_CHANGES] = "changes",
+        [RECORD_TICK] = "tick",   [RECORD_FINDINGS] = "findings", [RECORD_KEPT] = "kept"};
     return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type] : "unknown";
 }
 

@@ -2,7 +2,7 @@
  * only src/net/client.c knows it.
  *
  * Everything runs on the loop's thread; callbacks come from inside uv_run only, never from inside
- * http_get. Redirects are not followed: the answer is an error that names where it pointed.
+ * http_send. Redirects are not followed: the answer is an error that names where it pointed.
  * Credentials go to the origin they were given for and nowhere else. */
 #ifndef FLAMETOP_NET_CLIENT_H
 #define FLAMETOP_NET_CLIENT_H
