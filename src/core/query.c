@@ -141,26 +141,55 @@ by_id(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-/* The columns of a layout that match, sorted by series id. */
+/* Where a series is in a layout; SIZE_MAX. Sources append what is new, so ids mostly ascend: who
+ * asks for all series one by one must not look at all columns for each. */
 static size_t
-leaf_columns(struct leaf *leaf, const struct layout *layout, const struct match **ret_list)
+series_column(const struct layout *layout, const struct series *series)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(leaf->cache); i++) {
-        if (leaf->cache[i].serial == layout->serial) {
-            *ret_list = leaf->cache[i].list;
-            return leaf->cache[i].count;
+    size_t low = 0, high = layout->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (layout->series[middle]->id < series->id) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
+    if (low < layout->count && layout->series[low] == series) {
+        return low;
+    }
+    for (size_t c = 0; c < layout->count; c++) {
+        if (layout->series[c] == series) {
+            return c;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* A list of the one column, or NULL and 0. */
+static struct match *
+match_only(const struct leaf *leaf, const struct layout *layout, size_t *ret_count)
+{
+    size_t column = series_column(layout, leaf->only);
+    struct match *list = column != SIZE_MAX ? malloc(sizeof(*list)) : NULL;
+    *ret_count = list != NULL;
+    if (list != NULL) {
+        *list = (struct match){leaf->only->id, (uint32_t)column};
+    }
+    return list;
+}
+
+/* A list of those that match, sorted by series id, or NULL and 0. */
+static struct match *
+match_labels(const struct leaf *leaf, const struct layout *layout, size_t *ret_count)
+{
     size_t count = 0;
     struct match *list = NULL;
     for (size_t pass = 0; pass < 2; pass++) {
         count = 0;
         for (size_t c = 0; c < layout->count; c++) {
             const struct series *series = layout->series[c];
-            bool fits = leaf->only != NULL ? series == leaf->only
-                                           : series->metric == leaf->metric &&
-                                                 labels_match(leaf->matchers, series->labels);
-            if (fits) {
+            if (series->metric == leaf->metric && labels_match(leaf->matchers, series->labels)) {
                 if (list != NULL) {
                     list[count] = (struct match){series->id, (uint32_t)c};
                 }
@@ -179,6 +208,22 @@ leaf_columns(struct leaf *leaf, const struct layout *layout, const struct match 
     if (count > 1) {
         qsort(list, count, sizeof(*list), by_id);
     }
+    *ret_count = count;
+    return list;
+}
+
+/* The columns of a layout that match, sorted by series id. */
+static size_t
+leaf_columns(struct leaf *leaf, const struct layout *layout, const struct match **ret_list)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(leaf->cache); i++) {
+        if (leaf->cache[i].serial == layout->serial) {
+            *ret_list = leaf->cache[i].list;
+            return leaf->cache[i].count;
+        }
+    }
+    size_t count;
+    struct match *list = (leaf->only != NULL ? match_only : match_labels)(leaf, layout, &count);
     size_t slot = leaf->cache_next++ % ARRAY_SIZE(leaf->cache);
     free(leaf->cache[slot].list);
     leaf->cache[slot].serial = layout->serial;
