@@ -180,6 +180,28 @@ test_metrics__keep_the_selected_one(void **state)
     stage_done(&stage);
 }
 
+/* Mount points of containers are long. */
+static void
+test_system__knows_what_has_a_long_name(void **state)
+{
+    (void)state;
+    struct stage stage;
+    char labels[300] = "mountpoint=/";
+    memset(labels + strlen(labels), 'm', 250);
+    stage_init(&stage, &panel_system, 4, 200, 50, GLYPHS_BRAILLE);
+    fake_series(&stage.fake, "system.filesystem.utilization", labels, fake_constant, 0.77, 0);
+    stage.context.picture = fake_picture(&stage.fake);
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    stage_draw(&stage, 50, true);
+    canvas_dump(&stage.canvas, &text);
+    buf_putc(&text, '\0');
+    assert_non_null(strstr(text.data, "/mmm"));
+    assert_non_null(strstr(text.data, " 77 %"));
+    buf_done(&text);
+    stage_done(&stage);
+}
+
 static void
 test_metrics__look_as_they_did(void **state)
 {
@@ -408,6 +430,7 @@ main(void)
         cmocka_unit_test(test_system__looks_as_it_did),
         cmocka_unit_test(test_cards__keep_the_selected_one),
         cmocka_unit_test(test_metrics__keep_the_selected_one),
+        cmocka_unit_test(test_system__knows_what_has_a_long_name),
         cmocka_unit_test(test_metrics__look_as_they_did),
         cmocka_unit_test(test_metrics__filter_search_and_open),
         cmocka_unit_test(test_metrics__list_wholes_and_know_other_names),

@@ -22,7 +22,8 @@
 #define PROBE_ROWS 8
 #define SPARK_WIDTH_MAX 96
 #define HEIGHT_EDGES 3 /* box and head line */
-#define LABEL_BYTES 96
+#define TITLE_BYTES 96
+#define LABELS_BYTES 1024 /* more than sources write: what is cut is asked for in vain */
 #define REACHES_WIDTH 9
 #define FILLER_ROWS_MIN 4
 
@@ -35,7 +36,7 @@ struct cell_text {
 };
 
 struct row {
-    char title[LABEL_BYTES], labels[2 * LABEL_BYTES];
+    char title[TITLE_BYTES], labels[LABELS_BYTES];
     const struct section_row *fixed;
     struct reading reading;
     struct cell_text cells[SECTION_COLUMNS_MAX];
@@ -145,12 +146,12 @@ sections_free(struct sections *sections)
 }
 
 static char *
-join_labels(const char *labels, const char *more, char dst[2 * LABEL_BYTES])
+join_labels(const char *labels, const char *more, char dst[LABELS_BYTES])
 {
-    strlcpy(dst, labels, 2 * LABEL_BYTES);
+    strlcpy(dst, labels, LABELS_BYTES);
     if (more != NULL) {
-        strlcat(dst, ",", 2 * LABEL_BYTES);
-        strlcat(dst, more, 2 * LABEL_BYTES);
+        strlcat(dst, ",", LABELS_BYTES);
+        strlcat(dst, more, LABELS_BYTES);
     }
     return dst;
 }
@@ -159,7 +160,7 @@ static void
 cell_open(struct cell_text *cell, const struct section_column *column, const char *labels,
           struct catalog *catalog)
 {
-    char why[160], with[2 * LABEL_BYTES];
+    char why[160], with[LABELS_BYTES];
     const struct metric *metric = catalog_metric(catalog, column->metric);
     cell->query = query_new(catalog, column->metric, join_labels(labels, column->labels, with), why,
                             sizeof(why));
@@ -172,7 +173,7 @@ cell_open(struct cell_text *cell, const struct section_column *column, const cha
 static struct query *
 open_with(struct catalog *catalog, const char *metric, const char *labels, const char *more)
 {
-    char why[160], with[2 * LABEL_BYTES];
+    char why[160], with[LABELS_BYTES];
     return query_new(catalog, metric, join_labels(labels, more, with), why, sizeof(why));
 }
 
@@ -187,7 +188,7 @@ quiet_open(struct row *row, const struct section_quiet *quiet, struct catalog *c
 static void
 row_open(struct row *row, const struct section_def *def, struct catalog *catalog, const char *value)
 {
-    char with[2 * LABEL_BYTES];
+    char with[LABELS_BYTES];
     utf8_clean(str_from(value), row->title, sizeof(row->title));
     labels_add(row->labels, sizeof(row->labels), def->label, str_from(value));
     reading_open(&row->reading, catalog, def->metric, join_labels(row->labels, def->labels, with),
@@ -203,7 +204,7 @@ row_open(struct row *row, const struct section_def *def, struct catalog *catalog
 static bool
 same_rows(const struct section *section, const char *const *values, size_t count)
 {
-    char clean[LABEL_BYTES];
+    char clean[TITLE_BYTES];
     bool same = section->count == count;
     for (size_t i = 0; i < count && same; i++) {
         utf8_clean(str_from(values[i]), clean, sizeof(clean));
