@@ -127,7 +127,8 @@ exposed_cell_of(struct exposed *exposed, struct batch *batch,
     if (cell != NULL) {
         return cell;
     }
-    cell = arena_new(&exposed->arena, struct exposed_cell);
+    bool room = exposed->cells.count < SERIES_MAX; /* or each reading would take memory */
+    cell = room ? arena_new(&exposed->arena, struct exposed_cell) : NULL;
     if (cell == NULL || !map_put(&exposed->cells, key, cell)) {
         batch->dropped++;
         return NULL;

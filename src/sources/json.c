@@ -277,7 +277,8 @@ static struct leaf *
 leaf_new(struct place *place)
 {
     struct document *document = place->document;
-    struct leaf *leaf = arena_new(&document->arena, struct leaf);
+    bool room = document->leaves.count < LEAVES_MAX; /* or each reading would take memory */
+    struct leaf *leaf = room ? arena_new(&document->arena, struct leaf) : NULL;
     if (leaf == NULL || !map_put(&document->leaves, place->hash, leaf)) {
         return NULL;
     }

@@ -221,7 +221,8 @@ dimension_of(struct agent *agent, struct batch *batch, const cJSON *chart, const
     if (dimension != NULL) {
         return dimension;
     }
-    dimension = arena_new(&agent->arena, struct dimension);
+    bool room = agent->dimensions.count < CHARTS_MAX; /* or each reading would take memory */
+    dimension = room ? arena_new(&agent->arena, struct dimension) : NULL;
     if (dimension == NULL || !map_put(&agent->dimensions, key, dimension)) {
         batch->dropped++;
         return NULL;

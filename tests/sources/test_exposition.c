@@ -2,6 +2,7 @@
 #include "../check.h"
 
 #include "../../src/sources/adapters.h"
+#include "../../src/sources/exposition.h"
 #include "../../src/sources/exposition_parse.h"
 #include "attached.h"
 
@@ -121,6 +122,32 @@ test_exposition__makes_series_of_samples(void **state)
     reading_close(&reading);
 }
 
+/* What does not fit is counted at each reading, and takes no memory at any. */
+static void
+test_exposition__too_many_series_are_left_out(void **state)
+{
+    (void)state;
+    struct reading reading;
+    struct buf text;
+    buf_init(&text, (size_t)4 << 20);
+    for (int i = 0; i < 60000; i++) { /* all of one column */
+        buf_printf(&text, "node_disk_io_now{device=\"vda\",n=\"%d\"} 1\n", i);
+    }
+    reading_open(&reading, &adapter_exposition, NULL, 0);
+    const struct exposed *exposed = reading.state;
+    assert_true(reading_text(&reading, text.data));
+    uint64_t dropped = reading.poll.batch.dropped;
+    size_t bytes = exposed->arena.bytes;
+    assert_true(dropped >= 10000);
+    for (int i = 0; i < 10; i++) {
+        assert_true(reading_text(&reading, text.data));
+    }
+    assert_int_equal(reading.poll.batch.dropped, 11 * dropped);
+    assert_int_equal(exposed->arena.bytes, bytes);
+    buf_done(&text);
+    reading_close(&reading);
+}
+
 static void
 test_exposition__node_exporter_is_a_machine(void **state)
 {
@@ -160,6 +187,7 @@ main(void)
         cmocka_unit_test(test_exposition__rejects_what_it_does_not),
         cmocka_unit_test(test_exposition__types_hold_for_their_family),
         cmocka_unit_test(test_exposition__makes_series_of_samples),
+        cmocka_unit_test(test_exposition__too_many_series_are_left_out),
         cmocka_unit_test(test_exposition__node_exporter_is_a_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
