@@ -85,7 +85,8 @@ is_named(struct str name, struct guard_names names)
 bool
 guard_host(struct str authority, const char *address, struct guard_names names)
 {
-    struct str name, local = str_from(address);
+    struct str name,
+        local = {address, strcspn(address, "%")}; /* without the zone of fe80::1%eth0 */
     unsigned char a[16], b[16];
     if (!authority_name(authority, &name)) {
         return false;

@@ -27,6 +27,8 @@ test_guard__host_must_name_us(void **state)
         {"192.0.2.7:7711", "192.0.2.7", true},
         {"192.0.2.7", "::ffff:192.0.2.7", true},
         {"[2001:db8::1]", "2001:db8::1", true},
+        {"[fe80::1]:7711", "fe80::1%eth0", true},
+        {"[fe80::2]:7711", "fe80::1%eth0", false},
         {"WEB-01.example.net:80", "192.0.2.7", true},
         {"evil.example", "127.0.0.1", false},
         {"localhost.evil.example", "127.0.0.1", false},
