@@ -10,6 +10,8 @@
 #include "flametop/base/utf8.h"
 #include "command.h"
 
+#define SERIES_BYTES 2048 /* a metric's name and labels, as long as sources write them */
+
 void
 panel_ask(const struct panel_context *context, const char *question, const char *command,
           const char *argument)
@@ -116,7 +118,7 @@ void
 panel_open_chart(const struct panel_context *context, const char *metric, const char *labels)
 {
     struct app *app = context->app;
-    char argument[KEY_COMMAND_BYTES * 4];
+    char argument[SERIES_BYTES];
     snprintf(argument, sizeof(argument), "%s %s", metric, labels != NULL ? labels : "");
     panel_open_view(context, VIEW_CHART);
     struct opened *opened = app_opened(app);

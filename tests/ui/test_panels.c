@@ -306,6 +306,22 @@ check_chart(const char *target, int width, int height, enum glyphs glyphs,
 }
 
 static void
+test_chart__shows_what_has_a_long_name(void **state)
+{
+    (void)state;
+    struct stage stage;
+    char labels[500] = "mountpoint=/", target[600];
+    memset(labels + strlen(labels), 'm', 450);
+    stage_init(&stage, &panel_chart, 4, 120, 40, GLYPHS_BRAILLE);
+    fake_series(&stage.fake, "system.filesystem.utilization", labels, fake_constant, 0.77, 0);
+    stage.context.picture = fake_picture(&stage.fake);
+    snprintf(target, sizeof(target), "system.filesystem.utilization %s", labels);
+    stage.panel->command(stage.state, &stage.context, "show", target);
+    stage_draw(&stage, 40, true); /* there is data */
+    stage_done(&stage);
+}
+
+static void
 test_chart__looks_as_it_did(void **state)
 {
     (void)state;
@@ -435,6 +451,7 @@ main(void)
         cmocka_unit_test(test_metrics__filter_search_and_open),
         cmocka_unit_test(test_metrics__list_wholes_and_know_other_names),
         cmocka_unit_test(test_cores__tab_reaches_the_tables_beneath),
+        cmocka_unit_test(test_chart__shows_what_has_a_long_name),
         cmocka_unit_test(test_chart__looks_as_it_did),
         cmocka_unit_test(test_cards__open_what_is_selected),
         cmocka_unit_test(test_cards__pinned_ones_follow_those_of_every_machine),

@@ -17,7 +17,7 @@
 #include "reading.h"
 
 #define NAME_BYTES 128
-#define LABELS_BYTES 256
+#define LABELS_BYTES 1024 /* more than sources write: what is cut is another series */
 #define PARTS_MAX 256
 #define POINTS_MAX 16384
 #define BUCKETS_MAX 4096 /* shown and looked back over */
