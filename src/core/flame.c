@@ -15,7 +15,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 
-#define PORTION 65536u /* between two looks at the clock */
+#define PORTION 16384u /* between two looks at the clock */
 
 enum phase {
     PHASE_RULES,
@@ -288,11 +288,12 @@ step_map(struct flame *flame, struct flame_work *work)
     }
     /* Stacks of their own are as much work as they are deep. */
     bool deep = work->options.part == FLAME_INVERTED || work->options.part == FLAME_CALLERS;
-    uint32_t end = work->at + MIN(count - work->at, deep ? PORTION / 64 : PORTION / 4);
+    uint32_t end = work->at + MIN(count - work->at, deep ? PORTION / 128 : PORTION / 4);
     for (; work->at < end && !flame->failed; work->at++) {
         work->map[work->at] = map_node(work, work->at);
     }
     flame->failed |= work->raw->failed;
+    flame->cut = work->raw->cut;
     work->raw_parent = work->raw->parent;
     work->raw_frame = work->raw->frame;
     work->raw_count = work->raw->node_count;

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
@@ -13,28 +12,11 @@
 #define NAMES_BYTES_MAX ((size_t)512 << 20)
 #define VALUE_MIN 1e-18 /* less is nothing */
 #define SLOTS_FIRST 1024u
-#define HUGE_BYTES ((size_t)4 << 20) /* from here on large pages pay */
+#define MIGRATE 8u /* slots of the old table that move with each node that is added */
 
 struct profile_slot {
     uint32_t a, b, number; /* nodes: parent, frame; frames: hash; number + 1, 0: free */
 };
-
-/* Memory that is walked at random: fewer pages, fewer misses. */
-static void *
-huge(void *memory, size_t bytes)
-{
-    if (memory != NULL && bytes >= HUGE_BYTES) {
-        uintptr_t begin = ((uintptr_t)memory + 4095) & ~(uintptr_t)4095;
-        madvise((void *)begin, bytes - (begin - (uintptr_t)memory), MADV_HUGEPAGE);
-    }
-    return memory;
-}
-
-static void *
-huge_zeroed(size_t count, size_t bytes)
-{
-    return huge(calloc(count, bytes), count * bytes);
-}
 
 struct profile *
 profile_new(void)
@@ -69,9 +51,9 @@ profile_reserve(struct profile *profile, uint32_t nodes)
     while (slots / 2 < nodes) {
         slots *= 2;
     }
-    struct profile_slot *node_slots = huge_zeroed(slots, sizeof(*node_slots));
-    uint32_t *parent = huge_zeroed((size_t)nodes + 1, sizeof(*parent));
-    uint32_t *frame = huge_zeroed((size_t)nodes + 1, sizeof(*frame));
+    struct profile_slot *node_slots = calloc(slots, sizeof(*node_slots));
+    uint32_t *parent = calloc((size_t)nodes + 1, sizeof(*parent));
+    uint32_t *frame = calloc((size_t)nodes + 1, sizeof(*frame));
     if (nodes <= profile->node_capacity || node_slots == NULL || parent == NULL || frame == NULL) {
         free(node_slots);
         free(parent);
@@ -93,8 +75,9 @@ void
 profile_close(struct profile *profile)
 {
     free(profile->node_slots);
+    free(profile->old_slots);
     free(profile->frame_slots);
-    profile->node_slots = profile->frame_slots = NULL;
+    profile->node_slots = profile->old_slots = profile->frame_slots = NULL;
 }
 
 void
@@ -163,29 +146,26 @@ is_frame(const struct profile_frame *frame, struct str name, struct str module)
 
 /* Half full at most. The old table stays when there is no memory for another. */
 static bool
-grow_slots(struct profile_slot **slots, uint32_t *mask, bool by_frame)
+grow_frame_slots(struct profile *profile)
 {
-    uint32_t wider = *mask * 2 + 1;
-    struct profile_slot *grown = huge_zeroed((size_t)wider + 1, sizeof(*grown));
+    uint32_t mask = profile->frame_mask, wider = mask * 2 + 1;
+    struct profile_slot *grown = calloc((size_t)wider + 1, sizeof(*grown));
     if (grown == NULL) {
         return false;
     }
-    for (size_t i = 0; i <= *mask; i++) {
-        struct profile_slot slot = (*slots)[i];
-        if (slot.number == 0) {
-            continue;
-        }
-        uint64_t hash = by_frame ? ((uint64_t)slot.a << 32 | slot.b)
-                                 : hash_u64((uint64_t)slot.a << 32 | slot.b);
-        uint32_t at = (uint32_t)hash & wider;
-        while (grown[at].number != 0) {
+    for (size_t i = 0; i <= mask; i++) {
+        struct profile_slot slot = profile->frame_slots[i];
+        uint32_t at = slot.b & wider;
+        while (slot.number != 0 && grown[at].number != 0) {
             at = (at + 1) & wider;
         }
-        grown[at] = slot;
+        if (slot.number != 0) {
+            grown[at] = slot;
+        }
     }
-    free(*slots);
-    *slots = grown;
-    *mask = wider;
+    free(profile->frame_slots);
+    profile->frame_slots = grown;
+    profile->frame_mask = wider;
     return true;
 }
 
@@ -239,8 +219,7 @@ profile_frame(struct profile *profile, struct str name, struct str module)
         return number;
     }
     profile->frame_slots[at] = (struct profile_slot){high, low, number + 1};
-    if (profile->frame_count * 2 > profile->frame_mask &&
-        !grow_slots(&profile->frame_slots, &profile->frame_mask, true)) {
+    if (profile->frame_count * 2 > profile->frame_mask && !grow_frame_slots(profile)) {
         profile->failed = true;
     }
     return number;
@@ -249,14 +228,15 @@ profile_frame(struct profile *profile, struct str name, struct str module)
 /* ---- nodes ---- */
 
 static bool
-grow_array(void **array, size_t count, size_t wider, size_t bytes)
+grow_array(void **array, size_t count, size_t wider, size_t bytes, bool zeroed)
 {
     void *grown = realloc(*array, wider * bytes);
     if (grown == NULL) {
         return false;
     }
-    huge(grown, wider * bytes);
-    memset((char *)grown + count * bytes, 0, (wider - count) * bytes);
+    if (zeroed) {
+        memset((char *)grown + count * bytes, 0, (wider - count) * bytes);
+    }
     *array = grown;
     return true;
 }
@@ -265,12 +245,13 @@ static bool
 grow_nodes(struct profile *profile)
 {
     uint32_t count = profile->node_capacity, wider = count * 2;
-    bool good = grow_array((void **)&profile->parent, count, wider, sizeof(uint32_t)) &&
-                grow_array((void **)&profile->frame, count, wider, sizeof(uint32_t));
+    bool good = grow_array((void **)&profile->parent, count, wider, sizeof(uint32_t), false) &&
+                grow_array((void **)&profile->frame, count, wider, sizeof(uint32_t), false);
     for (unsigned side = 0; side < PROFILE_SIDES; side++) {
         for (unsigned i = 0; good && i < PROFILE_MEASURES_MAX; i++) {
             double **values = &profile->values[side][i];
-            good = *values == NULL || grow_array((void **)values, count, wider, sizeof(double));
+            good =
+                *values == NULL || grow_array((void **)values, count, wider, sizeof(double), true);
         }
     }
     profile->failed |= !good;
@@ -287,18 +268,67 @@ has_room(struct profile *profile)
     return profile->node_count < profile->node_capacity || grow_nodes(profile);
 }
 
+/* Where a node is, or where it would go. */
+static uint32_t
+find_slot(const struct profile_slot *slots, uint32_t mask, uint32_t parent, uint32_t frame)
+{
+    uint32_t at = (uint32_t)hash_u64((uint64_t)parent << 32 | frame) & mask;
+    while (slots[at].number != 0 && (slots[at].a != parent || slots[at].b != frame)) {
+        at = (at + 1) & mask;
+    }
+    return at;
+}
+
+/* A table that is full gets another of twice the size beside it, which takes over a few slots with
+ * each node that is added: adding one never takes long. */
+static void
+migrate(struct profile *profile)
+{
+    for (uint32_t i = 0; i < MIGRATE && profile->old_slots != NULL; i++) {
+        struct profile_slot slot = profile->old_slots[profile->old_at];
+        if (slot.number != 0) {
+            profile
+                ->node_slots[find_slot(profile->node_slots, profile->node_mask, slot.a, slot.b)] =
+                slot;
+        }
+        if (profile->old_at++ == profile->old_mask) {
+            free(profile->old_slots);
+            profile->old_slots = NULL;
+        }
+    }
+}
+
+static bool
+grow_node_slots(struct profile *profile)
+{
+    uint32_t wider = profile->node_mask * 2 + 1;
+    struct profile_slot *grown = calloc((size_t)wider + 1, sizeof(*grown));
+    if (grown == NULL || profile->old_slots != NULL) {
+        free(grown);
+        return false;
+    }
+    profile->old_slots = profile->node_slots;
+    profile->old_mask = profile->node_mask;
+    profile->old_at = 0;
+    profile->node_slots = grown;
+    profile->node_mask = wider;
+    return true;
+}
+
 uint32_t
 profile_child(struct profile *profile, uint32_t parent, uint32_t frame)
 {
     if (frame == PROFILE_NONE) {
         return parent;
     }
-    uint32_t mask = profile->node_mask;
-    uint32_t at = (uint32_t)hash_u64((uint64_t)parent << 32 | frame) & mask;
-    for (; profile->node_slots[at].number != 0; at = (at + 1) & mask) {
-        struct profile_slot slot = profile->node_slots[at];
-        if (slot.a == parent && slot.b == frame) {
-            return slot.number;
+    uint32_t at = find_slot(profile->node_slots, profile->node_mask, parent, frame);
+    if (profile->node_slots[at].number != 0) {
+        return profile->node_slots[at].number;
+    }
+    if (profile->old_slots != NULL) {
+        uint32_t old = find_slot(profile->old_slots, profile->old_mask, parent, frame);
+        if (profile->old_slots[old].number != 0) {
+            return profile->old_slots[old].number;
         }
     }
     if (!has_room(profile)) {
@@ -309,8 +339,8 @@ profile_child(struct profile *profile, uint32_t parent, uint32_t frame)
     profile->parent[node] = parent;
     profile->frame[node] = frame;
     profile->node_slots[at] = (struct profile_slot){parent, frame, node};
-    if ((uint64_t)profile->node_count * 2 > mask &&
-        !grow_slots(&profile->node_slots, &profile->node_mask, false)) {
+    migrate(profile);
+    if ((uint64_t)profile->node_count * 2 > profile->node_mask && !grow_node_slots(profile)) {
         profile->failed = true;
     }
     return node;
@@ -328,7 +358,7 @@ profile_put(struct profile *profile, uint32_t node, uint32_t measure, double val
     }
     double **values = &profile->values[profile->side][measure];
     if (*values == NULL) {
-        *values = huge_zeroed(profile->node_capacity, sizeof(double));
+        *values = calloc(profile->node_capacity, sizeof(double));
     }
     if (*values == NULL) {
         profile->failed = true;

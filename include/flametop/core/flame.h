@@ -51,6 +51,7 @@ struct flame {
     double whole[PROFILE_SIDES];     /* before rules left anything out, as measured */
     uint32_t stacks;                 /* nodes with a value of their own */
     struct flame_sum *sums;          /* by frame; made last: NULL until then */
+    uint64_t cut;                    /* calls that did not fit and count for the nearest that did */
     bool failed;                     /* out of memory */
     struct flame_work *work;         /* while it is made */
     struct profile *own;             /* what holds frame and parent; NULL: the profile */

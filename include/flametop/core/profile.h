@@ -56,13 +56,15 @@ struct profile {
     struct arena names;
     struct profile_slot *node_slots, *frame_slots;
     uint32_t node_mask, frame_mask;
+    struct profile_slot *old_slots; /* of nodes, while they move to a larger table; NULL: none */
+    uint32_t old_mask, old_at;
 };
 
 struct profile *profile_new(void); /* NULL when out of memory */
 void profile_free(struct profile *profile);
 
-/* Makes room for so many nodes at once, so that adding one never takes long. The memory is used as it
- * fills. To be called before there are any. */
+/* Makes room for so many nodes at once, so that adding one never takes long. The memory is used as
+ * it fills. To be called before there are any. */
 void profile_reserve(struct profile *profile, uint32_t nodes);
 
 /* From here on values are of the other side. */

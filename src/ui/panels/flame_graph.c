@@ -299,6 +299,11 @@ draw_title(struct flame_panel *panel, struct canvas *canvas, struct rect area)
         snprintf(gone, sizeof(gone), "%u gone: . lists them", panel->gone);
         add_text(left, sizeof(left), gone);
     }
+    if (tree->cut > 0) {
+        char cut[64];
+        snprintf(cut, sizeof(cut), "%llu calls did not fit", (unsigned long long)tree->cut);
+        add_text(left, sizeof(left), cut);
+    }
     add_rules(panel, left, sizeof(left));
     add_zoom(panel, left, sizeof(left));
     double all = tree->total[panel->side][0];
@@ -309,6 +314,10 @@ draw_title(struct flame_panel *panel, struct canvas *canvas, struct rect area)
                  flame_share(all, whole, share));
     } else {
         snprintf(right, sizeof(right), "%s = 100 %%", value);
+    }
+    const struct flame *making = panel->pieces[flame_first_piece(panel)].making;
+    if (making != NULL) {
+        snprintf(right, sizeof(right), "making the next … %.0f %%", flame_progress(making) * 100);
     }
     int used = (int)utf8_text_width(str_from(right));
     canvas_text_right(canvas, area.x, area.y, area.width - 1, str_from(right),
