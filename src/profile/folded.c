@@ -13,7 +13,9 @@
 #include "formats.h"
 
 #define DEPTH_MAX 65536u
-#define CACHE_SLOTS (1u << 21)
+#define CACHE_SLOTS_MIN 1024u
+#define CACHE_SLOTS_MAX (1u << 21)
+#define BYTES_A_SLOT 128 /* of the file */
 
 /* A beginning of a stack, by the hash of its frames. */
 struct beginning {
@@ -33,8 +35,9 @@ struct folded {
     struct str line; /* without the number */
     struct level *levels;
     uint32_t depth;
-    uint32_t known;          /* levels from here on have their node; the others' are its callers */
-    struct beginning *cache; /* CACHE_SLOTS */
+    uint32_t known; /* levels from here on have their node; the others' are its callers */
+    struct beginning *cache;
+    uint32_t cache_mask;
 };
 
 /* The number at the end of a line, taken off it. */
@@ -134,7 +137,7 @@ find_beginning(struct folded *folded, struct str line, uint32_t depth, uint32_t 
 {
     for (uint32_t i = whole; is_exact(folded->profile) && i > depth; i--) {
         const struct level *level = &folded->levels[i - 1];
-        const struct beginning *found = &folded->cache[level->hash & (CACHE_SLOTS - 1)];
+        const struct beginning *found = &folded->cache[level->hash & folded->cache_mask];
         if (found->depth == i && found->hash == level->hash &&
             is_frame(folded->profile, found->node, part_of(folded, line, i - 1))) {
             *ret_node = found->node;
@@ -173,7 +176,7 @@ add_line(struct folded *folded, struct str line, double value)
         uint32_t frame = profile_frame(profile, part_of(folded, line, depth), STR(""));
         level->node = node = profile_child(profile, node, frame);
         if (is_exact(profile)) {
-            folded->cache[level->hash & (CACHE_SLOTS - 1)] =
+            folded->cache[level->hash & folded->cache_mask] =
                 (struct beginning){level->hash, node, depth + 1};
         }
     }
@@ -211,7 +214,11 @@ folded_read(struct str text, struct profile *profile, char *why, size_t why_size
     struct folded folded = {.profile = profile,
                             .measure = profile_measure(profile, STR("samples"), "", 1),
                             .levels = malloc(DEPTH_MAX * sizeof(struct level)),
-                            .cache = calloc(CACHE_SLOTS, sizeof(struct beginning))};
+                            .cache_mask = CACHE_SLOTS_MIN - 1};
+    while (folded.cache_mask + 1 < CACHE_SLOTS_MAX && folded.cache_mask < text.n / BYTES_A_SLOT) {
+        folded.cache_mask = folded.cache_mask * 2 + 1;
+    }
+    folded.cache = calloc((size_t)folded.cache_mask + 1, sizeof(struct beginning));
     bool good = folded.levels != NULL && folded.cache != NULL;
     if (!good) {
         snprintf(why, why_size, "out of memory");

@@ -954,6 +954,9 @@ draw_remedy(const struct app *app, struct canvas *canvas, struct rect area)
     if (picture->base == NULL && attached_lacks(app, view->number, lacks, sizeof(lacks))) {
         remedy = lacks;
     }
+    if (app->options.profile != NULL) {
+        remedy = "This is a profile: 6 shows it. flametop without a FILE watches this machine.";
+    }
     struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD}, text = {.fg = ROLE_TEXT};
     int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
     canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
