@@ -135,7 +135,7 @@ next_of_link(struct look *look)
             break;
         }
     } while (clock_mono_ns() < until_ns);
-    cli_complain("%s: %s", look->target->name, why);
+    cli_complain("%s: %s", look->target->shown, why);
     return NULL;
 }
 

@@ -186,6 +186,29 @@ find(const struct targets *targets, enum target_kind kind, const char *name)
     return NULL;
 }
 
+/* The query of a URL may hold a secret; what is asked of a Prometheus tells targets apart. */
+static void
+write_shown(const char *name, char dst[TARGET_NAME_BYTES])
+{
+    static const char *const told[] = {"instance=", "job="};
+    const char *mark = strstr(name, "://") != NULL ? strchr(name, '?') : NULL;
+    str_copy((struct str){name, mark != NULL ? (size_t)(mark - name) : strlen(name)}, dst,
+             TARGET_NAME_BYTES);
+    struct str rest = str_from(mark != NULL ? mark + 1 : ""), part;
+    size_t n = strlen(dst);
+    char between = '?';
+    while (str_until(&rest, '&', &part)) {
+        for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
+            if (str_starts(part, told[i])) {
+                dst[n++] = between; /* it is no longer than the name is */
+                str_copy(part, dst + n, TARGET_NAME_BYTES - n);
+                n += part.n;
+                between = '&';
+            }
+        }
+    }
+}
+
 /* What groups have in common is there once. */
 static struct target *
 add(struct targets *targets, const struct cli *cli, enum target_kind kind, const char *name)
@@ -201,6 +224,11 @@ add(struct targets *targets, const struct cli *cli, enum target_kind kind, const
     struct target *target = &targets->list[targets->count++];
     target->kind = kind;
     str_copy(str_from(name), target->name, sizeof(target->name));
+    if (kind == TARGET_LINK) {
+        write_shown(target->name, target->shown);
+    } else {
+        str_copy(str_from(name), target->shown, sizeof(target->shown));
+    }
     target->endpoint = (struct endpoint_options){
         .target = target->name,
         .credentials = {.token = targets->token,
@@ -538,12 +566,12 @@ targets_done(struct targets *targets)
 static char *
 shorten(const struct target *target, char *dst, size_t size)
 {
-    const char *scheme = strstr(target->name, "://"), *slash = strrchr(target->name, '/');
+    const char *scheme = strstr(target->shown, "://"), *slash = strrchr(target->shown, '/');
     bool remote = (target->kind == TARGET_LINK || target->kind == TARGET_SSH) && scheme != NULL;
     if (!remote && slash != NULL && slash[1] != 0) {
         return str_copy(str_from(slash + 1), dst, size);
     }
-    struct str name = str_from(remote ? scheme + 3 : target->name);
+    struct str name = str_from(remote ? scheme + 3 : target->shown);
     if (remote && name.n > 1 && memchr(name.p, '/', name.n) == name.p + name.n - 1) {
         name.n--;
     }
@@ -561,7 +589,7 @@ targets_short_name(const struct targets *targets, size_t which, char *dst, size_
     shorten(target, dst, size);
     for (size_t i = 0; i < targets->count; i++) {
         if (i != which && strcmp(shorten(&targets->list[i], other, sizeof(other)), dst) == 0) {
-            return str_copy(str_from(target->name), dst, size);
+            return str_copy(str_from(target->shown), dst, size);
         }
     }
     return dst;
@@ -583,7 +611,7 @@ targets_engine_of(const struct targets *targets, const struct cli *cli, const st
                               : target->guess            ? &link_guess
                                                          : &link_endpoint;
     struct collector *collector =
-        local ? machine_collector(cli) : machine_collector_of(cli, target->name);
+        local ? machine_collector(cli) : machine_collector_of(cli, target->shown);
     if (collector == NULL) {
         snprintf(why, why_size, "out of memory");
         return NULL;

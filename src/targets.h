@@ -18,8 +18,9 @@ enum target_kind { TARGET_LOCAL, TARGET_FILE, TARGET_LINK, TARGET_SSH };
 
 struct target {
     enum target_kind kind;
-    char name[TARGET_NAME_BYTES]; /* "local", a path, a URL, ssh://host */
-    bool guess;                   /* of a link: its port was not given */
+    char name[TARGET_NAME_BYTES];  /* "local", a path, a URL, ssh://host */
+    char shown[TARGET_NAME_BYTES]; /* the same without what may be a secret: for people and logs */
+    bool guess;                    /* of a link: its port was not given */
     struct endpoint_options endpoint;
 };
 

@@ -353,6 +353,14 @@ def test_word__that_is_no_file_is_told_what_it_could_be():
     check(b"secret" not in done.stderr, done.stderr)
 
 
+def test_query__of_a_url_is_told_nobody():
+    url, other = "http://127.0.0.1:1/x?token=SECRET&instance=web-01", "http://127.0.0.1:2/"
+    for arguments in ([url], [url, other]):
+        done = run("snapshot", *arguments)
+        check(b"SECRET" not in done.stderr + done.stdout, done.stderr, done.stdout)
+        check(b"127.0.0.1:1/x?instance=web-01: " in done.stderr, done.stderr)
+
+
 def test_http__without_a_port_tries_the_agents_first():
     try:
         agent = Agent("--listen", "127.7.11.1:7711", wait=1.0)
