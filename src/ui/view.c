@@ -65,9 +65,9 @@ const struct view view_table[] = {
      "flame",
      "Flame",
      "Flm",
-     "No profile is open. flametop FILE opens one here, such as the folded stacks that perf script "
-     "| "
-     "stackcollapse-perf.pl writes; view 3 names the process and the thread that use the CPU.",
+     "No profile is open. flametop FILE opens one here: what perf script prints (perf record -g "
+     "COMMAND; perf script >p.txt; flametop p.txt), folded stacks, pprof, speedscope, Chrome's and "
+     "Node.js's CPU profiles.",
      {{{{"flame", 1}}}},
      {{{{NULL, 0}}}}},
     {7,
