@@ -236,10 +236,26 @@ node_begin(struct node_exporter *node, struct batch *batch)
     native_begin(&node->native, batch);
     node->boot_s = node->now_s = NAN;
     node->cores = 0;
+    node->readings++;
     for (size_t i = 0; i < node->mount_count; i++) {
         struct node_mount *mount = &node->mounts[i];
         mount->size = mount->free = mount->available = mount->files = mount->files_free = NAN;
     }
+}
+
+/* A free place: a new one, or of what was not in the reading before. NULL: there is none. */
+static struct node_mount *
+free_mount(struct node_exporter *node)
+{
+    if (node->mount_count < NODE_MOUNTS_MAX) {
+        return &node->mounts[node->mount_count++];
+    }
+    for (size_t i = 0; i < node->mount_count; i++) {
+        if (node->mounts[i].seen + 1 < node->readings) {
+            return &node->mounts[i];
+        }
+    }
+    return NULL;
 }
 
 static struct node_mount *
@@ -248,16 +264,16 @@ mount_of(struct node_exporter *node, const char *labels)
     uint64_t key = hash_text(labels);
     for (size_t i = 0; i < node->mount_count; i++) {
         if (node->mounts[i].key == key) {
+            node->mounts[i].seen = node->readings;
             return &node->mounts[i];
         }
     }
     struct str name;
-    if (node->mount_count == NODE_MOUNTS_MAX || !labels_get(labels, "mountpoint", &name)) {
-        return NULL;
+    struct node_mount *mount = labels_get(labels, "mountpoint", &name) ? free_mount(node) : NULL;
+    if (mount != NULL) {
+        *mount = (struct node_mount){key, "", NAN, NAN, NAN, NAN, NAN, node->readings};
+        labels_unescape(name, mount->name, sizeof(mount->name));
     }
-    struct node_mount *mount = &node->mounts[node->mount_count++];
-    *mount = (struct node_mount){key, "", NAN, NAN, NAN, NAN, NAN};
-    labels_unescape(name, mount->name, sizeof(mount->name));
     return mount;
 }
 
@@ -299,6 +315,7 @@ node_take(struct node_exporter *node, struct batch *batch, const struct node_rul
         break;
     case RULE_MOUNT:
         mount = mount_of(node, labels);
+        batch->dropped += mount == NULL;
         if (mount != NULL) {
             memcpy((char *)mount + rule->at, &sample->value, sizeof(sample->value));
         }

@@ -16,8 +16,10 @@ struct node_exporter {
         uint64_t key; /* hash of the mount point */
         char name[256];
         double size, free, available, files, files_free;
+        uint64_t seen; /* the last reading it was in */
     } mounts[NODE_MOUNTS_MAX];
     size_t mount_count;
+    uint64_t readings; /* begun */
     double boot_s, now_s;
     unsigned cores;
     char host[256], kernel[128], system[128];

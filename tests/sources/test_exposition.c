@@ -148,6 +148,33 @@ test_exposition__too_many_series_are_left_out(void **state)
     reading_close(&reading);
 }
 
+/* Those of containers come and go: who is gone leaves room. */
+static void
+test_exposition__mount_points_that_go_make_room(void **state)
+{
+    (void)state;
+    struct reading reading;
+    struct buf text;
+    buf_init(&text, (size_t)1 << 20);
+    reading_open(&reading, &adapter_exposition, NULL, 0);
+    for (int turn = 0; turn < 12; turn++) {
+        buf_clear(&text);
+        for (int i = 0; i < 100; i++) { /* each stays for three readings */
+            buf_printf(&text, "node_filesystem_avail_bytes{mountpoint=\"/m%d\"} %d\n",
+                       turn / 3 * 100 + i, i + 1);
+        }
+        assert_true(reading_text(&reading, text.data));
+        if (turn % 3 == 2) {
+            char last[64];
+            snprintf(last, sizeof(last), "mountpoint=/m%d,state=free", turn / 3 * 100 + 99);
+            assert_value(&reading.poll, "system.filesystem.usage", last, 100);
+        }
+    }
+    assert_unknown(&reading.poll, "system.filesystem.usage", "mountpoint=/m0,state=free");
+    buf_done(&text);
+    reading_close(&reading);
+}
+
 static void
 test_exposition__node_exporter_is_a_machine(void **state)
 {
@@ -188,6 +215,7 @@ main(void)
         cmocka_unit_test(test_exposition__types_hold_for_their_family),
         cmocka_unit_test(test_exposition__makes_series_of_samples),
         cmocka_unit_test(test_exposition__too_many_series_are_left_out),
+        cmocka_unit_test(test_exposition__mount_points_that_go_make_room),
         cmocka_unit_test(test_exposition__node_exporter_is_a_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
