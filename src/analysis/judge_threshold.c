@@ -93,23 +93,33 @@ judge_value(struct bench *bench, const struct threshold *threshold, const char *
     blame(bench, j, resource_of(metric->name, of));
 }
 
-/* The worst of several is what counts where a metric folds by it: then each is judged by itself. */
+/* The worst of several is what counts where a metric folds by it: then each is judged by itself. Of
+ * more than that the worst of all is judged as well, without its name. */
 static void
 judge_each(struct bench *bench, const struct threshold *threshold)
 {
     const struct metric *metric = threshold->metric;
     struct arena arena;
     const char *values[VALUES_MAX];
+    double least = INFINITY, most = -INFINITY;
     arena_init(&arena, (size_t)64 * 1024);
     size_t count = query_label_values(bench->picture, metric->name, metric->labels, &arena, values,
                                       VALUES_MAX);
     for (size_t i = 0; i < count; i++) {
         char labels[QUERIED_BYTES] = "";
         labels_add(labels, sizeof(labels), metric->labels, str_from(values[i]));
-        judge_value(bench, threshold, values[i], labels,
-                    query_once(bench->picture, metric->name, labels));
+        double value = query_once(bench->picture, metric->name, labels);
+        judge_value(bench, threshold, values[i], labels, value);
+        least = fmin(least, value);
+        most = fmax(most, value);
     }
     arena_done(&arena);
+    double all = count == VALUES_MAX && threshold->query != NULL
+                     ? query_now(threshold->query, bench->picture)
+                     : NAN;
+    if (all < least || all > most) {
+        judge_value(bench, threshold, "", "", all);
+    }
 }
 
 void

@@ -83,6 +83,7 @@ static struct world {
     size_t group_others;             /* further groups, with room */
     const char *group_path;          /* NULL: "/box" */
     const char *labels[VALUE_COUNT]; /* NULL: the usual ones */
+    size_t resources;                /* more of them, of which the last is waited for */
 } world;
 
 static struct instant
@@ -113,6 +114,10 @@ source_poll(void *state, struct batch *batch)
             batch_put(batch, &metrics[i], world.labels[i] != NULL ? world.labels[i] : usual,
                       world.values[i]);
         }
+    }
+    for (size_t i = 1; i <= world.resources; i++) {
+        batch_put(batch, &metrics[PSI], arena_printf(batch->arena, "resource=r%zu", i),
+                  i == world.resources ? 0.5 : 0.01);
     }
     struct table *table = batch_table(batch, &processes, 5);
     table->total = world.people_count;
@@ -623,6 +628,17 @@ test_bottleneck__names_which_of_several_is_beyond_a_threshold(void **state)
                      "system.pressure.some.utilization of io is 35 %"));
 }
 
+static void
+test_bottleneck__judges_the_worst_of_many(void **state)
+{
+    struct fixture *f = *state;
+    world.resources = 200;
+    restart_with(f, PSI, 0.3, NAN);
+    pass(f, 6);
+    assert_true(says(f, "threshold:system.pressure.some.utilization",
+                     "system.pressure.some.utilization is 50 %"));
+}
+
 /* Mount points of containers and JSON pointers are. */
 static void
 test_bottleneck__judges_what_has_a_long_name(void **state)
@@ -818,6 +834,7 @@ main(void)
         TEST(is_silent_below_the_threshold_of_the_user),
         TEST(speaks_for_any_metric_with_a_threshold),
         TEST(names_which_of_several_is_beyond_a_threshold),
+        TEST(judges_the_worst_of_many),
         TEST(judges_what_has_a_long_name),
         TEST(keeps_since_when),
         TEST(names_who_writes),
