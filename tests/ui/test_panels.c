@@ -78,6 +78,14 @@ stage_init(struct stage *stage, const struct panel *panel, int cores, int width,
     assert_non_null(stage->state);
 }
 
+/* With the series that were added since. */
+static void
+stage_renew(struct stage *stage)
+{
+    head_release(stage->fake.picture->tracks[0].head);
+    stage->context.picture = fake_picture(&stage->fake);
+}
+
 static void
 stage_draw(struct stage *stage, int height, bool focused)
 {
@@ -169,7 +177,7 @@ test_metrics__keep_the_selected_one(void **state)
         labels[380] = last;
         fake_series(&stage.fake, "long.one", labels, fake_constant, 1, 0);
     }
-    stage.context.picture = fake_picture(&stage.fake);
+    stage_renew(&stage);
     stage_draw(&stage, 40, true);
     stage.panel->command(stage.state, &stage.context, "filter.set", "long.one");
     stage.panel->command(stage.state, &stage.context, "move.last", "");
@@ -190,7 +198,7 @@ test_system__knows_what_has_a_long_name(void **state)
     memset(labels + strlen(labels), 'm', 250);
     stage_init(&stage, &panel_system, 4, 200, 50, GLYPHS_BRAILLE);
     fake_series(&stage.fake, "system.filesystem.utilization", labels, fake_constant, 0.77, 0);
-    stage.context.picture = fake_picture(&stage.fake);
+    stage_renew(&stage);
     struct buf text;
     buf_init(&text, 1 << 20);
     stage_draw(&stage, 50, true);
@@ -314,7 +322,7 @@ test_chart__shows_what_has_a_long_name(void **state)
     memset(labels + strlen(labels), 'm', 450);
     stage_init(&stage, &panel_chart, 4, 120, 40, GLYPHS_BRAILLE);
     fake_series(&stage.fake, "system.filesystem.utilization", labels, fake_constant, 0.77, 0);
-    stage.context.picture = fake_picture(&stage.fake);
+    stage_renew(&stage);
     snprintf(target, sizeof(target), "system.filesystem.utilization %s", labels);
     stage.panel->command(stage.state, &stage.context, "show", target);
     stage_draw(&stage, 40, true); /* there is data */
