@@ -287,7 +287,10 @@ chrome_is(struct str head, bool whole)
 {
     (void)whole;
     struct str rest = str_trim(head);
-    return rest.n > 0 && rest.p[0] == '{' && memmem(rest.p, rest.n, "\"callFrame\"", 11) != NULL &&
+    if (rest.n == 0 || rest.p == NULL || rest.p[0] != '{') {
+        return false;
+    }
+    return memmem(rest.p, rest.n, "\"callFrame\"", 11) != NULL &&
            memmem(rest.p, rest.n, "\"functionName\"", 14) != NULL;
 }
 

@@ -372,7 +372,7 @@ speedscope_is(struct str head, bool whole)
 {
     (void)whole;
     struct str rest = str_trim(head);
-    if (rest.n == 0 || rest.p[0] != '{') {
+    if (rest.n == 0 || rest.p == NULL || rest.p[0] != '{') {
         return false;
     }
     bool schema = memmem(rest.p, rest.n, "speedscope.app/file-format-schema", 33) != NULL;

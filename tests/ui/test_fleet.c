@@ -161,6 +161,8 @@ row(struct fleet *fleet, int n)
 static void
 assert_has(const char *text, const char *part)
 {
+    assert_non_null(text);
+    assert_non_null(part);
     if (strstr(text, part) == NULL) {
         fail_msg("“%s” is not in:\n%s", part, text);
     }
@@ -169,6 +171,8 @@ assert_has(const char *text, const char *part)
 static void
 assert_lacks(const char *text, const char *part)
 {
+    assert_non_null(text);
+    assert_non_null(part);
     if (strstr(text, part) != NULL) {
         fail_msg("“%s” is in:\n%s", part, text);
     }
