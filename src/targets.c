@@ -486,7 +486,11 @@ add_here(struct targets *targets, const struct cli *cli)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     char urls[2][TARGET_NAME_BYTES] = {"", "unix:" AGENT_SOCKET_SYSTEM};
-    bool own_roots = strcmp(config_origin(cli->config, "roots.proc"), "default") != 0;
+    bool own_roots = false;
+    static const char *const roots[] = {"roots.proc", "roots.sys", "roots.cgroup"};
+    for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+        own_roots |= strcmp(config_origin(cli->config, roots[i]), "default") != 0;
+    }
     if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < TARGET_NAME_BYTES / 2) {
         snprintf(urls[0], sizeof(urls[0]), "unix:%s/flametop.sock", runtime);
     }

@@ -23,6 +23,7 @@
                      */
 #define MEMBER 0.05 /* of a core: who counts as one of a group */
 #define MOST 0.8    /* of what a group uses: an ancestor of that much started it */
+#define MOSTLY 0.5  /* of what a family uses: the name that does it */
 #define PLAUSIBLE 1.15 /* ticks of 10 ms; children cannot have used more than all did */
 #define ANCESTORS_MAX 64
 #define ROWS_MAX 65536
@@ -164,11 +165,12 @@ culprit_by(const struct bench *bench, const char *column)
 
 /* ---- CPU ---- */
 
-/* What a process and all that descend from it use, those that ended included. */
+/* What a process and all that descend from it use. */
 struct families {
     const struct crowd *crowd;
-    struct map row_by_pid; /* index + 1 */
-    double *all, *named;   /* [row]; named: only of processes of one name */
+    struct map row_by_pid;      /* index + 1 */
+    double *all, *seen, *named; /* [row]: with those that ended; without; only of one name */
+    double seen_of_all;         /* by everybody */
     const char *name;
 };
 
@@ -178,6 +180,7 @@ families_init(struct families *families, const struct crowd *crowd, const char *
     size_t count = MIN(crowd->table->count, (size_t)ROWS_MAX);
     *families = (struct families){.crowd = crowd,
                                   .all = calloc(count, sizeof(double)),
+                                  .seen = calloc(count, sizeof(double)),
                                   .named = calloc(count, sizeof(double)),
                                   .name = name};
     map_init(&families->row_by_pid, ROWS_MAX);
@@ -185,7 +188,7 @@ families_init(struct families *families, const struct crowd *crowd, const char *
         map_put(&families->row_by_pid, (uint64_t)table_row(crowd->table, i)[crowd->pid].integer,
                 (void *)(uintptr_t)(i + 1)); /* NOLINT(performance-no-int-to-ptr) */
     }
-    return families->all != NULL && families->named != NULL;
+    return families->all != NULL && families->seen != NULL && families->named != NULL;
 }
 
 static void
@@ -193,6 +196,7 @@ families_done(struct families *families)
 {
     map_done(&families->row_by_pid);
     free(families->all);
+    free(families->seen);
     free(families->named);
 }
 
@@ -219,12 +223,22 @@ families_sum(struct families *families)
         double use = own + amount_children(crowd, row, crowd->children);
         double named = strcmp(name_of(crowd, row), families->name) == 0 ? own : 0;
         size_t at = i;
+        families->seen_of_all += own;
         for (int depth = 0; use > 0 && at != SIZE_MAX && depth < ANCESTORS_MAX; depth++) {
             families->all[at] += use;
+            families->seen[at] += own;
             families->named[at] += named;
             at = parent_row(families, at);
         }
     }
+}
+
+/* What the ended used comes in bursts: no more than the others leave of what all use. */
+static double
+family_use(const struct families *families, size_t row, double all)
+{
+    double others = families->seen_of_all - families->seen[row];
+    return fmin(families->all[row], fmax(all - others, families->seen[row]));
 }
 
 /* The lowest process above (or of) row `from` that most of what the name uses descends from. */
@@ -274,16 +288,19 @@ blame_family(const struct crowd *crowd, struct judgement *judgement, size_t busi
         if (old != NULL) {
             size_t row =
                 (size_t)(old - table_row(crowd->table, 0)) / crowd->table->def->column_count;
-            bool parent = families.all[row] >= 2 * real_at(old, crowd->own);
-            at = parent && families.all[row] >= LOYALTY * all ? row : SIZE_MAX;
+            double use = family_use(&families, row, all);
+            bool parent = use >= 2 * real_at(old, crowd->own);
+            at = parent && use >= LOYALTY * all ? row : SIZE_MAX;
         }
         if (at == SIZE_MAX && members >= 2 && together >= TOGETHER * top[crowd->own].real) {
             at = find_starter(&families, busiest, together);
         }
         found = at != SIZE_MAX && at != busiest;
         if (found) {
-            say_cpu(judgement, culprit_of(crowd, table_row(crowd->table, at), families.all[at]),
-                    all, "'s children use %s, mostly %.15s", name);
+            double use = family_use(&families, at, all);
+            bool mostly = families.named[at] >= MOSTLY * use;
+            say_cpu(judgement, culprit_of(crowd, table_row(crowd->table, at), use), all,
+                    mostly ? "'s children use %s, mostly %.15s" : "'s children use %s%.0s", name);
         }
     }
     families_done(&families);

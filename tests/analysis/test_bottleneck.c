@@ -521,6 +521,24 @@ test_bottleneck__lays_compilers_at_who_starts_them(void **state)
     }
 }
 
+/* Somebody else gets busier: neither its name nor its use is laid at them. */
+static void
+test_bottleneck__lays_nothing_of_others_at_a_family(void **state)
+{
+    struct fixture *f = *state;
+    start_build();
+    pass(f, 4);
+    assert_int_equal(finding(f, "cpu.saturated")->culprit_pid, 7);
+    double cores = MAX(f->picture->host.cores, 1);
+    world.people[0].children = cores * 0.6; /* a burst of what ended */
+    world.people[2].core = world.people[3].core = cores * 0.15;
+    world.people[4] = (struct person){.pid = 9, .name = "perl", .core = cores * 0.4};
+    pass(f, 4);
+    assert_false(says(f, "cpu.saturated", "perl"));
+    assert_true(says(f, "cpu.saturated", "make (7)'s children use "));
+    assert_true(says(f, "cpu.saturated", cores == 2 ? "use 120 %" : "use "));
+}
+
 /* Of many small ones none is to blame. */
 static void
 test_bottleneck__blames_nobody_for_a_small_part(void **state)
@@ -827,6 +845,7 @@ main(void)
         TEST(renews_its_numbers_every_two_seconds),
         TEST(keeps_to_its_culprit),
         TEST(lays_compilers_at_who_starts_them),
+        TEST(lays_nothing_of_others_at_a_family),
         TEST(blames_nobody_for_a_small_part),
         TEST(lays_forks_at_who_starts_most),
         TEST(lays_a_disk_at_who_waits_for_it),
