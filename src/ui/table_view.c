@@ -17,8 +17,7 @@
 #define SHARE_STEPS 5    /* colours of shares: more are more bytes and tell no more */
 #define HOLD_NS (20 * NS_PER_S)
 #define HOLD_TICK 0.01
-#define HOLD_SHARE                                                                                 \
-    0.0105               /* a clock tick of 10 ms in a second: a larger fall moves a row at once   \
+#define HOLD_MAX 0.0105  /* a clock tick of 10 ms in a second: who does more has its place by that \
                           */
 #define LAST_WIDTH_MIN 8 /* of the column that takes what is left */
 
@@ -154,8 +153,7 @@ hold(struct table_view *view, uint64_t key, double share, int64_t now_ns)
     double shown = round(share * 1000) / 1000;
     shown = shown > 0 ? fmax(shown, HOLD_TICK) : shown;
     struct table_view_held *held = find_held(view, key);
-    if (held != NULL && held->value > shown && held->value - shown <= HOLD_SHARE &&
-        now_ns < held->until_ns) {
+    if (held != NULL && held->value > shown && held->value <= HOLD_MAX && now_ns < held->until_ns) {
         return (float)held->value;
     }
     if (held == NULL && shown > 0 && view->held_count < TABLE_VIEW_HELD) {

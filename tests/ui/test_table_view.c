@@ -305,29 +305,34 @@ row_of(const struct shown *shown, int64_t pid)
     return NULL;
 }
 
-/* A tick more or less does not move a row for some time; more does at once. */
+/* Who had a tick a moment ago keeps its place for some time; who does more has it by that alone. */
 static void
 test_table_view__small_changes_move_no_rows(void **state)
 {
     (void)state;
     struct shown *shown = shown_new(3);
     union cell *first = shown->table->cells, *second = first + shown->view.def->column_count;
-    first[FAKE_CPU].real = 0.02;
-    second[FAKE_CPU].real = 0.015;
-    next_picture(shown);
     int64_t pid = first[FAKE_PID].integer, other = second[FAKE_PID].integer;
-    assert_true(row_of(shown, pid) < row_of(shown, other));
+    first[FAKE_MEM].real = 1e6;
+    second[FAKE_MEM].real = 2e6;
     first[FAKE_CPU].real = 0.01;
-    shown->fake.picture->mono_ns += NS_PER_S;
+    second[FAKE_CPU].real = 0;
+    next_picture(shown);
+    assert_true(row_of(shown, pid) < row_of(shown, other));
+    first[FAKE_CPU].real = 0;
+    shown->fake.picture->mono_ns += 15 * NS_PER_S;
     next_picture(shown);
     assert_true(row_of(shown, pid) < row_of(shown, other)); /* held */
-    shown->fake.picture->mono_ns += 21 * NS_PER_S;
+    shown->fake.picture->mono_ns += 6 * NS_PER_S;
     next_picture(shown);
     assert_true(row_of(shown, pid) > row_of(shown, other)); /* for so long it means something */
-    second[FAKE_CPU].real = 0;
-    shown->fake.picture->mono_ns += NS_PER_S;
+    second[FAKE_CPU].real = 0.02;
+    first[FAKE_CPU].real = 0.025;
     next_picture(shown);
-    assert_true(row_of(shown, pid) < row_of(shown, other)); /* more than a tick */
+    assert_true(row_of(shown, pid) < row_of(shown, other));
+    first[FAKE_CPU].real = 0.015;
+    next_picture(shown);
+    assert_true(row_of(shown, pid) > row_of(shown, other)); /* more than a tick: at once */
     shown_free(shown);
 }
 
