@@ -13,11 +13,14 @@
 #include "flametop/ui/term.h"
 
 #define DEPTH_MAX 200
+#define TREE_DEPTHS 64
+#define TREE_WIDTH_MAX 24
 #define TEXT_WIDTH_MIN 8 /* of a name that makes room for numbers */
 #define SHARE_STEPS 5    /* colours of shares: more are more bytes and tell no more */
 #define HOLD_NS (20 * NS_PER_S)
 #define HOLD_TICK 0.01
-#define HOLD_MAX 0.0105  /* a clock tick of 10 ms in a second: who does more has its place by that \
+#define HOLD_MAX                                                                                   \
+    0.0105               /* a clock tick of 10 ms in a second: who does more has its place by that \
                           */
 #define LAST_WIDTH_MIN 8 /* of the column that takes what is left */
 
@@ -236,11 +239,15 @@ link_rows(const struct table_view *view, struct forest *forest, int parent)
 }
 
 static void
-emit(const struct table_view *view, struct forest *forest, size_t i, int depth)
+emit(const struct table_view *view, struct forest *forest, size_t i, int depth, uint64_t above)
 {
     struct table_view_row *row = &forest->out[forest->count++];
     *row = view->rows[i];
     row->depth = (uint16_t)depth;
+    row->more = above;
+    if (depth < TREE_DEPTHS && forest->sibling[i] != 0) {
+        row->more |= UINT64_C(1) << depth;
+    }
     row->folded = forest->child[i] != 0 && is_folded(view, row_key(view, i));
 }
 
@@ -250,6 +257,7 @@ walk(const struct table_view *view, struct forest *forest)
     uint32_t path[DEPTH_MAX];
     int depth = 0;
     uint32_t next = forest->roots;
+    uint64_t above = 0; /* more[] of the ancestors */
     for (;;) {
         while (next == 0 && depth > 0) {
             next = forest->sibling[path[--depth] - 1];
@@ -257,7 +265,9 @@ walk(const struct table_view *view, struct forest *forest)
         if (next == 0) {
             return;
         }
-        emit(view, forest, next - 1, depth);
+        above &= depth < TREE_DEPTHS ? (UINT64_C(1) << depth) - 1 : UINT64_MAX;
+        emit(view, forest, next - 1, depth, above);
+        above = forest->out[forest->count - 1].more;
         bool folded = forest->out[forest->count - 1].folded;
         if (forest->child[next - 1] != 0 && !folded && depth < DEPTH_MAX) {
             path[depth++] = next;
@@ -281,6 +291,10 @@ make_tree(struct table_view *view)
         walk(view, &forest);
         memcpy(view->rows, forest.out, forest.count * sizeof(*view->rows));
         view->count = forest.count;
+        view->tree_width = 0;
+        for (size_t i = 0; i < view->count; i++) {
+            view->tree_width = MAX(view->tree_width, MIN(view->rows[i].depth * 2, TREE_WIDTH_MAX));
+        }
     }
     free(forest.child);
     free(forest.sibling);
@@ -417,8 +431,9 @@ is_name(const struct table_view *view, const struct column *column)
 static int
 column_width(const struct table_view *view, const struct column *column)
 {
-    int width =
-        view->name_width > 0 && is_name(view, column) ? view->name_width : (int)column->width;
+    bool name = is_name(view, column);
+    int width = view->name_width > 0 && name ? view->name_width : (int)column->width;
+    width += view->tree && name ? view->tree_width : 0;
     return MAX(width, (int)strlen(column->title));
 }
 
@@ -593,6 +608,25 @@ row_found(const struct table_view *view, const union cell *cells)
     return false;
 }
 
+/* The lines of the tree before a name. Answers their width. */
+static int
+draw_branch(struct canvas *canvas, int x, int y, int width, const struct table_view_row *row)
+{
+    struct style style = {.fg = ROLE_DIM};
+    int indent = MAX(MIN(row->depth * 2, width / 2), row->folded ? 2 : 0);
+    for (int at = 0; at + 2 < indent; at += 2) {
+        int depth = at / 2 + 1;
+        bool more = depth < TREE_DEPTHS && (row->more >> depth & 1) != 0;
+        canvas_text(canvas, x + at, y, 2, more ? STR("│ ") : STR("  "), style);
+    }
+    if (indent >= 2) {
+        bool more = row->depth < TREE_DEPTHS && (row->more >> row->depth & 1) != 0;
+        struct str sign = row->folded ? STR("+ ") : more ? STR("├ ") : STR("└ ");
+        canvas_text(canvas, x + indent - 2, y, 2, sign, style);
+    }
+    return indent;
+}
+
 static void
 draw_row(const struct table_view *view, const struct panel_context *context, struct canvas *canvas,
          size_t i, struct rect row, bool focused)
@@ -612,16 +646,10 @@ draw_row(const struct table_view *view, const struct panel_context *context, str
         }
         int x = place->x, width = place->width;
         if (is_left(column)) {
-            bool tree = view->tree && is_name(view, column);
-            if (tree) {
-                int indent = MIN(shown->depth * 2, width / 2);
-                canvas_printf(canvas, x, row.y, width, (struct style){.fg = ROLE_DIM}, "%*s%s",
-                              MAX(indent - 2, 0), "",
-                              shown->folded      ? "+ "
-                              : shown->depth > 0 ? "└ "
-                                                 : "");
-                x += MAX(indent, shown->folded ? 2 : 0);
-                width -= MAX(indent, shown->folded ? 2 : 0);
+            if (view->tree && is_name(view, column)) {
+                int indent = draw_branch(canvas, x, row.y, width, shown);
+                x += indent;
+                width -= indent;
             }
             style.fg = found && column->type == COLUMN_TEXT ? ROLE_SEARCH : style.fg;
             canvas_text(canvas, x, row.y, width, str_from(text), style);

@@ -24,6 +24,7 @@
 struct table_view_row {
     uint32_t row;   /* in the table */
     uint16_t depth; /* in the tree */
+    uint64_t more;  /* bit d: its ancestor (or itself) of depth d has siblings below */
     float share;    /* what a share is sorted by: see hold() */
     bool folded;    /* has children that are not shown */
 };
@@ -39,6 +40,7 @@ struct table_view {
     const char *parent;   /* name of the column with the parent's key, for trees; NULL: no trees */
     const char *indented; /* name of the column that shows the tree, and which row it is */
     int name_width;       /* of that column; 0: as the def says */
+    int tree_width;       /* that the deepest row of the tree is indented by */
 
     struct table_view_held {
         uint64_t key;
