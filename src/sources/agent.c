@@ -463,7 +463,7 @@ say_status(const struct agent_link *agent, const struct http_answer *answer, cha
     case 401:
         snprintf(why, size,
                  agent->options.credentials.token != NULL
-                     ? "it does not know this token: look at --token-file"
+                     ? "it refused the token: give the right one with --token-file"
                      : "it wants a token: give --token-file");
         break;
     case 404:

@@ -302,6 +302,12 @@ refuse_password(struct endpoint *endpoint, int status, const char *realm)
     bool had = given->token != NULL || (given->user != NULL && given->user[0] != '\0') ||
                endpoint->url.user[0] != '\0' || (given->netrc && netrc_has(endpoint->url.host));
     char why[WHY_BYTES];
+    if (given->token != NULL && status == 401) {
+        snprintf(why, sizeof(why),
+                 "%s refused the token: give the right one with --token-file FILE", endpoint->name);
+        refuse(endpoint, why);
+        return;
+    }
     const char *what = status == 403 ? "does not allow this" : "wants a password";
     snprintf(why, sizeof(why), "%s %s%s%s%s: %s into ~/.netrc, or give --token-file FILE",
              endpoint->name, had && status == 401 ? "refused the password" : what,
@@ -360,6 +366,17 @@ probe_of(const struct endpoint *endpoint, const char *path)
     return NULL;
 }
 
+static bool
+recognizes(const struct adapter *adapter, const struct probe *probe)
+{
+    struct adapter_answer answer = {
+        probe->status,
+        probe->type,
+        probe->realm,
+        {probe->body.data != NULL ? probe->body.data : "", probe->body.n}};
+    return probe->status != 0 && adapter->recognizes(&answer);
+}
+
 /* 1: one of the answers is this adapter's; 0: one may yet be; -1: none is. */
 static int
 judge_adapter(const struct endpoint *endpoint, const struct adapter *adapter,
@@ -371,19 +388,37 @@ judge_adapter(const struct endpoint *endpoint, const struct adapter *adapter,
         if (probe == NULL) {
             continue;
         }
-        struct adapter_answer answer = {
-            probe->status,
-            probe->type,
-            probe->realm,
-            {probe->body.data != NULL ? probe->body.data : "", probe->body.n}};
         if (probe->call != NULL) {
             verdict = 0;
-        } else if (probe->status != 0 && adapter->recognizes(&answer)) {
+        } else if (recognizes(adapter, probe)) {
             *ret_probe = probe;
             return 1;
         }
     }
     return verdict;
+}
+
+/* The probe of the path that the target names; NULL when it names the server alone. */
+static const struct probe *
+named_probe(const struct endpoint *endpoint)
+{
+    bool named = endpoint->url.scheme != URL_UNIX && strcspn(endpoint->url.path, "?") > 1;
+    return named ? probe_of(endpoint, "") : NULL;
+}
+
+/* The first of the table that asked for this probe and knows its answer; NULL: none does. */
+static const struct adapter *
+adapter_of(const struct endpoint *endpoint, const struct probe *probe)
+{
+    for (size_t i = 0; i < adapter_table_count; i++) {
+        const struct adapter *adapter = adapter_table[i];
+        for (size_t p = 0; is_wanted(endpoint, adapter) && adapter->probes[p] != NULL; p++) {
+            if (probe_of(endpoint, adapter->probes[p]) == probe && recognizes(adapter, probe)) {
+                return adapter;
+            }
+        }
+    }
+    return NULL;
 }
 
 static void
@@ -500,8 +535,14 @@ conclude(struct endpoint *endpoint)
 static void
 judge(struct endpoint *endpoint)
 {
-    const struct probe *probe = NULL;
-    bool waiting = false;
+    const struct probe *probe = NULL, *named = named_probe(endpoint);
+    bool waiting = named != NULL && named->call != NULL;
+    /* A document that was asked for by its path is shown, whatever else the server has. */
+    const struct adapter *own = named != NULL && !waiting ? adapter_of(endpoint, named) : NULL;
+    if (own != NULL) {
+        adopt(endpoint, own, named);
+        return;
+    }
     for (size_t i = 0; i < adapter_table_count && !waiting; i++) {
         if (is_wanted(endpoint, adapter_table[i])) {
             int verdict = judge_adapter(endpoint, adapter_table[i], &probe);

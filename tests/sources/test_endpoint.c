@@ -107,6 +107,48 @@ test_endpoint__finds_metrics_beside_json(void **state)
 }
 
 static void
+test_endpoint__shows_the_document_that_was_named(void **state)
+{
+    (void)state;
+    struct script script = {.path = "/metrics",
+                            .type = "text/plain; version=0.0.4",
+                            .body = "# TYPE jobs_total counter\njobs_total 5\n",
+                            .other_path = "/app.json",
+                            .other_body = "{\"queue\": 3}"};
+    struct peer peer;
+    struct attached attached;
+    attached_open(&attached, start(&peer, &script, "http://127.0.0.1:%u/app.json"), NULL);
+    attached_until(&attached, LINK_LIVE);
+    assert_string_equal(attached_status(&attached).kind, "json");
+    assert_value(&attached.poll, "json.queue", "pointer=/queue", 3);
+    attached_close(&attached);
+    snprintf(target, sizeof(target), "http://127.0.0.1:%u/missing.json", peer.port);
+    attached_open(&attached, target, NULL);
+    attached_until(&attached, LINK_LIVE);
+    assert_string_equal(attached_status(&attached).kind, "exposition");
+    attached_close(&attached);
+    peer_stop(&peer);
+}
+
+static void
+test_endpoint__named_metrics_win_over_the_agent(void **state)
+{
+    (void)state;
+    struct script script = {.path = "/metrics?all=1",
+                            .type = "text/plain",
+                            .body = "jobs_total 5\n",
+                            .other_path = "/api/v1/hello",
+                            .other_body = "{\"flametop\": \"0.1\"}"};
+    struct peer peer;
+    struct attached attached;
+    attached_open(&attached, start(&peer, &script, "http://127.0.0.1:%u/metrics?all=1"), NULL);
+    attached_until(&attached, LINK_LIVE);
+    assert_string_equal(attached_status(&attached).kind, "exposition");
+    attached_close(&attached);
+    peer_stop(&peer);
+}
+
+static void
 test_endpoint__asks_below_the_path_it_was_given(void **state)
 {
     (void)state;
@@ -169,7 +211,7 @@ test_endpoint__says_that_a_password_is_wanted(void **state)
     assert_int_equal(attached_status(&attached).retry_mono_ns, 0);
     attached_close(&attached);
     attached_open(&attached, target, &(struct endpoint_options){.credentials = {.token = "wrong"}});
-    attached_until_said(&attached, LINK_REFUSED, "refused the password");
+    attached_until_said(&attached, LINK_REFUSED, "refused the token");
     assert_null(strstr(attached_status(&attached).why, "wrong"));
     attached_close(&attached);
     attached_open(&attached, target, &(struct endpoint_options){.credentials = {.token = "right"}});
@@ -249,6 +291,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_endpoint__recognises_json_and_follows_it),
         cmocka_unit_test(test_endpoint__finds_metrics_beside_json),
+        cmocka_unit_test(test_endpoint__shows_the_document_that_was_named),
+        cmocka_unit_test(test_endpoint__named_metrics_win_over_the_agent),
         cmocka_unit_test(test_endpoint__asks_below_the_path_it_was_given),
         cmocka_unit_test(test_endpoint__loses_and_finds_again),
         cmocka_unit_test(test_endpoint__says_that_a_password_is_wanted),
