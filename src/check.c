@@ -2,6 +2,7 @@
  * at each reading of that time, for which a target with a memory need not be waited. */
 #include "check.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "flametop/config/nearest.h"
 #include "flametop/core/query.h"
 #include "flametop/core/unit.h"
 #include "look.h"
@@ -246,6 +248,29 @@ say(const char *name, const struct condition *condition, enum verdict verdict, d
     return answers[verdict].code;
 }
 
+/* What the name that the formula begins with may have been meant to be; NULL: it is a metric, or
+ * nothing is near. */
+static const char *
+nearest_metric(const struct cli *cli, const char *formula)
+{
+    size_t n = 0;
+    while (isalnum((unsigned char)formula[n]) || (formula[n] != 0 && strchr("._:", formula[n]))) {
+        n++;
+    }
+    char name[FORMULA_BYTES];
+    str_copy((struct str){formula, n}, name, sizeof(name));
+    if (n == 0 || catalog_metric(cli->catalog, name) != NULL) {
+        return NULL;
+    }
+    struct nearest nearest;
+    const struct metric *metric;
+    nearest_init(&nearest, (struct str){formula, n});
+    for (size_t i = 0; (metric = catalog_metric_at(cli->catalog, i)) != NULL; i++) {
+        nearest_try(&nearest, metric->name);
+    }
+    return nearest.best;
+}
+
 /* The query can only be made when the target has said what it measures. */
 static struct query *
 prepare(const struct cli *cli, struct condition *condition, int *ret_code)
@@ -253,7 +278,8 @@ prepare(const struct cli *cli, struct condition *condition, int *ret_code)
     char why[200] = "";
     struct query *query = query_new_formula(cli->catalog, condition->formula, why, sizeof(why));
     if (query == NULL) {
-        cli_complain("%s", why);
+        const char *nearest = nearest_metric(cli, condition->formula);
+        cli_complain(nearest != NULL ? "%s: did you mean %s?" : "%s", why, nearest);
         *ret_code = EXIT_UNKNOWN;
         return NULL;
     }

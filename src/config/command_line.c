@@ -13,12 +13,9 @@
 
 const struct subcommand subcommand_table[] = {
     {COMMAND_MONITOR, "", "[TARGET...]", 0, 256,
-     "Open the monitor on TARGET: this machine (the default; local: without its agent), the FILE "
-     "of "
-     "a snapshot or a profile, http://HOST:PORT, unix:PATH, ssh://HOST or @GROUP. Several are "
-     "shown side by "
-     "side; "
-     "web-{01..40}:7711 is forty.",
+     "Open the monitor on TARGET: this machine (the default; the word local leaves its agent out), "
+     "the FILE of a snapshot or a profile, http://HOST:PORT, unix:PATH, ssh://HOST or @GROUP. "
+     "Several are shown side by side; web-{01..40}:7711 is forty.",
      NULL, true},
     {COMMAND_SNAPSHOT, "snapshot", "[TARGET...]", 0, 256,
      "Look for a moment and write what was seen to a file or to standard output: of several "

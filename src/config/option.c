@@ -194,7 +194,8 @@ const struct option_section option_section_table[] = {
      true, false},
     {"metrics", "METRIC", metric_fields, ARRAY_SIZE(metric_fields), "Settings of one metric.", false, false},
     {"targets", "GROUP", NULL, 0,
-     "Targets that @GROUP stands for: a list, in which web-{01..40}:7711 is forty of them.", false, true},
+     "Targets that @GROUP stands for: a list, in which web-{01..40}:7711 is forty of them. Inside [ ] a name with "
+     "braces needs quotes: prod: [\"web-{01..40}:7711\"].", false, true},
     {"thresholds", "METRIC", threshold_fields, ARRAY_SIZE(threshold_fields),
      "Levels of one metric, in its unit.", false, false},
 };

@@ -82,7 +82,7 @@ parse_scheme(struct str *rest, struct url *url, char *why, size_t why_size)
         }
     }
     if (memmem(text.p, text.n, "://", 3) != NULL) {
-        return refuse(why, why_size, "the schemes are http://, https:// and unix:");
+        return refuse(why, why_size, "the schemes are http://, https://, ssh:// and unix:");
     }
     url->scheme = URL_HTTP;
     *rest = text;

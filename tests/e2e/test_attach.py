@@ -338,7 +338,7 @@ def test_word__that_is_no_file_is_told_what_it_could_be():
     check_sentence(run("snapshot", "web-01"), 2, "http://web-01", "ssh://web-01", "7711")
     check_sentence(run("snapshot", "web-01.example.com"), 2, "http://web-01.example.com", "ssh://web-01.example.com")
     check_sentence(run("snapshot", "/nonexistent/file.json"), 2, "no file /nonexistent/file.json")
-    check_sentence(run("snapshot", "ftp://web-01"), 2, "http://, https:// and unix:")
+    check_sentence(run("snapshot", "ftp://web-01"), 2, "http://, https://, ssh:// and unix:")
     check_sentence(run("snapshot", "@prod"), 2, "no such group")
     check_sentence(run("snapshot", "nonsense+http://127.0.0.1:1"), 1, "no kind of server called nonsense")
     check_sentence(run("snapshot", "web\x1b]0;x\x07"), 2)
