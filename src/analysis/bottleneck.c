@@ -59,6 +59,7 @@ struct diagnosis {
     struct limit limits[READ_COUNT];
     struct threshold thresholds[THRESHOLDS_MAX];
     size_t threshold_count, metrics_seen;
+    size_t thresholds_known; /* the most that had values at once */
     struct tracked tracked[TRACKED_MAX];
     size_t count;
     int64_t started_ns, last_ns;
@@ -205,10 +206,18 @@ begin(struct tracked *tracked, const struct picture *picture, const struct judge
                                 .impact = judgement->impact};
 }
 
-/* Up and down in steps that last: a level that changes with each burst tells nothing. */
+/* Up and down in steps that last: a level that changes with each burst tells nothing. That a
+ * threshold is reached is a fact. */
 static void
-set_level(struct tracked *tracked, int64_t now)
+set_level(struct tracked *tracked, const struct judgement *judgement, int64_t now)
 {
+    if (judgement->exact && level_of(judgement->impact) > tracked->level) {
+        tracked->impact = judgement->impact;
+        tracked->level = level_of(judgement->impact);
+        tracked->level_ns = now;
+        tracked->worded_ns = 0;
+        return;
+    }
     enum level up = level_of(tracked->impact - 2), down = level_of(tracked->impact + 8);
     enum level level = up > tracked->level ? up : down < tracked->level ? down : tracked->level;
     if (level != tracked->level && now - tracked->level_ns >= LEVEL_NS) {
@@ -261,7 +270,7 @@ note(struct diagnosis *d, const struct picture *picture, const struct judgement 
         tracked->level = level_of(judgement->impact);
         tracked->level_ns = now;
     }
-    set_level(tracked, now);
+    set_level(tracked, judgement, now);
     if (begins || now - tracked->worded_ns >= WORDS_NS ||
         (tracked->judgement.culprit.pid == 0 && judgement->culprit.pid != 0)) {
         tracked->judgement = *judgement;
@@ -441,7 +450,7 @@ say_missing(const struct diagnosis *d, const struct picture *picture)
 
 /* What there was data for, and what this machine does not tell. */
 static void
-say_scope(const struct diagnosis *d, const struct bench *bench, struct findings *findings)
+say_scope(struct diagnosis *d, const struct bench *bench, struct findings *findings)
 {
     const struct picture *picture = bench->picture;
     static const struct {
@@ -478,6 +487,8 @@ say_scope(const struct diagnosis *d, const struct bench *bench, struct findings 
     }
     findings->looked_at = is_undecided(d, picture->mono_ns) ? "" : copy(findings->arena, said);
     findings->not_looked_at = say_missing(d, picture);
+    d->thresholds_known = MAX(d->thresholds_known, bench->thresholds_known);
+    findings->thresholds = d->thresholds_known;
 }
 
 /* What is shown in the present tense. */

@@ -98,6 +98,7 @@ struct judgement {
     const char *kind;            /* a constant: "disk.saturated" */
     char subject[SUBJECT_BYTES]; /* "nvme0n1", or "" */
     int impact;                  /* 0-100 */
+    bool exact;                  /* its level follows from the value alone, without smoothing */
     int64_t hold_ns;             /* how long it must stand before it is shown */
     char what[SENTENCE_BYTES];   /* "disk nvme0n1 98 % busy, 41 % of tasks wait for it" */
     char was[128];               /* the same when it is over: "disk nvme0n1 was 98 % busy" */

@@ -73,6 +73,7 @@ judge_value(struct bench *bench, const struct threshold *threshold, const char *
     if (j == NULL) {
         return;
     }
+    j->exact = limit_level(limit, value, less, 0) == level; /* else it only stays there */
     double bound = critical ? limit->critical : limit->warning;
     char unit[40], now[32], then[32], whole[128];
     snprintf(unit, sizeof(unit), "%s%s", metric->unit, metric->kind == METRIC_COUNTER ? "/s" : "");

@@ -658,6 +658,7 @@ analyze(struct collector *collector, struct picture *picture)
     }
     picture->looked_at = findings.looked_at;
     picture->not_looked_at = findings.not_looked_at;
+    picture->thresholds = findings.thresholds;
     struct table *table =
         findings_to_table(picture->findings, picture->finding_count, &picture->arena);
     bool old = collector->linked && collector->link.state == LINK_LOST;

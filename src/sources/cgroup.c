@@ -180,7 +180,7 @@ static const struct metric metrics[METRIC_COUNT] = {
     [METRIC_PRESSURE] = {.name = "container.pressure.utilization",
                          .unit = "1",
                          .labels = "resource kind",
-                         .formula = "container.pressure.time",
+                         .formula = "min(1, container.pressure.time)",
                          .better = BETTER_LOWER,
                          .fold = FOLD_MAX,
                          .warning = 0.1,

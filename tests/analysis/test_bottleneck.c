@@ -634,6 +634,38 @@ test_bottleneck__speaks_for_any_metric_with_a_threshold(void **state)
     assert_true(says(f, "threshold:system.cpu.run_queue", "system.cpu.run_queue was 5 until"));
 }
 
+static void
+test_bottleneck__a_threshold_reached_is_no_matter_of_smoothing(void **state)
+{
+    struct fixture *f = *state;
+    static const char id[] = "threshold:system.cpu.run_queue";
+    restart_with(f, RUN_QUEUE, 12, 16);
+    world.values[RUN_QUEUE] = 13;
+    pass(f, 6);
+    assert_int_equal(finding(f, id)->level, LEVEL_WARNING);
+    world.values[RUN_QUEUE] = 15.9; /* near is not there */
+    pass(f, 1);
+    assert_int_equal(finding(f, id)->level, LEVEL_WARNING);
+    world.values[RUN_QUEUE] = 16;
+    pass(f, 1);
+    assert_int_equal(finding(f, id)->level, LEVEL_CRITICAL);
+    assert_true(says(f, id, "system.cpu.run_queue is 16 (critical threshold: 16)"));
+}
+
+/* A burst is not said at once; that there is a threshold is known all the same. */
+static void
+test_bottleneck__counts_thresholds_while_it_waits(void **state)
+{
+    struct fixture *f = *state;
+    restart_with(f, RUN_QUEUE, 12, 16);
+    pass(f, 15);
+    world.values[RUN_QUEUE] = 16;
+    pass(f, 1);
+    assert_int_equal(f->picture->finding_count, 0);
+    assert_string_equal(f->picture->looked_at, "");
+    assert_int_equal(f->picture->thresholds, 1);
+}
+
 /* The worst of several is the metric's fold: each is judged and named. */
 static void
 test_bottleneck__names_which_of_several_is_beyond_a_threshold(void **state)
@@ -852,6 +884,8 @@ main(void)
         TEST(takes_the_threshold_of_the_user),
         TEST(is_silent_below_the_threshold_of_the_user),
         TEST(speaks_for_any_metric_with_a_threshold),
+        TEST(a_threshold_reached_is_no_matter_of_smoothing),
+        TEST(counts_thresholds_while_it_waits),
         TEST(names_which_of_several_is_beyond_a_threshold),
         TEST(judges_the_worst_of_many),
         TEST(judges_what_has_a_long_name),

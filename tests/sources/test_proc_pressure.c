@@ -3,6 +3,8 @@
 
 #include "../../src/sources/proc_parse.h"
 #include "../../src/sources/sources.h"
+#include "../ui/fake_picture.h"
+#include "flametop/core/query.h"
 #include "poll.h"
 
 static void
@@ -68,6 +70,27 @@ test_proc_pressure__every_prefix_is_right_or_unknown(void **state)
     }
 }
 
+/* The interval is measured at one clock, the waiting counted at another: some more than all of the
+ * time may have been waited. */
+static void
+test_proc_pressure__shares_end_at_the_whole(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_metrics(&fake, source_proc_pressure.metrics, source_proc_pressure.metric_count);
+    fake_series(&fake, "system.pressure.some", "resource=cpu", fake_counter, 1.03, 0);
+    fake_series(&fake, "system.pressure.some", "resource=io", fake_counter, 0.25, 0);
+    fake_series(&fake, "system.pressure.full", "resource=io", fake_counter, 1.01, 0);
+    const struct picture *picture = fake_picture(&fake);
+    static const char some[] = "system.pressure.some.utilization";
+    assert_true(query_once(picture, some, "resource=cpu") == 1);
+    assert_true(query_once(picture, some, NULL) == 1);
+    assert_true(fabs(query_once(picture, some, "resource=io") - 0.25) < 1e-9);
+    assert_true(query_once(picture, "system.pressure.full.utilization", NULL) == 1);
+    fake_done(&fake);
+}
+
 int
 main(void)
 {
@@ -76,6 +99,7 @@ main(void)
         cmocka_unit_test(test_proc_pressure__is_left_out_without_psi),
         cmocka_unit_test(test_proc_pressure__hostile_files_are_unknown),
         cmocka_unit_test(test_proc_pressure__every_prefix_is_right_or_unknown),
+        cmocka_unit_test(test_proc_pressure__shares_end_at_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

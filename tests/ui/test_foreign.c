@@ -165,6 +165,11 @@ test_foreign__claims_nothing_of_a_machine(void **state)
         }
     }
     assert_non_null(strstr(text, "nothing is judged: json has no thresholds"));
+    screen->fake.picture->thresholds = 1; /* and something is seen, too short to be said */
+    screen->fake.picture->number++;
+    text = shown(screen);
+    assert_null(strstr(text, "nothing is judged"));
+    assert_non_null(strstr(text, "looking at the thresholds"));
     screen_free(screen);
 }
 

@@ -131,6 +131,7 @@ test_limits__levels_and_colours_follow_thresholds(void **state)
     assert_int_equal(limits_level(&up, 0.79), LEVEL_NORMAL);
     assert_int_equal(limits_level(&up, 0.8), LEVEL_WARNING);
     assert_int_equal(limits_level(&up, 0.95), LEVEL_CRITICAL);
+    assert_int_equal(limits_level(&up, (double)0.95F), LEVEL_CRITICAL); /* as charts keep it */
     assert_int_equal(limits_level(&down, 0.5), LEVEL_NORMAL);
     assert_int_equal(limits_level(&down, 0.15), LEVEL_WARNING);
     assert_int_equal(limits_level(&down, 0.05), LEVEL_CRITICAL);

@@ -18,6 +18,7 @@ struct findings {
     struct finding list[FINDINGS_MAX];
     size_t count;
     const char *looked_at, *not_looked_at;
+    size_t thresholds; /* judged here, whether or not there is something to say yet */
 };
 
 struct analyzer {

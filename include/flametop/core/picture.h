@@ -69,6 +69,7 @@ struct picture {
     size_t finding_count;
     const char *looked_at;     /* what the diagnosis covered: "cpu, memory, disk, ..." */
     const char *not_looked_at; /* what it could not, and why; NULL: nothing */
+    size_t thresholds;         /* that were judged here */
 
     const struct link_status *link; /* how the other end is doing; NULL: this machine, a file */
 

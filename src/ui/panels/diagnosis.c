@@ -68,7 +68,9 @@ draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect are
     sign[utf8_put(glyph_level(canvas->glyphs, LEVEL_NORMAL), sign)] = '\0';
     const char *missing = picture->not_looked_at;
     const struct link_status *link = picture->link;
-    if (!covered && link != NULL && strcmp(link->kind, "agent") != 0 && picture->host.cores == 0) {
+    bool foreign = link != NULL && strcmp(link->kind, "agent") != 0 && picture->host.cores == 0;
+    size_t thresholds = (picture->base != NULL ? picture->base : picture)->thresholds;
+    if (!covered && foreign && thresholds == 0) {
         snprintf(text, sizeof(text),
                  " – nothing is judged: %s has no thresholds (thresholds: or mappings: set them)",
                  link->kind);
@@ -76,9 +78,12 @@ draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect are
         return;
     }
     snprintf(text, sizeof(text),
-             covered ? " %s nothing unusual: looked at %s%s%s" : " %s looking at the machine%s%s%s",
-             sign, covered ? picture->looked_at : " …", missing != NULL ? "; not at " : "",
-             missing != NULL ? missing : "");
+             covered ? " %s nothing unusual: looked at %s%s%s" : " %s looking at the %s …%s%s",
+             sign,
+             covered   ? picture->looked_at
+             : foreign ? "thresholds"
+                       : "machine",
+             missing != NULL ? "; not at " : "", missing != NULL ? missing : "");
     wrap_draw(canvas, area, str_from(text), (struct style){.fg = ROLE_LEVEL_NORMAL});
 }
 
@@ -135,7 +140,7 @@ findings_has_data(void *state, const struct panel_context *context)
 {
     (void)state;
     const struct picture *picture = context->picture;
-    return picture->finding_count > 0 ||
+    return picture->finding_count > 0 || picture->thresholds > 0 ||
            (picture->looked_at != NULL && picture->looked_at[0] != '\0');
 }
 

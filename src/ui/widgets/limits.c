@@ -31,21 +31,21 @@ less_is_worse(const struct limits *limits)
     return limits->critical > 0 && limits->critical < limits->warning;
 }
 
+/* Compared as charts keep values: 0.95 of a bucket is at 0.95, not below it. */
 enum level
 limits_level(const struct limits *limits, double value)
 {
+    float v = (float)value, warning = (float)limits->warning, critical = (float)limits->critical;
     if (isnan(value) || !limits_known(limits)) {
         return LEVEL_NORMAL;
     }
     if (less_is_worse(limits)) {
-        return value <= limits->critical  ? LEVEL_CRITICAL
-               : value <= limits->warning ? LEVEL_WARNING
-                                          : LEVEL_NORMAL;
+        return v <= critical ? LEVEL_CRITICAL : v <= warning ? LEVEL_WARNING : LEVEL_NORMAL;
     }
-    if (limits->critical > 0 && value >= limits->critical) {
+    if (critical > 0 && v >= critical) {
         return LEVEL_CRITICAL;
     }
-    return limits->warning > 0 && value >= limits->warning ? LEVEL_WARNING : LEVEL_NORMAL;
+    return warning > 0 && v >= warning ? LEVEL_WARNING : LEVEL_NORMAL;
 }
 
 /* How far value is on the way from `from` to `to`, 0-1. */
