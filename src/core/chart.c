@@ -10,6 +10,7 @@
 #include "flametop/base/macros.h"
 
 #define POINTS_A_TURN 1024
+#define NOTHING 0.03 /* of a scale */
 
 void
 chart_init(struct chart *chart, struct query *query)
@@ -167,7 +168,7 @@ chart_mean(const struct chart *chart)
 }
 
 enum trend
-chart_trend(const struct chart *chart)
+chart_trend(const struct chart *chart, double scale)
 {
     double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, syy = 0;
     for (size_t i = 0; i < chart->count; i++) {
@@ -189,12 +190,12 @@ chart_trend(const struct chart *chart)
     double slope = spread > 0 ? (sxy - sx * sy / n) / spread : 0;
     double variance = fmax(0, syy / n - mean * mean);
     double change = slope * n, noise = sqrt(fmax(0, variance - slope * slope * spread / n));
-    double scale = fmax(fabs(mean), 1e-12);
+    double level = fmax(fabs(mean), 1e-12), nothing = NOTHING * scale;
     /* A change counts when it is a tenth of the level and stands out of the noise. */
-    if (fabs(change) > 0.1 * scale && fabs(change) > 1.5 * noise) {
+    if (fabs(change) > fmax(0.1 * level, nothing) && fabs(change) > 1.5 * noise) {
         return change > 0 ? TREND_RISING : TREND_FALLING;
     }
-    return noise > 0.5 * scale ? TREND_VOLATILE : TREND_STABLE;
+    return noise > 0.5 * level && level > nothing ? TREND_VOLATILE : TREND_STABLE;
 }
 
 const char *

@@ -46,9 +46,10 @@ double chart_max(const struct chart *chart);
 double chart_mean(const struct chart *chart);
 
 /* Which way it goes, by least squares over the bucket means: the change over the whole span
- * relative to the mean, and how noisy it is. */
+ * relative to the mean, and how noisy it is. What is less than a few per cent of `scale` (a
+ * threshold, the whole; 0: not known) is as good as nothing. */
 enum trend { TREND_UNKNOWN, TREND_STABLE, TREND_RISING, TREND_FALLING, TREND_VOLATILE };
-enum trend chart_trend(const struct chart *chart);
+enum trend chart_trend(const struct chart *chart, double scale);
 
 /* "improving", "degrading" where the metric says which way is better, else "rising", "falling". */
 const char *trend_word(enum trend trend, enum metric_better better);

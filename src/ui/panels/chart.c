@@ -227,10 +227,7 @@ update(struct chart_panel *chart, const struct panel_context *context, int cells
     chart_update(&reading->chart, context->picture, count, reading->plan.bucket_ns);
     struct strip strip = strip_of(&reading->chart, &reading->plan);
     strip.skip = skip;
-    if (reading->trend_bucket != reading->chart.last_bucket || reading->trend == TREND_UNKNOWN) {
-        reading->trend = chart_trend(&reading->chart);
-        reading->trend_bucket = reading->chart.last_bucket;
-    }
+    reading_follow_trend(reading, false);
     return strip;
 }
 

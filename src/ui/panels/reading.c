@@ -7,7 +7,8 @@
 
 #include "flametop/base/hash.h"
 
-#define REACH 10 /* how much further than the history a line may be drawn */
+#define TRAFFIC 1e6 /* bytes a second: a few per cent of it are nobody's concern */
+#define REACH 10    /* how much further than the history a line may be drawn */
 
 char *
 reading_unit(const struct metric *metric, char dst[READING_UNIT])
@@ -68,8 +69,35 @@ reading_update(struct reading *reading, const struct panel_context *context, int
     reading->plan = strip_plan(columns, context->span_ns);
     bool same = chart->count == reading->plan.count && chart->bucket_ns == reading->plan.bucket_ns;
     chart_update(chart, context->picture, reading->plan.count, reading->plan.bucket_ns);
-    if (!same || reading->trend_bucket != chart->last_bucket || reading->trend == TREND_UNKNOWN) {
-        reading->trend = chart_trend(chart);
+    reading_follow_trend(reading, !same);
+}
+
+/* By what the values are measured. */
+static double
+whole_of(const struct reading *reading)
+{
+    if (limits_known(&reading->limits)) {
+        return fmax(reading->limits.warning, reading->limits.critical);
+    }
+    return strcmp(reading->unit, "1") == 0 ? 1 : strcmp(reading->unit, "By/s") == 0 ? TRAFFIC : 0;
+}
+
+static bool
+is_in_reach(const struct reading *reading)
+{
+    const struct limits *limits = &reading->limits;
+    double limit = limits->warning > 0 ? limits->warning : limits->critical;
+    bool less = limits->critical > 0 && limits->critical < limits->warning;
+    return limit > 0 && (less ? reading->chart.now <= 2 * limit : reading->chart.now >= limit / 2);
+}
+
+void
+reading_follow_trend(struct reading *reading, bool anew)
+{
+    const struct chart *chart = &reading->chart;
+    if (anew || reading->trend_bucket != chart->last_bucket || reading->trend == TREND_UNKNOWN) {
+        reading->trend = chart_trend(chart, whole_of(reading));
+        reading->in_reach = is_in_reach(reading);
         reading->trend_bucket = chart->last_bucket;
     }
 }
@@ -101,7 +129,7 @@ reading_level(const struct reading *reading)
 const char *
 reading_trend_word(const struct reading *reading)
 {
-    return trend_word(reading->trend, reading->better);
+    return trend_word(reading->trend, reading->in_reach ? reading->better : BETTER_NEITHER);
 }
 
 double

@@ -27,6 +27,7 @@ struct reading {
     struct limits limits;
     struct strip_plan plan;
     enum trend trend;     /* of full buckets: does not flicker */
+    bool in_reach;        /* of a threshold, then: only there a trend is good or bad */
     int64_t trend_bucket; /* it was made at */
 };
 
@@ -42,6 +43,9 @@ bool reading_is_open(const struct reading *reading);
 
 /* Brings the chart up to the picture, for this many cells of the context's glyphs. */
 void reading_update(struct reading *reading, const struct panel_context *context, int cells);
+
+/* The trend anew, if there is a new full bucket or `anew`. */
+void reading_follow_trend(struct reading *reading, bool anew);
 
 /* Whether there is anything in the chart. */
 bool reading_has_data(const struct reading *reading);
