@@ -686,7 +686,7 @@ may_ask(const struct panel_context *context)
     if (context->readonly) {
         panel_say(context, "--readonly: nothing is changed");
     } else if (context->paused || context->picture->past) {
-        panel_say(context, "this is the past: r goes back to the present first");
+        panel_say(context, "this is the past: only the present can be changed");
     } else if (context->link != NULL && context->link->state != LINK_LIVE) {
         panel_say(context, "there is no connection: nothing can be changed there");
     } else if (link_is_elsewhere(context->link) && !context->link->may_change) {
