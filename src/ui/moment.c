@@ -160,6 +160,20 @@ moment_hold(struct app *app, struct picture *picture)
     app->seat->held = picture;
 }
 
+void
+moment_renew(struct seat *seat)
+{
+    const struct picture *held = seat->held;
+    if (held == NULL || !held->past || held->arrivals == seat->live->arrivals) {
+        return;
+    }
+    struct picture *past = picture_at(seat->live, held->mono_ns);
+    if (past != NULL) {
+        picture_release(seat->held);
+        seat->held = past;
+    }
+}
+
 /* Shows the picture of a monotonic time, at most the newest and at least the oldest there is. */
 static void
 show(struct app *app, int64_t mono_ns)

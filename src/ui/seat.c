@@ -243,6 +243,7 @@ seat_put(struct app *app, struct seat *seat, struct picture *picture)
     seat->came_mono_ns = app_now_ns(app);
     if (attached_is_live(picture->link) || seat == &app->fleet) {
         replace(&seat->live, picture);
+        moment_renew(seat);
     }
     if (!app->instances_met && seat_instances(app) != NULL) { /* that is what it is for */
         app->instances_met = true;
