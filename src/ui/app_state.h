@@ -193,10 +193,10 @@ void evidence_fill(struct app *app, struct overlay *overlay);
 /* 13:58, 13:58:30, -5m, 2026-11-21 13:58 */
 bool moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns);
 bool duration_parse(const char *text, int64_t *ret_ns);     /* 500ms, 2s, -1m, 6h, 7d, 4m31s */
-void moment_hold(struct app *app, struct picture *picture); 
+void moment_hold(struct app *app, struct picture *picture); /* takes the reference; NULL: live */
+
 /* Makes the moment of the past that a target shows anew when older history came from elsewhere. */
 void moment_renew(struct seat *seat);
-/* takes the reference; NULL: live */
 void moment_skip(struct app *app, int64_t by_ns);
 void moment_step(struct app *app, int steps); /* by ticks */
 void moment_go(struct app *app, int64_t wall_ns);
