@@ -10,7 +10,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Lowest first. A folder may include itself and every layer below its own; folders of one layer never each other.
-LAYERS = [["base"], ["core", "net"], ["config"], ["sources", "receivers", "history", "analysis", "alerts", "export", "profile"],
+LAYERS = [["base"], ["core", "net"], ["config"], ["sources", "receivers", "history", "analysis", "alerts", "export", "profile", "trace"],
           ["engine"], ["ui", "agent"], ["main"]]
 LEVEL = {folder: level for level, layer in enumerate(LAYERS) for folder in layer}
 

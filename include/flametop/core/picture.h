@@ -47,6 +47,7 @@ struct host {
 };
 
 struct link_status; /* core/link.h */
+struct traces;      /* core/traces.h */
 
 struct picture {
     unsigned refs; /* atomic */
@@ -72,6 +73,8 @@ struct picture {
     size_t thresholds;         /* that were judged here */
 
     const struct link_status *link; /* how the other end is doing; NULL: this machine, a file */
+
+    struct traces *traces; /* one reference; NULL: nobody receives any */
 
     struct kept **kept; /* tables of the past: core/keep.h */
     size_t kept_count;
