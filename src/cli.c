@@ -22,6 +22,7 @@
 #include "flametop/config/paths.h"
 #include "flametop/core/query.h"
 #include "flametop/engine/collector.h"
+#include "flametop/sources/beam_metrics.h"
 #include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
 #include "flametop/ui/app.h"
@@ -348,6 +349,8 @@ cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment
     for (size_t i = 0; endpoint_kind(i, &kind); i++) {
         catalog_add(cli->catalog, kind.metrics, kind.metric_count);
     }
+    catalog_add(cli->catalog, beam_metrics, BEAM_METRIC_COUNT);
+    catalog_add(cli->catalog, pool_metrics, POOL_METRIC_COUNT);
     alias_add_all(cli->catalog);
     cli->config = config_new(cli->catalog);
     buf_init(&out, TEXT_BYTES_MAX);

@@ -11,6 +11,7 @@
 #include "flametop/config/command_line.h"
 #include "flametop/core/unit.h"
 #include "flametop/engine/collector.h"
+#include "flametop/sources/beam_metrics.h"
 #include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
 #include "flametop/ui/app.h"
@@ -386,6 +387,29 @@ belongs_to_kind(const struct metric *metric)
     return false;
 }
 
+/* What is told of an Erlang node: of no source of this machine, and of no server's kind. */
+static const struct {
+    const char *name, *text;
+    const struct metric *metrics;
+    size_t count;
+} node_metrics[] = {
+    {"beam", "An Erlang or Elixir node.", beam_metrics, BEAM_METRIC_COUNT},
+    {"pools", "Pools of workers and queues of a node.", pool_metrics, POOL_METRIC_COUNT},
+};
+
+static bool
+belongs_to_node(const struct metric *metric)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(node_metrics); i++) {
+        for (size_t j = 0; j < node_metrics[i].count; j++) {
+            if (metric == &node_metrics[i].metrics[j]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void
 print_metrics(struct catalog *catalog, struct buf *out)
 {
@@ -403,11 +427,16 @@ print_metrics(struct catalog *catalog, struct buf *out)
     list_begin(out);
     const struct metric *metric;
     for (size_t i = 0; (metric = catalog_metric_at(catalog, i)) != NULL; i++) {
-        if (!belongs_to_source(metric) && !belongs_to_kind(metric)) {
+        if (!belongs_to_source(metric) && !belongs_to_kind(metric) && !belongs_to_node(metric)) {
             metric_item(out, catalog, metric);
         }
     }
     list_end(out);
+    for (size_t i = 0; i < ARRAY_SIZE(node_metrics); i++) {
+        buf_printf(out, ".Ss %s\n", node_metrics[i].name);
+        sentences(out, node_metrics[i].text);
+        metric_list(out, catalog, node_metrics[i].metrics, node_metrics[i].count);
+    }
     struct endpoint_kind kind, next;
     for (size_t i = 0; endpoint_kind(i, &kind); i++) {
         bool shared = endpoint_kind(i + 1, &next) && next.metrics == kind.metrics;
@@ -445,6 +474,9 @@ print_tables(struct catalog *catalog, struct buf *out)
         for (size_t j = 0; j < source_table[i]->table_count; j++) {
             table_item(out, source_table[i]->tables[j]);
         }
+    }
+    for (size_t i = 0; i < BEAM_TABLES; i++) {
+        table_item(out, beam_tables[i]);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "flametop/analysis/table.h"
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
+#include "flametop/sources/beam_metrics.h"
 #include "flametop/sources/table.h"
 
 /* A root that somebody chose is a folder. Of the usual ones only /proc is asked for: a kernel
@@ -82,6 +83,9 @@ machine_tables(const struct table_def *tables[MACHINE_TABLES_MAX])
         for (size_t t = 0; t < source_table[i]->table_count && count < MACHINE_TABLES_MAX; t++) {
             tables[count++] = source_table[i]->tables[t];
         }
+    }
+    for (size_t t = 0; t < BEAM_TABLES && count < MACHINE_TABLES_MAX; t++) {
+        tables[count++] = beam_tables[t];
     }
     return count;
 }

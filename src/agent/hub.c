@@ -369,11 +369,15 @@ add_interest(struct interest *all, const struct interest *one)
     all->process_sort = all->process_sort >= 0 ? all->process_sort : one->process_sort;
     all->process_filter_costly |= one->process_filter_costly;
     all->cgroups |= one->cgroups;
+    all->tables |= one->tables;
     for (unsigned i = 0; i < one->pid_count && all->pid_count < INTEREST_ROWS_MAX; i++) {
         all->pids[all->pid_count++] = one->pids[i];
     }
     if (all->selected_pid == 0) {
         all->selected_pid = one->selected_pid;
+    }
+    if (all->node_process == 0) {
+        all->node_process = one->node_process;
     }
 }
 
@@ -508,6 +512,20 @@ pid_of(const cJSON *item)
                : 0;
 }
 
+static unsigned
+tables_of(const cJSON *names)
+{
+    const cJSON *name;
+    unsigned tables = 0;
+    cJSON_ArrayForEach(name, names)
+    {
+        for (unsigned i = 0; i < INTEREST_TABLES && cJSON_IsString(name); i++) {
+            tables |= strcmp(name->valuestring, interest_table_names[i]) == 0 ? 1U << i : 0;
+        }
+    }
+    return tables;
+}
+
 static struct interest
 read_interest(const struct hub *hub, const cJSON *body)
 {
@@ -520,6 +538,8 @@ read_interest(const struct hub *hub, const cJSON *body)
         cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "filter_costly"));
     interest.cgroups = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "cgroups"));
     interest.selected_pid = pid_of(cJSON_GetObjectItemCaseSensitive(body, "selected_pid"));
+    interest.tables = tables_of(cJSON_GetObjectItemCaseSensitive(body, "tables"));
+    interest.node_process = pid_of(cJSON_GetObjectItemCaseSensitive(body, "node_process"));
     cJSON_ArrayForEach(pid, cJSON_GetObjectItemCaseSensitive(body, "pids"))
     {
         if (interest.pid_count < INTEREST_ROWS_MAX && pid_of(pid) > 0) {

@@ -3,6 +3,15 @@
 
 #include "flametop/core/metric.h"
 
+const char *const interest_table_names[INTEREST_TABLES] = {
+    [INTEREST_ETS] = "beam.ets",
+    [INTEREST_PORTS] = "beam.ports",
+    [INTEREST_APPLICATIONS] = "beam.applications",
+    [INTEREST_PEERS] = "beam.peers",
+    [INTEREST_SUPERVISORS] = "beam.supervisors",
+    [INTEREST_WORKERS] = "workers",
+};
+
 void
 interest_in_metric(struct interest *interest, const struct metric *metric)
 {

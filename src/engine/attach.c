@@ -102,6 +102,8 @@ join(struct interest *to, const struct interest *from)
     to->process_sort = to->process_sort >= 0 ? to->process_sort : from->process_sort;
     to->process_filter_costly |= from->process_filter_costly;
     to->cgroups |= from->cgroups;
+    to->tables |= from->tables;
+    to->node_process = to->node_process != 0 ? to->node_process : from->node_process;
     to->selected_pid = to->selected_pid != 0 ? to->selected_pid : from->selected_pid;
     for (unsigned i = 0; i < MIN(from->pid_count, (unsigned)INTEREST_ROWS_MAX); i++) {
         join_row(to, from->pids[i]);

@@ -628,6 +628,16 @@ write_interest(const struct agent_link *agent, struct json *json)
     json_int(json, interest->selected_pid);
     json_key(json, "cgroups");
     json_bool(json, interest->cgroups);
+    json_key(json, "tables");
+    json_array(json);
+    for (unsigned i = 0; i < INTEREST_TABLES; i++) {
+        if ((interest->tables >> i & 1) != 0) {
+            json_text(json, interest_table_names[i]);
+        }
+    }
+    json_array_end(json);
+    json_key(json, "node_process");
+    json_int(json, interest->node_process);
     json_object_end(json);
 }
 

@@ -23,7 +23,7 @@ enum source_state {
     SOURCE_FAILED,
 };
 
-#define BATCH_TABLES_MAX 8
+#define BATCH_TABLES_MAX 12
 
 struct batch {
     struct instant at;
