@@ -65,6 +65,7 @@ struct diagnosis {
     int64_t started_ns, last_ns;
     struct judgement judgements[JUDGEMENTS_MAX];
     struct group_kills groups[GROUPS_MAX];
+    struct node_memory node;
 };
 
 static bool
@@ -78,11 +79,13 @@ has_judge(const char *metric)
     return false;
 }
 
-/* Whether a metric is of a machine: its built-in levels are the judges' business. */
+/* Whether a metric is of a machine or of an Erlang node: its built-in levels are the judges'
+ * business. */
 static bool
-is_of_machine(const char *metric)
+is_judged(const char *metric)
 {
-    static const char *const prefixes[] = {"system.", "container.", "process.", "hw.", "flametop."};
+    static const char *const prefixes[] = {"system.",   "container.", "process.", "hw.",
+                                           "flametop.", "beam.",      "pool.",    "worker."};
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
         if (strncmp(metric, prefixes[i], strlen(prefixes[i])) == 0) {
             return true;
@@ -101,7 +104,7 @@ find_thresholds(struct diagnosis *d, struct catalog *catalog)
          d->metrics_seen++) {
         char why[160];
         struct limit limit = limit_of(catalog, metric->name);
-        bool own = !limit.chosen && !is_of_machine(metric->name) &&
+        bool own = !limit.chosen && !is_judged(metric->name) &&
                    catalog_thresholds(catalog, metric, &limit.warning, &limit.critical);
         if ((limit.chosen && !has_judge(metric->name)) || own) {
             d->thresholds[d->threshold_count++] = (struct threshold){
@@ -138,6 +141,9 @@ diagnosis_close(void *state)
     for (size_t i = 0; d != NULL && i < d->threshold_count; i++) {
         query_free(d->thresholds[i].query);
     }
+    if (d != NULL) {
+        node_memory_done(&d->node);
+    }
     free(d);
 }
 
@@ -148,8 +154,10 @@ read_all(struct diagnosis *d, const struct picture *picture)
 {
     double dt = d->last_ns > 0 ? (double)(picture->mono_ns - d->last_ns) / 1e9 : 0;
     double weight = d->last_ns > 0 ? 1 - exp(-dt / SMOOTHING_S) : 1;
+    bool node = picture_table(picture, "beam.nodes") != NULL;
     for (size_t i = 0; i < READ_COUNT; i++) {
-        double value = d->queries[i] != NULL ? query_now(d->queries[i], picture) : NAN;
+        bool told = d->queries[i] != NULL && (i < READ_NODE || node);
+        double value = told ? query_now(d->queries[i], picture) : NAN;
         if (reading_rows[i].spike) {
             if (value > 0) {
                 d->readings[i] = value;
@@ -400,7 +408,7 @@ show(const struct tracked *tracked, struct findings *findings)
         .id = j->subject[0] != 0 ? arena_printf(arena, "%s:%s", j->kind, j->subject) : j->kind,
         .culprit = culprit_text(j, arena),
         .advice = j->advice,
-        .culprit_pid = j->culprit.pid,
+        .culprit_pid = MAX(j->culprit.pid, 0),
         .since_wall_ns = tracked->first_wall_ns,
         .impact = CLAMP(impact, 1, 100),
         .level = tracked->level};
@@ -463,6 +471,9 @@ say_scope(struct diagnosis *d, const struct bench *bench, struct findings *findi
         {READ_FILESYSTEM, "file systems"},
         {READ_NETWORK_PACKETS, "network"},
         {READ_FILES, "open files"},
+        {READ_NODE_SCHEDULERS, "schedulers"},
+        {READ_NODE_MEMORY, "node memory"},
+        {READ_NODE_ATOMS, "limits"},
     };
     char said[160] = "";
     size_t n = 0;
@@ -476,6 +487,11 @@ say_scope(struct diagnosis *d, const struct bench *bench, struct findings *findi
     if (processes != NULL && n < sizeof(said) - 32) {
         n += (size_t)snprintf(said + n, sizeof(said) - n, "%s%zu processes", n > 0 ? ", " : "",
                               processes->total);
+    }
+    const struct table *erlang = picture_table(picture, "beam.processes");
+    if (erlang != NULL && n < sizeof(said) - 32) {
+        n += (size_t)snprintf(said + n, sizeof(said) - n, "%s%zu Erlang processes",
+                              n > 0 ? ", " : "", erlang->total);
     }
     if (bench->thresholds_known > 0 && n < sizeof(said) - 32) {
         n += (size_t)snprintf(said + n, sizeof(said) - n, "%s%zu threshold%s", n > 0 ? ", " : "",
@@ -534,12 +550,15 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
                           .cgroups = picture_table(picture, "cgroups"),
                           .cores = cores >= 1 ? cores : MAX(picture->host.cores, 1),
                           .groups = d->groups,
+                          .node = &d->node,
                           .list = d->judgements};
     judge_cpu(&bench);
     judge_memory(&bench);
     judge_disk(&bench);
     judge_network(&bench);
     judge_limits(&bench);
+    judge_beam(&bench);
+    judge_pools(&bench);
     judge_thresholds(&bench);
     for (size_t i = 0; i < bench.count; i++) {
         note(d, picture, &bench.list[i]);

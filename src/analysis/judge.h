@@ -10,6 +10,7 @@
 
 #include "flametop/core/finding.h"
 #include "flametop/core/picture.h"
+#include "growth.h"
 
 #define SUBJECT_BYTES 96
 #define QUERIED_BYTES 1024 /* labels as they are asked for: mount points and pointers are long */
@@ -55,6 +56,25 @@ enum reading {
     READ_UNDERVOLTAGE,
     READ_QUOTA_THROTTLED,
     READ_QUOTA_USE,
+    READ_NODE, /* from here on of an Erlang node */
+    READ_NODE_SCHEDULERS = READ_NODE,
+    READ_NODE_SCHEDULER_COUNT,
+    READ_NODE_RUN_QUEUE,
+    READ_NODE_DIRTY_CPU,
+    READ_NODE_DIRTY_CPU_QUEUE,
+    READ_NODE_DIRTY_IO,
+    READ_NODE_DIRTY_IO_QUEUE,
+    READ_NODE_REDUCTIONS,
+    READ_NODE_GC,
+    READ_NODE_RECLAIMED,
+    READ_NODE_MEMORY,
+    READ_NODE_PROCESSES,
+    READ_NODE_PORTS,
+    READ_NODE_ATOMS,
+    READ_NODE_ATOM_LIMIT,
+    READ_NODE_ETS,
+    READ_NODE_BUFFER,
+    READ_NODE_SCAN,
     READ_COUNT
 };
 
@@ -81,7 +101,7 @@ extern const struct reading_row reading_rows[READ_COUNT];
 
 /* Who it is. */
 struct culprit {
-    int64_t pid;   /* 0: nobody found */
+    int64_t pid;   /* 0: nobody found; below 0: the key of a process of an Erlang node */
     char name[48]; /* "dd (812)" */
     double amount; /* of what it was looked up by */
     bool hidden;   /* there are busy processes whose amount may not be read */
@@ -104,7 +124,7 @@ struct judgement {
     char was[128];               /* the same when it is over: "disk nvme0n1 was 98 % busy" */
     char brief[80];              /* "nvme0n1 98 % busy" */
     struct culprit culprit;
-    char does[48];
+    char does[80];
     const char *advice; /* a constant, or NULL */
     struct proof proofs[EVIDENCE_MAX];
     size_t proof_count;
@@ -117,6 +137,28 @@ struct group_kills {
     double kills;
     int64_t killed_ns, seen_ns; /* 0: none seen */
 };
+
+/* A message queue of an Erlang process, over time. */
+#define MAILBOXES_MAX 32
+struct mailbox {
+    int64_t key, seen_ns; /* 0: free */
+    struct growth growth;
+};
+
+/* What the judges of an Erlang node remember from picture to picture. */
+#define NODE_KINDS_MAX 8
+struct node_memory {
+    struct growth run_queue, atoms;
+    struct {
+        char kind[24];
+        struct query *query;
+        struct growth growth;
+    } kinds[NODE_KINDS_MAX];
+    size_t kind_count;
+    uint64_t looked; /* number of the picture in which kinds were looked for; 0: not yet */
+    struct mailbox mailboxes[MAILBOXES_MAX];
+};
+void node_memory_done(struct node_memory *memory);
 
 /* What is being said: it may fall a little below its threshold, and its culprit stays while it is
  * about as much to blame as any other. */
@@ -136,6 +178,7 @@ struct bench {
     const struct table *processes, *cgroups;
     double cores;               /* what the machine or its limit has */
     struct group_kills *groups; /* [GROUPS_MAX] */
+    struct node_memory *node;
     struct judgement *list;
     size_t count;
 };
@@ -190,6 +233,8 @@ void judge_memory(struct bench *bench);
 void judge_disk(struct bench *bench);
 void judge_network(struct bench *bench);
 void judge_limits(struct bench *bench);
+void judge_beam(struct bench *bench);
+void judge_pools(struct bench *bench);
 void judge_thresholds(struct bench *bench);
 
 #endif

@@ -290,17 +290,17 @@ static const struct column node_columns[BEAM_NODE_COLUMNS] = {
 
 static const struct column process_columns[BEAM_PROCESS_COLUMNS] = {
     [BEAM_PROCESS_KEY] = {"beam.process.key", "KEY", "", "The pid as a number.", COLUMN_INTEGER, COLUMN_KEY | COLUMN_KEEP | COLUMN_HIDDEN, 12},
-    [BEAM_PROCESS_PID] = {"beam.process.pid", "PID", "", "Erlang pid.", COLUMN_TEXT, COLUMN_KEEP, 12},
-    [BEAM_PROCESS_NAME] = {"beam.process.name", "NAME", "", "Registered name, else its label, else the call it began with.", COLUMN_TEXT, COLUMN_KEEP, 32},
+    [BEAM_PROCESS_PID] = {"beam.process.pid", "PID", "", "Erlang pid.", COLUMN_TEXT, COLUMN_KEEP, 11},
+    [BEAM_PROCESS_NAME] = {"beam.process.name", "NAME", "", "Registered name, else its label, else the call it began with.", COLUMN_TEXT, COLUMN_KEEP, 26},
     [BEAM_PROCESS_REDUCTIONS] = {"beam.process.reductions", "REDS/s", "{reduction}/s", "Reductions a second: how much it works.", COLUMN_REAL, COLUMN_KEEP | COLUMN_RANK, 8},
     [BEAM_PROCESS_QUEUE] = {"beam.process.message_queue", "MSGQ", "", "Messages that wait for it.", COLUMN_REAL, COLUMN_KEEP | COLUMN_RANK, 7},
-    [BEAM_PROCESS_QUEUE_RATE] = {"beam.process.message_queue.growth", "MSGQ+", "{message}/s", "By how many messages a second its queue grows.", COLUMN_REAL, COLUMN_KEEP, 8},
+    [BEAM_PROCESS_QUEUE_RATE] = {"beam.process.message_queue.growth", "MSGQ+/s", "{message}/s", "By how many messages a second its queue grows.", COLUMN_REAL, COLUMN_KEEP, 8},
     [BEAM_PROCESS_MEMORY] = {"beam.process.memory", "MEM", "By", "Memory of the process with heap, stack and queue.", COLUMN_REAL, COLUMN_KEEP | COLUMN_RANK, 9},
     [BEAM_PROCESS_HEAP] = {"beam.process.heap", "HEAP", "By", "Youngest generation of its heap.", COLUMN_REAL, COLUMN_KEEP | COLUMN_HIDDEN, 9},
-    [BEAM_PROCESS_STATUS] = {"beam.process.status", "STATUS", "", "running, runnable, waiting, suspended, garbage_collecting, exiting.", COLUMN_TEXT, COLUMN_KEEP, 9},
-    [BEAM_PROCESS_CURRENT] = {"beam.process.current_function", "CURRENT", "", "Function it is in.", COLUMN_TEXT, COLUMN_KEEP, 28},
+    [BEAM_PROCESS_STATUS] = {"beam.process.status", "STATUS", "", "running, runnable, waiting, suspended, garbage_collecting, exiting.", COLUMN_TEXT, COLUMN_KEEP, 8},
+    [BEAM_PROCESS_CURRENT] = {"beam.process.current_function", "CURRENT", "", "Function it is in.", COLUMN_TEXT, COLUMN_KEEP, 0},
     [BEAM_PROCESS_INITIAL] = {"beam.process.initial_call", "BEGAN WITH", "", "Function it began with.", COLUMN_TEXT, COLUMN_KEEP | COLUMN_HIDDEN, 28},
-    [BEAM_PROCESS_APPLICATION] = {"beam.process.application", "APPLICATION", "", "Application it belongs to.", COLUMN_TEXT, COLUMN_KEEP, 14},
+    [BEAM_PROCESS_APPLICATION] = {"beam.process.application", "APPLICATION", "", "Application it belongs to.", COLUMN_TEXT, COLUMN_KEEP, 12},
 };
 
 static const struct column detail_columns[BEAM_DETAIL_COLUMNS] = {
