@@ -50,10 +50,12 @@ const struct view view_table[] = {
      "beam",
      "BEAM",
      "BEAM",
-     "No Erlang node is attached: its processes and memory show up in view 3 meanwhile (3, then / "
-     "beam).",
-     {{{{NULL, 0}}}},
-     {{{{NULL, 0}}}}},
+     "No Erlang node is watched here. flametop NAME@HOST opens one, with nothing installed on it: "
+     "flametop rabbit@web-01. A node of another user wants its cookie: --cookie-file FILE. One "
+     "that "
+     "has no name yet is started with erl -sname NAME, or iex --sname NAME.",
+     {{{{"node-cards", 1}}}, {{{"schedulers", 1}, {"pools", 1}}}, {{{"node", 1}}}},
+     {{{{"node-cards", 1}}}, {{{"node", 1}}}}},
     {5,
      "requests",
      "Requests",

@@ -40,7 +40,7 @@ struct fake {
     struct picture *picture;
     struct fake_column columns[FAKE_SERIES_MAX];
     size_t column_count;
-    struct table *tables[8];
+    struct table *tables[BATCH_TABLES_MAX];
     struct finding findings[8];
 };
 

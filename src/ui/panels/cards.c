@@ -52,7 +52,7 @@ struct card_def {
     struct fact_def facts[FACTS_MAX]; /* the first known one stands in the bottom edge */
 };
 
-static const struct card_def defs[] = {
+static const struct card_def machine_defs[] = {
     {.title = "CPU of limit",
      .limit = LIMIT_CPU,
      .metric = "container.cpu.utilization",
@@ -208,6 +208,32 @@ static const struct card_def defs[] = {
      .role = ROLE_CHART_4,
      .parts = {{"channels", "rabbitmq.channels", ""}, {"queues", "rabbitmq.queues", ""}},
      .facts = {{"opened", "rabbitmq.churn{event=connection_created}", "{event}/s"}}},
+    {.title = "Schedulers",
+     .metric = "beam.scheduler.utilization",
+     .scale = READING_SHARE,
+     .parts = {{"dirty CPU", "beam.scheduler.dirty_cpu.utilization", "%"},
+               {"dirty I/O", "beam.scheduler.dirty_io.utilization", "%"}},
+     .facts = {{"processes", "beam.process.count", ""}}},
+    {.title = "BEAM run queue",
+     .metric = "beam.run_queue",
+     .unit = "",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_4,
+     .parts = {{"messages", "beam.message_queue.length", ""},
+               {"longest", "beam.message_queue.max", ""}}},
+    {.title = "BEAM memory",
+     .metric = "beam.memory.usage",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_2,
+     .parts = {{"processes", "beam.memory.usage{kind=processes}", "By"},
+               {"binary", "beam.memory.usage{kind=binary}", "By"},
+               {"ETS", "beam.memory.usage{kind=ets}", "By"}}},
+    {.title = "Pools",
+     .metric = "pool.capacity.utilization",
+     .scale = READING_SHARE,
+     .role = ROLE_CHART_3,
+     .parts = {{"wait", "pool.queue_depth", ""}, {"failed", "pool.error_rate", "1"}},
+     .facts = {{"requests", "pool.throughput", "{request}/s"}}},
     {.title = "Broker",
      .metric = "rabbitmq.node.memory.utilization",
      .used = "rabbitmq.node.memory.usage",
@@ -219,6 +245,104 @@ static const struct card_def defs[] = {
                {"free disk", "rabbitmq.node.disk.free", "By"}},
      .facts = {{"run queue", "rabbitmq.node.run_queue", ""}}},
 };
+
+/* An Erlang node: view 4. */
+static const struct card_def node_defs[] = {
+    {.title = "Schedulers",
+     .metric = "beam.scheduler.utilization",
+     .scale = READING_SHARE,
+     .parts = {{"normal", "beam.scheduler.utilization", "%"},
+               {"dirty CPU", "beam.scheduler.dirty_cpu.utilization", "%"},
+               {"dirty I/O", "beam.scheduler.dirty_io.utilization", "%"}},
+     .facts = {{"online", "beam.scheduler.count{kind=normal}", ""}}},
+    {.title = "Run queue",
+     .metric = "beam.run_queue",
+     .unit = "",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_4,
+     .parts = {{"normal", "beam.run_queue{kind=normal}", ""},
+               {"dirty CPU", "beam.run_queue{kind=dirty_cpu}", ""},
+               {"I/O", "beam.run_queue{kind=dirty_io}", ""}},
+     .facts = {{"active", "beam.active_tasks", ""}}},
+    {.title = "Memory",
+     .metric = "beam.memory.usage",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_2,
+     .parts = {{"processes", "beam.memory.usage{kind=processes}", "By"},
+               {"binary", "beam.memory.usage{kind=binary}", "By"},
+               {"ETS", "beam.memory.usage{kind=ets}", "By"}},
+     .facts = {{"of carriers", "beam.memory.carriers.utilization", "1"},
+               {"code", "beam.memory.usage{kind=code}", "By"}}},
+    {.title = "Processes",
+     .metric = "beam.process.count",
+     .unit = "",
+     .level = "beam.process.utilization",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_3,
+     .parts = {{"of limit", "beam.process.utilization", "1"},
+               {"atoms", "beam.atom.utilization", "1"},
+               {"ports", "beam.port.utilization", "1"}},
+     .facts = {{"peers", "beam.distribution.peers", ""}}},
+    {.title = "Messages",
+     .metric = "beam.message_queue.length",
+     .unit = "",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_5,
+     .parts = {{"longest", "beam.message_queue.max", ""}}},
+    {.title = "Reductions",
+     .metric = "beam.reductions",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_6,
+     .parts = {{"switches", "beam.context_switches", "{switch}/s"}}},
+    {.title = "Collections",
+     .metric = "beam.gc.rate",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_4,
+     .parts = {{"freed", "beam.gc.reclaimed", "By/s"}}},
+    {.title = "In and out",
+     .metric = "beam.io",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_3,
+     .parts = {{"in", "beam.io{direction=receive}", "By/s"},
+               {"out", "beam.io{direction=transmit}", "By/s"}},
+     .facts = {{"waits for peers", "beam.distribution.buffer", "By"}}},
+    {.title = "Atoms",
+     .metric = "beam.atom.utilization",
+     .full = "full in",
+     .scale = READING_SHARE,
+     .parts = {{"atoms", "beam.atom.count", ""}, {"of", "beam.atom.limit", ""}}},
+    {.title = "Ports",
+     .metric = "beam.port.utilization",
+     .full = "full in",
+     .scale = READING_SHARE,
+     .role = ROLE_CHART_2,
+     .parts = {{"open", "beam.port.count", ""}, {"of", "beam.port.limit", ""}}},
+    {.title = "ETS",
+     .metric = "beam.memory.usage{kind=ets}",
+     .unit = "By",
+     .opens = "beam.memory.usage",
+     .level = "beam.ets.utilization",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_5,
+     .parts = {{"tables", "beam.ets.count", ""}, {"of", "beam.ets.limit", ""}}},
+    {.title = "Pools",
+     .metric = "pool.capacity.utilization",
+     .scale = READING_SHARE,
+     .parts = {{"busy", "pool.worker.count{status=busy}", ""},
+               {"free", "pool.worker.count{status=available}", ""},
+               {"wait", "pool.queue_depth", ""}},
+     .facts = {{"requests", "pool.throughput", "{request}/s"}}},
+};
+
+/* The cards of a view: those of a table, and what was pinned or tells most where that is wanted. */
+struct card_set {
+    const struct card_def *defs;
+    size_t count;
+    bool own; /* pinned ones as well, and those that tell */
+};
+
+static const struct card_set machine_set = {machine_defs, ARRAY_SIZE(machine_defs), true};
+static const struct card_set node_set = {node_defs, ARRAY_SIZE(node_defs), false};
 
 struct fact {
     struct query *query; /* NULL: unknown here */
@@ -246,6 +370,7 @@ struct own_card {
 
 /* Cards are numbered: those of the table, the pinned ones, those that tell. */
 struct cards {
+    const struct card_set *set;
     struct catalog *catalog;
     struct card_state states[CARDS_MAX + CARDS_OWN_MAX];
     struct own_card own[CARDS_OWN_MAX];
@@ -259,7 +384,8 @@ struct cards {
     int selected;                       /* among the shown */
 };
 
-static_assert(ARRAY_SIZE(defs) <= CARDS_MAX, "room for the cards");
+static_assert(ARRAY_SIZE(machine_defs) <= CARDS_MAX, "room for the cards");
+static_assert(ARRAY_SIZE(node_defs) <= CARDS_MAX, "room for the cards");
 
 static struct query *
 open_formula(struct catalog *catalog, const char *formula)
@@ -311,13 +437,26 @@ state_close(struct card_state *state)
 }
 
 static void *
-cards_open(struct catalog *catalog)
+open_set(struct catalog *catalog, const struct card_set *set)
 {
     struct cards *cards = calloc(1, sizeof(*cards));
     if (cards != NULL) {
+        cards->set = set;
         cards->catalog = catalog;
     }
     return cards;
+}
+
+static void *
+cards_open(struct catalog *catalog)
+{
+    return open_set(catalog, &machine_set);
+}
+
+static void *
+node_cards_open(struct catalog *catalog)
+{
+    return open_set(catalog, &node_set);
 }
 
 static void
@@ -341,14 +480,15 @@ cards_close(void *state)
 static const struct own_card *
 own_of(const struct cards *cards, int card)
 {
-    return card < (int)ARRAY_SIZE(defs) ? NULL : &cards->own[card - (int)ARRAY_SIZE(defs)];
+    int count = (int)cards->set->count;
+    return card < count ? NULL : &cards->own[card - count];
 }
 
 static const struct card_def *
 def_of(const struct cards *cards, int card)
 {
     const struct own_card *own = own_of(cards, card);
-    return own != NULL ? &own->def : &defs[card];
+    return own != NULL ? &own->def : &cards->set->defs[card];
 }
 
 static const char *
@@ -361,7 +501,8 @@ labels_of(const struct cards *cards, int card)
 static bool
 is_pinned(const struct cards *cards, int card)
 {
-    return card >= (int)ARRAY_SIZE(defs) && card < (int)(ARRAY_SIZE(defs) + cards->pinned_count);
+    int count = (int)cards->set->count;
+    return card >= count && card < count + (int)cards->pinned_count;
 }
 
 static void
@@ -420,7 +561,8 @@ take_told(struct own_card *own, const struct told *told, size_t place)
 static void
 follow_sources(struct cards *cards, const struct panel_context *context)
 {
-    unsigned pin_changes = context->pins != NULL ? context->pins->changes : 0;
+    const struct pins *pins = cards->set->own ? context->pins : NULL;
+    unsigned pin_changes = pins != NULL ? pins->changes : 0;
     if (cards->track_count == context->picture->track_count && cards->pin_changes == pin_changes &&
         cards->told_changes == cards->telling.changes) {
         return;
@@ -429,15 +571,15 @@ follow_sources(struct cards *cards, const struct panel_context *context)
     cards->track_count = context->picture->track_count;
     cards->pin_changes = pin_changes;
     cards->told_changes = cards->telling.changes;
-    cards->pinned_count = context->pins != NULL ? context->pins->count : 0;
+    cards->pinned_count = pins != NULL ? pins->count : 0;
     cards->told_count = cards->telling.count;
     for (size_t i = 0; i < cards->pinned_count; i++) {
-        take_pin(cards, &cards->own[i], &context->pins->rows[i]);
+        take_pin(cards, &cards->own[i], &pins->rows[i]);
     }
     for (size_t i = 0; i < cards->told_count; i++) {
         take_told(&cards->own[cards->pinned_count + i], &cards->telling.list[i], i);
     }
-    for (int i = 0; i < (int)(ARRAY_SIZE(defs) + cards->pinned_count + cards->told_count); i++) {
+    for (int i = 0; i < (int)(cards->set->count + cards->pinned_count + cards->told_count); i++) {
         state_open(&cards->states[i], def_of(cards, i), labels_of(cards, i), cards->catalog);
     }
 }
@@ -631,8 +773,8 @@ choose_from(struct cards *cards, const struct panel_context *context, size_t fro
 static void
 choose_from_table(struct cards *cards, const struct panel_context *context, int max)
 {
-    size_t first = 0, own = ARRAY_SIZE(defs);
-    while (first < own && defs[first].everywhere) {
+    size_t first = 0, own = cards->set->count;
+    while (first < own && cards->set->defs[first].everywhere) {
         first++;
     }
     choose_from(cards, context, 0, first, max);
@@ -656,14 +798,14 @@ has_any_of_table(const struct cards *cards)
 static void
 choose(struct cards *cards, const struct panel_context *context, int max)
 {
-    size_t told = ARRAY_SIZE(defs) + cards->pinned_count;
+    size_t told = cards->set->count + cards->pinned_count;
     follow_sources(cards, context);
     cards->shown_count = 0;
     choose_from_table(cards, context, MAX(max, PINS_MAX + 1)); /* not of pinned ones alone */
-    if (!has_any_of_table(cards)) {
+    if (cards->set->own && !has_any_of_table(cards)) {
         telling_update(&cards->telling, context->picture);
         follow_sources(cards, context);
-        told = ARRAY_SIZE(defs) + cards->pinned_count;
+        told = cards->set->count + cards->pinned_count;
         choose_from(cards, context, told, told + cards->told_count, CARDS_SHOWN_MAX);
     }
     cards->shown_count = MIN(cards->shown_count, max);
@@ -885,7 +1027,7 @@ static void
 cards_interest(void *state, const struct panel_context *context, struct interest *interest)
 {
     const struct cards *cards = state;
-    size_t count = context->pins != NULL ? context->pins->count : 0;
+    size_t count = cards->set->own && context->pins != NULL ? context->pins->count : 0;
     for (size_t i = 0; i < count; i++) {
         interest_in_metric(interest, catalog_metric(cards->catalog, context->pins->rows[i].metric));
     }
@@ -901,5 +1043,17 @@ const struct panel panel_cards = {
     .draw = cards_draw,
     .command = cards_command,
     .interest = cards_interest,
+    .mouse = cards_mouse,
+};
+
+const struct panel panel_node_cards = {
+    .name = "node-cards",
+    .title = "Node",
+    .open = node_cards_open,
+    .close = cards_close,
+    .has_data = cards_have_data,
+    .height = cards_height,
+    .draw = cards_draw,
+    .command = cards_command,
     .mouse = cards_mouse,
 };

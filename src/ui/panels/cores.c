@@ -16,8 +16,10 @@
 #include "system.h"
 
 #define CORES_MAX 1024
-#define METRIC "system.cpu.utilization"
 #define VALUE_WIDTH 7
+
+static const struct cores_def machine_cores = {
+    .title = "Cores", .noun = "core", .metric = "system.cpu.utilization", .label = "cpu"};
 
 struct core {
     char name[16], labels[32];
@@ -26,6 +28,7 @@ struct core {
 
 /* What one row of the map stands for: cores first .. first + count - 1 in `order`. */
 struct cores {
+    const struct cores_def *def;
     struct catalog *catalog;
     struct core *list;
     struct strip *strips; /* [count] as last updated */
@@ -41,10 +44,11 @@ struct cores {
 };
 
 struct cores *
-cores_new(struct catalog *catalog)
+cores_new(struct catalog *catalog, const struct cores_def *def)
 {
     struct cores *cores = calloc(1, sizeof(*cores));
     if (cores != NULL) {
+        cores->def = def != NULL ? def : &machine_cores;
         cores->catalog = catalog;
         cores->group = 0;
     }
@@ -101,8 +105,8 @@ open_all(struct cores *cores, const char *const *names, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct core *core = &cores->list[i];
         strlcpy(core->name, names[i], sizeof(core->name));
-        labels_add(core->labels, sizeof(core->labels), "cpu", str_from(names[i]));
-        reading_open(&core->reading, cores->catalog, METRIC, core->labels, NULL);
+        labels_add(core->labels, sizeof(core->labels), cores->def->label, str_from(names[i]));
+        reading_open(&core->reading, cores->catalog, cores->def->metric, core->labels, NULL);
     }
 }
 
@@ -117,7 +121,8 @@ cores_refresh(struct cores *cores, const struct panel_context *context)
     const char *names[CORES_MAX];
     struct arena arena;
     arena_init(&arena, 1 << 20);
-    size_t count = query_label_values(context->picture, METRIC, "cpu", &arena, names, CORES_MAX);
+    size_t count = query_label_values(context->picture, cores->def->metric, cores->def->label,
+                                      &arena, names, CORES_MAX);
     if (!same_cores(cores, names, count)) {
         clear(cores);
         open_all(cores, names, count);
@@ -272,7 +277,7 @@ draw_cursor(struct cores *cores, const struct panel_context *context, struct can
     bool ascii = context->glyphs == GLYPHS_ASCII;
     row_name(cores, cores->row, ascii, name, sizeof(name));
     unit_format(value, "1", ascii, text, sizeof(text));
-    snprintf(note, sizeof(note), "core %s  %s  max %s", name, when, text);
+    snprintf(note, sizeof(note), "%s %s  %s  max %s", cores->def->noun, name, when, text);
     frame_note(canvas, area, note, false, (struct style){ROLE_VALUE, 0, 0});
     int x = area.x + 2 + label + 1 + cores->width - 1 - cores->column, y = area.y + 1 + cores->row;
     canvas_restyle(canvas, (struct rect){x, y, 1, 1},
@@ -311,7 +316,7 @@ cores_draw(struct cores *cores, const struct panel_context *context, struct canv
 {
     char span[READING_TEXT];
     struct rect clip = canvas_clip(canvas, area);
-    frame_draw(canvas, area, "Cores", span_text(context->span_ns, span), focused);
+    frame_draw(canvas, area, cores->def->title, span_text(context->span_ns, span), focused);
     int lines = area.height - 2;
     if (cores->count > 0 && lines > 0) {
         choose_groups(cores, lines, context->glyphs != GLYPHS_ASCII);
@@ -394,7 +399,7 @@ side_open(struct catalog *catalog)
     if (side == NULL) {
         return NULL;
     }
-    side->cores = cores_new(catalog);
+    side->cores = cores_new(catalog, NULL);
     side->sections = system_side_sections(catalog);
     if (side->cores == NULL || side->sections == NULL) {
         side_close(side);
@@ -464,7 +469,7 @@ side_command(void *state, const struct panel_context *context, const char *name,
         return sections_command(side->sections, context, name);
     }
     if (strcmp(name, "open") == 0) {
-        panel_open_chart(context, METRIC, cores_labels(side->cores));
+        panel_open_chart(context, machine_cores.metric, cores_labels(side->cores));
         return REACTION_HANDLED;
     }
     return cores_move(side->cores, name) ? REACTION_HANDLED : REACTION_NONE;

@@ -1,5 +1,6 @@
-/* The heatmap of the cores: row = core, column = bucket of time, the value of now right. With more
- * cores than rows: two in a row by half blocks, then groups by their maximum, worst first. */
+/* The heatmap of the cores, or of others like them: row = core, column = bucket of time, the value
+ * of now right. With more cores than rows: two in a row by half blocks, then groups by their
+ * maximum, worst first. */
 #ifndef FLAMETOP_UI_PANELS_CORES_H
 #define FLAMETOP_UI_PANELS_CORES_H
 
@@ -7,7 +8,14 @@
 
 struct cores;
 
-struct cores *cores_new(struct catalog *catalog);
+/* What the rows are of: the values that a label of a metric has, which is a share. */
+struct cores_def {
+    const char *title, *noun; /* "Cores", "core" */
+    const char *metric, *label;
+};
+
+/* NULL: of the machine's cores. The definition must outlive it. */
+struct cores *cores_new(struct catalog *catalog, const struct cores_def *def);
 void cores_free(struct cores *cores);
 
 /* Finds the cores of the picture; answers how many. */

@@ -11,7 +11,11 @@ extern const struct panel panel_findings;
 extern const struct panel panel_flame;
 extern const struct panel panel_fleet;
 extern const struct panel panel_metrics;
+extern const struct panel panel_node;
+extern const struct panel panel_node_cards;
+extern const struct panel panel_pools;
 extern const struct panel panel_processes;
+extern const struct panel panel_schedulers;
 extern const struct panel panel_system;
 extern const struct panel panel_tables;
 

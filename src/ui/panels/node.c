@@ -1,0 +1,219 @@
+/* The tables of an Erlang node, one a page: its processes with a drawer, pools and workers,
+ * applications, ETS tables, ports, connected nodes, and who supervises whom. Tables that are costly
+ * to make are asked for while they are looked at. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/ui/term.h"
+#include "node_process.h"
+#include "panels.h"
+#include "pools.h"
+
+#define PROCESSES "beam.processes"
+#define TABLE_ROWS_MIN 5 /* beside the drawer */
+
+struct node {
+    struct tables *tables;
+    struct trail trail;
+    bool open; /* the drawer */
+};
+
+static const char *const process_order[] = {
+    "beam.process.pid",        "beam.process.name",
+    "beam.process.reductions", "beam.process.message_queue",
+    "beam.process.memory",     "beam.process.message_queue.growth",
+    "beam.process.status",     NULL,
+};
+
+static const struct sheet_def sheets[] = {
+    {.name = PROCESSES, .title = "Processes", .order = process_order},
+    {.name = "pools", .title = "Pools"},
+    {.name = "workers", .title = "Workers"},
+    {.name = "beam.applications", .title = "Applications", .asked_for = true},
+    {.name = "beam.ets", .title = "ETS", .asked_for = true},
+    {.name = "beam.ports", .title = "Ports", .asked_for = true},
+    {.name = "beam.peers", .title = "Nodes", .asked_for = true},
+    {.name = "beam.supervisors",
+     .title = "Supervisors",
+     .parent = "beam.supervisor.parent",
+     .indented = "beam.supervisor.child",
+     .asked_for = true},
+};
+
+static void
+node_close(void *state)
+{
+    struct node *node = state;
+    if (node != NULL) {
+        tables_free(node->tables);
+        trail_done(&node->trail);
+        free(node);
+    }
+}
+
+static void *
+node_open(struct catalog *catalog)
+{
+    (void)catalog;
+    struct node *node = calloc(1, sizeof(*node));
+    if (node == NULL) {
+        return NULL;
+    }
+    node->tables = tables_new(sheets, ARRAY_SIZE(sheets));
+    if (node->tables == NULL || !trail_init(&node->trail)) {
+        node_close(node);
+        return NULL;
+    }
+    return node;
+}
+
+static bool
+node_has_data(void *state, const struct panel_context *context)
+{
+    const struct node *node = state;
+    return tables_update(node->tables, context);
+}
+
+static bool
+shows_processes(const struct node *node)
+{
+    return strcmp(tables_name(node->tables), PROCESSES) == 0;
+}
+
+/* The drawer takes what it can fill, and leaves the table its head and some rows. */
+static int
+drawer_rows(const struct node *node, const struct panel_context *context, int height)
+{
+    if (!node->open || !shows_processes(node) || height < NODE_PROCESS_ROWS_MIN + 4) {
+        return 0;
+    }
+    int wanted = node_process_height(context, tables_view(node->tables));
+    return CLAMP(wanted, NODE_PROCESS_ROWS_MIN, MAX(height - TABLE_ROWS_MIN, height / 2));
+}
+
+static void
+node_draw(void *state, const struct panel_context *context, struct canvas *canvas, struct rect area,
+          bool focused)
+{
+    struct node *node = state;
+    if (!tables_update(node->tables, context)) {
+        return;
+    }
+    struct table_view *view = tables_view(node->tables);
+    int drawer = drawer_rows(node, context, area.height);
+    view->keep = drawer > 0;
+    area.height -= drawer;
+    tables_draw(node->tables, context, canvas, area, focused, false);
+    if (drawer > 0) {
+        node_process_draw(view, &node->trail, context, canvas,
+                          (struct rect){area.x, area.y + area.height, area.width, drawer});
+    }
+}
+
+/* Enter on an application: its processes. */
+static bool
+open_application(struct node *node, const struct panel_context *context)
+{
+    const struct table_view *view = tables_view(node->tables);
+    const union cell *cells = table_view_selected(view);
+    int column = view->def != NULL ? table_column(view->def, "beam.application") : -1;
+    char filter[TABLE_VIEW_TEXT];
+    if (strcmp(tables_name(node->tables), "beam.applications") != 0 || cells == NULL ||
+        column < 0 || cells[column].text == NULL) {
+        return false;
+    }
+    snprintf(filter, sizeof(filter), "application=\"%.200s\"", cells[column].text);
+    if (tables_choose(node->tables, PROCESSES)) {
+        tables_command(node->tables, context, "filter.set", filter);
+        return true;
+    }
+    return false;
+}
+
+static enum reaction
+open_row(struct node *node, const struct panel_context *context)
+{
+    if (shows_processes(node)) {
+        node->open = !node->open;
+        if (node->open) {
+            table_view_pin(tables_view(node->tables));
+        }
+        return REACTION_HANDLED | REACTION_INTEREST;
+    }
+    return pools_open_workers(node->tables, context) || open_application(node, context)
+               ? REACTION_HANDLED | REACTION_INTEREST
+               : REACTION_NONE;
+}
+
+static enum reaction
+node_command(void *state, const struct panel_context *context, const char *name,
+             const char *argument)
+{
+    struct node *node = state;
+    if (!tables_update(node->tables, context)) {
+        return REACTION_NONE;
+    }
+    bool closes = strcmp(name, "close") == 0 || strcmp(name, "escape") == 0;
+    if (strcmp(name, "open") == 0) {
+        return open_row(node, context);
+    }
+    if (closes && node->open && shows_processes(node)) {
+        node->open = false;
+        return REACTION_HANDLED | REACTION_INTEREST;
+    }
+    if (closes && pools_close_workers(node->tables, context)) {
+        return REACTION_HANDLED;
+    }
+    enum reaction reaction = tables_command(node->tables, context, name, argument);
+    bool moved = node->open && strncmp(name, "move.", 5) == 0;
+    return reaction != REACTION_NONE && moved ? reaction | REACTION_INTEREST : reaction;
+}
+
+static const char *
+node_current(void *state, const char *command)
+{
+    const struct node *node = state;
+    return tables_current(node->tables, command);
+}
+
+static enum reaction
+node_mouse(void *state, const struct panel_context *context, int x, int y, int button)
+{
+    struct node *node = state;
+    enum reaction reaction = tables_mouse(node->tables, context, x, y, button);
+    if (reaction != REACTION_NONE && button == TERM_DOUBLE_CLICK && shows_processes(node)) {
+        node->open = true;
+    }
+    return reaction != REACTION_NONE ? reaction | REACTION_INTEREST : reaction;
+}
+
+static void
+node_interest(void *state, const struct panel_context *context, struct interest *interest)
+{
+    struct node *node = state;
+    if (!tables_update(node->tables, context)) {
+        return;
+    }
+    for (unsigned i = 0; i < INTEREST_TABLES; i++) {
+        bool shown = strcmp(tables_name(node->tables), interest_table_names[i]) == 0;
+        interest->tables |= shown ? 1U << i : 0;
+    }
+    if (node->open && shows_processes(node)) {
+        interest->node_process = node_process_key(tables_view(node->tables));
+    }
+}
+
+const struct panel panel_node = {
+    .name = "node",
+    .title = "Node",
+    .open = node_open,
+    .close = node_close,
+    .has_data = node_has_data,
+    .draw = node_draw,
+    .command = node_command,
+    .current = node_current,
+    .mouse = node_mouse,
+    .interest = node_interest,
+};
