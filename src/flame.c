@@ -142,7 +142,7 @@ open_profile(const char *path, const char *older)
     }
     profile_close(profile);
     if (!good) {
-        profile_free(profile);
+        profile_release(profile);
         return NULL;
     }
     return profile;
@@ -178,20 +178,13 @@ describe(const struct profile *profile, const char *path, const char *older, cha
 
 /* ---- writing ---- */
 
-struct saving {
-    const struct profile *profile;
-    const char *title;
-};
-
-static int
-save(void *context, const struct flame *flame, unsigned measure, const char *path, char *why,
-     size_t why_size)
+int
+flame_save(const struct flame *flame, const char *title, const char *path, char *why,
+           size_t why_size)
 {
-    const struct saving *saving = context;
-    struct profile_graph graph = {saving->profile, flame, measure, saving->title};
     struct buf out;
     buf_init(&out, PROFILE_FILE_BYTES_MAX);
-    int error = profile_write(&graph, path, &out, why, why_size) ? 0 : -EINVAL;
+    int error = profile_write(flame, title, path, &out, why, why_size) ? 0 : -EINVAL;
     if (error == 0) {
         error = file_write_atomic(path, out.data, out.n, 0644);
         if (error != 0) {
@@ -225,18 +218,14 @@ write_file(const struct profile *profile, const char *title, const char *path)
         return code;
     }
     if (strcmp(path, "-") == 0) {
-        struct profile_graph graph = {profile, flame, profile->measure_chosen, title};
         struct buf out;
         buf_init(&out, PROFILE_FILE_BYTES_MAX);
-        if (profile_write(&graph, ".folded", &out, why, sizeof(why))) {
+        if (profile_write(flame, title, ".folded", &out, why, sizeof(why))) {
             code = cli_print(&out);
         }
         buf_done(&out);
-    } else {
-        struct saving saving = {profile, title};
-        if (save(&saving, flame, profile->measure_chosen, path, why, sizeof(why)) == 0) {
-            code = EXIT_DONE;
-        }
+    } else if (flame_save(flame, title, path, why, sizeof(why)) == 0) {
+        code = EXIT_DONE;
     }
     if (why[0] != '\0') {
         cli_complain("%s", why);
@@ -339,13 +328,8 @@ show(const struct cli *cli, const struct profile *profile, const char *path, con
         cli_complain("out of memory");
         return EXIT_FAILED;
     }
-    struct saving saving = {profile, text};
-    struct app_options options = {.view = VIEW_FLAME,
-                                  .profile = profile,
-                                  .profile_text = text,
-                                  .save_flame = save,
-                                  .save_flame_context = &saving,
-                                  .save_flame_name = "flame.svg"};
+    struct app_options options = {
+        .view = VIEW_FLAME, .profile = profile, .profile_text = text, .save_flame = flame_save};
     int code = monitor_show(cli, &options, picture);
     picture_release(picture);
     return code;
@@ -367,6 +351,6 @@ flame_run(const struct cli *cli)
     int code = output[0] != '\0'       ? write_file(profile, text, output)
                : isatty(STDOUT_FILENO) ? show(cli, profile, path, text)
                                        : print_frames(profile, text);
-    profile_free(profile);
+    profile_release(profile);
     return code;
 }

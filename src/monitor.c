@@ -16,6 +16,7 @@
 #include "flametop/sources/environ.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/term.h"
+#include "flame.h"
 #include "machine.h"
 #include "snapshot.h"
 #include "targets.h"
@@ -136,6 +137,7 @@ make_app(const struct cli *cli, const struct targets *targets, struct opener *op
                                   .keymap = strcmp(keymap, "default") != 0 ? keymap : NULL,
                                   .save = save,
                                   .save_context = (void *)cli,
+                                  .save_flame = flame_save,
                                   .environment = has_local(targets) ? environment : NULL,
                                   .environment_context = (void *)cli,
                                   .open_instance = open_instance,

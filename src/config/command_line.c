@@ -32,8 +32,8 @@ const struct subcommand subcommand_table[] = {
     {COMMAND_FLAME, "flame", "FILE", 1, 1,
      "Open a profile of stacks as a flame graph: FILE holds folded stacks, the text of perf "
      "script, "
-     "pprof, speedscope or a CPU profile of Chrome or Node.js. Without a terminal its frames are "
-     "printed.",
+     "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js. Without a terminal its "
+     "frames are printed.",
      NULL, true},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,
      "Report everything that is wrong in FILE, or in the files that would be read.", NULL, true},

@@ -154,7 +154,7 @@ const struct option option_table[] = {
      .text = "Profile to compare with, an older one: what grew and shrank is marked and coloured."},
     {.name = "flame.output", .flag = "output", .letter = 'o', .argument = "FILE", .type = OPTION_TEXT,
      .fallback = "", .group = "Flame", .command = "flame",
-     .text = "Write the flame graph instead of showing it: .svg, .folded or .json (of speedscope) by the end of the name; - is standard output, as folded stacks."},
+     .text = "Write the flame graph instead of showing it: .svg, .speedscope.json, .json or .folded by the end of the name; - is standard output, as folded stacks."},
 };
 const size_t option_table_count = ARRAY_SIZE(option_table);
 

@@ -1,6 +1,7 @@
 /* From a profile to a tree that can be drawn, in phases of loops that can stop anywhere:
  *
- *   map      every node of the profile to a raw node (itself, where nothing is transformed)
+ *   map      every node of the profile to a raw node (itself, where nothing is transformed); in the
+ *            order of time, every moment to one
  *   weigh    the values of its stacks to the raw nodes, and totals upwards
  *   gather   children by their parent, sorted
  *   sum      each frame over the whole tree
@@ -50,12 +51,24 @@ struct flame_work {
     uint32_t *offset, *children;       /* raw: those of i at offset[i] */
     uint32_t *on_path;                 /* by frame, while sums are made */
     uint32_t walk, *next_child;
+
+    /* In the order of time. */
+    struct call *open; /* the present stack */
+    uint32_t *path;    /* profile nodes of the next one, innermost first */
+    uint32_t open_count, path_capacity;
+    double now;
 };
+
+struct call {
+    uint32_t node, raw;
+};
+
+enum { TIMED_OWN, TIMED_START }; /* what the values of raw nodes are then */
 
 static unsigned
 sides_of(const struct flame_work *work)
 {
-    return work->profile->sides;
+    return work->options.part == FLAME_TIMED ? 1 : work->profile->sides;
 }
 
 /* ---- life ---- */
@@ -73,6 +86,8 @@ work_free(struct flame_work *work)
     free(work->map);
     free(work->on_path);
     free(work->next_child);
+    free(work->open);
+    free(work->path);
     free(work);
 }
 
@@ -90,7 +105,8 @@ flame_free(struct flame *flame)
         free(flame->total[side]);
         free(flame->own_self[side]);
     }
-    profile_free(flame->own);
+    profile_release(flame->own);
+    profile_release(flame->profile);
     free(flame);
 }
 
@@ -119,6 +135,9 @@ flame_new(const struct profile *profile, const struct flame_options *options)
             profile_reserve(work->raw, MIN(profile->node_count, PROFILE_NODES_MAX / 4) * 4);
         }
     }
+    flame->profile = profile_acquire(profile);
+    bool timed = options->part == FLAME_TIMED && profile->moment_count > 0;
+    flame->measure = timed ? profile->moment_measure : options->measure;
     flame->work = work;
     flame->factor = 1;
     return flame;
@@ -261,10 +280,86 @@ map_node(struct flame_work *work, uint32_t node)
     case FLAME_INVERTED:
         return has_value(work, node) ? map_upwards(work, node) : PROFILE_NONE;
     case FLAME_CALLERS:
+    case FLAME_TIMED:
+    case FLAME_PARTS:
         break;
     }
     return is_outermost(work, node) && calls_any(work, node) ? map_upwards(work, node)
                                                              : PROFILE_NONE;
+}
+
+static void
+take_raw(struct flame *flame, struct flame_work *work)
+{
+    flame->failed |= work->raw->failed;
+    flame->cut = work->raw->cut;
+    work->raw_parent = work->raw->parent;
+    work->raw_frame = work->raw->frame;
+    work->raw_count = work->raw->node_count;
+}
+
+/* The profile nodes of a stack, innermost first. Answers how many. */
+static uint32_t
+find_path(struct flame *flame, struct flame_work *work, uint32_t node)
+{
+    const struct profile *profile = work->profile;
+    uint32_t depth = 0;
+    for (; node != 0; node = profile->parent[node]) {
+        bool again = profile->frame[profile->parent[node]] == profile->frame[node];
+        if (work->options.collapse && again) {
+            continue;
+        }
+        if (depth == work->path_capacity) {
+            uint32_t wider = MAX(depth * 2, 256u);
+            uint32_t *path = realloc(work->path, wider * sizeof(*path));
+            struct call *open = realloc(work->open, wider * sizeof(*open));
+            work->path = path != NULL ? path : work->path;
+            work->open = open != NULL ? open : work->open;
+            if (path == NULL || open == NULL) {
+                flame->failed = true;
+                return 0;
+            }
+            work->path_capacity = wider;
+        }
+        work->path[depth++] = node;
+    }
+    return depth;
+}
+
+/* Calls that go on stay open; what rules leave out is a pause of all. */
+static void
+add_moment(struct flame *flame, struct flame_work *work, const struct profile_moment *moment)
+{
+    uint32_t depth = find_path(flame, work, is_wanted(work, moment->node) ? moment->node : 0);
+    uint32_t common = 0, raw = 0;
+    while (common < MIN(depth, work->open_count) &&
+           work->open[common].node == work->path[depth - 1 - common]) {
+        raw = work->open[common++].raw;
+    }
+    for (; common < depth; common++) {
+        uint32_t node = work->path[depth - 1 - common];
+        raw = profile_append(work->raw, raw, work->profile->frame[node]);
+        profile_put(work->raw, raw, TIMED_START, work->now);
+        work->open[common] = (struct call){node, raw};
+    }
+    work->open_count = depth;
+    profile_put(work->raw, raw, TIMED_OWN, moment->value);
+    work->now += moment->value;
+}
+
+static bool
+step_moments(struct flame *flame, struct flame_work *work)
+{
+    uint32_t count = work->profile->moment_count;
+    uint32_t end = work->at + MIN(count - work->at, PORTION / 64);
+    for (; work->at < end && !flame->failed; work->at++) {
+        add_moment(flame, work, &work->profile->moments[work->at]);
+    }
+    take_raw(flame, work);
+    if (work->at >= count) {
+        profile_close(work->raw);
+    }
+    return work->at >= count;
 }
 
 static bool
@@ -272,6 +367,9 @@ step_map(struct flame *flame, struct flame_work *work)
 {
     const struct profile *profile = work->profile;
     uint32_t count = profile->node_count;
+    if (work->options.part == FLAME_TIMED) {
+        return step_moments(flame, work);
+    }
     if (work->raw == NULL) {
         work->raw_parent = profile->parent;
         work->raw_frame = profile->frame;
@@ -292,15 +390,28 @@ step_map(struct flame *flame, struct flame_work *work)
     for (; work->at < end && !flame->failed; work->at++) {
         work->map[work->at] = map_node(work, work->at);
     }
-    flame->failed |= work->raw->failed;
-    flame->cut = work->raw->cut;
-    work->raw_parent = work->raw->parent;
-    work->raw_frame = work->raw->frame;
-    work->raw_count = work->raw->node_count;
+    take_raw(flame, work);
     if (work->at >= count) {
         profile_close(work->raw);
     }
     return work->at >= count;
+}
+
+/* Both are there already, or nothing took time. */
+static bool
+begin_timed(struct flame *flame, struct flame_work *work)
+{
+    double **values = work->raw->values[0];
+    for (unsigned i = TIMED_OWN; i <= TIMED_START; i++) {
+        values[i] = values[i] != NULL ? values[i] : calloc(work->raw_count, sizeof(double));
+        flame->failed |= values[i] == NULL;
+    }
+    flame->total[0] = work->total[0] = calloc(work->raw_count, sizeof(double));
+    flame->failed |= work->total[0] == NULL;
+    work->self[0] = values[TIMED_OWN];
+    flame->start = values[TIMED_START];
+    flame->whole[0] = work->now;
+    return true;
 }
 
 /* Where nothing is transformed the profile's own values are used. */
@@ -321,6 +432,9 @@ static bool
 step_values(struct flame *flame, struct flame_work *work)
 {
     uint32_t count = work->profile->node_count;
+    if (work->options.part == FLAME_TIMED) {
+        return begin_timed(flame, work);
+    }
     if (work->total[0] == NULL) {
         begin_values(flame, work);
     }
@@ -494,6 +608,7 @@ static bool
 step_sort(struct flame *flame, struct flame_work *work)
 {
     uint32_t count = work->raw_count, done = 0;
+    work->at = work->options.part == FLAME_TIMED ? count : work->at; /* they are in order */
     for (; work->at < count && done < PORTION; work->at++) {
         uint32_t begin = work->offset[work->at], many = work->offset[work->at + 1] - begin;
         if (many > 1 && many <= 16) {
@@ -617,15 +732,26 @@ flame_depth(const struct flame *flame, uint32_t node)
     return depth;
 }
 
+/* Of calls of the same frame, in the order of time, the one that goes on at `at`; else the first.
+ */
 static uint32_t
-child_of(const struct flame *flame, uint32_t node, uint32_t frame)
+child_of(const struct flame *flame, uint32_t node, const struct profile *profile, uint32_t frame,
+         double at)
 {
+    const struct profile_frame *wanted = &profile->frames[frame];
+    uint32_t found = PROFILE_NONE;
     for (uint32_t i = flame->first[node]; i < flame->first[node + 1]; i++) {
-        if (flame->frame[flame->children[i]] == frame) {
-            return flame->children[i];
+        uint32_t child = flame->children[i], own = flame->frame[child];
+        bool is = profile == flame->profile
+                      ? own == frame
+                      : profile_frames_equal(&flame->profile->frames[own], wanted);
+        if (is && (flame->start == NULL || (flame->start[child] <= at &&
+                                            at < flame->start[child] + flame->total[0][child]))) {
+            return child;
         }
+        found = is && found == PROFILE_NONE ? child : found;
     }
-    return PROFILE_NONE;
+    return found;
 }
 
 uint32_t
@@ -636,11 +762,12 @@ flame_find(const struct flame *flame, const struct flame *from, uint32_t node)
     if (path == NULL) {
         return 0;
     }
+    double start = from->start != NULL ? from->start[node] : -1;
     for (uint32_t i = depth; i > 0; i--, node = from->parent[node]) {
         path[i - 1] = from->frame[node];
     }
     for (uint32_t i = 0; i < depth; i++) {
-        uint32_t child = child_of(flame, at, path[i]);
+        uint32_t child = child_of(flame, at, from->profile, path[i], start);
         if (child == PROFILE_NONE) {
             break;
         }

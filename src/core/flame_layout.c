@@ -75,6 +75,7 @@ struct span {
     uint32_t count;
     bool is_part; /* the list is not all of the node's children */
     double whole; /* their weight and the node's own */
+    double begin; /* in the order of time: when it began */
     int x, width;
 };
 
@@ -225,6 +226,77 @@ place_runs(struct flame_layout *layout, const struct span *span)
     }
 }
 
+/* ---- in the order of time ---- */
+
+static void
+place_own(struct flame_layout *layout, const struct span *span, int from, int to)
+{
+    if (from < to) {
+        add_cell(layout,
+                 &(struct flame_cell){.kind = FLAME_SELF,
+                                      .node = span->node,
+                                      .weight = layout->flame->self[layout->side][span->node],
+                                      .x = span->x + from,
+                                      .width = to - from});
+    }
+}
+
+/* A cell of the nodes [from, to) of the list: a frame where that is one. */
+static void
+place_some(struct flame_layout *layout, const struct span *span, uint32_t from, uint32_t to, int x,
+           int end)
+{
+    bool single = to - from == 1;
+    struct flame_cell cell = {.kind = single ? FLAME_FRAME : FLAME_REST,
+                              .node = single ? span_node(span, from) : span->node,
+                              .from = single ? 0 : from,
+                              .to = single ? 0 : to,
+                              .count = single ? 0 : to - from,
+                              .x = span->x + x,
+                              .width = end - x};
+    for (uint32_t i = from; i < to; i++) {
+        cell.weight += layout->flame->total[layout->side][span_node(span, i)];
+    }
+    add_cell(layout, &cell);
+}
+
+/* Each child has the columns that it began and ended in, and one at least. Where that is another's,
+ * who has several gives it away; two that have no other are a rest. [x, end) is the cell of the
+ * children [from, i), which is placed when it is known that nothing joins it. */
+static void
+place_timed(struct flame_layout *layout, const struct span *span)
+{
+    const struct flame *flame = layout->flame;
+    uint32_t from = 0;
+    int x = 0, end = 0, placed = 0;
+    for (uint32_t i = 0; i < span->count; i++) {
+        double began = flame->start[span_node(span, i)] - span->begin;
+        double ended = began + flame->total[0][span_node(span, i)];
+        int left = CLAMP(round_to(span, began), 0, span->width - 1);
+        int right = CLAMP(round_to(span, ended), left + 1, span->width);
+        if (i > 0 && left < end) {
+            if (right <= end && end - x == 1) {
+                continue;
+            }
+            end -= right <= end;
+            left = end;
+        }
+        if (i > 0) {
+            place_own(layout, span, placed, x);
+            place_some(layout, span, from, i, x, end);
+            placed = end;
+        }
+        from = i;
+        x = left;
+        end = right;
+    }
+    place_own(layout, span, placed, x);
+    place_some(layout, span, from, span->count, x, end);
+    place_own(layout, span, end, span->width);
+}
+
+/* ---- rows ---- */
+
 /* The first row of a rest: all wide ones and the rest, or, where none is wide, runs. */
 static void
 place_list(struct flame_layout *layout)
@@ -244,7 +316,13 @@ place_list(struct flame_layout *layout)
     if (span.whole <= 0) {
         return;
     }
-    if (is_narrow(&span, most)) {
+    const double *start = layout->flame->start;
+    if (start != NULL) {
+        uint32_t last = zoom->list[zoom->count - 1];
+        span.begin = start[zoom->list[0]];
+        span.whole = start[last] + total[last] - span.begin;
+        place_timed(layout, &span);
+    } else if (is_narrow(&span, most)) {
         place_runs(layout, &span);
     } else {
         place(layout, &span);
@@ -272,6 +350,17 @@ flame_layout_begin(struct flame_layout *layout, const struct flame *flame,
     end_row(layout);
 }
 
+static bool
+shows_calls(const struct flame_layout *layout, size_t from)
+{
+    for (; from < layout->count; from++) {
+        if (layout->cells[from].kind != FLAME_SELF) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 add_row(struct flame_layout *layout)
 {
@@ -284,13 +373,15 @@ add_row(struct flame_layout *layout)
         double whole = flame->total[layout->side][cell.node];
         if (cell.kind == FLAME_FRAME && count > 0 && whole > 0) {
             size_t before = layout->count;
-            place(layout, &(struct span){.node = cell.node,
-                                         .list = flame->children + first,
-                                         .count = count,
-                                         .whole = whole,
-                                         .x = cell.x,
-                                         .width = cell.width});
-            any |= layout->count > before && layout->cells[before].kind != FLAME_SELF;
+            struct span span = {.node = cell.node,
+                                .list = flame->children + first,
+                                .count = count,
+                                .whole = whole,
+                                .begin = flame->start != NULL ? flame->start[cell.node] : 0,
+                                .x = cell.x,
+                                .width = cell.width};
+            (flame->start != NULL ? place_timed : place)(layout, &span);
+            any |= shows_calls(layout, before);
         }
     }
     if (any && !layout->failed) {
@@ -373,5 +464,6 @@ flame_layout_zoom(const struct flame_layout *layout, size_t row, const struct fl
                         .count = flame->first[cell->node + 1] - first,
                         .whole = flame->total[layout->side][cell->node],
                         .width = above->width};
-    return zoom_list(layout, &span, 0, span.count, true, ret_zoom);
+    return cell->to > 0 ? zoom_list(layout, &span, cell->from, cell->to, false, ret_zoom)
+                        : zoom_list(layout, &span, 0, span.count, true, ret_zoom);
 }

@@ -25,6 +25,8 @@ profile_new(void)
     if (profile == NULL) {
         return NULL;
     }
+    profile->references = 1;
+    profile->moment_measure = PROFILE_NONE;
     arena_init(&profile->names, NAMES_BYTES_MAX);
     profile->sides = 1;
     profile->node_slots = calloc(SLOTS_FIRST, sizeof(struct profile_slot));
@@ -36,7 +38,7 @@ profile_new(void)
     profile->node_count = 1;
     if (profile->node_slots == NULL || profile->frame_slots == NULL || profile->parent == NULL ||
         profile->frame == NULL) {
-        profile_free(profile);
+        profile_release(profile);
         return NULL;
     }
     profile->frame[0] = PROFILE_NONE;
@@ -80,13 +82,23 @@ profile_close(struct profile *profile)
     profile->node_slots = profile->old_slots = profile->frame_slots = NULL;
 }
 
-void
-profile_free(struct profile *profile)
+/* Only the count of references changes in what is shared. */
+const struct profile *
+profile_acquire(const struct profile *profile)
 {
-    if (profile == NULL) {
+    __atomic_add_fetch(&((struct profile *)(uintptr_t)profile)->references, 1, __ATOMIC_RELAXED);
+    return profile;
+}
+
+void
+profile_release(const struct profile *shared)
+{
+    struct profile *profile = (struct profile *)(uintptr_t)shared;
+    if (profile == NULL || __atomic_sub_fetch(&profile->references, 1, __ATOMIC_ACQ_REL) != 0) {
         return;
     }
     profile_close(profile);
+    free(profile->moments);
     for (unsigned side = 0; side < PROFILE_SIDES; side++) {
         for (unsigned i = 0; i < PROFILE_MEASURES_MAX; i++) {
             free(profile->values[side][i]);
@@ -142,6 +154,23 @@ is_frame(const struct profile_frame *frame, struct str name, struct str module)
     return frame->name_n == name.n && frame->module_n == module.n &&
            memcmp(frame->name, name.p, name.n) == 0 &&
            (module.n == 0 || memcmp(frame->module, module.p, module.n) == 0);
+}
+
+bool
+profile_frames_equal(const struct profile_frame *a, const struct profile_frame *b)
+{
+    return is_frame(a, (struct str){b->name, b->name_n}, (struct str){b->module, b->module_n});
+}
+
+uint32_t
+profile_frame_like(const struct profile *profile, const struct profile_frame *frame)
+{
+    for (uint32_t i = 0; i < profile->frame_count; i++) {
+        if (profile_frames_equal(&profile->frames[i], frame)) {
+            return i;
+        }
+    }
+    return PROFILE_NONE;
 }
 
 /* Half full at most. The old table stays when there is no memory for another. */
@@ -365,4 +394,74 @@ profile_put(struct profile *profile, uint32_t node, uint32_t measure, double val
         return;
     }
     (*values)[node] += value;
+}
+
+uint32_t
+profile_append(struct profile *profile, uint32_t parent, uint32_t frame)
+{
+    if (frame == PROFILE_NONE || !has_room(profile)) {
+        profile->cut += frame != PROFILE_NONE;
+        return parent;
+    }
+    profile->parent[profile->node_count] = parent;
+    profile->frame[profile->node_count] = frame;
+    return profile->node_count++;
+}
+
+/* ---- the order of time ---- */
+
+static void
+lose_moments(struct profile *profile)
+{
+    free(profile->moments);
+    profile->moments = NULL;
+    profile->moment_count = profile->moment_capacity = 0;
+    profile->moments_lost = true;
+}
+
+static bool
+grow_moments(struct profile *profile)
+{
+    uint32_t wider = MAX(profile->moment_capacity * 2, 256u);
+    struct profile_moment *grown =
+        wider <= PROFILE_MOMENTS_MAX ? realloc(profile->moments, wider * sizeof(*grown)) : NULL;
+    if (grown == NULL) {
+        lose_moments(profile); /* a part of the time would be taken for all of it */
+        return false;
+    }
+    profile->moments = grown;
+    profile->moment_capacity = wider;
+    return true;
+}
+
+/* What goes on in the same stack is one moment. */
+static void
+add_moment(struct profile *profile, struct profile_moment moment, uint32_t measure)
+{
+    bool first = profile->moment_measure == PROFILE_NONE;
+    profile->moment_measure = first ? measure : profile->moment_measure;
+    if (measure != profile->moment_measure || profile->side > 0 || profile->moments_lost ||
+        !(moment.value >= VALUE_MIN && moment.value <= PROFILE_VALUE_MAX)) {
+        return;
+    }
+    struct profile_moment *last =
+        profile->moment_count > 0 ? &profile->moments[profile->moment_count - 1] : NULL;
+    if (last != NULL && last->node == moment.node && last->idle == moment.idle) {
+        last->value += moment.value;
+    } else if (profile->moment_count < profile->moment_capacity || grow_moments(profile)) {
+        profile->moments[profile->moment_count++] = moment;
+    }
+}
+
+void
+profile_put_next(struct profile *profile, uint32_t node, uint32_t measure, double value)
+{
+    profile_put(profile, node, measure, value);
+    add_moment(profile, (struct profile_moment){value, node, false}, measure);
+}
+
+void
+profile_put_idle(struct profile *profile, uint32_t node, uint32_t measure, double value)
+{
+    add_moment(profile, (struct profile_moment){value, node, true}, measure);
 }

@@ -207,7 +207,7 @@ read_samples(struct chrome *chrome, struct json_scan *samples, struct json_scan 
             return fail(chrome, "there are fewer timeDeltas than samples");
         }
         if (node != NULL) {
-            profile_put(chrome->profile, node->node, measure, MAX(delta, 0));
+            profile_put_next(chrome->profile, node->node, measure, MAX(delta, 0));
         }
         node = find(chrome, id);
         if (node == NULL) {

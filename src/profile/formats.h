@@ -4,6 +4,7 @@
 
 #include "flametop/profile/read.h"
 
+extern const struct profile_format profile_format_callgrind;
 extern const struct profile_format profile_format_chrome;
 extern const struct profile_format profile_format_folded;
 extern const struct profile_format profile_format_perf_script;

@@ -14,8 +14,8 @@
 
 /* Those that are surest of themselves first. */
 const struct profile_format *const profile_format_table[] = {
-    &profile_format_speedscope, &profile_format_chrome, &profile_format_perf_script,
-    &profile_format_folded,     &profile_format_pprof,
+    &profile_format_speedscope,  &profile_format_chrome, &profile_format_callgrind,
+    &profile_format_perf_script, &profile_format_folded, &profile_format_pprof,
 };
 const size_t profile_format_count = ARRAY_SIZE(profile_format_table);
 

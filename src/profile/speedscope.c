@@ -162,7 +162,7 @@ read_samples(struct speedscope *speedscope, struct part *part)
             good = fail(speedscope, "there are fewer weights than samples");
         }
         if (good) {
-            profile_put(speedscope->profile, node, measure, weight);
+            profile_put_next(speedscope->profile, node, measure, weight);
         }
     }
     return good && (token == JSON_ARRAY_END || fail(speedscope, "samples are no array of arrays"));
@@ -220,6 +220,18 @@ apply(struct speedscope *speedscope, const struct event *event, uint32_t root)
                                                : "an event neither opens nor closes a frame");
 }
 
+/* What is between two events is of the innermost frame that is open. */
+static void
+put_span(struct speedscope *speedscope, uint32_t root, uint32_t measure, double span)
+{
+    if (speedscope->depth > 0) {
+        profile_put_next(speedscope->profile, speedscope->stack[speedscope->depth - 1], measure,
+                         span);
+    } else {
+        profile_put_idle(speedscope->profile, root, measure, span);
+    }
+}
+
 static bool
 read_events(struct speedscope *speedscope, struct part *part)
 {
@@ -235,16 +247,14 @@ read_events(struct speedscope *speedscope, struct part *part)
         if (good && event.at < last && speedscope->depth > 0) {
             good = fail(speedscope, "events are not in the order of time");
         }
-        if (good && speedscope->depth > 0) {
-            profile_put(speedscope->profile, speedscope->stack[speedscope->depth - 1], measure,
-                        event.at - last);
+        if (good) {
+            put_span(speedscope, root, measure, event.at - last);
         }
         last = event.at;
         good = good && apply(speedscope, &event, root);
     }
-    if (good && speedscope->depth > 0 && part->end > last) { /* still open at the end */
-        profile_put(speedscope->profile, speedscope->stack[speedscope->depth - 1], measure,
-                    part->end - last);
+    if (good && part->end > last) { /* what is still open ends there */
+        put_span(speedscope, root, measure, part->end - last);
     }
     return good && (token == JSON_ARRAY_END || fail(speedscope, "an event is no object"));
 }

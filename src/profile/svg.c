@@ -12,7 +12,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/core/flame_layout.h"
 #include "flametop/core/unit.h"
-#include "flametop/profile/write.h"
+#include "writers.h"
 
 #define UNITS 12000
 #define WIDTH 1200
@@ -101,9 +101,8 @@ hue_of(const struct profile_frame *frame)
 
 /* Blue shrank, orange grew. */
 static void
-put_colour(const struct profile_graph *graph, const struct flame_cell *cell, struct buf *out)
+put_colour(const struct flame *flame, const struct flame_cell *cell, struct buf *out)
 {
-    const struct flame *flame = graph->flame;
     uint32_t frame = flame->frame[cell->node];
     if (cell->kind == FLAME_REST || frame == PROFILE_NONE) {
         buf_puts(out, "#ddd");
@@ -112,16 +111,16 @@ put_colour(const struct profile_graph *graph, const struct flame_cell *cell, str
         double change = (now - before) / fmax(fmax(now, before), 1e-300);
         buf_printf(out, "hsl(%d,85%%,%d%%)", change > 0 ? 28 : 212, 93 - (int)(fabs(change) * 35));
     } else {
-        buf_printf(out, "hsl(%u,55%%,72%%)", hue_of(&graph->profile->frames[frame]));
+        buf_printf(out, "hsl(%u,55%%,72%%)", hue_of(&flame->profile->frames[frame]));
     }
 }
 
 static void
-put_weight(const struct profile_graph *graph, double weight, struct buf *out)
+put_weight(const struct flame *flame, double weight, struct buf *out)
 {
-    const struct profile_measure *measure = &graph->profile->measures[graph->measure];
+    const struct profile_measure *measure = &flame->profile->measures[flame->measure];
     char text[48];
-    double whole = graph->flame->total[0][0];
+    double whole = flame->total[0][0];
     buf_printf(out, "%s (%.2f %%)",
                unit_format(weight * measure->scale, measure->unit, false, text, sizeof(text)),
                whole > 0 ? weight / whole * 100 : 0);
@@ -129,9 +128,8 @@ put_weight(const struct profile_graph *graph, double weight, struct buf *out)
 
 /* "+ name": of a comparison the sign stands before the name. */
 static void
-put_name(const struct profile_graph *graph, const struct flame_cell *cell, struct buf *out)
+put_name(const struct flame *flame, const struct flame_cell *cell, struct buf *out)
 {
-    const struct flame *flame = graph->flame;
     uint32_t frame = flame->frame[cell->node];
     if (cell->kind == FLAME_REST) {
         buf_printf(out, "+%u", cell->count);
@@ -145,49 +143,47 @@ put_name(const struct profile_graph *graph, const struct flame_cell *cell, struc
         double now = flame->total[0][cell->node], before = flame->total[1][cell->node];
         buf_puts(out, now > before * 1.02 ? "+ " : now < before * 0.98 ? "- " : "= ");
     }
-    const struct profile_frame *found = &graph->profile->frames[frame];
+    const struct profile_frame *found = &flame->profile->frames[frame];
     put_text(out, (struct str){found->name, found->name_n});
 }
 
 static void
-put_title(const struct profile_graph *graph, const struct flame_cell *cell, struct buf *out)
+put_title(const struct flame *flame, const struct flame_cell *cell, struct buf *out)
 {
-    const struct flame *flame = graph->flame;
     uint32_t frame = flame->frame[cell->node];
     if (cell->kind == FLAME_REST) {
         buf_printf(out, "%u calls too narrow to draw: ", cell->count);
-        put_weight(graph, cell->weight, out);
+        put_weight(flame, cell->weight, out);
         return;
     }
-    put_name(graph, cell, out);
-    if (frame != PROFILE_NONE && graph->profile->frames[frame].module_n > 0) {
+    put_name(flame, cell, out);
+    if (frame != PROFILE_NONE && flame->profile->frames[frame].module_n > 0) {
         buf_puts(out, " \xE2\x80\x94 ");
-        put_text(out, (struct str){graph->profile->frames[frame].module,
-                                   graph->profile->frames[frame].module_n});
+        put_text(out, (struct str){flame->profile->frames[frame].module,
+                                   flame->profile->frames[frame].module_n});
     }
     buf_puts(out, "\ntotal ");
-    put_weight(graph, flame->total[0][cell->node], out);
+    put_weight(flame, flame->total[0][cell->node], out);
     buf_puts(out, ", self ");
-    put_weight(graph, flame->self[0][cell->node], out);
+    put_weight(flame, flame->self[0][cell->node], out);
     if (flame->total[1] != NULL) {
         buf_puts(out, "\nbefore ");
-        put_weight(graph, flame->total[1][cell->node], out);
+        put_weight(flame, flame->total[1][cell->node], out);
     }
 }
 
 static void
-put_cell(const struct profile_graph *graph, const struct flame_cell *cell, size_t row,
-         struct buf *out)
+put_cell(const struct flame *flame, const struct flame_cell *cell, size_t row, struct buf *out)
 {
     int y = TOP + (int)row * ROW_HEIGHT;
     buf_printf(out, "<g class=\"f\" data-x=\"%d\" data-w=\"%d\" data-y=\"%zu\" data-n=\"", cell->x,
                cell->width, row);
-    put_name(graph, cell, out);
+    put_name(flame, cell, out);
     buf_puts(out, "\"><title>");
-    put_title(graph, cell, out);
+    put_title(flame, cell, out);
     buf_printf(out, "</title><rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"",
                cell->x / 10.0, y, cell->width / 10.0, ROW_HEIGHT - 1);
-    put_colour(graph, cell, out);
+    put_colour(flame, cell, out);
     buf_printf(out, "\"/><text x=\"%.1f\" y=\"%d\"></text></g>\n", cell->x / 10.0 + 3, y + 12);
 }
 
@@ -206,13 +202,13 @@ lay_out(struct flame_layout *layout)
     return layout->row_count;
 }
 
-void
-profile_write_svg(const struct profile_graph *graph, struct buf *out)
+bool
+writer_svg(const struct flame *flame, const char *title, struct buf *out)
 {
     struct flame_layout layout;
     struct flame_zoom zoom = {0};
     flame_layout_init(&layout);
-    flame_layout_begin(&layout, graph->flame, &zoom, 0, UNITS);
+    flame_layout_begin(&layout, flame, &zoom, 0, UNITS);
     size_t rows = lay_out(&layout);
     int height = TOP + (int)rows * ROW_HEIGHT + 8;
     buf_printf(out,
@@ -222,7 +218,7 @@ profile_write_svg(const struct profile_graph *graph, struct buf *out)
                "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
                "<text id=\"title\" x=\"8\" y=\"20\">",
                WIDTH, height, WIDTH, height, style);
-    put_text(out, str_from(graph->title));
+    put_text(out, str_from(title));
     buf_printf(out,
                "</text>\n<text class=\"b\" id=\"search\" x=\"8\" y=\"38\">/ search</text>"
                "<text class=\"b\" id=\"reset\" x=\"90\" y=\"38\">Esc zoom out</text>"
@@ -231,10 +227,12 @@ profile_write_svg(const struct profile_graph *graph, struct buf *out)
     for (size_t row = 0; row < rows; row++) {
         for (size_t i = layout.rows[row]; i < layout.rows[row + 1] && !out->full; i++) {
             if (layout.cells[i].kind != FLAME_SELF) {
-                put_cell(graph, &layout.cells[i], row, out);
+                put_cell(flame, &layout.cells[i], row, out);
             }
         }
     }
     buf_printf(out, "<script><![CDATA[\n%s]]></script>\n</svg>\n", script);
+    bool good = !layout.failed;
     flame_layout_done(&layout);
+    return good;
 }

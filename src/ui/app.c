@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "flametop/base/utf8.h"
+#include "flametop/core/profile.h"
 #include "command.h"
 #include "panels/panels.h"
 #include "widgets/wrap.h"
@@ -66,6 +67,9 @@ app_new(const struct app_options *options)
     if (options->keymap != NULL) {
         app_do_keymap(app, options->keymap);
     }
+    if (options->profile != NULL) {
+        app_set_profile(app, profile_acquire(options->profile), options->profile_text, false);
+    }
     if (options->notice != NULL && options->notice[0] != '\0') {
         app_say(app, "%s", options->notice);
     }
@@ -80,6 +84,7 @@ app_free(struct app *app)
     }
     seats_done(app);
     overlay_done(&app->overlay);
+    profile_release(app->profile);
     free(app);
 }
 
@@ -157,7 +162,9 @@ app_context(struct app *app)
         .readonly = app->options.readonly,
         .link = app_link(app),
         .pins = &app->pins,
-        .profile = app->options.profile,
+        .profile = app->profile,
+        .profile_title = app->options.profile == NULL ? app->profile_title : NULL,
+        .profile_subject = app->profile_subject,
         .app = app,
     };
 }
@@ -784,19 +791,6 @@ snapshot_name(const struct picture *picture, char *dst, size_t size)
     localtime_r(&at, &day);
     strftime(time_text, sizeof(time_text), "%Y%m%dT%H%M%S", &day);
     snprintf(dst, size, "flametop-%s-%s.json", host, time_text);
-}
-
-/* "~/x" as the shell would have it; other users' homes ("~name/x") are left as they are. */
-void
-app_expand_home(const char *path, char *dst, size_t size)
-{
-    const char *home = getenv("HOME");
-    bool own = path[0] == '~' && (path[1] == '/' || path[1] == '\0');
-    if (own && home != NULL && home[0] == '/') {
-        snprintf(dst, size, "%s%s", home, path + 1);
-    } else {
-        strlcpy(dst, path, size);
-    }
 }
 
 static void

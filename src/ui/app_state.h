@@ -67,6 +67,10 @@ struct app {
     struct keymap keymap;
     struct pins pins;
 
+    const struct profile *profile; /* of the flame view; NULL: none */
+    char profile_title[256];
+    unsigned profile_subject;
+
     struct clock clock;
     struct seat *seats; /* at least one */
     size_t seat_count;
@@ -117,6 +121,9 @@ struct span {
 extern const struct span span_table[];
 extern const size_t span_count;
 
+/* ask.c */
+void app_expand_home(const char *path, char *dst, size_t size); /* "~/x" */
+
 /* app.c */
 void app_show_view(struct app *app, int number); /* where there is a fleet 0 is its alone */
 void app_take(struct app *app, struct seat *seat, struct picture *picture); /* the newest */
@@ -131,7 +138,6 @@ void app_ask_prompt(struct app *app, const char *label, const char *prefill, con
                     struct box *target);
 /* Runs a command on a panel; REACTION_NONE when it has none of that name. */
 enum reaction app_call(struct app *app, struct box *box, const char *name, const char *argument);
-void app_expand_home(const char *path, char *dst, size_t size); /* "~/x" */
 void app_open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lasting);
 void app_interest(struct app *app, struct interest *ret_interest);
 

@@ -4,10 +4,12 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "flametop/base/utf8.h"
+#include "flametop/core/profile.h"
 #include "command.h"
 
 #define SERIES_BYTES 2048 /* a metric's name and labels, as long as sources write them */
@@ -43,9 +45,21 @@ panel_say(const struct panel_context *context, const char *format, ...)
     app_say(context->app, "%s", text);
 }
 
+/* "~/x" as the shell would have it; other users' homes ("~name/x") are left as they are. */
 void
-panel_save_flame(const struct panel_context *context, const struct flame *flame, unsigned measure,
-                 const char *path)
+app_expand_home(const char *path, char *dst, size_t size)
+{
+    const char *home = getenv("HOME");
+    bool own = path[0] == '~' && (path[1] == '/' || path[1] == '\0');
+    if (own && home != NULL && home[0] == '/') {
+        snprintf(dst, size, "%s%s", home, path + 1);
+    } else {
+        strlcpy(dst, path, size);
+    }
+}
+
+void
+panel_save_flame(const struct panel_context *context, const struct flame *flame, const char *path)
 {
     struct app *app = context->app;
     const struct app_options *options = &app->options;
@@ -56,7 +70,7 @@ panel_save_flame(const struct panel_context *context, const struct flame *flame,
         return;
     }
     if (path[0] == '\0') {
-        panel_prompt(context, "export as (.svg, .folded, .json)", options->save_flame_name,
+        panel_prompt(context, "export as (.svg .speedscope.json .json .folded)", "flame.svg",
                      "flame.save");
         return;
     }
@@ -64,12 +78,36 @@ panel_save_flame(const struct panel_context *context, const struct flame *flame,
     if (!app->answered && stat(whole, &there) == 0 && S_ISREG(there.st_mode)) {
         snprintf(text, sizeof(text), "%s is there already: write over it?", path);
         panel_ask(context, text, "flame.save", path);
-    } else if (options->save_flame(options->save_flame_context, flame, measure, whole, why,
-                                   sizeof(why)) == 0) {
+    } else if (options->save_flame(flame, app->profile_title, whole, why, sizeof(why)) == 0) {
         app_say(app, "saved %s", whole);
     } else {
         app_say(app, "%s", why);
     }
+}
+
+/* The panel keeps what it needs of the one before. */
+void
+app_set_profile(struct app *app, const struct profile *profile, const char *title, bool newer)
+{
+    app->profile_subject += app->profile == NULL || !newer;
+    profile_release(app->profile);
+    app->profile = profile;
+    utf8_clean(str_from(title), app->profile_title, sizeof(app->profile_title));
+}
+
+void
+panel_open_profile(const struct panel_context *context, const struct profile *profile,
+                   const char *title)
+{
+    app_set_profile(context->app, profile, title, false);
+    panel_open_view(context, VIEW_FLAME);
+}
+
+void
+panel_renew_profile(const struct panel_context *context, const struct profile *profile,
+                    const char *title)
+{
+    app_set_profile(context->app, profile, title, true);
 }
 
 void

@@ -376,6 +376,7 @@ static const struct offer {
     {"flame", "page.next", "frames", WITH_PROFILE, false},
     {"flame", "flame.sandwich", "sandwich", WITH_PROFILE, false},
     {"flame", "flame.invert", "invert", WITH_PROFILE, false},
+    {"flame", "flame.order", "order", WITH_PROFILE, false},
     {"flame", "flame.save", "export", WITH_PROFILE, false},
     {"flame", "flame.hide", "hide", WITH_PROFILE, false},
     {"flame", "flame.undo", "undo", WITH_PROFILE, false},
@@ -394,7 +395,7 @@ static bool
 is_offered(const struct app *app, const struct offer *offer, const char *view)
 {
     const struct command *command = command_of_line(offer->command, NULL);
-    bool profile = app->options.profile != NULL;
+    bool alone = app->options.profile != NULL, profile = app->profile != NULL;
     bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0 ||
                  (profile && strcmp(view, "flame") == 0 && offer->view != NULL);
     bool saved = strcmp(offer->command, "save") != 0 || app->options.save != NULL;
@@ -403,8 +404,8 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
         offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
         (offer->when == WHILE_CUT && cut && !held) ||
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
-        (offer->when == WITH_PROFILE && profile) || (offer->when == NOT_OF_PROFILE && !profile) ||
-        (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !profile);
+        (offer->when == WITH_PROFILE && profile) || (offer->when == NOT_OF_PROFILE && !alone) ||
+        (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone);
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
            !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));
 }

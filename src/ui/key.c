@@ -150,6 +150,7 @@ static const struct key_default defaults[] = {
     {"flame", "c", "flame.collapse"},
     {"flame", "i", "flame.flip"},
     {"flame", "I", "flame.invert"},
+    {"flame", "o", "flame.order"},
     {"flame", "x", "flame.hide"},
     {"flame", "X", "flame.keep"},
     {"flame", "U", "flame.undo"},

@@ -68,8 +68,8 @@ const struct view view_table[] = {
      "Flame",
      "Flm",
      "No profile is open. flametop FILE opens one here: what perf script prints (perf record -g "
-     "COMMAND; perf script >p.txt; flametop p.txt), folded stacks, pprof, speedscope, Chrome's and "
-     "Node.js's CPU profiles.",
+     "COMMAND; perf script >p.txt; flametop p.txt), folded stacks, pprof, speedscope, callgrind, "
+     "Chrome's and Node.js's CPU profiles.",
      {{{{"flame", 1}}}},
      {{{{NULL, 0}}}}},
     {7,

@@ -8,6 +8,7 @@
 #include "flametop/ui/panel.h"
 
 #define VIEW_BOXES_MAX 8
+#define VIEW_FLAME 6
 #define VIEW_CHART 10 /* the full-screen chart: opened by panels, has no number key */
 
 /* Panels side by side; widths in proportion to the weights. */

@@ -97,7 +97,7 @@ test_flame__adds_up(void **state)
     assert_int_equal(flame->stacks, 3);
     assert_true(flame->sums[frame_of(profile, "b")].self[0] == 4);
     flame_free(flame);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -115,7 +115,7 @@ test_flame__counts_recursion_once(void **state)
     assert_true(total(profile, flame, "main;f;g;f") == 5);
     assert_int_equal(flame->count, 5);
     flame_free(flame);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -132,7 +132,7 @@ test_flame__inverts(void **state)
     assert_true(total(profile, flame, "leaf;b;main") == 4);
     assert_true(total(profile, flame, "b;main") == 1);
     flame_free(flame);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -156,7 +156,7 @@ test_flame__has_callers_and_callees_of_one_weight(void **state)
     assert_true(callees->whole[0] == 107);
     flame_free(callers);
     flame_free(callees);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -183,7 +183,7 @@ test_flame__keeps_and_drops(void **state)
                  .part = FLAME_CALLERS, .frame = frame_of(profile, "f"), .rules = bits, .drop = 2});
     assert_true(flame->total[0][0] == 4);
     flame_free(flame);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -206,7 +206,7 @@ test_flame__compares_normalised(void **state)
     assert_int_equal(flame->children[below], node_of(profile, flame, "main;b"));
     assert_int_equal(flame->children[below + 1], a); /* as heavy as the one that is gone */
     flame_free(flame);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -238,7 +238,91 @@ test_flame__goes_deep(void **state)
         flame_layout_done(&layout);
         flame_free(flame);
     }
-    profile_free(profile);
+    profile_release(profile);
+}
+
+/* "main;a" for a second, twice with a pause between: two calls. */
+static void
+test_flame__is_in_the_order_of_time(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    uint32_t a = add(profile, "main;a", 0), b = add(profile, "main;b", 0), c = add(profile, "c", 0);
+    uint32_t main = profile->parent[a], measure = 0;
+    profile_put_next(profile, a, measure, 1);
+    profile_put_next(profile, main, measure, 2);
+    profile_put_next(profile, b, measure, 8);
+    profile_put_next(profile, a, measure, 1);
+    profile_put_next(profile, a, measure, 1);
+    profile_put_idle(profile, 0, measure, 4);
+    profile_put_next(profile, c, measure, 3);
+    struct flame *flame = make(profile, (struct flame_options){.part = FLAME_TIMED});
+    static const struct {
+        const char *name;
+        double start, total;
+    } calls[] = {{"main", 0, 13}, {"a", 0, 1}, {"b", 3, 8}, {"a", 11, 2}, {"c", 17, 3}};
+    assert_int_equal(flame->count, 1 + ARRAY_SIZE(calls));
+    for (uint32_t i = 0; i < ARRAY_SIZE(calls); i++) {
+        assert_int_equal(flame->frame[i + 1], frame_of(profile, calls[i].name));
+        assert_true(flame->start[i + 1] == calls[i].start);
+        assert_true(flame->total[0][i + 1] == calls[i].total);
+    }
+    assert_true(flame->self[0][0] == 4 && flame->self[0][1] == 2 && flame->total[0][0] == 20);
+    assert_true(flame->sums[frame_of(profile, "a")].total[0] == 3);
+
+    uint32_t bits[8] = {0}; /* what is left out is a pause: nothing moves */
+    bits[frame_of(profile, "b")] = 1;
+    struct flame *without =
+        make(profile, (struct flame_options){.part = FLAME_TIMED, .rules = bits, .drop = 1});
+    uint32_t second = flame_find(without, flame, 4);
+    assert_true(without->start[second] == 11 && without->total[0][0] == 20);
+    flame_free(without);
+    flame_free(flame);
+    profile_release(profile);
+}
+
+/* A node is found in a tree of another profile by the names on the way to it. */
+static void
+test_flame__is_found_in_a_newer_profile(void **state)
+{
+    (void)state;
+    struct profile *before = profile_new(), *after = profile_new();
+    add(before, "main;a;b", 3);
+    add(after, "other;a", 1);
+    add(after, "main;x", 9);
+    add(after, "main;a;c", 5);
+    struct flame *from = make(before, (struct flame_options){0});
+    profile_release(before); /* the tree keeps it */
+    struct flame *to = make(after, (struct flame_options){0});
+    uint32_t b = node_of(from->profile, from, "main;a;b");
+    assert_int_equal(flame_find(to, from, b), node_of(after, to, "main;a"));
+    flame_free(from);
+    flame_free(to);
+    profile_release(after);
+}
+
+static struct profile *
+random_moments(uint32_t count)
+{
+    struct profile *profile = profile_new();
+    uint32_t measure = profile_measure(profile, STR("time"), "s", 1), node = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t up = pick(4); up > 0 && node != 0; up--) {
+            node = profile->parent[node];
+        }
+        for (uint32_t down = pick(4); down > 0; down--) {
+            char name[16];
+            snprintf(name, sizeof(name), "f%u", pick(20));
+            node = profile_child(profile, node, frame_of(profile, name));
+        }
+        double value = pick(5) == 0 ? 1 + pick(1000) : 0.1;
+        if (pick(6) == 0) {
+            profile_put_idle(profile, node, measure, value);
+        } else {
+            profile_put_next(profile, node, measure, value);
+        }
+    }
+    return profile;
 }
 
 static struct profile *
@@ -329,7 +413,7 @@ check_widths(bool compared)
             flame_layout_done(&layout);
         }
         flame_free(flame);
-        profile_free(profile);
+        profile_release(profile);
     }
 }
 
@@ -345,6 +429,46 @@ test_layout__tiles_comparisons(void **state)
 {
     (void)state;
     check_widths(true);
+}
+
+/* Each call stands in the columns that it went on in, give or take one. */
+static void
+check_places(const struct flame_layout *layout)
+{
+    const struct flame *flame = layout->flame;
+    for (size_t row = 1; row < layout->row_count; row++) {
+        for (size_t i = layout->rows[row]; i < layout->rows[row + 1]; i++) {
+            const struct flame_cell *cell = &layout->cells[i];
+            if (cell->kind == FLAME_FRAME) {
+                double column = flame->total[0][0] / layout->width;
+                double began = flame->start[cell->node] / column;
+                double ended = began + flame->total[0][cell->node] / column;
+                assert_true(fabs(cell->x - began) < 2 * (double)row);
+                assert_true(fabs(cell->x + cell->width - ended) < 2 * (double)row);
+            }
+        }
+    }
+}
+
+static void
+test_layout__tiles_the_order_of_time(void **state)
+{
+    (void)state;
+    for (int width = 1; width <= 500; width++) {
+        struct profile *profile = random_moments(1 + pick(400));
+        struct flame *flame = make(profile, (struct flame_options){.part = FLAME_TIMED});
+        struct flame_layout layout;
+        struct flame_zoom zoom = {0};
+        flame_layout_init(&layout);
+        flame_layout_begin(&layout, flame, &zoom, 0, width);
+        flame_layout_extend(&layout, 1000);
+        assert_false(layout.failed);
+        check_tiling(&layout);
+        check_places(&layout);
+        flame_layout_done(&layout);
+        flame_free(flame);
+        profile_release(profile);
+    }
 }
 
 /* Zooms into every rest until each node was a frame once. */
@@ -377,20 +501,30 @@ reach(const struct flame *flame, struct flame_zoom *zoom, int width, uint8_t *se
     return reached;
 }
 
+/* Of what took no time nothing is shown. */
+static uint32_t
+listed_on(const struct flame *flame)
+{
+    return 1 + flame->first[flame->count];
+}
+
 static void
 test_layout__reaches_all_by_zoom(void **state)
 {
     (void)state;
     static const int widths[] = {2, 3, 7, 40, 120};
-    for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
-        struct profile *profile = random_profile(300, false);
-        struct flame *flame = make(profile, (struct flame_options){0});
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(widths); i++) {
+        bool timed = i >= ARRAY_SIZE(widths);
+        struct profile *profile = timed ? random_moments(300) : random_profile(300, false);
+        struct flame *flame =
+            make(profile, (struct flame_options){.part = timed ? FLAME_TIMED : FLAME_WHOLE});
         uint8_t *seen = calloc(flame->count, 1);
         struct flame_zoom zoom = {0};
-        assert_int_equal(reach(flame, &zoom, widths[i], seen, 0), flame->count);
+        assert_int_equal(reach(flame, &zoom, widths[i % ARRAY_SIZE(widths)], seen, 0),
+                         listed_on(flame));
         free(seen);
         flame_free(flame);
-        profile_free(profile);
+        profile_release(profile);
     }
 }
 
@@ -410,7 +544,7 @@ test_layout__splits_equal_ones(void **state)
     assert_int_equal(reach(flame, &zoom, 10, seen, 0), 1001);
     free(seen);
     flame_free(flame);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 int
@@ -424,8 +558,11 @@ main(void)
         cmocka_unit_test(test_flame__keeps_and_drops),
         cmocka_unit_test(test_flame__compares_normalised),
         cmocka_unit_test(test_flame__goes_deep),
+        cmocka_unit_test(test_flame__is_in_the_order_of_time),
+        cmocka_unit_test(test_flame__is_found_in_a_newer_profile),
         cmocka_unit_test(test_layout__tiles_every_width),
         cmocka_unit_test(test_layout__tiles_comparisons),
+        cmocka_unit_test(test_layout__tiles_the_order_of_time),
         cmocka_unit_test(test_layout__reaches_all_by_zoom),
         cmocka_unit_test(test_layout__splits_equal_ones),
     };

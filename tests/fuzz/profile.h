@@ -54,7 +54,7 @@ fuzz_profile(const struct profile_format *format, const uint8_t *data, size_t si
         }
         flame_free(flame);
     }
-    profile_free(profile);
+    profile_release(profile);
     return 0;
 }
 

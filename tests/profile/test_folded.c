@@ -37,7 +37,7 @@ test_folded__merges_what_begins_alike(void **state)
     assert_node(profile, 3, "b", 2, 4);
     assert_node(profile, 4, "bc", 2, 4);
     assert_node(profile, 5, "std::map<int, int>::find", 1, 2);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -54,7 +54,7 @@ test_folded__says_which_line_is_wrong(void **state)
     strlcat(text, "a;b\n", sizeof(text));
     assert_false(profile_read(str_from(text), profile, why, sizeof(why)));
     assert_non_null(strstr(why, "line 20001"));
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -79,7 +79,7 @@ test_folded__leaves_out_values_below_zero(void **state)
     struct profile *profile = read_text("a;b -1\na;c 2\na;d 1e30\n");
     assert_int_equal(profile->refused[0], 2);
     assert_true(profile->values[0][0][3] == 2);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 /* In any order the same tree comes out. */
@@ -105,7 +105,7 @@ test_folded__does_not_depend_on_the_order(void **state)
         assert_int_equal(profile->node_count, 13);
         assert_true(all == 4 + 6 + 12 + 20 + 15 + 24);
         assert_true(squares == 1 + 4 + 9 + 16 + 25 + 36);
-        profile_free(profile);
+        profile_release(profile);
     }
 }
 

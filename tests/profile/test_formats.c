@@ -72,7 +72,7 @@ test_perf_script__reads_samples(void **state)
             assert_string_equal(profile->frames[i].module, "[kernel]");
         }
     }
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static const char speedscope_text[] =
@@ -97,7 +97,7 @@ test_speedscope__reads_samples_and_events(void **state)
     assert_true(value(profile, "t2;main;b", 0) == 4);
     assert_true(value(profile, "t2;main", 0) == 3);
     assert_true(value(profile, "t2;main;a ✓", 0) == 3); /* open until the end */
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static const char cpuprofile_text[] =
@@ -113,7 +113,110 @@ test_cpuprofile__gives_each_sample_the_time_to_the_next(void **state)
     struct profile *profile = read_as("cpuprofile", str_from(cpuprofile_text));
     assert_true(value(profile, "slow", 0) == 1000);
     assert_true(value(profile, "slow;(anonymous)", 0) == 2000);
-    profile_free(profile);
+    profile_release(profile);
+}
+
+static void
+check_moments(const struct profile *profile, const double *values, size_t count)
+{
+    assert_int_equal(profile->moment_count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(profile->moments[i].value == (values[i] < 0 ? -values[i] : values[i]));
+        assert_int_equal(profile->moments[i].idle, values[i] < 0);
+    }
+}
+
+/* Idle ones are written as less than zero. */
+static void
+test_formats__keep_the_order_of_time(void **state)
+{
+    (void)state;
+    struct profile *profile = read_as("speedscope", str_from(speedscope_text));
+    check_moments(profile, (const double[]){3, 5, 1, 2, 4, 1, 3}, 7);
+    profile_release(profile);
+    profile = read_as("speedscope",
+                      STR("{\"shared\":{\"frames\":[{\"name\":\"f\"}]},\"profiles\":[{\"type\":"
+                          "\"evented\",\"name\":\"\",\"unit\":\"seconds\",\"startValue\":0,"
+                          "\"endValue\":9,\"events\":[{\"type\":\"O\",\"frame\":0,\"at\":2},"
+                          "{\"type\":\"C\",\"frame\":0,\"at\":5}]}]}"));
+    check_moments(profile, (const double[]){-2, 3, -4}, 3);
+    profile_release(profile);
+    profile = read_as("cpuprofile", str_from(cpuprofile_text));
+    check_moments(profile, (const double[]){1000, 2000}, 2);
+    profile_release(profile);
+    profile = read_as("folded", STR("a;b 1\na 2\n"));
+    check_moments(profile, NULL, 0);
+    profile_release(profile);
+}
+
+static const char callgrind_text[] = "# callgrind format\n"
+                                     "version: 1\n"
+                                     "positions: line\n"
+                                     "events: Ir Dr\n"
+                                     "fl=(1) work.c\n"
+                                     "fn=(1) main\n"
+                                     "10 100 10\n"
+                                     "cfn=(2) slow\n"
+                                     "calls=2 20\n"
+                                     "11 600 60\n"
+                                     "cfi=(2) util.c\n"
+                                     "cfn=(3) copy\n"
+                                     "calls=1 5\n"
+                                     "+1 300 30\n"
+                                     "\n"
+                                     "fn=(2)\n"
+                                     "20 400 40\n"
+                                     "cfi=(2)\n"
+                                     "cfn=(3)\n"
+                                     "calls=2 5\n"
+                                     "* 200 20\n"
+                                     "jcnd=1/2 +3\n"
+                                     "* \n"
+                                     "fl=(2)\n"
+                                     "fn=(3)\n"
+                                     "5 500 50\n"
+                                     "totals: 1000 100\n";
+
+static void
+test_callgrind__divides_by_callers(void **state)
+{
+    (void)state;
+    struct profile *profile = read_as("callgrind", str_from(callgrind_text));
+    assert_string_equal(profile->measures[0].name, "Ir");
+    assert_true(value(profile, "main", 0) == 100);
+    assert_true(value(profile, "main;slow", 0) == 400);
+    assert_true(value(profile, "main;copy", 0) == 300);
+    assert_true(value(profile, "main;slow;copy", 0) == 200);
+    assert_int_equal(profile->node_count, 5);
+    profile_release(profile);
+}
+
+/* What calls itself, in a ring, or is called by nobody: no cost is lost or counted twice. */
+static void
+test_callgrind__ends_with_rings(void **state)
+{
+    (void)state;
+    struct profile *profile = read_as("callgrind", STR("events: Time_(10ns)\n"
+                                                       "fn=main\n0 100\n"
+                                                       "cfn=a\ncalls=1 0\n0 900\n"
+                                                       "fn=a\n0 500\n"
+                                                       "cfn=a\ncalls=9 0\n0 450\n"
+                                                       "cfn=b\ncalls=9 0\n0 700\n"
+                                                       "fn=b\n0 400\n"
+                                                       "cfn=a\ncalls=9 0\n0 300\n"
+                                                       "fn=x\n0 7\ncfn=y\ncalls=1 0\n0 3\n"
+                                                       "fn=y\n0 3\ncfn=x\ncalls=1 0\n0 10\n"));
+    assert_string_equal(profile->measures[0].unit, "s");
+    assert_true(profile->measures[0].scale == 1e-8);
+    double sum = 0;
+    for (uint32_t i = 0; i < profile->node_count; i++) {
+        sum += profile->values[0][0][i];
+    }
+    assert_true(fabs(sum - 1010) < 1e-9);
+    assert_true(value(profile, "main", 0) == 100);
+    assert_true(value(profile, "main;a", 0) + value(profile, "main;a;b", 0) == 900);
+    assert_true(value(profile, "x", 0) > 0 || value(profile, "y", 0) > 0);
+    profile_release(profile);
 }
 
 /* Two sample types, a location of two inlined lines, values packed and not. */
@@ -147,7 +250,7 @@ test_pprof__reads_inlined_calls(void **state)
     assert_true(value(profile, "main;inlined;alloc", 0) == 3);
     assert_true(value(profile, "main;inlined;alloc", 1) == 90);
     assert_true(value(profile, "main;inlined", 1) == 10);
-    profile_free(profile);
+    profile_release(profile);
 }
 
 static void
@@ -173,7 +276,7 @@ test_formats__say_where_they_are_wrong(void **state)
         if (strstr(why, rows[i].why) == NULL) {
             fail_msg("%s: %s", rows[i].text, why);
         }
-        profile_free(profile);
+        profile_release(profile);
     }
 }
 
@@ -185,6 +288,7 @@ test_formats__can_be_cut_anywhere(void **state)
     const struct str texts[] = {STR(perf_text),
                                 STR(speedscope_text),
                                 STR(cpuprofile_text),
+                                STR(callgrind_text),
                                 {(const char *)pprof_bytes, sizeof(pprof_bytes)}};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         for (size_t n = 0; n < texts[i].n; n++) {
@@ -192,7 +296,7 @@ test_formats__can_be_cut_anywhere(void **state)
             struct profile *profile = profile_new();
             bool good = profile_read((struct str){texts[i].p, n}, profile, why, sizeof(why));
             assert_true(good || why[0] != '\0');
-            profile_free(profile);
+            profile_release(profile);
         }
     }
 }
@@ -204,6 +308,9 @@ main(void)
         cmocka_unit_test(test_perf_script__reads_samples),
         cmocka_unit_test(test_speedscope__reads_samples_and_events),
         cmocka_unit_test(test_cpuprofile__gives_each_sample_the_time_to_the_next),
+        cmocka_unit_test(test_formats__keep_the_order_of_time),
+        cmocka_unit_test(test_callgrind__divides_by_callers),
+        cmocka_unit_test(test_callgrind__ends_with_rings),
         cmocka_unit_test(test_pprof__reads_inlined_calls),
         cmocka_unit_test(test_formats__say_where_they_are_wrong),
         cmocka_unit_test(test_formats__can_be_cut_anywhere),

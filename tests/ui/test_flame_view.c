@@ -30,7 +30,6 @@ struct stage {
     struct app *app;
     struct canvas canvas;
     struct profile *profile;
-    char saved[64]; /* where a graph was written to */
 };
 
 static void
@@ -47,16 +46,17 @@ fill(struct profile *profile, size_t from, size_t to)
     }
 }
 
+/* Where the graph was written to last. */
+static char saved[64];
+
 static int
-save(void *context, const struct flame *flame, unsigned measure, const char *path, char *why,
-     size_t why_size)
+save(const struct flame *flame, const char *title, const char *path, char *why, size_t why_size)
 {
-    struct stage *stage = context;
-    (void)measure;
     (void)why;
     (void)why_size;
     assert_true(flame->count > 0);
-    strlcpy(stage->saved, path, sizeof(stage->saved));
+    assert_true(title[0] != '\0');
+    strlcpy(saved, path, sizeof(saved));
     return 0;
 }
 
@@ -87,10 +87,8 @@ stage_init(struct stage *stage, int width, int height, enum glyphs glyphs, bool 
                                   .view = 6,
                                   .profile = stage->profile,
                                   .profile_text = "a.folded: some frames",
-                                  .save_flame = save,
-                                  .save_flame_context = stage,
-                                  .save_flame_name = "flame.svg"};
-    stage->saved[0] = '\0';
+                                  .save_flame = save};
+    saved[0] = '\0';
     stage->app = app_new(&options);
     struct picture *picture = fake_picture(&stage->fake);
     app_set_picture(stage->app, picture);
@@ -105,7 +103,7 @@ stage_done(struct stage *stage)
 {
     app_free(stage->app);
     canvas_done(&stage->canvas);
-    profile_free(stage->profile);
+    profile_release(stage->profile);
     fake_done(&stage->fake);
 }
 
@@ -286,10 +284,10 @@ test_flame_view__exports(void **state)
     press(&stage, "e");
     assert_shows(&stage, "flame.svg");
     press(&stage, "Enter");
-    assert_string_equal(stage.saved, "flame.svg");
-    stage.saved[0] = '\0';
+    assert_string_equal(saved, "flame.svg");
+    saved[0] = '\0';
     app_command(stage.app, "save other.folded");
-    assert_string_equal(stage.saved, "other.folded");
+    assert_string_equal(saved, "other.folded");
     stage_done(&stage);
 }
 
@@ -306,6 +304,118 @@ test_flame_view__swaps_sides(void **state)
     stage_done(&stage);
 }
 
+/* "g" is called twice, with a pause between. */
+static struct profile *
+timed_profile(void)
+{
+    struct profile *profile = profile_new();
+    uint32_t measure = profile_measure(profile, STR("time"), "s", 1e-3);
+    uint32_t main = profile_child(profile, 0, profile_frame(profile, STR("main"), STR("")));
+    uint32_t f = profile_child(profile, main, profile_frame(profile, STR("f"), STR("")));
+    uint32_t g = profile_child(profile, main, profile_frame(profile, STR("g"), STR("")));
+    profile_put_next(profile, g, measure, 100);
+    profile_put_next(profile, f, measure, 300);
+    profile_put_idle(profile, 0, measure, 200);
+    profile_put_next(profile, g, measure, 400);
+    return profile;
+}
+
+static void
+test_flame_view__shows_the_order_of_time(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, 80, 24, GLYPHS_BRAILLE, false);
+    press(&stage, "o");
+    assert_shows(&stage, "nothing in it says what came first");
+    app_set_profile(stage.app, timed_profile(), "three calls", false);
+    draw(&stage);
+    assert_shows(&stage, "800 ms = 100 %");
+    press(&stage, "Down Down o");
+    assert_shows(&stage, "in the order of time");
+    assert_shows(&stage, "s = 100 %");
+    check_golden(&stage, "flame-time-80x24");
+    press(&stage, "U");
+    assert_false(shows(&stage, "in the order of time"));
+    stage_done(&stage);
+}
+
+/* What another process, or the same one a second later, ran. */
+static struct profile *
+newer_profile(void)
+{
+    static const char *const newer[][2] = {{"zygote", "50"},
+                                           {"main;idle", "9"},
+                                           {"main;gc", "70"},
+                                           {"main;serve;query", "300"},
+                                           {"main;serve;render", "100"},
+                                           {"main;serve;query;fresh", "50"}};
+    struct profile *profile = profile_new();
+    uint32_t measure = profile_measure(profile, STR("samples"), "", 1);
+    for (size_t i = 0; i < ARRAY_SIZE(newer); i++) {
+        struct str rest = str_from(newer[i][0]), part;
+        uint32_t node = 0;
+        while (str_until(&rest, ';', &part)) {
+            node = profile_child(profile, node, profile_frame(profile, part, STR("")));
+        }
+        profile_put(profile, node, measure, strtod(newer[i][1], NULL));
+    }
+    return profile;
+}
+
+static void
+test_flame_view__keeps_what_is_looked_at_when_it_is_renewed(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, 120, 30, GLYPHS_BRAILLE, false);
+    app_command(stage.app, "filter.set !gc");
+    app_command(stage.app, "search.set que");
+    press(&stage, "Down Down Down Enter");
+    assert_shows(&stage, "in query");
+    assert_shows(&stage, "without gc");
+    app_set_profile(stage.app, newer_profile(), "a second later", true);
+    draw(&stage);
+    assert_shows(&stage, "in query");
+    assert_shows(&stage, "without gc");
+    assert_shows(&stage, "/que");
+    assert_shows(&stage, "fresh");
+    assert_false(shows(&stage, "zygote"));
+    press(&stage, "Esc Esc");
+    assert_shows(&stage, "zygote");
+    press(&stage, "U");
+    assert_false(shows(&stage, "without gc"));
+    app_set_profile(stage.app, newer_profile(), "something else", false);
+    draw(&stage);
+    press(&stage, "U");
+    assert_shows(&stage, "there is nothing to take back");
+    stage_done(&stage);
+}
+
+static void
+test_flame_view__keeps_a_sandwich_and_a_row_when_it_is_renewed(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, 120, 30, GLYPHS_BRAILLE, false);
+    press(&stage, "Down Down Down S");
+    assert_shows(&stage, "callers above");
+    app_set_profile(stage.app, newer_profile(), "a second later", true);
+    draw(&stage);
+    assert_shows(&stage, "callers above");
+    assert_shows(&stage, "fresh");
+    assert_false(shows(&stage, "render"));
+    press(&stage, "U .");
+    app_command(stage.app, "search.set render");
+    draw(&stage);
+    press(&stage, "n");
+    app_set_profile(stage.app, newer_profile(), "two seconds later", true);
+    draw(&stage);
+    press(&stage, "x .");
+    assert_shows(&stage, "without render");
+    stage_done(&stage);
+}
+
 /* Any keys at any size: nothing is written outside, nothing is lost. */
 static void
 test_flame_view__takes_any_key(void **state)
@@ -313,7 +423,7 @@ test_flame_view__takes_any_key(void **state)
     (void)state;
     static const char *const keys[] = {
         "Up", "Down", "Left", "Right", "Enter", "Backspace", "Esc", "S",    "I",    "i", "c", "x",
-        "X",  "U",    "d",    "u",     "n",     ".",         "<",   "PgDn", "PgUp", "g", "G"};
+        "X",  "U",    "d",    "u",     "n",     ".",         "<",   "PgDn", "PgUp", "g", "G", "o"};
     unsigned random = 1;
     for (int width = 1; width < 140; width += 13) {
         struct stage stage;
@@ -322,6 +432,10 @@ test_flame_view__takes_any_key(void **state)
         for (int i = 0; i < 150; i++) {
             random = random * 1103515245 + 12345;
             press(&stage, keys[(random >> 16) % ARRAY_SIZE(keys)]);
+            if (i % 40 == 20) {
+                app_set_profile(stage.app, i % 80 == 20 ? timed_profile() : newer_profile(), "t",
+                                (random >> 20) % 4 != 0);
+            }
         }
         stage_done(&stage);
     }
@@ -357,6 +471,9 @@ main(void)
         cmocka_unit_test(test_flame_view__collapses_recursion),
         cmocka_unit_test(test_flame_view__exports),
         cmocka_unit_test(test_flame_view__swaps_sides),
+        cmocka_unit_test(test_flame_view__shows_the_order_of_time),
+        cmocka_unit_test(test_flame_view__keeps_what_is_looked_at_when_it_is_renewed),
+        cmocka_unit_test(test_flame_view__keeps_a_sandwich_and_a_row_when_it_is_renewed),
         cmocka_unit_test(test_flame_view__takes_any_key),
         cmocka_unit_test(test_flame_view__without_a_profile_says_how_to_get_one),
     };

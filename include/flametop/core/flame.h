@@ -5,8 +5,12 @@
  * is shown); nodes without weight are in no list. Totals are of the node and all below it, self of
  * it alone.
  *
- * It is made in steps, so that a screen can go on meanwhile; every walk is iterative. The profile
- * must outlive it and not change. */
+ * In the order of time (FLAME_TIMED) nodes are single calls, siblings are listed as they began, and
+ * times in which nothing was measured, or what rules leave out, are a caller's own time. Such a
+ * tree is of the profile's first side and of the measure of its moments.
+ *
+ * It is made in steps, so that a screen can go on meanwhile; every walk is iterative. It holds a
+ * reference to the profile, which must not change. */
 #ifndef FLAMETOP_CORE_FLAME_H
 #define FLAMETOP_CORE_FLAME_H
 
@@ -21,13 +25,15 @@ enum flame_part {
     FLAME_INVERTED, /* what ran at the top, what called it below */
     FLAME_CALLEES,  /* below any outermost call of one frame */
     FLAME_CALLERS,  /* from it up to the root */
+    FLAME_TIMED,    /* each call of its own, in the order of time */
+    FLAME_PARTS
 };
 
 struct flame_options {
     enum flame_part part;
-    uint32_t frame; /* of callees and callers */
-    unsigned measure;
-    bool collapse; /* repeated calls of a frame to itself are one */
+    uint32_t frame;   /* of callees and callers */
+    unsigned measure; /* not of FLAME_TIMED */
+    bool collapse;    /* repeated calls of a frame to itself are one */
 
     /* Which frames each of up to 32 rules matches, as bits by frame: a stack counts when it has a
      * frame of each rule in `keep` and none of those in `drop`. NULL: all do. Must live until
@@ -42,11 +48,14 @@ struct flame_sum {
 };
 
 struct flame {
+    const struct profile *profile;
+    unsigned measure;
     uint32_t count;                 /* nodes; 0: not made yet */
     const uint32_t *frame, *parent; /* by node */
     uint32_t *first, *children; /* those of i: children[first[i]] .. children[first[i + 1] - 1] */
     const double *self[PROFILE_SIDES]; /* [1] is NULL without a comparison */
     double *total[PROFILE_SIDES];      /* the same */
+    const double *start;               /* by node: when it began, of FLAME_TIMED; else NULL */
     double factor; /* what the values of the second side were multiplied by to be comparable */
     double whole[PROFILE_SIDES];     /* before rules left anything out, as measured */
     uint32_t stacks;                 /* nodes with a value of their own */
@@ -74,8 +83,9 @@ flame_is_drawable(const struct flame *flame)
     return flame != NULL && flame->count > 0;
 }
 
-/* The node that is reached from the root by the frames of `node` in `from`, or as far as they
- * lead. */
+/* The node that is reached from the root by the frames of `node` in `from`, or as far as they lead;
+ * in the order of time, of calls of the same frame the one at the same time. The trees may be of
+ * two profiles: then by the texts of frames. */
 uint32_t flame_find(const struct flame *flame, const struct flame *from, uint32_t node);
 
 /* Frames from the root to the node, itself counted; 0 of the root. */

@@ -3,7 +3,10 @@
  * Invariant: in every row, the cells under a frame tile it exactly: its children, heaviest first,
  * then what is narrower than a cell in one cell of its own (FLAME_REST), then its own time
  * (FLAME_SELF). Boundaries are rounded cumulatively. Nothing is dropped: a rest has at least one
- * cell, its count says how many nodes it stands for, and zooming into it shows them. */
+ * cell, its count says how many nodes it stands for, and zooming into it shows them.
+ *
+ * In the order of time each stands where it began: what is narrow is a rest where it happened, and
+ * its own time lies between its children. */
 #ifndef FLAMETOP_CORE_FLAME_LAYOUT_H
 #define FLAMETOP_CORE_FLAME_LAYOUT_H
 
@@ -14,8 +17,8 @@ enum flame_cell_kind { FLAME_FRAME, FLAME_REST, FLAME_SELF };
 struct flame_cell {
     enum flame_cell_kind kind;
     uint32_t node;     /* of a rest or of its own time: whose */
-    uint32_t from, to; /* of a rest: its place among the nodes that are laid out; both 0: those
-                          of `node` that are narrow */
+    uint32_t from, to; /* of a rest: its place among the children of `node`, or in row 0 of the
+                          list that is zoomed into; both 0: all that are narrow */
     uint32_t count;    /* of a rest: nodes */
     double weight;
     int x, width;

@@ -22,6 +22,7 @@
 #define PROFILE_SIDES 2
 #define PROFILE_NODES_MAX (UINT32_C(1) << 24)
 #define PROFILE_FRAMES_MAX (UINT32_C(1) << 22)
+#define PROFILE_MOMENTS_MAX (UINT32_C(1) << 24)
 #define PROFILE_NAME_BYTES_MAX ((size_t)4096) /* longer names are cut */
 #define PROFILE_VALUE_MAX 1e18                /* sums of the most that there can be stay finite */
 #define PROFILE_NONE UINT32_MAX
@@ -37,7 +38,15 @@ struct profile_frame {
     uint32_t name_n, module_n;
 };
 
+/* What was measured after the moment before. */
+struct profile_moment {
+    double value;
+    uint32_t node;
+    bool idle; /* nothing was: this much went by in the stack of the node */
+};
+
 struct profile {
+    unsigned references;
     struct profile_frame *frames;
     uint32_t frame_count, frame_capacity;
 
@@ -48,6 +57,12 @@ struct profile {
     unsigned measure_count, measure_chosen;              /* the one to begin with */
     double *values[PROFILE_SIDES][PROFILE_MEASURES_MAX]; /* by node; NULL: nothing was measured */
     unsigned side, sides;                                /* the one that is filled; how many */
+
+    /* The first side's values of one measure in the order of time; none where there are no times,
+     * or more than PROFILE_MOMENTS_MAX. */
+    struct profile_moment *moments;
+    uint32_t moment_count, moment_capacity, moment_measure;
+    bool moments_lost; /* there were too many */
 
     uint64_t refused[PROFILE_SIDES]; /* values below zero or beyond PROFILE_VALUE_MAX */
     uint64_t cut; /* nodes or frames for which there was no room: their weight is the caller's */
@@ -60,8 +75,11 @@ struct profile {
     uint32_t old_mask, old_at;
 };
 
-struct profile *profile_new(void); /* NULL when out of memory */
-void profile_free(struct profile *profile);
+/* NULL when out of memory. Who made it has one reference; the last release frees it. One that
+ * others have references to does not change any more. Any thread. */
+struct profile *profile_new(void);
+const struct profile *profile_acquire(const struct profile *profile);
+void profile_release(const struct profile *profile); /* NULL: nothing */
 
 /* Makes room for so many nodes at once, so that adding one never takes long. The memory is used as
  * it fills. To be called before there are any. */
@@ -84,6 +102,21 @@ uint32_t profile_child(struct profile *profile, uint32_t parent, uint32_t frame)
 
 /* Adds to a node. A measure that is PROFILE_NONE is left out. */
 void profile_put(struct profile *profile, uint32_t node, uint32_t measure, double value);
+
+/* The same, and it came after what was put so before: the order of time is that of the first
+ * measure that is put so, on the first side. */
+void profile_put_next(struct profile *profile, uint32_t node, uint32_t measure, double value);
+
+/* So much went by unmeasured after what was put last. */
+void profile_put_idle(struct profile *profile, uint32_t node, uint32_t measure, double value);
+
+/* A node of its own, even where `parent` has a child of this frame: for trees of single calls. */
+uint32_t profile_append(struct profile *profile, uint32_t parent, uint32_t frame);
+
+/* The frame of another profile here, by its texts; PROFILE_NONE: it is not there. Takes time by the
+ * number of frames. */
+uint32_t profile_frame_like(const struct profile *profile, const struct profile_frame *frame);
+bool profile_frames_equal(const struct profile_frame *a, const struct profile_frame *b);
 
 /* What the table of children is needed for is over: gives its memory back. */
 void profile_close(struct profile *profile);

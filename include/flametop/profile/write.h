@@ -8,20 +8,12 @@
 #include "flametop/base/buf.h"
 #include "flametop/core/flame.h"
 
-struct profile_graph {
-    const struct profile *profile;
-    const struct flame *flame; /* that can be drawn */
-    unsigned measure;
-    const char *title; /* what it is of; any text */
-};
-
-/* Writes by the end of the file's name: .svg (self-contained, can be searched and zoomed into),
- * .json (speedscope's), .folded or .txt (folded stacks; of a comparison the older number first, as
- * difffolded.pl has it). False, and a sentence. */
-bool profile_write(const struct profile_graph *graph, const char *path, struct buf *out, char *why,
-                   size_t why_size);
-
-/* One of them (src/profile/svg.c). */
-void profile_write_svg(const struct profile_graph *graph, struct buf *out);
+/* Writes a tree that can be drawn, by the end of the file's name: .svg (self-contained, can be
+ * searched and zoomed into), .speedscope.json (of a tree in the order of time, as events), .json
+ * (the tree by columns: flametop-flame(5)), .folded or .txt (folded stacks; of a comparison the
+ * older number first, as difffolded.pl has it). `title` says what it is of; any text. False, and a
+ * sentence. */
+bool profile_write(const struct flame *flame, const char *title, const char *path, struct buf *out,
+                   char *why, size_t why_size);
 
 #endif

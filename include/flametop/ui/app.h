@@ -60,17 +60,15 @@ struct app_options {
                                     size_t why_size);
     void *open_instance_context;
 
-    /* A profile for the flame view (core/profile.h), which outlives the app, and a sentence that
-     * says what it is, for the place of the diagnosis. NULL: none. */
+    /* A profile that is all there is (core/profile.h), for the flame view, and a sentence that says
+     * what it is, for the place of the diagnosis. NULL: none. */
     const struct profile *profile;
     const char *profile_text;
 
-    /* Writes a flame tree of the profile (core/flame.h) to `path`, in the format its name ends in.
+    /* Writes a flame tree (core/flame.h) to `path`, in the format its name ends in, with a title.
      * 0, or a negative errno and a sentence in why. NULL: it cannot be saved. */
-    int (*save_flame)(void *context, const struct flame *flame, unsigned measure, const char *path,
-                      char *why, size_t why_size);
-    void *save_flame_context;
-    const char *save_flame_name; /* what is offered as `path` */
+    int (*save_flame)(const struct flame *flame, const char *title, const char *path, char *why,
+                      size_t why_size);
 
     const struct clock *clock; /* what ages are counted by; NULL: the system's */
 };
@@ -97,6 +95,10 @@ bool app_set_targets(struct app *app, const struct app_target *targets, size_t c
  * is shown. */
 void app_set_target_picture(struct app *app, size_t target, struct picture *picture);
 void app_set_picture(struct app *app, struct picture *picture); /* of the first */
+
+/* A profile for the flame view, in the place of the one there was; the caller's reference is the
+ * app's from then on. `newer`: of the same (panel_renew_profile), else something else. */
+void app_set_profile(struct app *app, const struct profile *profile, const char *title, bool newer);
 
 /* Draws everything at the canvas's size. Without a picture it says that it waits for one. */
 void app_draw(struct app *app, struct canvas *canvas);

@@ -31,6 +31,8 @@ struct panel_context {
                                        or the fleet */
     const struct pins *pins;        /* of metrics as cards (src/ui/pin.h); NULL: none */
     const struct profile *profile;  /* that is open (core/profile.h); NULL: none */
+    const char *profile_title;      /* what it is of; NULL: another place of the screen says it */
+    unsigned profile_subject;       /* changes when another is opened, not when that is renewed */
     void *app;                      /* for panel_ask and its like below; opaque to panels */
 };
 
@@ -99,10 +101,23 @@ void panel_menu(const struct panel_context *context, const char *title,
 /* Asks to be drawn again soon: what is shown is not done yet. */
 void panel_again(const struct panel_context *context);
 
+/* Opens a profile in the flame view, in the place of the one there is, and shows that view. It must
+ * not change any more; the caller's reference is the app's from then on. `title` says in a few
+ * words what it is of, as the first thing on the view: "critical path · POST /tools/invoke · 631
+ * requests". To compare, fill the profile's second side with what it is compared with. */
+void panel_open_profile(const struct panel_context *context, const struct profile *profile,
+                        const char *title);
+
+/* A newer profile of what is open: what is looked at stays, by the names of frames (zoom, cursor,
+ * search, filters, sandwich, what can be taken back), and no other view is left for it. Where
+ * nothing was opened it is opened. */
+void panel_renew_profile(const struct panel_context *context, const struct profile *profile,
+                         const char *title);
+
 /* Writes a flame tree to a file, after a question where there is one of that name; without a path
  * it asks for one. The command that it then runs on this panel is flame.save. */
 void panel_save_flame(const struct panel_context *context, const struct flame *flame,
-                      unsigned measure, const char *path);
+                      const char *path);
 
 /* Puts text on the clipboard. */
 void panel_copy(const struct panel_context *context, struct str text);

@@ -16,7 +16,6 @@
 #include "flametop/ui/term.h"
 
 #define SLICE_NS (7 * NS_PER_MS)
-#define ROWS_MAX ((size_t)65536) /* of a search through the graph */
 
 /* ---- small things ---- */
 
@@ -33,16 +32,24 @@ flame_first_piece(const struct flame_panel *panel)
 }
 
 struct str
-flame_name(const struct flame_panel *panel, uint32_t frame)
+flame_name(const struct profile *profile, uint32_t frame)
 {
-    const struct profile_frame *found = &panel->profile->frames[frame];
-    return (struct str){found->name, found->name_n};
+    const struct profile_frame *found = &profile->frames[frame];
+    return frame != PROFILE_NONE ? (struct str){found->name, found->name_n} : STR("all");
+}
+
+uint32_t
+flame_frame_in(const struct profile *profile, const struct profile *before, uint32_t frame)
+{
+    return frame == PROFILE_NONE || profile == before
+               ? frame
+               : profile_frame_like(profile, &before->frames[frame]);
 }
 
 char *
-flame_value(const struct flame_panel *panel, double value, bool ascii, char dst[FLAME_VALUE_BYTES])
+flame_value(const struct flame *tree, double value, bool ascii, char dst[FLAME_VALUE_BYTES])
 {
-    const struct profile_measure *measure = &panel->profile->measures[panel->look.measure];
+    const struct profile_measure *measure = &tree->profile->measures[tree->measure];
     return unit_format(value * measure->scale, measure->unit, ascii, dst, FLAME_VALUE_BYTES);
 }
 
@@ -88,10 +95,12 @@ forget(struct flame_panel *panel)
     }
     flame_match_done(&panel->search);
     flame_match_done(&panel->wanted);
+    flame_match_done(&panel->marking);
+    profile_release(panel->profile);
     free(panel->rule_bits);
     free(panel->covered);
     free(panel->listed);
-    *panel = (struct flame_panel){0};
+    *panel = (struct flame_panel){.kept = PROFILE_NONE};
 }
 
 static void *
@@ -127,15 +136,21 @@ make(struct flame_panel *panel, unsigned index, enum flame_part part)
     piece->making = flame_new(panel->profile, &options);
 }
 
-/* After the look has changed. */
-static void
-make_all(struct flame_panel *panel)
+void
+flame_make_all(struct flame_panel *panel)
 {
-    if (panel->look.sandwich) {
+    const struct flame_look *look = &panel->look;
+    if (panel->marked < look->rules) {
+        return; /* they are made when their filters are known */
+    }
+    if (look->sandwich) {
         make(panel, PIECE_CALLERS, FLAME_CALLERS);
         make(panel, PIECE_CALLEES, FLAME_CALLEES);
     } else {
-        make(panel, PIECE_MAIN, panel->look.invert ? FLAME_INVERTED : FLAME_WHOLE);
+        make(panel, PIECE_MAIN,
+             look->invert  ? FLAME_INVERTED
+             : look->timed ? FLAME_TIMED
+                           : FLAME_WHOLE);
     }
 }
 
@@ -159,6 +174,10 @@ adopt(struct flame_panel *panel, unsigned index)
         if (zoomed > piece->zooms[0].node) {
             piece->zooms[piece->zoom_count++] = (struct flame_zoom){.node = zoomed};
         }
+    }
+    if (before != NULL && panel->listed_tree == before) {
+        uint32_t selected = flame_frames_selected(panel);
+        panel->kept = flame_frame_in(piece->making->profile, before->profile, selected);
     }
     piece->tree = piece->making;
     piece->making = NULL;
@@ -187,8 +206,8 @@ work_on(struct flame_panel *panel, unsigned index, int64_t until_ns)
     return piece->tree != NULL && !flame_step(piece->tree, until_ns);
 }
 
-static void
-remember(struct flame_panel *panel)
+void
+flame_remember(struct flame_panel *panel)
 {
     if (panel->undo_count == FLAME_UNDO_MAX) {
         memmove(panel->undo, panel->undo + 1, (FLAME_UNDO_MAX - 1) * sizeof(panel->undo[0]));
@@ -197,94 +216,95 @@ remember(struct flame_panel *panel)
     panel->undo[panel->undo_count++] = panel->look;
 }
 
-/* ---- rules ---- */
+/* ---- another profile ---- */
 
-static bool
-has_room_for_rule(struct flame_panel *panel, const struct panel_context *context)
+static unsigned
+measure_in(const struct profile *profile, const struct profile *before, unsigned measure)
 {
-    if (panel->rule_bits == NULL) {
-        panel->rule_bits = calloc((size_t)panel->profile->frame_count + 1, sizeof(uint32_t));
+    for (unsigned i = 0; i < profile->measure_count; i++) {
+        if (strcmp(profile->measures[i].name, before->measures[measure].name) == 0) {
+            return i;
+        }
     }
-    if (panel->look.rules == FLAME_RULES_MAX || panel->rule_bits == NULL) {
-        panel_say(context, "there are %u filters already: U takes the last one back",
-                  panel->look.rules);
-        return false;
-    }
-    return true;
-}
-
-/* Trees that are being made read the bits of rules, but only of those in force when they began. */
-static void
-add_rule(struct flame_panel *panel, bool drop, struct str text, uint32_t frame,
-         const uint8_t *frames)
-{
-    uint32_t bit = UINT32_C(1) << panel->look.rules;
-    struct flame_rule *rule = &panel->rules[panel->look.rules];
-    rule->drop = drop;
-    utf8_clean(text, rule->text, sizeof(rule->text));
-    for (uint32_t i = 0; i < panel->profile->frame_count; i++) {
-        bool is = frames != NULL ? frames[i] != 0 : i == frame;
-        panel->rule_bits[i] = is ? panel->rule_bits[i] | bit : panel->rule_bits[i] & ~bit;
-    }
-    remember(panel);
-    panel->look.rules++;
-    make_all(panel);
-}
-
-static bool
-work_on_rule(struct flame_panel *panel, const struct panel_context *context, int64_t until_ns)
-{
-    struct flame_match *wanted = &panel->wanted;
-    if (wanted->frames == NULL) {
-        return false;
-    }
-    if (!flame_match_step(wanted, panel->profile, until_ns)) {
-        return true;
-    }
-    if (wanted->matched == 0) {
-        panel_say(context, "no frame matches %s", wanted->text);
-    } else if (has_room_for_rule(panel, context)) {
-        add_rule(panel, panel->wanted_drop, str_from(wanted->text), 0, wanted->frames);
-    }
-    flame_match_done(wanted);
-    return true;
+    return profile->measure_chosen;
 }
 
 static void
-set_filter(struct flame_panel *panel, const struct panel_context *context, const char *text)
+renew_look(struct flame_look *look, const struct profile *profile, const struct profile *before)
 {
-    char why[160];
-    panel->wanted_drop = text[0] == '!';
-    text += panel->wanted_drop;
-    if (text[0] == '\0') {
-        return;
-    }
-    if (!flame_match_begin(&panel->wanted, panel->profile, text, why, sizeof(why))) {
-        panel_say(context, "%s: %s", text, why);
-    }
+    look->measure = measure_in(profile, before, look->measure);
+    look->timed &= profile->moment_count > 0;
+    look->frame = look->sandwich ? flame_frame_in(profile, before, look->frame) : 0;
 }
 
-/* ---- drawing ---- */
+static void
+renew_search(struct flame_panel *panel)
+{
+    char text[FLAME_PATTERN_BYTES], why[160];
+    strlcpy(text, panel->search.text, sizeof(text));
+    flame_match_done(&panel->search);
+    if (text[0] != '\0') {
+        flame_match_begin(&panel->search, panel->profile, text, why, sizeof(why));
+    }
+    panel->covered_tree = NULL;
+}
+
+/* What is looked at is found again by the texts of frames. The trees of the profile before are
+ * shown until those of this one are made, and hold it until then. */
+static void
+renew(struct flame_panel *panel, const struct profile *profile)
+{
+    const struct profile *before = panel->profile;
+    panel->profile = profile_acquire(profile);
+    renew_look(&panel->look, profile, before);
+    for (size_t i = 0; i < panel->undo_count; i++) {
+        renew_look(&panel->undo[i], profile, before);
+    }
+    panel->side = profile->sides > 1 ? panel->side : 0;
+    for (unsigned i = 0; i < PIECES; i++) {
+        flame_free(panel->pieces[i].making);
+        panel->pieces[i].making = NULL;
+    }
+    flame_rules_renew(panel, before);
+    flame_match_done(&panel->wanted);
+    renew_search(panel);
+    flame_make_all(panel);
+    profile_release(before);
+}
+
+/* Versions that come faster than they can be shown are left out. */
+static bool
+is_busy(const struct flame_panel *panel)
+{
+    bool busy = panel->marked < panel->look.rules;
+    for (unsigned i = 0; i < PIECES; i++) {
+        busy |= panel->pieces[i].making != NULL;
+    }
+    return busy;
+}
 
 /* The measure to begin with, and the profile's first tree. */
 static void
-begin(struct flame_panel *panel, const struct profile *profile)
+begin(struct flame_panel *panel, const struct profile *profile, unsigned subject)
 {
     forget(panel);
-    panel->profile = profile;
+    panel->profile = profile_acquire(profile);
+    panel->subject = subject;
     panel->look.measure = profile->measure_chosen;
     for (unsigned i = 0; i < PIECES; i++) {
         piece_unzoom(&panel->pieces[i]);
     }
-    make_all(panel);
+    flame_make_all(panel);
 }
+
+/* ---- drawing ---- */
 
 /* Answers whether there is more to do. */
 static bool
 work(struct flame_panel *panel, const struct panel_context *context)
 {
     int64_t until_ns = clock_mono_ns() + SLICE_NS;
-    bool more = work_on_rule(panel, context, until_ns);
+    bool more = flame_rules_step(panel, context, until_ns);
     for (unsigned i = 0; i < PIECES && clock_mono_ns() < until_ns; i++) {
         bool shown = panel->look.sandwich ? i != PIECE_MAIN : i == PIECE_MAIN;
         more |= shown && work_on(panel, i, until_ns);
@@ -332,8 +352,10 @@ flame_draw(void *state, const struct panel_context *context, struct canvas *canv
 {
     (void)focused;
     struct flame_panel *panel = state;
-    if (panel->profile != context->profile) {
-        begin(panel, context->profile);
+    if (panel->profile == NULL || panel->subject != context->profile_subject) {
+        begin(panel, context->profile, context->profile_subject);
+    } else if (panel->profile != context->profile && !is_busy(panel)) {
+        renew(panel, context->profile);
     }
     if (work(panel, context)) {
         panel_again(context);
@@ -347,198 +369,20 @@ flame_draw(void *state, const struct panel_context *context, struct canvas *canv
     }
 }
 
-/* ---- the cursor ---- */
-
-const struct flame_cell *
-flame_cell_at(const struct flame_panel *panel)
-{
-    const struct flame_layout *layout = &panel->pieces[panel->cursor.piece].layout;
-    return layout->flame != NULL && panel->cursor.cell < layout->count
-               ? &layout->cells[panel->cursor.cell]
-               : NULL;
-}
-
-static void
-point_at(struct flame_cursor *cursor, const struct flame_layout *layout, size_t row, size_t cell)
-{
-    const struct flame_cell *found = &layout->cells[cell];
-    cursor->node = found->node;
-    cursor->rest = found->kind == FLAME_REST;
-    cursor->from = found->from;
-    cursor->row = row;
-    cursor->cell = cell;
-}
-
-static bool
-find_in_row(struct flame_cursor *cursor, const struct flame_layout *layout, size_t row)
-{
-    for (size_t i = layout->rows[row]; i < layout->rows[row + 1]; i++) {
-        const struct flame_cell *cell = &layout->cells[i];
-        if (cell->node == cursor->node && cell->from == cursor->from &&
-            cell->kind == (cursor->rest ? FLAME_REST : FLAME_FRAME)) {
-            point_at(cursor, layout, row, i);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Row of a node, or of the rest below it; SIZE_MAX above what is zoomed into. */
-static size_t
-row_of(const struct flame_piece *piece, const struct flame_cursor *cursor)
-{
-    const struct flame_zoom *zoom = &piece->zooms[piece->zoom_count - 1];
-    size_t base = flame_depth(piece->tree, zoom->node) + (zoom->list != NULL);
-    size_t depth = flame_depth(piece->tree, cursor->node) + cursor->rest;
-    return depth >= base ? depth - base : SIZE_MAX;
-}
-
-/* Where it is not in the layout any more, its nearest caller that is; else the first row. */
-void
-flame_locate(struct flame_panel *panel, int width)
-{
-    for (unsigned i = 0; i < PIECES; i++) {
-        struct flame_piece *piece = &panel->pieces[i];
-        struct flame_zoom *zoom = flame_zoomed(piece);
-        struct flame_layout *layout = &piece->layout;
-        if (flame_is_drawable(piece->tree) &&
-            (layout->flame != piece->tree || layout->zoom != zoom || layout->width != width ||
-             layout->side != panel->side)) {
-            flame_layout_begin(layout, piece->tree, zoom, panel->side, width);
-        }
-    }
-    struct flame_cursor *cursor = &panel->cursor;
-    struct flame_piece *piece = &panel->pieces[cursor->piece];
-    struct flame_layout *layout = &piece->layout;
-    for (size_t row = row_of(piece, cursor); row != SIZE_MAX; row = row_of(piece, cursor)) {
-        flame_layout_extend(layout, row + 1);
-        if (row < layout->row_count && find_in_row(cursor, layout, row)) {
-            return;
-        }
-        if (!cursor->rest && cursor->node == 0) {
-            break;
-        }
-        cursor->node = cursor->rest ? cursor->node : piece->tree->parent[cursor->node];
-        cursor->rest = false;
-        cursor->from = 0;
-    }
-    if (layout->count > 0) {
-        point_at(cursor, layout, 0, 0);
-    }
-}
-
-static void
-move_sideways(struct flame_panel *panel, int step)
-{
-    const struct flame_layout *layout = &panel->pieces[panel->cursor.piece].layout;
-    size_t row = panel->cursor.row, at = panel->cursor.cell;
-    while (step > 0 ? at + 1 < layout->rows[row + 1] : at > layout->rows[row]) {
-        at += (size_t)step;
-        if (layout->cells[at].kind != FLAME_SELF) {
-            point_at(&panel->cursor, layout, row, at);
-            return;
-        }
-    }
-}
-
-static bool
-move_inwards(struct flame_panel *panel)
-{
-    struct flame_layout *layout = &panel->pieces[panel->cursor.piece].layout;
-    const struct flame_cell cell = layout->cells[panel->cursor.cell];
-    size_t row = panel->cursor.row + 1;
-    flame_layout_extend(layout, row + 1);
-    for (size_t i = row < layout->row_count ? layout->rows[row] : layout->count;
-         i < layout->count && i < layout->rows[row + 1]; i++) {
-        const struct flame_cell *below = &layout->cells[i];
-        if (below->kind != FLAME_SELF && below->x >= cell.x && below->x < cell.x + cell.width) {
-            point_at(&panel->cursor, layout, row, i);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-move_outwards(struct flame_panel *panel)
-{
-    const struct flame_layout *layout = &panel->pieces[panel->cursor.piece].layout;
-    const struct flame_cell cell = layout->cells[panel->cursor.cell];
-    if (panel->cursor.row == 0) {
-        return false;
-    }
-    size_t row = panel->cursor.row - 1;
-    for (size_t i = layout->rows[row]; i < layout->rows[row + 1]; i++) {
-        const struct flame_cell *above = &layout->cells[i];
-        if (above->kind == FLAME_FRAME && cell.x >= above->x && cell.x < above->x + above->width) {
-            point_at(&panel->cursor, layout, row, i);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Up and down on the screen. In a sandwich the callers grow upwards from the row both share. */
-static bool
-move_vertically(struct flame_panel *panel, bool up)
-{
-    struct flame_cursor *cursor = &panel->cursor;
-    if (panel->look.sandwich && cursor->row == 0) {
-        struct flame_cursor before = *cursor;
-        cursor->piece = up ? PIECE_CALLERS : PIECE_CALLEES;
-        struct flame_layout *layout = &panel->pieces[cursor->piece].layout;
-        point_at(cursor, layout, 0, 0);
-        bool moved = move_inwards(panel);
-        *cursor = moved ? *cursor : before;
-        return moved;
-    }
-    bool inwards = cursor->piece == PIECE_CALLERS   ? up
-                   : cursor->piece == PIECE_CALLEES ? !up
-                                                    : up == panel->flipped;
-    return inwards ? move_inwards(panel) : move_outwards(panel);
-}
-
-/* The next cell in reading order that matches. */
-static void
-go_to_match(struct flame_panel *panel, const struct panel_context *context, bool forward)
-{
-    struct flame_layout *layout = &panel->pieces[panel->cursor.piece].layout;
-    flame_layout_extend(layout, ROWS_MAX);
-    size_t count = layout->count, at = panel->cursor.cell;
-    for (size_t i = 0; i < count; i++) {
-        at = (at + (forward ? 1 : count - 1)) % count;
-        const struct flame_cell *cell = &layout->cells[at];
-        uint32_t frame = layout->flame->frame[cell->node];
-        if (cell->kind == FLAME_FRAME && frame != PROFILE_NONE &&
-            panel->search.frames[frame] != 0) {
-            size_t row = 0;
-            while (layout->rows[row + 1] <= at) {
-                row++;
-            }
-            point_at(&panel->cursor, layout, row, at);
-            return;
-        }
-    }
-    panel_say(context,
-              panel->search.matched > 0
-                  ? "every match is narrower than a cell here: , lists frames, Enter zooms"
-                  : "no frame matches %s",
-              panel->search.text);
-}
-
 /* ---- commands ---- */
 
 /* The frame under the cursor, or of the table's row; PROFILE_NONE on the root and on a rest. */
-static uint32_t
-frame_at(const struct flame_panel *panel)
+uint32_t
+flame_selected(const struct flame_panel *panel)
 {
-    if (panel->page == FLAME_PAGE_FRAMES) {
-        return flame_frames_selected(panel);
-    }
-    const struct flame_cell *cell = flame_cell_at(panel);
-    return cell != NULL && cell->kind == FLAME_FRAME
-               ? panel->pieces[panel->cursor.piece].tree->frame[cell->node]
-               : PROFILE_NONE;
+    bool graph = panel->page == FLAME_PAGE_GRAPH;
+    const struct flame_cell *cell = graph ? flame_cell_at(panel) : NULL;
+    unsigned piece = graph ? panel->cursor.piece : flame_first_piece(panel);
+    const struct flame *tree = panel->pieces[piece].tree;
+    uint32_t frame = !graph                                      ? flame_frames_selected(panel)
+                     : cell != NULL && cell->kind == FLAME_FRAME ? tree->frame[cell->node]
+                                                                 : PROFILE_NONE;
+    return flame_frame_in(panel->profile, tree->profile, frame);
 }
 
 static void
@@ -556,9 +400,14 @@ do_measure(struct flame_panel *panel, const struct panel_context *context, const
         panel_say(context, "this profile measured %s alone", panel->profile->measures[0].name);
         return;
     }
-    remember(panel);
+    if (panel->look.timed) {
+        panel_say(context, "the order of time is of %s alone: o leaves it",
+                  panel->profile->measures[panel->profile->moment_measure].name);
+        return;
+    }
+    flame_remember(panel);
     panel->look.measure = (panel->look.measure + 1) % panel->profile->measure_count;
-    make_all(panel);
+    flame_make_all(panel);
 }
 
 static void
@@ -566,12 +415,37 @@ do_invert(struct flame_panel *panel, const struct panel_context *context, const 
 {
     (void)context;
     (void)argument;
-    remember(panel);
+    flame_remember(panel);
     if (panel->look.sandwich) {
         leave_sandwich(panel);
     }
     panel->look.invert = !panel->look.invert;
-    make_all(panel);
+    panel->look.timed = false;
+    flame_make_all(panel);
+}
+
+/* Calls as they came, or the heaviest first. */
+static void
+do_order(struct flame_panel *panel, const struct panel_context *context, const char *argument)
+{
+    const struct profile *profile = panel->profile;
+    (void)argument;
+    if (profile->sides > 1 || profile->moment_count == 0) {
+        panel_say(context, profile->sides > 1      ? "two profiles have no order of time in common"
+                           : profile->moments_lost ? "there is more time in it than can be ordered"
+                                                   : "this profile keeps sums alone: nothing in it "
+                                                     "says what came first");
+        return;
+    }
+    flame_remember(panel);
+    if (panel->look.sandwich) {
+        leave_sandwich(panel);
+    }
+    panel->look.timed = !panel->look.timed;
+    panel->look.invert = false;
+    panel->look.measure = panel->look.timed ? profile->moment_measure : panel->look.measure;
+    panel->page = FLAME_PAGE_GRAPH;
+    flame_make_all(panel);
 }
 
 static void
@@ -579,9 +453,9 @@ do_collapse(struct flame_panel *panel, const struct panel_context *context, cons
 {
     (void)context;
     (void)argument;
-    remember(panel);
+    flame_remember(panel);
     panel->look.collapse = !panel->look.collapse;
-    make_all(panel);
+    flame_make_all(panel);
 }
 
 static void
@@ -596,40 +470,29 @@ do_flip(struct flame_panel *panel, const struct panel_context *context, const ch
 }
 
 static void
-rule_of_frame(struct flame_panel *panel, const struct panel_context *context, bool drop)
-{
-    uint32_t frame = frame_at(panel);
-    if (frame == PROFILE_NONE) {
-        panel_say(context, "this is no single frame: move to one first");
-    } else if (has_room_for_rule(panel, context)) {
-        add_rule(panel, drop, flame_name(panel, frame), frame, NULL);
-    }
-}
-
-static void
 do_hide(struct flame_panel *panel, const struct panel_context *context, const char *argument)
 {
     (void)argument;
-    rule_of_frame(panel, context, true);
+    flame_rule_of_frame(panel, context, true);
 }
 
 static void
 do_keep(struct flame_panel *panel, const struct panel_context *context, const char *argument)
 {
     (void)argument;
-    rule_of_frame(panel, context, false);
+    flame_rule_of_frame(panel, context, false);
 }
 
 static void
 do_sandwich(struct flame_panel *panel, const struct panel_context *context, const char *argument)
 {
     (void)argument;
-    uint32_t frame = frame_at(panel);
+    uint32_t frame = flame_selected(panel);
     if (frame == PROFILE_NONE) {
         panel_say(context, "this is no single frame: move to one first");
         return;
     }
-    remember(panel);
+    flame_remember(panel);
     panel->outside = panel->look.sandwich ? panel->outside : panel->cursor;
     panel->look.sandwich = true;
     panel->look.invert = false;
@@ -641,7 +504,7 @@ do_sandwich(struct flame_panel *panel, const struct panel_context *context, cons
         piece_unzoom(&panel->pieces[i]);
     }
     panel->covered_tree = panel->listed_tree = panel->gone_tree = NULL;
-    make_all(panel);
+    flame_make_all(panel);
 }
 
 static void
@@ -654,10 +517,11 @@ do_undo(struct flame_panel *panel, const struct panel_context *context, const ch
     }
     bool sandwich = panel->look.sandwich;
     panel->look = panel->undo[--panel->undo_count];
+    panel->marked = MIN(panel->marked, panel->look.rules);
     if (panel->look.sandwich != sandwich) {
         panel->cursor = sandwich ? panel->outside : (struct flame_cursor){.piece = PIECE_CALLEES};
     }
-    make_all(panel);
+    flame_make_all(panel);
 }
 
 static void
@@ -768,9 +632,9 @@ static void
 do_copy(struct flame_panel *panel, const struct panel_context *context, const char *argument)
 {
     (void)argument;
-    uint32_t frame = frame_at(panel);
+    uint32_t frame = flame_selected(panel);
     if (frame != PROFILE_NONE) {
-        panel_copy(context, flame_name(panel, frame));
+        panel_copy(context, flame_name(panel->profile, frame));
     }
 }
 
@@ -779,7 +643,7 @@ do_save(struct flame_panel *panel, const struct panel_context *context, const ch
 {
     unsigned piece =
         panel->page == FLAME_PAGE_GRAPH ? panel->cursor.piece : flame_first_piece(panel);
-    panel_save_flame(context, panel->pieces[piece].tree, panel->look.measure, argument);
+    panel_save_flame(context, panel->pieces[piece].tree, argument);
 }
 
 static void
@@ -793,7 +657,7 @@ do_page(struct flame_panel *panel, const struct panel_context *context, const ch
 static void
 do_filter(struct flame_panel *panel, const struct panel_context *context, const char *argument)
 {
-    set_filter(panel, context, argument);
+    flame_rule_of_pattern(panel, context, argument);
 }
 
 static const struct {
@@ -804,6 +668,7 @@ static const struct {
     {"open", do_open},
     {"flame.out", do_out},
     {"flame.measure", do_measure},
+    {"flame.order", do_order},
     {"flame.invert", do_invert},
     {"flame.collapse", do_collapse},
     {"flame.flip", do_flip},
@@ -820,38 +685,12 @@ static const struct {
     {"page.previous", do_page},
 };
 
-static bool
-move(struct flame_panel *panel, const struct panel_context *context, const char *name)
-{
-    bool up = strcmp(name, "move.up") == 0 || strcmp(name, "move.page.up") == 0;
-    if (strcmp(name, "move.left") == 0 || strcmp(name, "move.right") == 0) {
-        move_sideways(panel, strcmp(name, "move.right") == 0 ? 1 : -1);
-    } else if (up || strcmp(name, "move.down") == 0 || strcmp(name, "move.page.down") == 0) {
-        bool page = strncmp(name, "move.page", 9) == 0;
-        for (int i = page ? panel->rows : 1; i > 0 && move_vertically(panel, up); i--) {
-        }
-    } else if (strcmp(name, "move.first") == 0) {
-        while (move_outwards(panel)) {
-        }
-    } else if (strcmp(name, "move.last") == 0) {
-        while (move_inwards(panel)) {
-        }
-    } else if (strcmp(name, "search.next") == 0 || strcmp(name, "search.previous") == 0) {
-        if (panel->search.frames != NULL) {
-            go_to_match(panel, context, strcmp(name, "search.next") == 0);
-        }
-    } else {
-        return false;
-    }
-    return true;
-}
-
 static enum reaction
 flame_command(void *state, const struct panel_context *context, const char *name,
               const char *argument)
 {
     struct flame_panel *panel = state;
-    if (!is_ready(panel) || context->profile != panel->profile) {
+    if (!is_ready(panel) || context->profile_subject != panel->subject) {
         return REACTION_NONE;
     }
     if (strcmp(name, "escape") == 0) {
@@ -865,7 +704,7 @@ flame_command(void *state, const struct panel_context *context, const char *name
     }
     bool known = panel->page == FLAME_PAGE_FRAMES
                      ? flame_frames_command(panel, name)
-                     : flame_cell_at(panel) != NULL && move(panel, context, name);
+                     : flame_cell_at(panel) != NULL && flame_move(panel, context, name);
     return known ? REACTION_HANDLED : REACTION_NONE;
 }
 

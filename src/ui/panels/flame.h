@@ -1,5 +1,9 @@
-/* The inside of the flame panel: state (flame.c), what is matched (flame_match.c), the graph
- * (flame_graph.c) and the table of frames (flame_frames.c). */
+/* The inside of the flame panel: state and commands (flame.c), the cursor (flame_move.c), filters
+ * (flame_rules.c), what is matched (flame_match.c), the graph (flame_graph.c) and the table of
+ * frames (flame_frames.c).
+ *
+ * A tree may be of an older profile than the panel, until one of the newer profile is made: frames
+ * of a tree are those of its own profile. */
 #ifndef FLAMETOP_SRC_UI_FLAME_H
 #define FLAMETOP_SRC_UI_FLAME_H
 
@@ -38,12 +42,13 @@ struct flame_cursor {
 /* What undo goes back to. */
 struct flame_look {
     unsigned rules, measure;
-    bool invert, collapse, sandwich;
+    bool invert, collapse, sandwich, timed;
     uint32_t frame; /* of the sandwich */
 };
 
 struct flame_rule {
-    bool drop;
+    bool drop, is_pattern;
+    uint32_t frame; /* where it is no pattern; PROFILE_NONE: it is not in this profile */
     char text[FLAME_PATTERN_BYTES];
 };
 
@@ -62,15 +67,18 @@ enum flame_page { FLAME_PAGE_GRAPH, FLAME_PAGE_FRAMES, FLAME_PAGES };
 enum flame_order { FLAME_BY_SELF, FLAME_BY_TOTAL, FLAME_BY_CHANGE, FLAME_ORDERS };
 
 struct flame_panel {
-    const struct profile *profile; /* the one all below is of; NULL: none */
+    const struct profile *profile; /* the newest; NULL: none */
+    unsigned subject;              /* what it is of */
     struct flame_piece pieces[PIECES];
     struct flame_cursor cursor, outside; /* outside: where it was before a sandwich */
     struct flame_look look, undo[FLAME_UNDO_MAX];
     size_t undo_count;
     struct flame_rule rules[FLAME_RULES_MAX];
     uint32_t *rule_bits; /* by frame */
-    unsigned side;       /* whose weights are widths */
-    bool flipped;        /* the root below */
+    unsigned marked;     /* rules whose bits are there; the trees wait for those in force */
+    struct flame_match marking;
+    unsigned side; /* whose weights are widths */
+    bool flipped;  /* the root below */
 
     struct flame_match search, wanted; /* wanted: of a rule to come */
     bool wanted_drop;
@@ -90,6 +98,7 @@ struct flame_panel {
     const struct flame *listed_tree;
     enum flame_order listed_order;
     size_t selected, top;
+    uint32_t kept;    /* the frame to be selected when they are listed anew; PROFILE_NONE: none */
     int rows;         /* of the table, or of the graph, as last drawn */
     struct rect area; /* the same */
     int middle;       /* y of the root of a sandwich */
@@ -97,14 +106,32 @@ struct flame_panel {
 
 /* flame.c */
 struct flame_zoom *flame_zoomed(struct flame_piece *piece);
-const struct flame_cell *
-flame_cell_at(const struct flame_panel *panel); /* NULL: nothing is there */
 unsigned flame_first_piece(const struct flame_panel *panel);
-void flame_locate(struct flame_panel *panel, int width); /* finds the cursor in its layout */
-char *flame_value(const struct flame_panel *panel, double value, bool ascii,
-                  char dst[FLAME_VALUE_BYTES]);
+void flame_remember(struct flame_panel *panel); /* the look, for undo */
+void flame_make_all(struct flame_panel *panel); /* the trees, after the look has changed */
+uint32_t flame_selected(const struct flame_panel *panel); /* a frame of the profile, PROFILE_NONE:
+                                                             none */
+char *flame_value(const struct flame *tree, double value, bool ascii, char dst[FLAME_VALUE_BYTES]);
 char *flame_share(double part, double whole, char dst[FLAME_VALUE_BYTES]); /* "12.3 %" */
-struct str flame_name(const struct flame_panel *panel, uint32_t frame);
+struct str flame_name(const struct profile *profile, uint32_t frame);      /* "all": PROFILE_NONE */
+
+/* A frame of one profile in another. */
+uint32_t flame_frame_in(const struct profile *profile, const struct profile *before,
+                        uint32_t frame);
+
+/* flame_move.c */
+const struct flame_cell *
+flame_cell_at(const struct flame_panel *panel);          /* NULL: nothing is there */
+void flame_locate(struct flame_panel *panel, int width); /* finds the cursor in its layout */
+bool flame_move(struct flame_panel *panel, const struct panel_context *context, const char *name);
+
+/* flame_rules.c */
+void flame_rule_of_frame(struct flame_panel *panel, const struct panel_context *context, bool drop);
+void flame_rule_of_pattern(struct flame_panel *panel, const struct panel_context *context,
+                           const char *text); /* "!text": without what matches */
+void flame_rules_renew(struct flame_panel *panel, const struct profile *before);
+bool flame_rules_step(struct flame_panel *panel, const struct panel_context *context,
+                      int64_t until_ns); /* whether there is more to do */
 
 /* flame_match.c: a pattern is plain text, or a regular expression where it has characters of one;
  * capitals count where it has any. */
@@ -112,6 +139,7 @@ bool flame_match_begin(struct flame_match *match, const struct profile *profile,
                        char *why, size_t why_size);
 bool flame_match_step(struct flame_match *match, const struct profile *profile, int64_t until_ns);
 void flame_match_done(struct flame_match *match);
+bool flame_is_match(const struct flame_panel *panel, const struct flame *tree, uint32_t frame);
 bool flame_cover_step(struct flame_panel *panel, int64_t until_ns);
 
 /* flame_graph.c */

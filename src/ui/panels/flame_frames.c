@@ -50,7 +50,7 @@ tree_of(const struct flame_panel *panel)
 static void
 list(struct flame_panel *panel, const struct flame *tree)
 {
-    uint32_t count = panel->profile->frame_count, n = 0;
+    uint32_t count = tree->profile->frame_count, n = 0;
     if (panel->listed_tree == tree && panel->listed_order == panel->order) {
         return;
     }
@@ -72,6 +72,10 @@ list(struct flame_panel *panel, const struct flame *tree)
     panel->listed_count = panel->listed != NULL ? n : 0;
     panel->listed_tree = tree;
     panel->listed_order = panel->order;
+    for (uint32_t i = 0; i < panel->listed_count && panel->kept != PROFILE_NONE; i++) {
+        panel->selected = panel->listed[i] == panel->kept ? i : panel->selected;
+    }
+    panel->kept = PROFILE_NONE;
     panel->selected = MIN(panel->selected, (size_t)(n > 0 ? n - 1 : 0));
     free(all);
 }
@@ -79,7 +83,9 @@ list(struct flame_panel *panel, const struct flame *tree)
 uint32_t
 flame_frames_selected(const struct flame_panel *panel)
 {
-    return panel->selected < panel->listed_count ? panel->listed[panel->selected] : PROFILE_NONE;
+    return panel->listed_tree != NULL && panel->selected < panel->listed_count
+               ? panel->listed[panel->selected]
+               : PROFILE_NONE;
 }
 
 static void
@@ -112,16 +118,16 @@ draw_row(const struct flame_panel *panel, struct canvas *canvas, const struct fl
 {
     struct style text = {.fg = ROLE_TEXT};
     bool ascii = canvas->glyphs == GLYPHS_ASCII;
-    bool matched = panel->search.frames != NULL && panel->search.frames[frame] != 0;
+    bool matched = flame_is_match(panel, tree, frame);
     const struct flame_sum *sum = &tree->sums[frame];
-    const struct profile_frame *about = &panel->profile->frames[frame];
+    const struct profile_frame *about = &tree->profile->frames[frame];
     double whole = tree->total[panel->side][0];
     const double values[] = {sum->self[panel->side], sum->total[panel->side]};
     int begin = x;
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         char value[FLAME_VALUE_BYTES], share[FLAME_VALUE_BYTES];
         canvas_text_right(canvas, x, y, VALUE_WIDTH,
-                          str_from(flame_value(panel, values[i], ascii, value)), text);
+                          str_from(flame_value(tree, values[i], ascii, value)), text);
         canvas_text_right(canvas, x + VALUE_WIDTH + 1, y, SHARE_WIDTH,
                           str_from(flame_share(values[i], whole, share)), style_dim);
         x += VALUE_WIDTH + SHARE_WIDTH + 2;
@@ -141,8 +147,8 @@ draw_row(const struct flame_panel *panel, struct canvas *canvas, const struct fl
     }
     struct style name = {.fg = matched ? ROLE_SEARCH : ROLE_TEXT,
                          .attributes = matched ? CELL_BOLD : 0};
-    int used =
-        canvas_text(canvas, x + 1, y, width - (x - begin) - 1, flame_name(panel, frame), name);
+    int used = canvas_text(canvas, x + 1, y, width - (x - begin) - 1,
+                           flame_name(tree->profile, frame), name);
     canvas_text(canvas, x + 3 + used, y, MAX(width - (x - begin) - 3 - used, 0),
                 (struct str){about->module, about->module_n}, style_dim);
 }
@@ -183,9 +189,9 @@ static bool
 go_to_match(struct flame_panel *panel, bool forward)
 {
     size_t count = panel->listed_count;
-    for (size_t i = 1; i <= count && panel->search.frames != NULL; i++) {
+    for (size_t i = 1; i <= count && panel->listed_tree != NULL; i++) {
         size_t at = (panel->selected + (forward ? i : count - i)) % count;
-        if (panel->search.frames[panel->listed[at]] != 0) {
+        if (flame_is_match(panel, panel->listed_tree, panel->listed[at])) {
             panel->selected = at;
             return true;
         }

@@ -75,7 +75,7 @@ frame_style(const struct flame_panel *panel, const struct flame *tree,
     if (frame == PROFILE_NONE) {
         return (struct style){.fg = ROLE_TITLE, .bg = ROLE_HEADER_BG};
     }
-    if (panel->search.frames != NULL && panel->search.frames[frame] != 0) {
+    if (flame_is_match(panel, tree, frame)) {
         return (struct style){.fg = ROLE_SEARCH, .attributes = CELL_REVERSE | CELL_BOLD};
     }
     if (tree->total[1] != NULL) {
@@ -83,7 +83,7 @@ frame_style(const struct flame_panel *panel, const struct flame *tree,
         return (struct style){.fg = (uint8_t)(ROLE_RAMP_DIFF + CLAMP(step, 0, RAMP_STEPS - 1)),
                               .attributes = CELL_REVERSE};
     }
-    return (struct style){.fg = ROLE_TEXT, .bg = hue(&panel->profile->frames[frame])};
+    return (struct style){.fg = ROLE_TEXT, .bg = hue(&tree->profile->frames[frame])};
 }
 
 /* "344 ms  56.2 %" */
@@ -92,7 +92,7 @@ format_weight(const struct flame_panel *panel, const struct flame *tree, double 
               char *dst, size_t size)
 {
     char value[FLAME_VALUE_BYTES], share[FLAME_VALUE_BYTES];
-    snprintf(dst, size, "%s  %s", flame_value(panel, weight, ascii, value),
+    snprintf(dst, size, "%s  %s", flame_value(tree, weight, ascii, value),
              flame_share(weight, tree->total[panel->side][0], share));
 }
 
@@ -105,7 +105,7 @@ draw_label(const struct flame_panel *panel, struct canvas *canvas, const struct 
     const char *sign = tree->total[1] != NULL && frame != PROFILE_NONE
                            ? change_sign(change(tree, cell->node))
                            : "";
-    struct str name = frame != PROFILE_NONE ? flame_name(panel, frame) : STR("all");
+    struct str name = flame_name(tree->profile, frame);
     snprintf(label, sizeof(label), "%s%s%.*s", sign, sign[0] != '\0' ? " " : "", (int)name.n,
              name.p);
     format_weight(panel, tree, cell->weight, canvas->glyphs == GLYPHS_ASCII, weight,
@@ -250,8 +250,7 @@ add_zoom(const struct flame_panel *panel, char *dst, size_t size)
     if (piece->zoom_count < 2 || !flame_is_drawable(piece->tree)) {
         return;
     }
-    uint32_t frame = piece->tree->frame[zoom->node];
-    struct str name = frame != PROFILE_NONE ? flame_name(panel, frame) : STR("all");
+    struct str name = flame_name(piece->tree->profile, piece->tree->frame[zoom->node]);
     if (zoom->list != NULL) {
         snprintf(text, sizeof(text), "%u narrow ones in %.*s", zoom->count,
                  (int)MIN(name.n, sizeof(text) - 40), name.p);
@@ -272,7 +271,7 @@ gone_of(struct flame_panel *panel, const struct flame *tree)
         panel->gone_tree = tree;
         panel->gone_side = panel->side;
         panel->gone = 0;
-        for (uint32_t i = 0; i < panel->profile->frame_count; i++) {
+        for (uint32_t i = 0; i < tree->profile->frame_count; i++) {
             const struct flame_sum *sum = &tree->sums[i];
             panel->gone += sum->total[panel->side] <= 0 && sum->total[1 - panel->side] > 0;
         }
@@ -281,11 +280,14 @@ gone_of(struct flame_panel *panel, const struct flame *tree)
 }
 
 static void
-draw_title(struct flame_panel *panel, struct canvas *canvas, struct rect area)
+draw_title(struct flame_panel *panel, const struct panel_context *context, struct canvas *canvas,
+           struct rect area)
 {
     const struct flame *tree = panel->pieces[flame_first_piece(panel)].tree;
     char left[TEXT_BYTES] = "", right[160] = "", value[FLAME_VALUE_BYTES], share[FLAME_VALUE_BYTES];
-    add_text(left, sizeof(left), panel->profile->measures[panel->look.measure].name);
+    add_text(left, sizeof(left), context->profile_title != NULL ? context->profile_title : "");
+    add_text(left, sizeof(left), tree->profile->measures[tree->measure].name);
+    add_text(left, sizeof(left), tree->start != NULL ? "in the order of time" : "");
     add_text(left, sizeof(left), panel->look.sandwich ? "callers above, callees below" : "");
     add_text(left, sizeof(left), panel->look.invert ? "inverted: what ran, its callers below" : "");
     add_text(left, sizeof(left), panel->look.collapse ? "recursion collapsed" : "");
@@ -308,7 +310,7 @@ draw_title(struct flame_panel *panel, struct canvas *canvas, struct rect area)
     add_zoom(panel, left, sizeof(left));
     double all = tree->total[panel->side][0];
     double whole = tree->whole[panel->side] * (panel->side == 1 ? tree->factor : 1);
-    flame_value(panel, all, canvas->glyphs == GLYPHS_ASCII, value);
+    flame_value(tree, all, canvas->glyphs == GLYPHS_ASCII, value);
     if (whole - all > whole * 1e-9) {
         snprintf(right, sizeof(right), "%s = 100 %%, %s of all", value,
                  flame_share(all, whole, share));
@@ -377,8 +379,9 @@ draw_details(const struct flame_panel *panel, struct canvas *canvas, struct rect
         return;
     }
     uint32_t frame = piece->tree->frame[cell->node];
-    struct str name = frame != PROFILE_NONE ? flame_name(panel, frame) : STR("all");
-    const char *module = frame != PROFILE_NONE ? panel->profile->frames[frame].module : "";
+    const struct profile *profile = piece->tree->profile;
+    struct str name = flame_name(profile, frame);
+    const char *module = frame != PROFILE_NONE ? profile->frames[frame].module : "";
     if (cell->kind == FLAME_REST) {
         char weight[96];
         format_weight(panel, piece->tree, cell->weight, ascii, weight, sizeof(weight));
@@ -440,13 +443,12 @@ void
 flame_graph_draw(struct flame_panel *panel, const struct panel_context *context,
                  struct canvas *canvas, struct rect area)
 {
-    (void)context;
     int details = area.height >= DETAIL_ROWS + 4 ? DETAIL_ROWS : 0;
     struct rect graph = {area.x, area.y + 1, area.width, area.height - 1 - details};
     panel->area = graph;
     panel->rows = MAX(graph.height, 1);
     flame_locate(panel, area.width);
-    draw_title(panel, canvas, area);
+    draw_title(panel, context, canvas, area);
     if (panel->look.sandwich) {
         draw_sandwich(panel, canvas, graph);
     } else {

@@ -81,12 +81,19 @@ flame_match_step(struct flame_match *match, const struct profile *profile, int64
     return match->failed || match->at >= profile->frame_count;
 }
 
+bool
+flame_is_match(const struct flame_panel *panel, const struct flame *tree, uint32_t frame)
+{
+    return frame != PROFILE_NONE && panel->search.frames != NULL &&
+           tree->profile == panel->profile && panel->search.frames[frame] != 0;
+}
+
 /* Parents have smaller numbers. */
 bool
 flame_cover_step(struct flame_panel *panel, int64_t until_ns)
 {
     const struct flame *tree = panel->pieces[flame_first_piece(panel)].tree;
-    if (!flame_is_drawable(tree)) {
+    if (!flame_is_drawable(tree) || tree->profile != panel->profile) {
         return true;
     }
     if (panel->covered_tree != tree) {
