@@ -181,21 +181,22 @@ async function attempt(name, what) { try { result[name] = await what(); } catch 
 
 
 class Site:
-    """Pages at 127.0.0.1, and what they send to /result."""
+    """A page at 127.0.0.1, files beside it by path as (type, bytes), and what they send to /result."""
 
-    def __init__(self, page):
+    def __init__(self, page, files):
         self.results = results = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self, body):
+            def answer(self, body, kind="text/html; charset=utf-8"):
                 self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
             def do_GET(self):
-                self.answer(page.encode())
+                kind, body = files.get(self.path, ("text/html; charset=utf-8", page.encode()))
+                self.answer(body, kind)
 
             def do_POST(self):
                 results.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -213,20 +214,25 @@ class Site:
         self.server.server_close()
 
 
-def browse(host, page):
-    """What the page at http://HOST says it saw."""
+def browser_program():
     unpacked = f"{PEERS}/browser/usr/lib/chromium/chromium-headless-shell"
     browser = unpacked if os.path.exists(unpacked) else shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if browser is None:
         raise Skip("chromium-headless-shell is not there: ./dev test --peers unpacks it")
-    site, folder = Site(page), tempfile.mkdtemp(dir=HOME)
     folders = glob.glob(f"{PEERS}/browser/usr/lib/*-linux-gnu*") + glob.glob(f"{PEERS}/browser/usr/lib/*-linux-gnu*/pulseaudio")
+    return browser, {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": ":".join(folders), "LC_ALL": "C.UTF-8"}
+
+
+def browse(host, page, files=None):
+    """What the page at http://HOST says it saw."""
+    browser, environment = browser_program()
+    site, folder = Site(page, files or {}), tempfile.mkdtemp(dir=HOME)
     log = open(f"{folder}/log", "wb")
     process = subprocess.Popen([browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                                 "--no-proxy-server", f"--user-data-dir={folder}/profile", "--remote-debugging-port=0",
                                 "--host-resolver-rules=MAP dash.example 127.0.0.1,MAP evil.example 127.0.0.1",
                                 f"http://{host}:{site.port}/"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                               env={"PATH": os.environ["PATH"], "HOME": folder, "LD_LIBRARY_PATH": ":".join(folders), "LC_ALL": "C.UTF-8"})
+                               env={**environment, "HOME": folder})
     try:
         until(lambda: site.results or process.poll() is not None, 40, 0.1)
         with open(f"{folder}/log", encoding="utf-8", errors="replace") as file:
