@@ -32,6 +32,14 @@ check_roots(const struct cli *cli)
     return true;
 }
 
+struct roots
+machine_roots(const struct cli *cli)
+{
+    return (struct roots){config_text(cli->config, "roots.proc"),
+                          config_text(cli->config, "roots.sys"),
+                          config_text(cli->config, "roots.cgroup")};
+}
+
 struct collector *
 machine_collector(const struct cli *cli)
 {
@@ -40,8 +48,7 @@ machine_collector(const struct cli *cli)
     }
     struct collector_options options = {
         .catalog = cli->catalog,
-        .roots = {config_text(cli->config, "roots.proc"), config_text(cli->config, "roots.sys"),
-                  config_text(cli->config, "roots.cgroup")},
+        .roots = machine_roots(cli),
         .clock = clock_system,
         .interval_ns = config_integer(cli->config, "interval"),
         .network_filesystems = config_bool(cli->config, "filesystem.network"),
@@ -60,14 +67,16 @@ machine_collector(const struct cli *cli)
 struct collector *
 machine_collector_of(const struct cli *cli, const char *target)
 {
-    struct collector_options options = {.catalog = cli->catalog,
-                                        .clock = clock_system,
-                                        .interval_ns = config_integer(cli->config, "interval"),
-                                        .history_bytes =
-                                            (size_t)config_integer(cli->config, "history.bytes"),
-                                        .analyzers = analyzer_table,
-                                        .analyzer_count = analyzer_table_count,
-                                        .target = target};
+    struct collector_options options = {
+        .catalog = cli->catalog,
+        .roots = machine_roots(cli),
+        .clock = clock_system,
+        .interval_ns = config_integer(cli->config, "interval"),
+        .network_filesystems = config_bool(cli->config, "filesystem.network"),
+        .history_bytes = (size_t)config_integer(cli->config, "history.bytes"),
+        .analyzers = analyzer_table,
+        .analyzer_count = analyzer_table_count,
+        .target = target};
     struct collector *collector = collector_new(&options);
     if (collector == NULL) {
         cli_complain("out of memory");

@@ -9,10 +9,13 @@
 /* NULL, and a sentence on stderr, when a root that was chosen is no folder or memory is short. */
 struct collector *machine_collector(const struct cli *cli);
 
+/* Where its files are, as configured. */
+struct roots machine_roots(const struct cli *cli);
+
 /* A snapshot file as a picture; NULL, and a sentence on stderr, when it cannot be read. */
 struct picture *machine_open_file(const struct cli *cli, const char *path);
 
-/* A collector for the other end of a link: sources come from there. */
+/* A collector for the other end of a link: sources come from there, or by the link from here. */
 struct collector *machine_collector_of(const struct cli *cli, const char *target);
 
 /* All tables this version knows. */

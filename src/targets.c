@@ -20,6 +20,7 @@
 #include "flametop/net/url.h"
 #include "flametop/sources/guess.h"
 #include "flametop/sources/ssh.h"
+#include "nodes.h"
 
 #define SECRET_BYTES_MAX 4096
 #define GROUP_DEPTH_MAX 4
@@ -210,8 +211,8 @@ write_shown(const char *name, char dst[TARGET_NAME_BYTES])
 }
 
 /* What groups have in common is there once. */
-static struct target *
-add(struct targets *targets, const struct cli *cli, enum target_kind kind, const char *name)
+struct target *
+targets_add(struct targets *targets, const struct cli *cli, enum target_kind kind, const char *name)
 {
     struct target *same = find(targets, kind, name);
     if (same != NULL) {
@@ -270,7 +271,7 @@ add_url(struct targets *targets, const struct cli *cli, const char *word)
         cli_complain("%s: %s", shown, why);
         return false;
     }
-    struct target *target = add(targets, cli, TARGET_LINK, word);
+    struct target *target = targets_add(targets, cli, TARGET_LINK, word);
     if (target != NULL) {
         target->guess = guess_wanted(&url);
     }
@@ -342,7 +343,7 @@ add_one(struct targets *targets, const struct cli *cli, const char *word, unsign
 {
     struct stat info;
     if (strcmp(word, "local") == 0) {
-        return add(targets, cli, TARGET_LOCAL, word) != NULL;
+        return targets_add(targets, cli, TARGET_LOCAL, word) != NULL;
     }
     if (word[0] == '@') {
         return add_group(targets, cli, word + 1, depth);
@@ -351,10 +352,13 @@ add_one(struct targets *targets, const struct cli *cli, const char *word, unsign
         char url[TARGET_NAME_BYTES];
         snprintf(url, sizeof(url), "unix:%s", word);
         return S_ISSOCK(info.st_mode) ? add_url(targets, cli, url)
-                                      : add(targets, cli, TARGET_FILE, word) != NULL;
+                                      : targets_add(targets, cli, TARGET_FILE, word) != NULL;
+    }
+    if (nodes_is_one(word)) {
+        return nodes_add(targets, cli, word);
     }
     if (strncmp(word, "ssh://", 6) == 0) {
-        return add(targets, cli, TARGET_SSH, word) != NULL;
+        return targets_add(targets, cli, TARGET_SSH, word) != NULL;
     }
     if (strncmp(word, "unix:", 5) == 0 || strstr(word, "://") != NULL || has_port(str_from(word))) {
         return add_url(targets, cli, word);
@@ -497,14 +501,14 @@ add_here(struct targets *targets, const struct cli *cli)
     for (size_t i = 0; i < ARRAY_SIZE(urls) && !own_roots; i++) {
         bool here;
         if (urls[i][0] != 0 && is_agent(urls[i] + strlen("unix:"), i == 1, &here)) {
-            struct target *target = add(targets, cli, TARGET_LINK, urls[i]);
+            struct target *target = targets_add(targets, cli, TARGET_LINK, urls[i]);
             if (target != NULL) {
                 target->endpoint.here = here;
             }
             return target != NULL;
         }
     }
-    return add(targets, cli, TARGET_LOCAL, "local") != NULL;
+    return targets_add(targets, cli, TARGET_LOCAL, "local") != NULL;
 }
 
 /* ---- all of them ---- */
@@ -545,7 +549,8 @@ targets_init(struct targets *targets, const struct cli *cli)
     bool good = load_secret(cli, "attach.token_file", "FLAMETOP_TOKEN", false, &targets->token) &&
                 load_secret(cli, "attach.change_token_file", "FLAMETOP_CHANGE_TOKEN", false,
                             &targets->change_token) &&
-                load_secret(cli, "attach.header_file", NULL, true, &targets->headers);
+                load_secret(cli, "attach.header_file", NULL, true, &targets->headers) &&
+                nodes_take_cookie(targets);
     if (good && cli->line.argument_count == 0) {
         return add_here(targets, cli);
     }
@@ -561,6 +566,7 @@ targets_done(struct targets *targets)
     free_secret(targets->token);
     free_secret(targets->change_token);
     free_secret(targets->headers);
+    free_secret(targets->cookie);
     free(targets->list);
     free(targets->mappings);
     *targets = (struct targets){0};
@@ -571,7 +577,7 @@ static char *
 shorten(const struct target *target, char *dst, size_t size)
 {
     const char *scheme = strstr(target->shown, "://"), *slash = strrchr(target->shown, '/');
-    bool remote = (target->kind == TARGET_LINK || target->kind == TARGET_SSH) && scheme != NULL;
+    bool remote = target->kind != TARGET_LOCAL && target->kind != TARGET_FILE && scheme != NULL;
     if (!remote && slash != NULL && slash[1] != 0) {
         return str_copy(str_from(slash + 1), dst, size);
     }
@@ -611,9 +617,12 @@ targets_engine_of(const struct targets *targets, const struct cli *cli, const st
                   char *why, size_t why_size)
 {
     bool local = target->kind == TARGET_LOCAL;
-    const struct link *link = target->kind == TARGET_SSH ? &link_ssh
-                              : target->guess            ? &link_guess
-                                                         : &link_endpoint;
+    bool beam = target->kind == TARGET_BEAM;
+    const struct link *link = beam                         ? &link_beam
+                              : target->kind == TARGET_SSH ? &link_ssh
+                              : target->guess              ? &link_guess
+                                                           : &link_endpoint;
+    const void *link_options = beam ? (const void *)&target->beam : &target->endpoint;
     struct collector *collector =
         local ? machine_collector(cli) : machine_collector_of(cli, target->shown);
     if (collector == NULL) {
@@ -624,7 +633,7 @@ targets_engine_of(const struct targets *targets, const struct cli *cli, const st
                                      .catalog = cli->catalog,
                                      .interval_ns = config_integer(cli->config, "interval"),
                                      .link = local ? NULL : link,
-                                     .link_options = &target->endpoint,
+                                     .link_options = link_options,
                                      .tables = targets->tables,
                                      .table_count = targets->table_count,
                                      .span_ns = config_integer(cli->config, "span")};

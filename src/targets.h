@@ -8,10 +8,11 @@
 
 #include "cli.h"
 #include "flametop/engine/engine.h"
+#include "flametop/sources/beam.h"
 #include "flametop/sources/endpoint.h"
 #include "machine.h"
 
-enum target_kind { TARGET_LOCAL, TARGET_FILE, TARGET_LINK, TARGET_SSH };
+enum target_kind { TARGET_LOCAL, TARGET_FILE, TARGET_LINK, TARGET_SSH, TARGET_BEAM };
 
 #define TARGET_NAME_BYTES 512
 #define TARGETS_MAX 256
@@ -22,6 +23,8 @@ struct target {
     char shown[TARGET_NAME_BYTES]; /* the same without what may be a secret: for people and logs */
     bool guess;                    /* of a link: its port was not given */
     struct endpoint_options endpoint;
+    struct beam_options beam;
+    char hindrance[400]; /* of an Erlang VM that cannot be attached: why */
 };
 
 struct targets {
@@ -31,7 +34,7 @@ struct targets {
     size_t table_count;
     struct endpoint_mapping *mappings;
     size_t mapping_count;
-    char *token, *change_token, *headers; /* secrets; NULL: none */
+    char *token, *change_token, *headers, *cookie; /* secrets; NULL: none */
 };
 
 /* The targets of the command line, groups and braces expanded, each once; this machine, or its
@@ -39,6 +42,12 @@ struct targets {
  * them is none. targets_done in either case; engines may use them until then. */
 bool targets_init(struct targets *targets, const struct cli *cli);
 void targets_done(struct targets *targets);
+
+/* Adds one, or answers the one that is there already; NULL, and a sentence, when there are too
+ * many.
+ */
+struct target *targets_add(struct targets *targets, const struct cli *cli, enum target_kind kind,
+                           const char *name);
 
 /* What a target is called beside the others: its name without scheme and usual port, of sockets and
  * files without the folder, where no other is called the same then; else the whole name. Answers

@@ -14,7 +14,8 @@
 const struct subcommand subcommand_table[] = {
     {COMMAND_MONITOR, "", "[TARGET...]", 0, 256,
      "Open the monitor on TARGET: this machine (the default; the word local leaves its agent out), "
-     "the FILE of a snapshot or a profile, http://HOST:PORT, unix:PATH, ssh://HOST or @GROUP. "
+     "the FILE of a snapshot or a profile, http://HOST:PORT, unix:PATH, ssh://HOST, an Erlang node "
+     "beam://NAME@HOST or @GROUP. "
      "Several are shown side by side; web-{01..40}:7711 is forty.",
      NULL, true},
     {COMMAND_SNAPSHOT, "snapshot", "[TARGET...]", 0, 256,
@@ -245,10 +246,24 @@ on_option(struct cursor *cursor, const struct option *option, const char *joined
     add_setting(cursor, option->name, value, where);
 }
 
+/* What was tried as a flag and must not be one. */
+static const struct {
+    const char *flag, *why;
+} refused_flags[] = {
+    {"cookie", "a cookie in arguments is seen by everybody who lists processes: put it into "
+               "~/.erlang.cookie, give its file with --cookie-file FILE, or set FLAMETOP_COOKIE"},
+};
+
 static void
 unknown_flag(struct cursor *cursor, struct str name, struct str where)
 {
     struct nearest nearest;
+    for (size_t i = 0; i < ARRAY_SIZE(refused_flags); i++) {
+        if (str_is(name, refused_flags[i].flag)) {
+            complain(cursor, where, refused_flags[i].why);
+            return;
+        }
+    }
     nearest_init(&nearest, name);
     for (size_t i = 0; i < option_table_count; i++) {
         if (option_table[i].flag != NULL) {

@@ -58,6 +58,13 @@ const struct option option_table[] = {
              "(FLAMETOP_CHANGE_TOKEN holds the token itself)."},
     {.name = "attach.header_file", .flag = "header-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Attaching", .text = "File with header lines sent along with each request (X-Scope-OrgID: tenant)."},
+    {.name = "attach.cookie_file", .flag = "cookie-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
+     .group = "Attaching",
+     .text = "File with the cookie of Erlang nodes (FLAMETOP_COOKIE holds the cookie itself); without it the one of "
+             "the node on this machine, or of ~/.erlang.cookie."},
+    {.name = "attach.inject", .flag = "inject", .type = OPTION_BOOL, .fallback = "true", .group = "Attaching",
+     .text = "Put a collector onto Erlang nodes: one process that leaves when we do.",
+     .off = "Put nothing onto Erlang nodes: plain calls tell the cards, but not of processes."},
     {.name = "attach.netrc", .flag = "netrc", .type = OPTION_BOOL, .fallback = "true", .group = "Attaching",
      .text = "Look for user and password of a server in ~/.netrc.",
      .off = "Do not look for user and password of a server in ~/.netrc."},

@@ -1,0 +1,325 @@
+/* The collector's text and its way onto the node.
+ *
+ * Three calls: a few words are made into a program there (erl_scan, erl_parse), and spawned. They
+ * read the text below, which goes along as a binary, and become it; so the long part travels once,
+ * and is read at high priority. The text runs on OTP 23 to 29.
+ *
+ * What makes it fast: lists of processes meet process_info in functions of the library and in
+ * compiled match specifications, never in a fun of the text: that would be interpreted, 17 times as
+ * slow. 5,000 processes at a time keep the garbage small. */
+#include "beam_collector.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/macros.h"
+
+#define PATIENCE_NS (10 * NS_PER_S)
+
+static const char boot[] = "{ok,T,_} = erl_scan:string(erlang:binary_to_list(S)),"
+                           "{ok,F} = erl_parse:parse_exprs(T),"
+                           "erl_eval:exprs(F, [{'CN',CN}]).";
+
+/* In parts, as compilers take strings of a certain length only. */
+/* clang-format off */
+static const char *const text[] = {
+/* What ends with us. */
+"_ = erlang:monitor_node(CN, true),"
+"_ = erlang:system_flag(scheduler_wall_time, true),"
+"OTP = erlang:list_to_integer(erlang:system_info(otp_release)),"
+"Now = fun() -> erlang:monotonic_time(microsecond) end,"
+"Top = fun(L,K) -> lists:sublist(lists:reverse(lists:sort(L)),K) end,"
+"Many = fun(Cs) -> lists:map(fun({M,F,A}) ->"
+" try erlang:apply(M,F,A) catch _:_ -> error end end, Cs) end,"
+/* In a process that lives a second at most. */
+"Safe = fun(Fun) -> Me = self(), R = make_ref(),"
+" {P,M} = erlang:spawn_opt(fun() -> Me ! {R,Fun()} end, [monitor,{priority,high}]),"
+" receive {R,V} -> erlang:demonitor(M,[flush]), V;"
+"  {'DOWN',M,_,_,_} -> error"
+" after 1000 -> erlang:exit(P,kill), erlang:demonitor(M,[flush]),"
+"  receive {R,V} -> V after 0 -> timeout end end end,"
+"Later = fun(F,R,Fun) -> erlang:spawn_opt(fun() -> F ! {R,Safe(Fun)} end, [{priority,high}]) end,"
+/* The scan: what processes tell without being asked by a signal. */
+"C = fun ets:match_spec_compile/1,"
+"It = [reductions,message_queue_len,status,heap_size],"
+"In = [{'_','$2'},{'_','$3'},{'_','$4'},{'_','$5'}],"
+"Row = fun(D,G) -> [{{'$1',In,'$6'},G,[{{D,'$1','$2','$3','$4','$5'}}]}] end,"
+"MD = C([{{'$1',In,{ok,'$6'}},[{'>','$2','$6'}],"
+"  [{{{'-','$2','$6'},'$1','$2','$3','$4','$5'}}]},"
+" {{'$1',In,error},[],[{{'$2','$1','$2','$3','$4','$5'}}]}]),"
+"MQ = C(Row('$3',[{'>','$3',0}])), MH = C(Row('$5',[{'>','$5',10000}])),"
+"MP = C([{{'$1',[{'_','$2'}|'_'],'_'},[],[{{'$1','$2'}}]}]),"
+"MS = C([{{'_',In,'_'},[{'>','$3',0}],['$3']}]),"
+"Ck = fun Ck([],_,_,_,A,M) -> {A,M};"
+" Ck(Ps,N,Pv,K,{R,Q,H,S},M) ->"
+"  {X,T} = if N > 5000 -> lists:split(5000,Ps); true -> {Ps,[]} end, D = length(X),"
+"  Z = lists:zip3(X, lists:zipwith(fun erlang:process_info/2, X, lists:duplicate(D,It)),"
+"   lists:zipwith(fun maps:find/2, X, lists:duplicate(D,Pv))),"
+"  Ck(T,N-D,Pv,K,{Top(R++ets:match_spec_run(Z,MD),K),Top(Q++ets:match_spec_run(Z,MQ),K),"
+"   Top(H++ets:match_spec_run(Z,MH),K),S+lists:sum(ets:match_spec_run(Z,MS))},"
+"   [maps:from_list(ets:match_spec_run(Z,MP))|M]) end,"
+"Lab = fun(P) -> if OTP >= 27 -> proc_lib:get_label(P); true -> undefined end end,"
+"Det = fun(Ps) -> [{P,"
+" erlang:process_info(P,[registered_name,current_function,memory,group_leader]),"
+" proc_lib:translate_initial_call(P),Lab(P)} || P <- Ps] end,"
+"Scan = fun(F,W,Pv,K) -> T0 = Now(), Ps = erlang:processes() -- [self()], N = length(Ps),"
+" {{R,Q,H,S},Ms} = Ck(Ps,N,Pv,K,{[],[],[],0},[]),"
+" P2 = lists:foldl(fun maps:merge/2, #{}, Ms), I = {T0,Now()-T0,N,S},"
+" U = lists:usort([erlang:element(2,E) || E <- R++Q++H]),"
+" _ = erlang:spawn_opt(fun() -> F ! {W,{I,R,Q,H,Safe(fun() -> Det(U) end)}} end,"
+"  [{priority,high}]), P2 end,",
+/* Sums of the processes of each application: a bag of them by group leader, 5,000 at a time. */
+"MA = C([{[{'_','$1'},{'_','$2'},{'_','$3'},{'_','$4'}],[],[{{'$1','$2','$3','$4'}}]}]),"
+"Sum = fun(E,G,M) -> lists:sum(ets:select(E,[{{G,'$1','$2','$3'},[],[M]}])) end,"
+"Ag = fun Ag([],_,A) -> A;"
+" Ag(Ps,N,A) -> {X,T} = if N > 5000 -> lists:split(5000,Ps); true -> {Ps,[]} end,"
+"  D = length(X), E = ets:new(sums,[duplicate_bag,private]),"
+"  true = ets:insert(E, ets:match_spec_run(lists:zipwith(fun erlang:process_info/2, X,"
+"   lists:duplicate(D,[group_leader,reductions,message_queue_len,heap_size])), MA)),"
+"  B = [{G,Y+ets:select_count(E,[{{G,'_','_','_'},[],[true]}]),R+Sum(E,G,'$1'),"
+"   Q+Sum(E,G,'$2'),H+Sum(E,G,'$3')} || {G,Y,R,Q,H} <- A],"
+"  true = ets:delete(E), Ag(T,N-D,B) end,"
+"Ms = fun() -> ets:select(ac_tab,[{{{application_master,'$1'},'$2'},[],[{{'$1','$2'}}]}]) end,"
+"Apps = fun() -> Ps = erlang:processes(), M = Ms(),"
+" lists:zip(M, Ag(Ps, length(Ps), [{G,0,0,0,0} || {_,G} <- M])) end,",
+/* What is looked at now and then. */
+"Nm = fun(P) -> case erlang:process_info(P,registered_name) of {_,X} -> X; _ -> P end end,"
+"Ets = fun(K) -> Ts = ets:all(), D = length(Ts),"
+" Z = Top(lists:zip(lists:zipwith(fun ets:info/2, Ts, lists:duplicate(D,memory)), Ts),K),"
+" {D,[{T,ets:info(T,name),ets:info(T,size),W,ets:info(T,type),ets:info(T,protection),"
+"  Nm(ets:info(T,owner))} || {W,T} <- Z, erlang:is_integer(W)]} end,"
+"Pi = fun(P,X) -> case erlang:port_info(P,X) of {_,V} -> V; _ -> undefined end end,"
+"Pn = fun(P) -> case Pi(P,connected) of X when erlang:is_pid(X) -> Nm(X); _ -> undefined end end,"
+"Adr = fun(P,\"tcp_inet\") -> {inet:sockname(P),inet:peername(P)};"
+" (P,\"udp_inet\") -> {inet:sockname(P),undefined}; (_,_) -> {undefined,undefined} end,"
+"Ports = fun(K) -> Ps = erlang:ports(), D = length(Ps),"
+" Z = Top(lists:zip(lists:zipwith(fun erlang:port_info/2, Ps, lists:duplicate(D,output)), Ps),K),"
+" {D,[{P,Pi(P,name),Pn(P),Pi(P,input),O,Pi(P,queue_size),Pi(P,memory),"
+"  Adr(P,Pi(P,name))} || {{_,O},P} <- Z]} end,"
+"Peers = fun() -> V = erlang:nodes(), [{N,lists:member(N,V),"
+" if erlang:is_port(P) -> {Pi(P,queue_size),Pi(P,input),Pi(P,output)}; true -> undefined end}"
+" || {N,P} <- erlang:system_info(dist_ctrl), N =/= CN] end,"
+"Cut = fun({X,L}) when erlang:is_list(L) -> {X,length(L),lists:sublist(L,100)}; (X) -> X end,"
+"Proc = fun(P) -> D = case erlang:process_info(P,dictionary) of {_,X} -> X; _ -> [] end,"
+" {P,[Cut(erlang:process_info(P,I)) || I <- [current_stacktrace,links,monitors,monitored_by,"
+"  memory,total_heap_size,stack_size]],"
+" [{K,erts_debug:flat_size(V)} || {K,V} <- lists:sublist(D,100), erlang:is_atom(K)],"
+" case lists:keyfind('$ancestors',1,D) of {_,A} -> A; _ -> [] end} end,"
+"Sup = fun Sup(P,Par,Id,supervisor) when erlang:is_pid(P) ->"
+"  Cs = lists:reverse(try supervisor:which_children(P) catch _:_ -> [] end),"
+"  [{Id,P,Par,supervisor,length([1 || {_,X,_,_} <- Cs, erlang:is_pid(X)])} |"
+"   lists:append([Sup(X,P,if I =:= undefined -> Nm(X); true -> I end,T)"
+"    || {I,X,T,_} <- lists:sublist(Cs,100)])];"
+" Sup(P,Par,Id,T) -> [{Id,P,Par,T,undefined}] end,"
+"Tree = fun() -> lists:sublist(lists:append([[{A,G,0,application,undefined} |"
+" case application_master:get_child(G) of"
+"  {P,_} when erlang:is_pid(P) -> Sup(P,G,Nm(P),supervisor); _ -> [] end]"
+" || {A,G} <- lists:sort(Ms())]),1000) end,",
+/* Text of others that is to be used more than once. */
+"Learn = fun(S) -> try {ok,T,_} = erl_scan:string(erlang:binary_to_list(S)),"
+" {ok,E} = erl_parse:parse_exprs(T), {value,V,_} = erl_eval:exprs(E, []),"
+" true = erlang:is_function(V, 0), {ok,V} catch _:X -> {error,X} end end,"
+/* The process itself: all it keeps are the reductions at the last scan, and what it learned. */
+"(fun L(Pv,Fs) -> receive"
+" {ping,F,R} -> F ! {R,pong}, L(Pv,Fs);"
+" {many,F,R,Cs} -> F ! {R,Many(Cs)}, L(Pv,Fs);"
+" {safe,F,R,Cs} -> Later(F,R,fun() -> Many(Cs) end), L(Pv,Fs);"
+" {scan,F,R,K} -> P2 = Scan(F,R,Pv,K), erlang:garbage_collect(), L(P2,Fs);"
+" {ets,F,R,K} -> Later(F,R,fun() -> Ets(K) end), L(Pv,Fs);"
+" {ports,F,R,K} -> Later(F,R,fun() -> Ports(K) end), L(Pv,Fs);"
+" {masters,F,R} -> F ! {R,Ms()}, L(Pv,Fs);"
+" {apps,F,R} -> Later(F,R,Apps), L(Pv,Fs);"
+" {proc,F,R,P} -> Later(F,R,fun() -> Proc(P) end), L(Pv,Fs);"
+" {tree,F,R} -> Later(F,R,Tree), L(Pv,Fs);"
+" {peers,F,R} -> Later(F,R,Peers), L(Pv,Fs);"
+" {learn,F,R,N,S} -> case Learn(S) of"
+"  {ok,V} -> F ! {R,ok}, L(Pv,maps:put(N,V,Fs)); E -> F ! {R,E}, L(Pv,Fs) end;"
+" {use,F,R,N} -> Later(F,R,fun() -> (maps:get(N,Fs))() end), L(Pv,Fs);"
+" {nodedown,CN} -> ok; stop -> ok; _ -> L(Pv,Fs)"
+" after 60000 -> ok end end)(#{},#{})."
+};
+/* clang-format on */
+
+enum step { SCANNING, PARSING, SPAWNING, GREETING };
+
+struct beam_collector {
+    struct beam_wire *wire;
+    char own[256];
+    void *context;
+    beam_collector_ready *ready;
+    enum step step;
+    struct etf_pid pid;
+    char node[256];
+    bool freed, waiting;
+};
+
+static void on_answer(void *context, enum beam_outcome outcome, struct str value);
+
+static void
+conclude(struct beam_collector *collector, const char *why)
+{
+    beam_collector_ready *ready = collector->ready;
+    collector->ready = NULL;
+    if (ready != NULL) {
+        ready(collector->context, why == NULL ? &collector->pid : NULL, why);
+    }
+}
+
+static void
+call(struct beam_collector *collector, const char *module, const char *function,
+     const struct buf *arguments, unsigned count)
+{
+    collector->waiting = true;
+    beam_wire_call(collector->wire, module, function,
+                   (struct str){arguments->data, arguments->full ? 0 : arguments->n}, count,
+                   PATIENCE_NS, collector, on_answer);
+}
+
+static void
+spawn(struct beam_collector *collector, struct str forms)
+{
+    struct buf arguments, source;
+    buf_init(&source, 65536);
+    for (size_t i = 0; i < ARRAY_SIZE(text); i++) {
+        buf_puts(&source, text[i]);
+    }
+    buf_init(&arguments, (size_t)256 << 10);
+    etf_put_atom(&arguments, "erl_eval");
+    etf_put_atom(&arguments, "exprs");
+    etf_put_list(&arguments, 2);
+    buf_add(&arguments, forms.p, forms.n);
+    etf_put_list(&arguments, 2); /* the bindings, in the order of their names */
+    etf_put_tuple(&arguments, 2);
+    etf_put_atom(&arguments, "CN");
+    etf_put_atom(&arguments, collector->own);
+    etf_put_tuple(&arguments, 2);
+    etf_put_atom(&arguments, "S");
+    etf_put_binary(&arguments, (struct str){source.data, source.n});
+    buf_done(&source);
+    etf_put_nil(&arguments);
+    etf_put_nil(&arguments);
+    etf_put_list(&arguments, 1);
+    etf_put_tuple(&arguments, 2);
+    etf_put_atom(&arguments, "priority");
+    etf_put_atom(&arguments, "high");
+    etf_put_nil(&arguments);
+    collector->step = SPAWNING;
+    call(collector, "erlang", "spawn_opt", &arguments, 4);
+    buf_done(&arguments);
+}
+
+/* {ok, Tokens, Location}: the tokens are what the parser wants. */
+static bool
+parse_tokens(struct beam_collector *collector, struct str value)
+{
+    struct str ok, tokens;
+    struct buf arguments;
+    if (!etf_tuple(&value, 3) || !etf_atom(&value, &ok) || !str_is(ok, "ok") ||
+        !etf_skip(&value, &tokens)) {
+        return false;
+    }
+    buf_init(&arguments, (size_t)64 << 10);
+    buf_add(&arguments, tokens.p, tokens.n);
+    collector->step = PARSING;
+    call(collector, "erl_parse", "parse_exprs", &arguments, 1);
+    buf_done(&arguments);
+    return true;
+}
+
+static bool
+spawn_forms(struct beam_collector *collector, struct str value)
+{
+    struct str ok, forms;
+    if (!etf_tuple(&value, 2) || !etf_atom(&value, &ok) || !str_is(ok, "ok") ||
+        !etf_skip(&value, &forms)) {
+        return false;
+    }
+    spawn(collector, forms);
+    return true;
+}
+
+static bool
+greet(struct beam_collector *collector, struct str value)
+{
+    struct etf_term pid;
+    if (!etf_next(&value, &pid) || pid.type != ETF_PID || pid.text.n >= sizeof(collector->node)) {
+        return false;
+    }
+    str_copy(pid.text, collector->node, sizeof(collector->node));
+    collector->pid = (struct etf_pid){.node = collector->node,
+                                      .id = (uint32_t)pid.integer,
+                                      .serial = pid.serial,
+                                      .creation = pid.creation};
+    collector->step = GREETING;
+    collector->waiting = true;
+    beam_wire_ask(collector->wire, &collector->pid, "ping", (struct str){"", 0}, 0, PATIENCE_NS,
+                  collector, on_answer);
+    return true;
+}
+
+static void
+on_answer(void *context, enum beam_outcome outcome, struct str value)
+{
+    static const char *const doing[] = {[SCANNING] = "erl_scan",
+                                        [PARSING] = "erl_parse",
+                                        [SPAWNING] = "erl_eval",
+                                        [GREETING] = "the collector"};
+    struct beam_collector *collector = context;
+    char why[300], reason[160];
+    enum step step = collector->step;
+    collector->waiting = false;
+    if (collector->freed) {
+        free(collector);
+        return;
+    }
+    bool good = outcome == BEAM_ANSWERED;
+    if (good && step == GREETING) {
+        conclude(collector, NULL);
+        return;
+    }
+    good = good && (step == SCANNING  ? parse_tokens(collector, value)
+                    : step == PARSING ? spawn_forms(collector, value)
+                                      : greet(collector, value));
+    if (!good && outcome != BEAM_GONE) {
+        snprintf(why, sizeof(why), "the collector does not start there (%s%s%s); try --no-inject",
+                 doing[step], outcome == BEAM_LATE ? " did not answer" : ": ",
+                 outcome == BEAM_LATE ? "" : etf_print(value, reason, sizeof(reason)));
+        conclude(collector, why);
+    }
+}
+
+struct beam_collector *
+beam_collector_start(struct beam_wire *wire, const char *own, void *context,
+                     beam_collector_ready *ready)
+{
+    struct beam_collector *collector = calloc(1, sizeof(*collector));
+    struct buf arguments;
+    if (collector == NULL) {
+        return NULL;
+    }
+    *collector = (struct beam_collector){.wire = wire, .context = context, .ready = ready};
+    str_copy(str_from(own), collector->own, sizeof(collector->own));
+    buf_init(&arguments, 4096);
+    etf_put_string(&arguments, (struct str){boot, sizeof(boot) - 1});
+    call(collector, "erl_scan", "string", &arguments, 1);
+    buf_done(&arguments);
+    return collector;
+}
+
+/* An answer may still come: then it frees. */
+void
+beam_collector_free(struct beam_collector *collector)
+{
+    if (collector == NULL) {
+        return;
+    }
+    if (collector->pid.node != NULL) {
+        beam_wire_tell(collector->wire, &collector->pid, "stop");
+    }
+    collector->freed = true;
+    if (!collector->waiting) {
+        free(collector);
+    }
+}
