@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/core/traces.h"
 
 struct picture *
 picture_new(struct catalog *catalog, size_t arena_bytes_max)
@@ -41,6 +42,7 @@ picture_release(struct picture *picture)
     for (size_t i = 0; i < picture->kept_count; i++) {
         kept_release(picture->kept[i]);
     }
+    traces_release(picture->traces);
     picture_release(picture->base);
     arena_done(&picture->arena);
     free(picture);
@@ -273,6 +275,7 @@ picture_at(struct picture *picture, int64_t mono_ns)
     past->interval_ns = base->interval_ns;
     past->ticks_missed = base->ticks_missed;
     past->arrivals = base->arrivals;
+    past->traces = traces_acquire(base->traces);
     past->past = true;
     past->host = base->host;
     past->host.uptime_s -= (double)(base->mono_ns - mono_ns) / 1e9;

@@ -15,6 +15,8 @@
 #include "flametop/base/log.h"
 #include "flametop/core/host.h"
 #include "flametop/core/query.h"
+#include "flametop/core/span.h"
+#include "flametop/trace/store.h"
 #include "self.h"
 #include "store.h"
 
@@ -54,6 +56,8 @@ struct collector {
     struct host host;
     int64_t host_boot_ns;
     struct query *core_limit, *memory_limit;
+    struct trace_store *traces;
+    struct trace_store_sink trace_sink;
 
     uint64_t tick;
     size_t next; /* feed to poll */
@@ -117,6 +121,12 @@ collector_new(const struct collector_options *options)
                                              .interest = &collector->interest,
                                              .interval_ns = options->interval_ns,
                                              .network_filesystems = options->network_filesystems};
+    if (options->traces != NULL) {
+        collector->traces = trace_store_new(options->traces);
+        collector->trace_sink =
+            (struct trace_store_sink){collector->traces, &collector->options.clock};
+        collector->setup.traces = collector->traces;
+    }
     open_feed(collector, &source_self); /* first: links add more at any time */
     collector->self = &collector->feeds[0];
     for (size_t i = 0; i < options->source_count; i++) {
@@ -165,6 +175,7 @@ collector_free(struct collector *collector)
     query_free(collector->memory_limit);
     picture_release(collector->making);
     picture_release(collector->last);
+    trace_store_free(collector->traces);
     arena_done(&collector->host_arena);
     arena_done(&collector->findings_arena);
     arena_done(&collector->link_arena);
@@ -573,6 +584,19 @@ collector_set_clock(struct collector *collector, const struct clock *clock)
     collector->host_boot_ns = clock_now(&collector->options.clock).boot_ns;
 }
 
+struct span_sink
+collector_span_sink(struct collector *collector)
+{
+    return collector->traces != NULL ? trace_store_sink(&collector->trace_sink)
+                                     : (struct span_sink){.context = NULL};
+}
+
+struct trace_store *
+collector_traces(struct collector *collector)
+{
+    return collector->traces;
+}
+
 void
 collector_set_tap(struct collector *collector, const struct collector_tap *tap)
 {
@@ -691,6 +715,9 @@ collector_finish(struct collector *collector, uint64_t missed)
     }
     fill_host(collector, picture);
     fill_link(collector, picture);
+    if (collector->traces != NULL) {
+        picture->traces = trace_store_publish(collector->traces, now);
+    }
     analyze(collector, picture);
     fill_kept(collector, picture);
     for (size_t i = 0; i < collector->feed_count; i++) {

@@ -21,6 +21,7 @@ struct roots {
 };
 
 struct source;
+struct trace_store;
 
 struct source_setup {
     const struct roots *roots;
@@ -29,6 +30,7 @@ struct source_setup {
     int64_t interval_ns;
     const struct source *source; /* the one being opened; during open only */
     bool network_filesystems;    /* ask them for their use, too */
+    struct trace_store *traces;  /* of the collector (trace/store.h); NULL: none */
 };
 
 enum source_step {

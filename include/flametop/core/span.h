@@ -15,28 +15,7 @@
 #include <stdint.h>
 
 #include "flametop/base/str.h"
-
-#define SPAN_ID_BYTES_MAX 32 /* longer ids are hashed to this by the decoder's id helper */
-
-enum span_kind { /* as in OTLP */
-                 SPAN_UNSPECIFIED,
-                 SPAN_INTERNAL,
-                 SPAN_SERVER,
-                 SPAN_CLIENT,
-                 SPAN_PRODUCER,
-                 SPAN_CONSUMER,
-};
-
-enum span_status { SPAN_UNSET, SPAN_OK, SPAN_ERROR };
-
-enum span_value_type {
-    SPAN_TEXT,
-    SPAN_BOOL,    /* integer 0 or 1 */
-    SPAN_INTEGER, /* text is not set: whoever shows it prints it */
-    SPAN_REAL,
-    SPAN_JSON,  /* an array or map, as JSON text in `text` */
-    SPAN_BYTES, /* raw in `text` */
-};
+#include "flametop/core/trace.h"
 
 struct span_attribute {
     struct str key;
@@ -65,11 +44,6 @@ struct span_resource {
     struct str scope;   /* the instrumentation's name; may be empty */
     const struct span_attribute *attributes;
     size_t attribute_count;
-};
-
-enum span_flags {
-    SPAN_SHARED = 1,  /* Zipkin: the server's half has the client's id; key is (id, kind) */
-    SPAN_ASSUMED = 2, /* times were laid end to end by us: only durations are known */
 };
 
 struct span {

@@ -11,8 +11,10 @@
  * elsewhere: parent < i < after <= count; a parent's `after` covers its children's; offsets stand
  * inside their parts.
  *
- * Spans whose parent never arrived hang under a root that was made up (TRACE_ORPHANS, name
- * "(missing parent)"). Children are clipped and clocks put right (trace/path.h) by readers, not
+ * Spans whose parent never arrived (TRACE_ORPHANS): one alone, when there is no root, is the root;
+ * otherwise they hang under a span that was made up (SPAN_MADE_UP, "(missing parent)"), below the
+ * root where there is one, else in its place. Several roots hang under one made up, too, "(several
+ * roots)". Children are clipped and clocks put right (trace/path.h) by readers, not
  * here: times are as sent. */
 #ifndef FLAMETOP_CORE_TRACE_H
 #define FLAMETOP_CORE_TRACE_H
@@ -21,7 +23,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "flametop/core/span.h"
+#include "flametop/base/str.h"
+
+#define SPAN_ID_BYTES_MAX 32 /* longer ids are hashed to this by the decoder's id helper */
+
+enum span_kind { /* as in OTLP */
+                 SPAN_UNSPECIFIED,
+                 SPAN_INTERNAL,
+                 SPAN_SERVER,
+                 SPAN_CLIENT,
+                 SPAN_PRODUCER,
+                 SPAN_CONSUMER,
+};
+
+enum span_status { SPAN_UNSET, SPAN_OK, SPAN_ERROR };
+
+enum span_value_type {
+    SPAN_TEXT,
+    SPAN_BOOL,    /* integer 0 or 1 */
+    SPAN_INTEGER, /* text is not set: whoever shows it prints it */
+    SPAN_REAL,
+    SPAN_JSON,  /* an array or map, as JSON text in `text` */
+    SPAN_BYTES, /* raw in `text` */
+};
+
+enum span_flags {
+    SPAN_SHARED = 1,  /* Zipkin: the server's half has the client's id; key is (id, kind) */
+    SPAN_ASSUMED = 2, /* times were laid end to end by us: only durations are known */
+    SPAN_MADE_UP = 4, /* nobody sent it (core/trace.h) */
+};
 
 #define TRACE_NONE UINT32_MAX
 #define TRACE_SPANS_MAX 200000
@@ -55,6 +85,7 @@ struct trace_span {
     uint8_t id_n;
     uint8_t id[SPAN_ID_BYTES_MAX];
     uint8_t spare[3];
+    uint32_t missing; /* text: id, in hex, of the parent it names that never arrived; 0: none */
 };
 
 /* What a span works with, by the semantic conventions of its attributes. */
@@ -110,6 +141,7 @@ struct trace {
     uint32_t dropped;                 /* spans that did not fit */
     uint32_t service, endpoint, tool; /* texts; tool 0: none. endpoint: "POST /tools/invoke" */
     uint32_t resources;               /* text: JSON of the mission's `resources`; 0: none */
+    uint64_t signature[4];            /* which attributes there are: trace_signature_has */
     uint8_t id_n;
     uint8_t id[SPAN_ID_BYTES_MAX];
     uint8_t spare[7];
@@ -128,6 +160,14 @@ uint32_t trace_find_span(const struct trace *trace, struct str id);
 /* An attribute of a span by key, of its resource where the span has none; NULL. */
 const struct trace_attribute *trace_attribute(const struct trace *trace, uint32_t span,
                                               const char *key);
+
+/* What a filter asks before it looks at each attribute: false when no span or resource has this
+ * key (value NULL), or this text for it. True says nothing. */
+struct trace_wanted {
+    uint64_t bits[4];
+};
+struct trace_wanted trace_wanted(const char *key, const char *value);
+bool trace_signature_has(const struct trace *trace, const struct trace_wanted *wanted);
 
 /* Its id in hex, at most size - 1 digits. Answers dst. */
 char *trace_id_text(const struct trace *trace, char *dst, size_t size);

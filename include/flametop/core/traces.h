@@ -37,17 +37,23 @@ struct traces {
     unsigned refs;             /* atomic */
     struct traces_part *parts; /* oldest first */
     size_t part_count;
-    size_t count;                                     /* traces alive */
-    size_t bytes, bytes_max;                          /* held, may be held */
-    int64_t oldest_mono_ns;                           /* of those alive: how far back it reaches */
-    uint64_t number;                                  /* counts up whenever anything changed */
-    uint64_t received, dropped, sampled_out, refused; /* since the start: spans received, spans
-                                  dropped by limits, traces sampled away, spans without ids */
-    double slow_s, slow_query_s;                      /* thresholds in force, seconds */
+    size_t count;            /* traces alive */
+    size_t bytes, bytes_max; /* held, may be held */
+    int64_t oldest_mono_ns;  /* of those alive: how far back it reaches */
+    uint64_t number;         /* counts up whenever anything changed */
+    /* Since the start: */
+    uint64_t received;           /* spans */
+    uint64_t repeated;           /* of them sent before (a batch tried again) */
+    uint64_t dropped;            /* spans that a limit left no room for */
+    uint64_t refused;            /* spans without ids */
+    uint64_t cut;                /* attributes, events, links and texts beyond a limit */
+    uint64_t sampled_out;        /* traces sampled away, by a rule or to make room */
+    size_t open, open_bytes;     /* traces being gathered, what they hold */
+    double slow_s, slow_query_s; /* thresholds in force, seconds */
 };
 
-struct traces *traces_acquire(struct traces *traces);
-void traces_release(struct traces *traces); /* NULL is allowed */
+struct traces *traces_acquire(struct traces *traces); /* NULL is allowed */
+void traces_release(struct traces *traces);           /* NULL is allowed */
 
 /* Walks from the newest to the oldest by arrival: start with a zeroed cursor; NULL at the end. */
 struct traces_cursor {

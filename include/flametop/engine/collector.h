@@ -12,6 +12,10 @@
 #include "flametop/core/picture.h"
 #include "flametop/core/source.h"
 
+struct span_sink;           /* core/span.h */
+struct trace_store;         /* trace/store.h */
+struct trace_store_options; /* trace/store.h */
+
 /* Sees every batch as it is stored: a recorder. Engine thread. */
 struct collector_tap {
     void *context;
@@ -31,6 +35,7 @@ struct collector_options {
     size_t analyzer_count;
     struct collector_tap tap; /* optional */
     const char *target;       /* what is looked at, when it is not this machine: no host is read */
+    const struct trace_store_options *traces; /* NULL: none are received or shown */
 };
 
 struct collector;
@@ -76,6 +81,14 @@ void collector_set_findings(struct collector *collector, const struct finding *f
 
 /* Put into each picture from now on; NULL: none. */
 void collector_set_link(struct collector *collector, const struct link_status *status);
+
+/* Where receivers put spans, between ticks, on the engine's thread; each picture has the traces
+ * that are done (picture->traces). `span` is NULL when the collector keeps no traces. Valid as long
+ * as the collector. */
+struct span_sink collector_span_sink(struct collector *collector);
+
+/* The store of traces, the collector's; NULL when it keeps none. */
+struct trace_store *collector_traces(struct collector *collector);
 
 void collector_set_tap(struct collector *collector, const struct collector_tap *tap);
 

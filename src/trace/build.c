@@ -1,0 +1,492 @@
+/* Building a trace: the tree of the spans by their ids, then a walk of it. All of it is loops: a
+ * trace may be as deep as it has spans. */
+#include "build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/hash.h"
+#include "flametop/base/macros.h"
+
+#define SIGNED_SPANS_MAX                                                                           \
+    64 /* larger traces have so many attributes that a signature says nothing */
+
+enum walk_state { UNSEEN, ON_THE_WAY, SEEN };
+
+void
+build_init(struct build *build)
+{
+    *build = (struct build){.made_up = TRACE_NONE};
+}
+
+void
+build_done(struct build *build)
+{
+    free(build->sorted);
+    free(build->parent);
+    free(build->first);
+    free(build->next);
+    free(build->place);
+    free(build->state);
+    build_init(build);
+}
+
+static bool
+reserve(struct build *build, uint32_t count)
+{
+    if (count <= build->capacity) {
+        return true;
+    }
+    uint32_t capacity = MAX(count, MAX(build->capacity * 2, 64u));
+    build_done(build);
+    build->sorted = calloc(capacity, sizeof(build->sorted[0]));
+    build->parent = calloc(capacity, sizeof(build->parent[0]));
+    build->first = calloc(capacity, sizeof(build->first[0]));
+    build->next = calloc(capacity, sizeof(build->next[0]));
+    build->place = calloc(capacity, sizeof(build->place[0]));
+    build->state = calloc(capacity, sizeof(build->state[0]));
+    if (build->sorted == NULL || build->parent == NULL || build->first == NULL ||
+        build->next == NULL || build->place == NULL || build->state == NULL) {
+        build_done(build);
+        return false;
+    }
+    build->capacity = capacity;
+    return true;
+}
+
+/* ---- parents ---- */
+
+static bool
+is_remote_half(uint8_t kind)
+{
+    return kind == SPAN_SERVER || kind == SPAN_CONSUMER;
+}
+
+/* A span that shares its id with the caller's half is that one's child. */
+static uint32_t
+other_half(const struct gather *gather, uint32_t index)
+{
+    const struct trace_span *span = &gather->spans[index].span;
+    uint32_t matches[GATHER_MATCHES_MAX];
+    if (!is_remote_half(span->kind)) {
+        return TRACE_NONE;
+    }
+    size_t count = gather_matches(gather, span->id, span->id_n, matches);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t kind = gather->spans[matches[i]].span.kind;
+        if (matches[i] != index && !is_remote_half(kind)) {
+            return matches[i];
+        }
+    }
+    return TRACE_NONE;
+}
+
+/* Of two halves of one id a child belongs to the one of its own process, else to the callee's. */
+static uint32_t
+find_parent(const struct gather *gather, uint32_t index)
+{
+    const struct gather_span *child = &gather->spans[index];
+    uint32_t matches[GATHER_MATCHES_MAX], best = TRACE_NONE;
+    size_t count = gather_matches(gather, child->parent, child->parent_n, matches);
+    int best_score = -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct trace_span *parent = &gather->spans[matches[i]].span;
+        int score = 2 * (parent->resource == child->span.resource) + is_remote_half(parent->kind);
+        if (matches[i] != index && score > best_score) {
+            best = matches[i];
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+static uint32_t
+parent_of(const struct gather *gather, uint32_t index)
+{
+    uint32_t half = other_half(gather, index);
+    if (half != TRACE_NONE) {
+        return half;
+    }
+    return gather->spans[index].parent_n > 0 ? find_parent(gather, index) : TRACE_NONE;
+}
+
+bool
+build_is_whole(const struct gather *gather)
+{
+    size_t roots = 0;
+    for (uint32_t i = 0; i < gather->span_count; i++) {
+        bool top = parent_of(gather, i) == TRACE_NONE;
+        if (top && gather->spans[i].parent_n > 0) {
+            return false;
+        }
+        roots += top;
+        if (gather->spans[i].span.duration_ns < 0) {
+            return false;
+        }
+    }
+    return roots == 1;
+}
+
+/* ---- order ---- */
+
+/* By start; of those that start together the longer, then by id, so that the order in which they
+ * came does not matter. */
+static int
+compare(const struct gather *gather, uint32_t a, uint32_t b)
+{
+    const struct trace_span *x = &gather->spans[a].span, *y = &gather->spans[b].span;
+    if (x->start_ns != y->start_ns) {
+        return x->start_ns < y->start_ns ? -1 : 1;
+    }
+    if (x->duration_ns != y->duration_ns) {
+        return x->duration_ns > y->duration_ns ? -1 : 1;
+    }
+    int order = memcmp(x->id, y->id, sizeof(x->id));
+    return order != 0 ? order : (x->kind > y->kind) - (x->kind < y->kind);
+}
+
+/* Spans that name each other as parents have no way to the root: the first of each such circle
+ * loses its parent. */
+static void
+cut_circles(struct build *build, const struct gather *gather)
+{
+    memset(build->state, UNSEEN, gather->span_count);
+    for (uint32_t i = 0; i < gather->span_count; i++) {
+        uint32_t at = i;
+        while (at != TRACE_NONE && build->state[at] == UNSEEN) {
+            build->state[at] = ON_THE_WAY;
+            at = build->parent[at];
+        }
+        bool circle = at != TRACE_NONE && build->state[at] == ON_THE_WAY;
+        for (uint32_t j = i; j != TRACE_NONE && build->state[j] == ON_THE_WAY;
+             j = build->parent[j]) {
+            build->state[j] = SEEN;
+        }
+        uint32_t first = at;
+        for (uint32_t j = circle ? build->parent[at] : at; j != at; j = build->parent[j]) {
+            first = compare(gather, j, first) < 0 ? j : first;
+        }
+        if (circle) {
+            build->parent[first] = TRACE_NONE;
+        }
+    }
+}
+
+static void
+find_parents(struct build *build, const struct gather *gather)
+{
+    for (uint32_t i = 0; i < gather->span_count; i++) {
+        build->parent[i] = parent_of(gather, i);
+    }
+    cut_circles(build, gather);
+}
+
+/* ---- tops ---- */
+
+static uint32_t
+text_or_none(struct gather *gather, struct str text)
+{
+    uint32_t at = gather_text(gather, text);
+    return at != TRACE_NONE ? at : 0;
+}
+
+static uint32_t
+hex_text(struct gather *gather, const uint8_t *id, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[SPAN_ID_BYTES_MAX * 2];
+    for (size_t i = 0; i < n; i++) {
+        text[i * 2] = digits[id[i] >> 4];
+        text[i * 2 + 1] = digits[id[i] & 15];
+    }
+    return text_or_none(gather, (struct str){text, n * 2});
+}
+
+struct tops {
+    uint32_t count, roots;
+    uint32_t root, orphan; /* the first of each; TRACE_NONE: none */
+};
+
+static uint32_t
+earlier(const struct gather *gather, uint32_t a, uint32_t b)
+{
+    return a == TRACE_NONE || compare(gather, b, a) < 0 ? b : a;
+}
+
+static struct tops
+find_tops(struct build *build, struct gather *gather)
+{
+    struct tops tops = {.root = TRACE_NONE, .orphan = TRACE_NONE};
+    for (uint32_t i = 0; i < gather->span_count; i++) {
+        struct gather_span *span = &gather->spans[i];
+        span->span.missing = 0;
+        if (build->parent[i] != TRACE_NONE) {
+            continue;
+        }
+        tops.count++;
+        if (span->parent_n == 0) {
+            tops.roots++;
+            tops.root = earlier(gather, tops.root, i);
+        } else {
+            tops.orphan = earlier(gather, tops.orphan, i);
+            span->span.missing = hex_text(gather, span->parent, span->parent_n);
+        }
+    }
+    return tops;
+}
+
+/* What cannot hang below the root hangs below a span that is made up, which covers it. */
+static struct build_entry
+make_up(struct build *build, const struct gather *gather, const struct tops *tops)
+{
+    struct build_entry entry = {INT64_MAX, INT64_MIN, gather->span_count};
+    bool below = tops->roots == 1;
+    for (uint32_t i = 0; i < gather->span_count; i++) {
+        const struct trace_span *span = &gather->spans[i].span;
+        if (build->parent[i] != TRACE_NONE || (below && i == tops->root)) {
+            continue;
+        }
+        build->parent[i] = entry.span;
+        entry.start_ns = MIN(entry.start_ns, span->start_ns);
+        entry.end_ns = MAX(entry.end_ns, span->start_ns + MAX(span->duration_ns, 0));
+    }
+    build->parent[entry.span] = below ? tops->root : TRACE_NONE;
+    build->root = below ? tops->root : entry.span;
+    build->made_up = entry.span;
+    return entry;
+}
+
+static int
+by_start(const void *a, const void *b, void *context)
+{
+    const struct build_entry *x = a, *y = b;
+    const struct gather *gather = context;
+    if (x->start_ns != y->start_ns) {
+        return x->start_ns < y->start_ns ? -1 : 1;
+    }
+    bool made_up = x->span == gather->span_count || y->span == gather->span_count;
+    return made_up ? (x->span == gather->span_count ? -1 : 1) : compare(gather, x->span, y->span);
+}
+
+/* Children by start, as lists. */
+static void
+list_children(struct build *build)
+{
+    for (uint32_t i = 0; i < build->count; i++) {
+        build->first[i] = TRACE_NONE;
+    }
+    for (uint32_t i = build->count; i-- > 0;) {
+        uint32_t span = build->sorted[i].span, parent = build->parent[span];
+        if (parent != TRACE_NONE) {
+            build->next[span] = build->first[parent];
+            build->first[parent] = span;
+        }
+    }
+    build->next[build->root] = TRACE_NONE;
+}
+
+/* The bytes of all parts but the texts. */
+static size_t
+part_bytes(const struct build *build, const struct gather *gather)
+{
+    return sizeof(struct trace) + build->count * sizeof(struct trace_span) +
+           gather->resource_count * sizeof(struct trace_resource) +
+           gather->attribute_count * sizeof(struct trace_attribute) +
+           gather->event_count * sizeof(struct trace_event) +
+           gather->link_count * sizeof(struct trace_link);
+}
+
+bool
+build_plan(struct build *build, struct gather *gather)
+{
+    uint32_t n = gather->span_count;
+    if (n == 0 || !reserve(build, n + 1)) {
+        return false;
+    }
+    find_parents(build, gather);
+    struct tops tops = find_tops(build, gather);
+    build->count = n;
+    build->root = tops.root != TRACE_NONE ? tops.root : tops.orphan;
+    build->made_up = TRACE_NONE;
+    build->orphans = tops.count > tops.roots;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct trace_span *span = &gather->spans[i].span;
+        build->sorted[i] =
+            (struct build_entry){span->start_ns, span->start_ns + MAX(span->duration_ns, 0), i};
+    }
+    if (tops.count > 1) {
+        build->sorted[n] = build->made_up_span = make_up(build, gather, &tops);
+        build->count = n + 1;
+        build->made_up_name =
+            text_or_none(gather, tops.roots > 1 ? STR("(several roots)") : STR("(missing parent)"));
+    }
+    qsort_r(build->sorted, build->count, sizeof(build->sorted[0]), by_start, gather);
+    list_children(build);
+    build->bytes = (part_bytes(build, gather) + MAX(gather->text_bytes, 1u) + 7) / 8 * 8;
+    return build->bytes <= TRACE_BYTES_MAX;
+}
+
+/* ---- writing ---- */
+
+/* A span that is made up shows the face of its first child. */
+static uint32_t
+face_of(const struct build *build, uint32_t span)
+{
+    return span == build->made_up ? build->first[span] : span;
+}
+
+static struct trace_span
+span_of(const struct build *build, const struct gather *gather, uint32_t index)
+{
+    if (index != build->made_up) {
+        return gather->spans[index].span;
+    }
+    const struct build_entry *entry = &build->made_up_span;
+    return (struct trace_span){.start_ns = entry->start_ns,
+                               .duration_ns = entry->end_ns - entry->start_ns,
+                               .name = build->made_up_name,
+                               .label = build->made_up_name,
+                               .resource = gather->spans[face_of(build, index)].span.resource,
+                               .kind = SPAN_INTERNAL,
+                               .flags = SPAN_MADE_UP};
+}
+
+/* The walk: each span at its place, `after` once all below it is written. */
+static void
+write_spans(const struct build *build, const struct gather *gather, struct trace_span *spans,
+            int64_t start_ns)
+{
+    uint32_t at = build->root, count = 0;
+    while (at != TRACE_NONE) {
+        struct trace_span *span = &spans[count];
+        uint32_t parent = build->parent[at];
+        *span = span_of(build, gather, at);
+        span->start_ns -= start_ns;
+        span->parent = at == build->root ? TRACE_NONE : build->place[parent];
+        span->depth = at == build->root ? 0 : spans[span->parent].depth + 1;
+        build->place[at] = count++;
+        if (build->first[at] != TRACE_NONE) {
+            at = build->first[at];
+            continue;
+        }
+        spans[build->place[at]].after = count;
+        while (at != build->root && build->next[at] == TRACE_NONE) {
+            at = build->parent[at];
+            spans[build->place[at]].after = count;
+        }
+        at = at == build->root ? TRACE_NONE : build->next[at];
+    }
+}
+
+static void
+write_parts(const struct gather *gather, struct trace *trace)
+{
+    char *at = (char *)(uintptr_t)trace_resources(trace);
+    memcpy(at, gather->resource_list, gather->resource_count * sizeof(gather->resource_list[0]));
+    at += gather->resource_count * sizeof(gather->resource_list[0]);
+    if (gather->attribute_count > 0) {
+        memcpy(at, gather->attributes, gather->attribute_count * sizeof(gather->attributes[0]));
+        at += gather->attribute_count * sizeof(gather->attributes[0]);
+    }
+    for (uint32_t i = 0; i < gather->event_count; i++, at += sizeof(struct trace_event)) {
+        struct trace_event event = gather->events[i];
+        event.time_ns -= trace->start_ns;
+        memcpy(at, &event, sizeof(event));
+    }
+    if (gather->link_count > 0) {
+        memcpy(at, gather->links, gather->link_count * sizeof(gather->links[0]));
+        at += gather->link_count * sizeof(gather->links[0]);
+    }
+    if (gather->text_bytes > 0) {
+        memcpy(at, gather->texts, gather->text_bytes);
+    }
+    size_t end = (size_t)(at - (char *)trace) + trace->text_bytes;
+    memset((char *)trace + end - (gather->text_bytes == 0), 0,
+           trace->bytes - end + (gather->text_bytes == 0));
+}
+
+static void
+sign(struct trace *trace)
+{
+    if (trace->span_count > SIGNED_SPANS_MAX) {
+        memset(trace->signature, 0xFF, sizeof(trace->signature));
+        return;
+    }
+    const struct trace_attribute *attributes = trace_attributes(trace);
+    for (uint32_t i = 0; i < trace->attribute_count; i++) {
+        struct trace_wanted wanted = trace_wanted(trace_text(trace, attributes[i].key),
+                                                  trace_text(trace, attributes[i].text));
+        for (size_t w = 0; w < ARRAY_SIZE(trace->signature); w++) {
+            trace->signature[w] |= wanted.bits[w];
+        }
+    }
+}
+
+/* What is said of the whole: the first tool in the order of the walk, failures, what is assumed. */
+static void
+summarise(const struct build *build, const struct gather *gather, struct trace *trace)
+{
+    const struct trace_span *spans = trace_spans(trace);
+    uint32_t tool_place = TRACE_NONE;
+    for (uint32_t i = 0; i < gather->span_count; i++) {
+        const struct gather_span *span = &gather->spans[i];
+        trace->flags |= span->span.status == SPAN_ERROR ? (uint32_t)TRACE_FAILED_INSIDE : 0;
+        trace->flags |= (span->span.flags & SPAN_ASSUMED) != 0 ? (uint32_t)TRACE_ASSUMED : 0;
+        if (span->tool != 0 && build->place[i] < tool_place) {
+            tool_place = build->place[i];
+            trace->tool = span->tool;
+        }
+    }
+    uint32_t face = build->place[face_of(build, build->root)];
+    trace->flags |= spans[face].status == SPAN_ERROR ? (uint32_t)TRACE_ERROR : 0;
+    trace->service = trace_resources(trace)[spans[face].resource].service;
+    trace->endpoint = spans[face].label;
+}
+
+/* The root's duration; of one that has not ended, up to the last that is known of it. */
+static int64_t
+duration_of(const struct trace *trace)
+{
+    const struct trace_span *spans = trace_spans(trace);
+    if (spans[0].duration_ns >= 0) {
+        return spans[0].duration_ns;
+    }
+    int64_t end = 0;
+    for (uint32_t i = 0; i < trace->span_count; i++) {
+        end = MAX(end, spans[i].start_ns + MAX(spans[i].duration_ns, 0));
+    }
+    return end;
+}
+
+void
+build_write(const struct build *build, const struct gather *gather, void *dst)
+{
+    struct trace *trace = dst;
+    int64_t start_ns = span_of(build, gather, build->root).start_ns;
+    *trace =
+        (struct trace){.bytes = (uint32_t)build->bytes,
+                       .version = gather->version + 1,
+                       .key = hash_bytes(gather->id, gather->id_n),
+                       .start_ns = start_ns,
+                       /* A sender's clock may be ahead: nothing begins later than it arrives. */
+                       .mono_ns = MIN(start_ns + gather->mono_offset_ns, gather->first_mono_ns),
+                       .weight = MAX(gather->weight, 1),
+                       .flags = gather->flags | (build->orphans ? (unsigned)TRACE_ORPHANS : 0) |
+                                (gather->dropped > 0 ? (unsigned)TRACE_CUT : 0),
+                       .span_count = build->count,
+                       .resource_count = gather->resource_count,
+                       .attribute_count = gather->attribute_count,
+                       .event_count = gather->event_count,
+                       .link_count = gather->link_count,
+                       .text_bytes = MAX(gather->text_bytes, 1u),
+                       .dropped = gather->dropped,
+                       .resources = gather->resources,
+                       .id_n = gather->id_n};
+    memcpy(trace->id, gather->id, gather->id_n);
+    write_spans(build, gather, (struct trace_span *)(trace + 1), start_ns);
+    write_parts(gather, trace);
+    trace->duration_ns = duration_of(trace);
+    trace->flags |= trace_spans(trace)[0].duration_ns < 0 ? (uint32_t)TRACE_UNFINISHED : 0;
+    summarise(build, gather, trace);
+    sign(trace);
+}

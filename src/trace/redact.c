@@ -1,0 +1,193 @@
+/* Secrets. What is in doubt is redacted: a text that is missing costs less than one that leaks. */
+#include "redact.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "flametop/base/macros.h"
+
+#define KEY_MAX 256
+
+/* ---- keys ---- */
+
+/* A key as its words, in lower case, each behind and before a blank: " http request header x api
+ * key ". */
+static size_t
+words_of(struct str key, char *dst, size_t size)
+{
+    size_t n = 0;
+    dst[n++] = ' ';
+    for (size_t i = 0; i < key.n && n + 3 < size; i++) {
+        unsigned char c = (unsigned char)key.p[i];
+        bool starts = isupper(c) && i > 0 && islower((unsigned char)key.p[i - 1]);
+        if (!isalnum(c) || starts) {
+            n -= dst[n - 1] == ' ';
+            dst[n++] = ' ';
+        }
+        if (isalnum(c)) {
+            dst[n++] = (char)tolower(c);
+        }
+    }
+    dst[n++] = ' ';
+    dst[n] = 0;
+    return n;
+}
+
+bool
+redact_names_secret(struct str key)
+{
+    static const char *const parts[] = {
+        "authorization", "password",    "passwd",      "passphrase",    "secret",
+        "apikey",        " api key ",   " cookie ",    " cookies ",     " pwd ",
+        " jwt ",         " bearer ",    " credential", " private key ", " access key ",
+        " session id ",  "sessionid",   " signature ", " sig ",         "privatekey",
+        "accesskey",     " set cookie "};
+    static const char *const counts[] = {" token count ", " token type ", " token usage ",
+                                         " token limit ", " max token ",  " total token "};
+    char words[KEY_MAX + 8];
+    words_of(key, words, sizeof(words));
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        if (strstr(words, parts[i]) != NULL) {
+            return true;
+        }
+    }
+    if (strstr(words, "token ") == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+        if (strstr(words, counts[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- texts ---- */
+
+static bool
+starts_fold(struct str text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return text.n >= n && strncasecmp(text.p, prefix, n) == 0;
+}
+
+/* A text that is a credential as a whole. */
+static bool
+is_credential(struct str text)
+{
+    return starts_fold(text, "bearer ") || starts_fold(text, "basic ") ||
+           (text.n > 20 && str_starts(text, "eyJ") && memchr(text.p, '.', text.n) != NULL);
+}
+
+bool
+redact_may_hold_secret(struct str text)
+{
+    return text.n > 3 && (memchr(text.p, '=', text.n) != NULL ||
+                          memchr(text.p, ':', text.n) != NULL || is_credential(text));
+}
+
+struct writer {
+    char *dst;
+    size_t n, size;
+};
+
+static void
+put(struct writer *out, struct str text)
+{
+    size_t n = MIN(text.n, out->size - 1 - out->n);
+    memcpy(out->dst + out->n, text.p, n);
+    out->n += n;
+}
+
+/* The key that ends before `at`: a word, or what stands in quotes. */
+static struct str
+key_before(struct str text, size_t at)
+{
+    while (at > 0 && (text.p[at - 1] == ' ' || text.p[at - 1] == '"' || text.p[at - 1] == '\\' ||
+                      text.p[at - 1] == '\'')) {
+        at--;
+    }
+    size_t from = at;
+    while (from > 0 && at - from < 64 &&
+           (isalnum((unsigned char)text.p[from - 1]) || strchr("_-.", text.p[from - 1]) != NULL)) {
+        from--;
+    }
+    return (struct str){text.p + from, at - from};
+}
+
+/* Where the value ends that begins at `at`, after blanks; *ret_from is its first byte. */
+static size_t
+value_end(struct str text, size_t at, size_t *ret_from)
+{
+    while (at < text.n && text.p[at] == ' ') {
+        at++;
+    }
+    bool escaped = at + 1 < text.n && text.p[at] == '\\' && text.p[at + 1] == '"';
+    if (escaped) {
+        at++;
+    }
+    char quote = at < text.n && (text.p[at] == '"' || text.p[at] == '\'') ? text.p[at] : 0;
+    at += quote != 0;
+    *ret_from = at;
+    if (at < text.n && quote == 0 && (text.p[at] == '[' || text.p[at] == '{')) {
+        return text.n; /* whatever it holds */
+    }
+    for (; at < text.n; at++) {
+        char c = text.p[at];
+        if (quote != 0 && c == '\\' && !escaped) {
+            at++;
+        } else if (quote != 0 ? c == quote || (escaped && c == '\\')
+                              : strchr("&;,}])\"'# ", c) != NULL) {
+            break;
+        }
+    }
+    return MIN(at, text.n);
+}
+
+/* user:password@ between "://" at `at` and the host; 0: none. */
+static size_t
+user_end(struct str text, size_t at)
+{
+    for (size_t i = at + 3; i < text.n && i < at + 256; i++) {
+        if (text.p[i] == '@') {
+            return i;
+        }
+        if (strchr("/?# \"", text.p[i]) != NULL) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+size_t
+redact_text(struct str text, char *dst, size_t size, bool *ret_found)
+{
+    struct writer out = {dst, 0, size};
+    bool found = is_credential(text);
+    size_t done = found ? text.n : 0;
+    if (found) {
+        put(&out, STR(REDACTED));
+    }
+    for (size_t i = done; i < text.n; i++) {
+        size_t from = 0, to = 0;
+        if (text.p[i] == ':' && text.n - i > 3 && text.p[i + 1] == '/' && text.p[i + 2] == '/') {
+            to = user_end(text, i);
+            from = i + 3;
+        } else if ((text.p[i] == '=' || text.p[i] == ':') && i > 0 && i + 1 < text.n &&
+                   redact_names_secret(key_before(text, i))) {
+            to = value_end(text, i + 1, &from);
+        }
+        if (to > from && from > done) {
+            put(&out, (struct str){text.p + done, from - done});
+            put(&out, STR(REDACTED));
+            done = to;
+            i = to - 1;
+            found = true;
+        }
+    }
+    put(&out, (struct str){text.p + done, text.n - done});
+    dst[out.n] = 0;
+    *ret_found = found;
+    return out.n;
+}

@@ -1,0 +1,38 @@
+/* Inside of the store. */
+#ifndef FLAMETOP_TRACE_STORE_PARTS_H
+#define FLAMETOP_TRACE_STORE_PARTS_H
+
+#include "build.h"
+#include "flametop/trace/store.h"
+#include "intake.h"
+#include "segments.h"
+
+#define OPEN_MAX 16384
+#define REFUSED_TRACES 8192
+#define SPARES 64
+
+struct trace_store {
+    struct trace_store_options options; /* rules in the arena */
+    struct arena arena;
+    uint64_t seed;
+    struct intake intake;
+    struct intake_seen seen;
+    struct build build;
+    struct segments segments;
+
+    struct map open; /* key -> gather */
+    struct gather *oldest, *newest;
+    size_t open_count, open_bytes;
+    struct gather *spare[SPARES];
+    size_t spare_count;
+
+    struct map refused_traces; /* sampled away by a rule, the last ones */
+    uint64_t refused_keys[REFUSED_TRACES];
+    uint64_t refused_next;
+
+    uint64_t received, repeated, dropped, refused, sampled_out;
+    struct traces *list; /* published last */
+    uint64_t listed, list_number;
+};
+
+#endif

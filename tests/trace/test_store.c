@@ -1,0 +1,504 @@
+#include "../check.h"
+
+#include <math.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "generate.h"
+
+/* ---- helpers ---- */
+
+static struct trace_store *
+store_of(size_t bytes_max)
+{
+    struct trace_store_options options = {.bytes_max = bytes_max};
+    struct trace_store *store = trace_store_new(&options);
+    assert_non_null(store);
+    return store;
+}
+
+static const struct span *
+sent(const struct generated *g, const struct trace_span *span)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        const struct span *s = &g->spans[i];
+        if (s->span_id.n == span->id_n && memcmp(s->span_id.p, span->id, span->id_n) == 0 &&
+            (uint8_t)s->kind == span->kind) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* Every span once, with its times, and its attributes. */
+static void
+check_against(const struct generated *g, const struct trace *trace)
+{
+    const struct trace_span *spans = trace_spans(trace);
+    size_t made_up = 0;
+    assert_true(trace_check(trace, trace->bytes));
+    for (uint32_t i = 0; i < trace->span_count; i++) {
+        if ((spans[i].flags & SPAN_MADE_UP) != 0) {
+            made_up++;
+            continue;
+        }
+        const struct span *s = g->count > 2000 ? NULL : sent(g, &spans[i]);
+        if (s == NULL) {
+            assert_true(g->count > 2000);
+            continue;
+        }
+        assert_int_equal(spans[i].start_ns + trace->start_ns, s->start_ns);
+        assert_int_equal(spans[i].duration_ns, s->end_ns == 0 ? -1 : s->end_ns - s->start_ns);
+        assert_int_equal(spans[i].attribute_count, s->attribute_count);
+        const struct trace_attribute *load = trace_attribute(trace, i, "load");
+        assert_non_null(load);
+        assert_float_equal(load->real, s->attributes[3].real, 0);
+        assert_string_equal(trace_text(trace, trace_resources(trace)[spans[i].resource].service),
+                            s->resource->service.p);
+    }
+    assert_int_equal(trace->span_count, g->count + made_up);
+    assert_true(made_up <= 1);
+}
+
+/* ---- tests ---- */
+
+static void
+test_store__keeps_what_was_sent(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < GENERATE_KINDS; kind++) {
+        for (uint64_t seed = 0; seed < 8; seed++) {
+            struct generated *g = generate((enum generate_kind)kind, 1 + seed * 23, seed);
+            struct traces *list;
+            if (g->count == 0) {
+                generate_free(g);
+                continue;
+            }
+            const struct trace *trace = generate_trace(g, &list);
+            assert_non_null(trace);
+            assert_int_equal(list->count, 1);
+            check_against(g, trace);
+            traces_release(list);
+            generate_free(g);
+        }
+    }
+}
+
+/* The same tree, whatever the order in which spans came. */
+static void
+test_store__does_not_mind_the_order(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < GENERATE_KINDS; kind++) {
+        struct generated *g = generate((enum generate_kind)kind, 60, 7);
+        struct traces *first, *second;
+        const struct trace *a = generate_trace(g, &first);
+        generate_shuffle(g);
+        const struct trace *b = generate_trace(g, &second);
+        assert_int_equal(a->span_count, b->span_count);
+        assert_int_equal(a->flags, b->flags);
+        assert_int_equal(a->start_ns, b->start_ns);
+        assert_int_equal(a->duration_ns, b->duration_ns);
+        assert_string_equal(trace_text(a, a->endpoint), trace_text(b, b->endpoint));
+        for (uint32_t i = 0; i < a->span_count; i++) {
+            const struct trace_span *x = &trace_spans(a)[i], *y = &trace_spans(b)[i];
+            assert_memory_equal(x->id, y->id, sizeof(x->id));
+            assert_int_equal(x->parent, y->parent);
+            assert_int_equal(x->after, y->after);
+            assert_int_equal(x->start_ns, y->start_ns);
+        }
+        traces_release(first);
+        traces_release(second);
+        generate_free(g);
+    }
+}
+
+static void
+test_store__counts_a_retried_batch_once(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_CONCURRENT, 40, 3);
+    struct trace_store *store = store_of(0);
+    generate_send(g, store, 0);
+    generate_send(g, store, 0);
+    struct traces *list = trace_store_publish(store, generate_now(NS_PER_S));
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->repeated, 40);
+    assert_int_equal(list->received, 80);
+    traces_release(list);
+    generate_send(g, store, 2 * NS_PER_S); /* once more, when it is done */
+    list = trace_store_publish(store, generate_now(60 * NS_PER_S));
+    struct traces_cursor cursor = {0};
+    const struct trace *trace = traces_next(list, &cursor);
+    assert_int_equal(trace->version, 1);
+    check_against(g, trace);
+    assert_null(traces_next(list, &cursor));
+    traces_release(list);
+    trace_store_free(store);
+    generate_free(g);
+}
+
+static void
+test_store__waits_until_a_trace_is_whole_and_quiet(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_PLAIN, 10, 5);
+    struct trace_store *store = store_of(0);
+    for (size_t i = 1; i < g->count; i++) {
+        assert_true(trace_store_span(store, &g->spans[i], generate_now(0)));
+    }
+    struct traces *list = trace_store_publish(store, generate_now(NS_PER_S));
+    assert_int_equal(list->count, 0); /* no root */
+    assert_int_equal(list->open, 1);
+    traces_release(list);
+    trace_store_span(store, &g->spans[0], generate_now(NS_PER_S));
+    list = trace_store_publish(store, generate_now(NS_PER_S + TRACE_QUIET_NS / 2));
+    assert_int_equal(list->count, 0); /* not quiet */
+    traces_release(list);
+    list = trace_store_publish(store, generate_now(NS_PER_S + TRACE_QUIET_NS));
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->open, 0);
+    traces_release(list);
+    trace_store_free(store);
+    generate_free(g);
+}
+
+static void
+test_store__late_spans_make_a_new_version(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < GENERATE_KINDS; kind++) {
+        struct generated *g = generate((enum generate_kind)kind, 50, 11);
+        struct trace_store *store = store_of(0);
+        size_t half = g->count / 2;
+        generate_shuffle(g);
+        for (size_t i = 0; i < half; i++) {
+            trace_store_span(store, &g->spans[i], generate_now(0));
+        }
+        struct traces *early = trace_store_publish(store, generate_now(10 * NS_PER_S));
+        assert_int_equal(early->count, 1);
+        for (size_t i = half; i < g->count; i++) {
+            trace_store_span(store, &g->spans[i], generate_now(11 * NS_PER_S));
+        }
+        struct traces *late = trace_store_publish(store, generate_now(40 * NS_PER_S));
+        struct str id = {(const char *)g->trace_id, 16};
+        assert_int_equal(late->count, 1);
+        const struct trace *trace = traces_find(late, id);
+        assert_int_equal(trace->version, 2);
+        check_against(g, trace);
+        assert_int_equal(traces_find(early, id)->version, 1); /* what was published stays */
+
+        struct traces *list; /* as if all had come at once */
+        const struct trace *whole = generate_trace(g, &list);
+        assert_int_equal(whole->span_count, trace->span_count);
+        for (uint32_t i = 0; i < trace->span_count; i++) {
+            assert_int_equal(trace_spans(whole)[i].parent, trace_spans(trace)[i].parent);
+            assert_int_equal(trace_spans(whole)[i].start_ns, trace_spans(trace)[i].start_ns);
+        }
+        traces_release(list);
+        traces_release(early);
+        traces_release(late);
+        trace_store_free(store);
+        generate_free(g);
+    }
+}
+
+static void
+test_store__takes_the_end_of_what_had_not_ended(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_PLAIN, 3, 1);
+    struct trace_store *store = store_of(0);
+    struct span open = g->spans[0];
+    open.end_ns = 0;
+    trace_store_span(store, &open, generate_now(0));
+    generate_send(g, store, NS_PER_MS);
+    struct traces *list = trace_store_publish(store, generate_now(NS_PER_S));
+    const struct trace *trace = traces_find(list, g->spans[0].trace_id);
+    assert_non_null(trace);
+    assert_int_equal(trace->flags & TRACE_UNFINISHED, 0);
+    assert_int_equal(trace->span_count, 3);
+    assert_int_equal(trace->duration_ns, GENERATE_LENGTH_NS);
+    traces_release(list);
+    trace_store_free(store);
+    generate_free(g);
+}
+
+static void
+test_store__holds_large_and_deep_traces(void **state)
+{
+    (void)state;
+    static const struct {
+        enum generate_kind kind;
+        size_t count;
+    } cases[] = {{GENERATE_PLAIN, 32000}, {GENERATE_DEEP, 5000}, {GENERATE_WIDE, 32000}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct generated *g = generate(cases[i].kind, cases[i].count, 2);
+        struct trace_store *store = store_of(0); /* of 16 MiB */
+        generate_send(g, store, 0);
+        struct traces *list = trace_store_publish(store, generate_now(NS_PER_S));
+        const struct trace *trace = traces_find(list, g->spans[0].trace_id);
+        assert_non_null(trace);
+        assert_int_equal(trace->flags & TRACE_CUT, 0);
+        check_against(g, trace);
+        uint32_t depth = 0;
+        for (uint32_t s = 0; s < trace->span_count; s++) {
+            depth = MAX(depth, trace_spans(trace)[s].depth);
+        }
+        assert_true(cases[i].kind != GENERATE_DEEP || depth == 4999);
+        traces_release(list);
+        trace_store_free(store);
+        generate_free(g);
+    }
+}
+
+static void
+test_store__refuses_what_has_no_ids(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_PLAIN, 2, 1);
+    struct trace_store *store = store_of(0);
+    struct span span = g->spans[0];
+    span.trace_id.n = 0;
+    assert_false(trace_store_span(store, &span, generate_now(0)));
+    span = g->spans[0];
+    span.span_id.n = 0;
+    assert_false(trace_store_span(store, &span, generate_now(0)));
+    struct traces *list = trace_store_publish(store, generate_now(0));
+    assert_int_equal(list->refused, 2);
+    traces_release(list);
+    trace_store_free(store);
+    generate_free(g);
+}
+
+/* As many requests as came are told by the weights of those that stayed, in the time they reach
+ * back; slow and failed ones stay with weight 1. */
+static void
+test_store__makes_room_by_sampling(void **state)
+{
+    (void)state;
+    struct trace_store *store = store_of((size_t)4 << 20);
+    enum { SENT = 40000 };
+    for (uint64_t i = 0; i < SENT; i++) {
+        struct generated *g = generate(GENERATE_PLAIN, 4, i + 1);
+        int64_t after_ns = (int64_t)i * NS_PER_MS;
+        for (size_t s = 0; s < g->count; s++) {
+            g->spans[s].start_ns += after_ns;
+            g->spans[s].end_ns += after_ns;
+        }
+        if (i % 100 == 0) {
+            g->spans[0].status = SPAN_ERROR;
+        }
+        generate_send(g, store, after_ns);
+        generate_free(g);
+        if (i % 500 == 0) {
+            traces_release(trace_store_publish(store, generate_now(after_ns)));
+        }
+    }
+    trace_store_flush(store, generate_now((int64_t)SENT * NS_PER_MS));
+    struct traces *list = trace_store_publish(store, generate_now((int64_t)SENT * NS_PER_MS));
+    double weight = 0;
+    size_t alive = 0, failed = 0;
+    int64_t oldest = INT64_MAX;
+    const struct trace *trace;
+    for (struct traces_cursor cursor = {0}; (trace = traces_next(list, &cursor)) != NULL; alive++) {
+        weight += trace->weight;
+        failed += (trace->flags & TRACE_ERROR) != 0;
+        oldest = MIN(oldest, trace->mono_ns);
+    }
+    assert_true(list->bytes <= list->bytes_max);
+    assert_int_equal(list->count, alive);
+    assert_true(list->sampled_out > 0);
+    assert_int_equal(list->oldest_mono_ns, oldest);
+    double within =
+        (double)(generate_now((int64_t)SENT * NS_PER_MS).mono_ns - GENERATE_LENGTH_NS - oldest) /
+        1e6;
+    assert_true(within > 2.0 * (double)alive); /* sampling reaches further back */
+    assert_true(fabs(weight / within - 1) < 0.02);
+    assert_true(fabs((double)failed / (within / 100) - 1) < 0.02);
+    traces_release(list);
+    trace_store_free(store);
+}
+
+static void
+test_store__keeps_marked_traces_longest(void **state)
+{
+    (void)state;
+    struct trace_store *store = store_of((size_t)2 << 20);
+    struct generated *marked = generate(GENERATE_PLAIN, 4, 123456);
+    struct str id = {(const char *)marked->trace_id, 16};
+    assert_false(trace_store_mark(store, id, true));
+    generate_send(marked, store, 0);
+    trace_store_flush(store, generate_now(0));
+    assert_true(trace_store_mark(store, id, true));
+    for (uint64_t i = 0; i < 30000; i++) {
+        struct generated *g = generate(GENERATE_PLAIN, 4, i + 1);
+        generate_send(g, store, 0);
+        generate_free(g);
+    }
+    struct traces *list = trace_store_publish(store, generate_now(0));
+    const struct trace *trace = traces_find(list, id);
+    assert_non_null(trace);
+    assert_true((trace->flags & TRACE_MARKED) != 0);
+    traces_release(list);
+    assert_true(trace_store_mark(store, id, false));
+    list = trace_store_publish(store, generate_now(0));
+    assert_int_equal(traces_find(list, id)->flags & TRACE_MARKED, 0);
+    traces_release(list);
+    trace_store_free(store);
+    generate_free(marked);
+}
+
+static void
+test_store__samples_by_rule(void **state)
+{
+    (void)state;
+    struct trace_sampling rules[] = {{"other*", "", 1}, {"", "GET /users*", 0.25}};
+    struct trace_store_options options = {
+        .bytes_max = (size_t)64 << 20, .sampling = rules, .sampling_count = ARRAY_SIZE(rules)};
+    struct trace_store *store = trace_store_new(&options);
+    for (uint64_t i = 0; i < 4000; i++) {
+        struct generated *g = generate(GENERATE_PLAIN, 3, i + 1);
+        generate_send(g, store, 0);
+        generate_free(g);
+    }
+    trace_store_flush(store, generate_now(0));
+    struct traces *list = trace_store_publish(store, generate_now(0));
+    struct traces_cursor cursor = {0};
+    const struct trace *trace = traces_next(list, &cursor);
+    assert_float_equal(trace->weight, 4, 0);
+    assert_in_range(list->count, 900, 1100);
+    assert_int_equal(list->sampled_out, 4000 - list->count);
+    traces_release(list);
+    trace_store_free(store);
+}
+
+static void
+test_store__tells_slow_ones_by_threshold(void **state)
+{
+    (void)state;
+    struct trace_threshold rules[] = {{"POST *", "", 0.001}, {"get /USERS/*", "", 0.9}};
+    struct trace_store_options options = {.thresholds = rules, .threshold_count = 2};
+    for (int with = 0; with < 2; with++) {
+        options.threshold_count = with == 0 ? 0 : 2;
+        struct trace_store *store = trace_store_new(&options);
+        struct generated *g = generate(GENERATE_PLAIN, 3, 1); /* takes 1 s */
+        generate_send(g, store, 0);
+        struct traces *list = trace_store_publish(store, generate_now(NS_PER_S));
+        const struct trace *trace = traces_find(list, g->spans[0].trace_id);
+        assert_int_equal((trace->flags & TRACE_SLOW) != 0, with == 1);
+        traces_release(list);
+        trace_store_free(store);
+        generate_free(g);
+    }
+}
+
+static void
+test_store__takes_traces_from_elsewhere(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_ORPHANED, 40, 9);
+    struct traces *from, *to;
+    const struct trace *trace = generate_trace(g, &from);
+    struct trace_store *store = store_of(0);
+    assert_true(trace_store_trace(store, trace, trace->bytes, generate_now(0)));
+    assert_true(trace_store_trace(store, trace, trace->bytes, generate_now(0)));
+    assert_false(trace_store_trace(store, trace, trace->bytes - 8, generate_now(0)));
+    to = trace_store_publish(store, generate_now(0));
+    assert_int_equal(to->count, 1);
+    assert_memory_equal(traces_find(to, g->spans[0].trace_id), trace, trace->bytes);
+    traces_release(from);
+    traces_release(to);
+    trace_store_free(store);
+    generate_free(g);
+}
+
+static void
+test_store__answers_the_same_list_while_nothing_changes(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_PLAIN, 3, 1);
+    struct trace_store *store = store_of(0);
+    assert_false(trace_store_used(store));
+    generate_send(g, store, 0);
+    assert_true(trace_store_used(store));
+    struct traces *a = trace_store_publish(store, generate_now(NS_PER_S));
+    struct traces *b = trace_store_publish(store, generate_now(2 * NS_PER_S));
+    assert_ptr_equal(a, b);
+    traces_release(a);
+    traces_release(b);
+    trace_store_free(store);
+    generate_free(g);
+}
+
+/* Several at once, more than may be open: the oldest are finished early and nothing is lost. */
+static void
+test_store__finishes_early_when_there_are_too_many(void **state)
+{
+    (void)state;
+    struct trace_store_options options = {.bytes_max = (size_t)64 << 20,
+                                          .open_bytes_max = (size_t)256 << 10};
+    struct trace_store *store = trace_store_new(&options);
+    for (uint64_t i = 0; i < 2000; i++) {
+        struct generated *g = generate(GENERATE_PLAIN, 5, i + 1);
+        generate_send(g, store, 0);
+        generate_free(g);
+    }
+    struct traces *list = trace_store_publish(store, generate_now(0));
+    assert_true(list->open_bytes <= options.open_bytes_max);
+    assert_int_equal(list->count + list->open, 2000);
+    traces_release(list);
+    trace_store_free(store);
+}
+
+/* Bytes from elsewhere that were changed anywhere are refused, or are safe to read. */
+static void
+test_store__reads_spoilt_traces_safely(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_ASYNC, 12, 4);
+    struct traces *list;
+    const struct trace *trace = generate_trace(g, &list);
+    struct trace *copy = malloc(trace->bytes);
+    size_t refused = 0;
+    for (size_t i = 0; i < trace->bytes; i++) {
+        memcpy(copy, trace, trace->bytes);
+        ((uint8_t *)copy)[i] ^= 0xFF;
+        if (!trace_check(copy, copy->bytes <= trace->bytes ? copy->bytes : 0)) {
+            refused++;
+            continue;
+        }
+        for (uint32_t s = 0; s < copy->span_count; s++) {
+            trace_attribute(copy, s, "no such key");
+            assert_true(strlen(trace_text(copy, trace_spans(copy)[s].label)) < copy->text_bytes);
+        }
+    }
+    assert_true(refused > trace->bytes / 4);
+    free(copy);
+    traces_release(list);
+    generate_free(g);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_store__keeps_what_was_sent),
+        cmocka_unit_test(test_store__does_not_mind_the_order),
+        cmocka_unit_test(test_store__counts_a_retried_batch_once),
+        cmocka_unit_test(test_store__waits_until_a_trace_is_whole_and_quiet),
+        cmocka_unit_test(test_store__late_spans_make_a_new_version),
+        cmocka_unit_test(test_store__takes_the_end_of_what_had_not_ended),
+        cmocka_unit_test(test_store__holds_large_and_deep_traces),
+        cmocka_unit_test(test_store__refuses_what_has_no_ids),
+        cmocka_unit_test(test_store__makes_room_by_sampling),
+        cmocka_unit_test(test_store__keeps_marked_traces_longest),
+        cmocka_unit_test(test_store__samples_by_rule),
+        cmocka_unit_test(test_store__tells_slow_ones_by_threshold),
+        cmocka_unit_test(test_store__takes_traces_from_elsewhere),
+        cmocka_unit_test(test_store__answers_the_same_list_while_nothing_changes),
+        cmocka_unit_test(test_store__finishes_early_when_there_are_too_many),
+        cmocka_unit_test(test_store__reads_spoilt_traces_safely),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
