@@ -280,7 +280,7 @@ write_first(struct hub *hub, int64_t from_ns, size_t room)
 static void
 make_first(struct hub *hub, const struct reader *reader)
 {
-    static const size_t rows[] = {50, 30, 20};
+    static const size_t rows[] = {50, 30, 20, 12, 6};
     struct first *first = &hub->first;
     struct past_wish wish = {.from_ns =
                                  MAX(reader->since_ns, hub->picture->mono_ns - reader->span_ns),

@@ -429,6 +429,7 @@ metric_node(struct parser *parser, const struct metric *metric, const struct mat
         }
         leaf->metric = metric;
         leaf->matchers = copy;
+        leaf->interval_ns = catalog_settings(parser->catalog, metric).interval_ns;
         node->leaf = leaf;
         return node;
     }

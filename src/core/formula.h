@@ -43,6 +43,10 @@ struct leaf {
     } cache[LEAF_LAYOUTS];
     size_t cache_next;
     size_t track; /* where it was found last: looked at first */
+
+    int64_t interval_ns;  /* its readings are kept this often only; 0: each */
+    size_t counted;       /* series of the catalog when `absent` was found out */
+    bool absent;          /* the catalog has none of its metric */
 };
 
 enum node_type {

@@ -17,6 +17,7 @@ struct entry {
     double warning, critical;
     bool chosen;                            /* the thresholds are the user's */
     const struct metric_settings *settings; /* NULL: none */
+    size_t series_count;
 };
 
 struct alias {
@@ -85,7 +86,7 @@ add(struct catalog *catalog, const struct metric *metric)
         return;
     }
     struct entry *entry = &catalog->metrics[catalog->metric_count++];
-    *entry = (struct entry){metric, metric->warning, metric->critical, false, NULL};
+    *entry = (struct entry){metric, metric->warning, metric->critical, false, NULL, 0};
     uint64_t key = hash_text(metric->name);
     while (map_get(&catalog->metric_by_name, key) != NULL) {
         key++;
@@ -187,6 +188,10 @@ intern(struct catalog *catalog, const struct metric *metric, const char *labels)
     series->labels = arena_text(&catalog->arena, labels, strlen(labels));
     series->id = (uint32_t)catalog->series_count++;
     map_put(&catalog->series, key, series);
+    struct entry *entry = entry_of(catalog, metric->name);
+    if (entry != NULL) {
+        entry->series_count++;
+    }
     return series;
 }
 
@@ -206,6 +211,16 @@ catalog_series_count(struct catalog *catalog)
     size_t count = catalog->series_count;
     pthread_mutex_unlock(&catalog->lock);
     return count;
+}
+
+bool
+catalog_has_series(struct catalog *catalog, const struct metric *metric)
+{
+    pthread_mutex_lock(&catalog->lock);
+    const struct entry *entry = entry_of(catalog, metric->name);
+    bool has = entry == NULL || entry->series_count > 0;
+    pthread_mutex_unlock(&catalog->lock);
+    return has;
 }
 
 uint64_t

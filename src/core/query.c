@@ -532,10 +532,26 @@ union_ids(const struct range *range, const struct coverage *coverage, struct lea
     return count;
 }
 
+/* Whether there is nothing to search for. Most metrics that a view could show are of devices and
+ * features that a machine lacks. */
+static bool
+leaf_is_absent(struct leaf *leaf, struct catalog *catalog)
+{
+    size_t count = catalog_series_count(catalog);
+    if (leaf->counted != count) {
+        leaf->counted = count;
+        leaf->absent = !catalog_has_series(catalog, leaf->metric);
+    }
+    return leaf->absent;
+}
+
 /* The track whose newest layout has series of this leaf. */
 static const struct track *
 leaf_track(struct leaf *leaf, const struct picture *picture)
 {
+    if (leaf_is_absent(leaf, picture->catalog)) {
+        return NULL;
+    }
     for (size_t n = 0; n < picture->track_count; n++) {
         size_t i = (leaf->track + n) % picture->track_count;
         const struct track *track = &picture->tracks[i];
@@ -566,8 +582,7 @@ eval_leaf(struct leaf *leaf, const struct range *range)
     struct vector result = {0};
     struct coverage coverage;
     const struct track *track = leaf_track(leaf, range->picture);
-    int64_t interval_ns = catalog_settings(range->catalog, leaf->metric).interval_ns;
-    if (track == NULL || !cover(track, range, RATE_NS_MIN + interval_ns, &coverage)) {
+    if (track == NULL || !cover(track, range, RATE_NS_MIN + leaf->interval_ns, &coverage)) {
         return result;
     }
     uint32_t *ids;
@@ -874,7 +889,7 @@ query_now(struct query *query, const struct picture *picture)
     const struct track *track = leaf != NULL ? leaf_track(leaf, picture) : NULL;
     int64_t interval = track != NULL ? MAX(track_spacing(track), picture->interval_ns) : 0;
     if (leaf != NULL) { /* kept less often than read */
-        interval = MAX(interval, catalog_settings(query->catalog, leaf->metric).interval_ns);
+        interval = MAX(interval, leaf->interval_ns);
     }
     struct scratch scratch;
     scratch.used = 0;

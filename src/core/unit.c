@@ -7,6 +7,44 @@
 
 #include "flametop/base/macros.h"
 
+#define NUMBER_BYTES 32
+
+/* The number with 0 to 2 decimals, below a million; a screen holds hundreds of them, and snprintf
+ * takes ten times as long. Answers the end of what was written. */
+static char *
+fixed(double value, int decimals, char *dst)
+{
+    static const unsigned tens[] = {1, 10, 100};
+    uint64_t scaled_up = (uint64_t)rint(fabs(value) * tens[decimals]);
+    char reversed[24];
+    size_t n = 0;
+    for (int at = 0; at <= decimals || scaled_up > 0; at++) {
+        if (at == decimals && decimals > 0) {
+            reversed[n++] = '.';
+        }
+        reversed[n++] = (char)('0' + scaled_up % 10);
+        scaled_up /= 10;
+    }
+    if (value < 0) {
+        *dst++ = '-';
+    }
+    while (n > 0) {
+        *dst++ = reversed[--n];
+    }
+    *dst = 0;
+    return dst;
+}
+
+/* Beyond what `fixed` can do: three digits and an exponent, with a point in every locale. */
+static void
+endless(double value, char *dst, size_t size)
+{
+    snprintf(dst, size, "%.3g", value);
+    for (char *p = dst; *p != 0; p++) {
+        *p = *p == ',' ? '.' : *p;
+    }
+}
+
 /* Three significant digits below a thousand, whole numbers above. */
 static void
 digits(double value, char *dst, size_t size)
@@ -16,12 +54,10 @@ digits(double value, char *dst, size_t size)
     if (value == trunc(value) && size_of < 1000) {
         decimals = 0;
     }
-    /* Beyond all suffixes digits would run on. */
-    bool endless = size_of >= 1e6;
-    snprintf(dst, size, endless ? "%.*g" : "%.*f", endless ? 3 : decimals,
-             value == 0 ? 0.0 : value);
-    for (char *p = dst; *p != 0; p++) {
-        *p = *p == ',' ? '.' : *p;
+    if (size_of >= 1e6) { /* beyond all suffixes digits would run on */
+        endless(value, dst, size);
+    } else {
+        fixed(value, decimals, dst);
     }
 }
 
@@ -36,11 +72,10 @@ percent(double value, char *dst, size_t size)
         snprintf(dst, size, "%s", value > 0 ? "<0.01" : "-0");
         return;
     }
-    bool endless = size_of >= 1e9;
-    snprintf(dst, size, endless ? "%.*g" : "%.*f", endless ? 3 : decimals,
-             value == 0 ? 0.0 : value);
-    for (char *p = dst; *p != 0; p++) {
-        *p = *p == ',' ? '.' : *p;
+    if (size_of >= 1e9) {
+        endless(value, dst, size);
+    } else {
+        fixed(value, decimals, dst);
     }
 }
 
@@ -129,7 +164,7 @@ parts(double value, const char *unit, char *number, size_t size, const char **re
 char *
 unit_format(double value, const char *unit, bool ascii, char *dst, size_t size)
 {
-    char number[48];
+    char number[NUMBER_BYTES];
     const char *suffix;
     if (isnan(value)) {
         snprintf(dst, size, "%s", ascii ? "-" : "–");
@@ -161,7 +196,13 @@ unit_format_short(double value, const char *unit, bool ascii, char *dst, size_t 
 {
     if (isfinite(value) && (strcmp(unit, "1") == 0 || strcmp(unit, "s/s") == 0)) {
         /* One decimal, always in the same place. */
-        snprintf(dst, size, "%.1f", value * 100);
+        char number[NUMBER_BYTES];
+        if (fabs(value) < 1e7) {
+            fixed(value * 100, 1, number);
+        } else {
+            endless(value * 100, number, sizeof(number));
+        }
+        snprintf(dst, size, "%s", number);
         return dst;
     }
     if (isfinite(value) && (unit[0] == 0 || unit[0] == '{') && fabs(value) < 100000 &&

@@ -103,37 +103,7 @@ on_step(uv_idle_t *handle)
     schedule(engine);
 }
 
-static void
-on_due(uv_timer_t *timer)
-{
-    struct engine *engine = timer->data;
-    if (engine->collecting) {
-        return;
-    }
-    engine->collecting = true;
-    collector_begin(engine->collector);
-    uv_idle_start(&engine->stepper, on_step);
-}
-
-static void
-schedule(struct engine *engine)
-{
-    uv_update_time(&engine->loop);
-    int64_t wait_ns = MAX(engine->due_ns - clock_mono_ns(), INT64_C(0));
-    uv_timer_start(&engine->timer, on_due, (uint64_t)((wait_ns + NS_PER_MS - 1) / NS_PER_MS), 0);
-}
-
-static void
-on_link_tick(void *context)
-{
-    struct engine *engine = context;
-    if (engine->collecting) {
-        engine->again = true;
-        return;
-    }
-    engine->due_ns = clock_mono_ns();
-    schedule(engine);
-}
+static void schedule(struct engine *engine);
 
 static void
 change_interval(struct engine *engine, int64_t interval_ns)
@@ -174,17 +144,56 @@ obey(struct engine *engine, const struct message *message)
     return true;
 }
 
-static void
-on_wake(uv_async_t *handle)
+/* False, and the loop ends, once it is time to stop. */
+static bool
+obey_all(struct engine *engine)
 {
-    struct engine *engine = handle->data;
     struct message message;
     while (queue_pop(&engine->queue, &message)) {
         if (!obey(engine, &message)) {
             uv_stop(&engine->loop);
-            return;
+            return false;
         }
     }
+    return true;
+}
+
+static void
+on_wake(uv_async_t *handle)
+{
+    obey_all(handle->data);
+}
+
+static void
+on_due(uv_timer_t *timer)
+{
+    struct engine *engine = timer->data;
+    if (engine->collecting || !obey_all(engine)) {
+        return;
+    }
+    engine->collecting = true;
+    collector_begin(engine->collector);
+    uv_idle_start(&engine->stepper, on_step);
+}
+
+static void
+schedule(struct engine *engine)
+{
+    uv_update_time(&engine->loop);
+    int64_t wait_ns = MAX(engine->due_ns - clock_mono_ns(), INT64_C(0));
+    uv_timer_start(&engine->timer, on_due, (uint64_t)((wait_ns + NS_PER_MS - 1) / NS_PER_MS), 0);
+}
+
+static void
+on_link_tick(void *context)
+{
+    struct engine *engine = context;
+    if (engine->collecting) {
+        engine->again = true;
+        return;
+    }
+    engine->due_ns = clock_mono_ns();
+    schedule(engine);
 }
 
 static void *
@@ -307,7 +316,10 @@ bool
 engine_send(struct engine *engine, const struct message *message)
 {
     bool sent = queue_push(&engine->queue, message);
-    uv_async_send(&engine->wake);
+    /* Reports go with the next tick, which takes what waits: not worth waking up for. */
+    if (!sent || message->type != MESSAGE_REPORT) {
+        uv_async_send(&engine->wake);
+    }
     return sent;
 }
 

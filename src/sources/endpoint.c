@@ -259,6 +259,9 @@ on_timer(uv_timer_t *timer)
 {
     struct endpoint *endpoint = timer->data;
     endpoint->retry_ns = 0;
+    if (endpoint->pending > 0) {
+        return; /* the round that is under way sets the timer when it ends */
+    }
     if (endpoint->adapter != NULL) {
         start_round(endpoint);
     } else {

@@ -273,12 +273,17 @@ take_core(struct agent *agent, struct batch *batch, const cJSON *chart)
     const cJSON *dimensions = json_at(chart, "dimensions");
     const char *digits = chart->string + strcspn(chart->string, "0123456789");
     double shares[ARRAY_SIZE(rows)], busy = 0;
+    bool known = false; /* a chart without values says nothing, not that the core idles */
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char path[32];
         snprintf(path, sizeof(path), "%s.value", rows[i].dimension);
         double share = json_number_at(dimensions, path) / 100;
+        known |= !isnan(share);
         shares[i] = isnan(share) ? 0 : CLAMP(share, 0, 1);
         busy += shares[i];
+    }
+    if (!known) {
+        return;
     }
     char labels[NATIVE_LABELS];
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -17,6 +17,7 @@
 #define TREE_WIDTH_MAX 24
 #define TEXT_WIDTH_MIN 8 /* of a name that makes room for numbers */
 #define SHARE_STEPS 5    /* colours of shares: more are more bytes and tell no more */
+#define SHARE_OF_A_TICK 0.015
 #define HOLD_NS (20 * NS_PER_S)
 #define HOLD_TICK 0.01
 #define HOLD_MAX                                                                                   \
@@ -570,11 +571,19 @@ draw_head(const struct table_view *view, struct canvas *canvas, struct rect area
     }
 }
 
+/* Zeros recede, and so does a share of a clock tick a second: what idles looks calm, and a process
+ * that ticks now and then does not change its colour each second. */
+static bool
+is_next_to_nothing(const struct column *column, union cell cell)
+{
+    bool share = strcmp(column->unit, "1") == 0;
+    return column->type == COLUMN_REAL && fabs(cell.real) <= (share ? SHARE_OF_A_TICK : 0.0);
+}
+
 static struct style
 cell_style(const struct column *column, union cell cell, bool exited)
 {
-    bool known = cell_known(column->type, cell);
-    if (exited || !known || (column->type == COLUMN_REAL && fabs(cell.real) <= 0)) {
+    if (exited || !cell_known(column->type, cell) || is_next_to_nothing(column, cell)) {
         return (struct style){.fg = ROLE_DIM};
     }
     if (column->type == COLUMN_REAL && strcmp(column->unit, "1") == 0) {

@@ -166,6 +166,7 @@ struct reading {
     struct catalog *catalog;
     struct record_reader *reader;
     struct writing *expected; /* its batch is what the last write was */
+    size_t fed;               /* of what it wrote */
     unsigned hellos, batches, chunks, ends, tables, ticks, findings;
     struct record_tick tick;
     const struct record_findings *expected_findings;
@@ -289,6 +290,46 @@ reading_done(struct reading *r)
     record_reader_free(r->reader);
     catalog_free(r->catalog);
 }
+
+/* ---- both ---- */
+
+/* `check`, which may be NULL, meets each batch that is read. */
+static inline void
+ends_open(struct writing *w, struct reading *r,
+          void (*check)(struct reading *, const char *source, const struct batch *))
+{
+    writing_init(w);
+    reading_init(r);
+    r->expected = w;
+    r->check = check;
+}
+
+static inline void
+ends_close(struct writing *w, struct reading *r)
+{
+    reading_done(r);
+    writing_done(w);
+}
+
+/* What was written since the last time; the reader has nothing against it. */
+static inline void
+feed_rest(struct reading *r)
+{
+    const struct buf *bytes = &r->expected->bytes;
+    int error = record_reader_feed(r->reader, bytes->data + r->fed, bytes->n - r->fed);
+    assert_string_equal(record_reader_why(r->reader), "");
+    assert_int_equal(error, 0);
+    r->fed = bytes->n;
+}
+
+/* Bytes that do not stand among what was written. */
+static inline void
+feed_bytes(struct reading *r, const struct buf *bytes)
+{
+    assert_int_equal(record_reader_feed(r->reader, bytes->data, bytes->n), 0);
+}
+
+/* ---- checks ---- */
 
 static inline double
 value_of(const struct batch *batch, const char *metric, const char *labels)

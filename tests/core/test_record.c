@@ -10,20 +10,15 @@ test_record__batches_come_back_bit_for_bit(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.expected = &w;
-    r.check = check_same_batch;
+    ends_open(&w, &r, check_same_batch);
     write_hello(&w);
-    size_t fed = 0;
     for (unsigned tick = 0; tick < 8; tick++) {
         write_tick(&w, tick);
-        assert_int_equal(record_reader_feed(r.reader, w.bytes.data + fed, w.bytes.n - fed), 0);
-        fed = w.bytes.n;
+        feed_rest(&r);
         assert_int_equal(r.batches, tick + 1);
     }
     record_write_end(w.writer);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data + fed, w.bytes.n - fed), 0);
+    feed_rest(&r);
     assert_int_equal(record_reader_finish(r.reader), 0);
     assert_int_equal(r.ends, 1);
     assert_int_equal(r.hellos, 1);
@@ -33,8 +28,7 @@ test_record__batches_come_back_bit_for_bit(void **state)
     assert_int_equal(r.hello.host.cores, 16);
     assert_true(r.hello.host.core_limit == 2.5 && r.hello.interval_ns == NS_PER_S);
     assert_true(record_writer_dropped(w.writer) == 0);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -43,11 +37,10 @@ test_record__metrics_and_tables_describe_themselves(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
+    ends_open(&w, &r, NULL);
     write_hello(&w);
     write_tick(&w, 1);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    feed_rest(&r);
     for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
         const struct metric *made = catalog_metric(r.catalog, metrics[i].name);
         assert_non_null(made);
@@ -73,8 +66,7 @@ test_record__metrics_and_tables_describe_themselves(void **state)
                     r.def->columns[c].flags == columns[c].flags &&
                     r.def->columns[c].width == columns[c].width);
     }
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -99,17 +91,13 @@ test_record__a_known_definition_is_preferred(void **state)
     static const struct table_def *const known[] = {&newer_def};
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.expected = &w;
-    r.check = check_newer;
+    ends_open(&w, &r, check_newer);
     record_reader_tables(r.reader, known, 1);
     write_hello(&w);
     write_tick(&w, 1);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    feed_rest(&r);
     assert_int_equal(r.batches, 1);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -214,8 +202,7 @@ test_record__unknown_records_and_names_are_skipped(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
+    ends_open(&w, &r, NULL);
     write_hello(&w);
     put_record(&w.bytes, 77, "of a later version", 18);
     put_record(&w.bytes, 255, "", 0);
@@ -224,10 +211,9 @@ test_record__unknown_records_and_names_are_skipped(void **state)
                "abcd",
                6);
     write_tick(&w, 1);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    feed_rest(&r);
     assert_int_equal(r.batches, 1);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -327,15 +313,12 @@ test_record__times_beyond_reason_are_damage(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
         struct writing w;
         struct reading r;
-        writing_init(&w);
-        reading_init(&r);
-        r.check = check_times;
+        ends_open(&w, &r, check_times);
         write_hello(&w);
         batch_begin(&w.batch, (struct instant){times[i], 0, 0}, &w.arena);
         record_write_batch(w.writer, "s", &w.batch);
         assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), -EBADMSG);
-        reading_done(&r);
-        writing_done(&w);
+        ends_close(&w, &r);
     }
 }
 
@@ -345,8 +328,7 @@ test_record__chunks_come_back_and_share_layouts(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
+    ends_open(&w, &r, NULL);
     write_hello(&w);
     const struct series *series[] = {catalog_series(w.catalog, &metrics[1], ""),
                                      catalog_series(w.catalog, &metrics[0], "cpu=0,state=user")};
@@ -359,7 +341,7 @@ test_record__chunks_come_back_and_share_layouts(void **state)
     }
     struct chunk *chunk = chunk_seal(head, CHUNK_TICKS);
     record_write_chunk(w.writer, "proc.test", chunk);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    feed_rest(&r);
     assert_int_equal(r.chunks, 1);
     assert_int_equal(r.chunk->size, chunk->size);
     assert_memory_equal(r.chunk->bytes, chunk->bytes, chunk->size);
@@ -368,7 +350,7 @@ test_record__chunks_come_back_and_share_layouts(void **state)
     struct layout *first = layout_acquire(r.chunk->layout);
     size_t fed = w.bytes.n;
     record_write_chunk(w.writer, "proc.test", chunk);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data + fed, w.bytes.n - fed), 0);
+    feed_rest(&r);
     assert_ptr_equal(r.chunk->layout, first);
 
     /* Times that run backwards do not pass. */
@@ -382,8 +364,7 @@ test_record__chunks_come_back_and_share_layouts(void **state)
     chunk_release(chunk);
     head_release(head);
     layout_release(layout);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -400,8 +381,7 @@ test_record__series_the_catalog_refuses_are_counted(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
+    ends_open(&w, &r, NULL);
     struct record_events events = events_for(&r);
     struct catalog *small = catalog_new(5);
     record_reader_free(r.reader);
@@ -410,7 +390,7 @@ test_record__series_the_catalog_refuses_are_counted(void **state)
     r.check = check_refused;
     write_hello(&w);
     write_tick(&w, 1);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    feed_rest(&r);
     assert_int_equal(r.batches, 1);
     reading_done(&r);
     catalog_free(small);
@@ -424,12 +404,8 @@ test_record__texts_pass_when_the_dictionary_is_full(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.expected = &w;
-    r.check = check_same_batch;
+    ends_open(&w, &r, check_same_batch);
     write_hello(&w);
-    size_t fed = 0;
     for (unsigned tick = 0; tick < 4; tick++) {
         begin_tick(&w, tick);
         struct table *table = batch_table(&w.batch, &rows_def, 4);
@@ -440,13 +416,11 @@ test_record__texts_pass_when_the_dictionary_is_full(void **state)
         }
         table->total = table->count;
         record_write_batch(w.writer, "proc.test", &w.batch);
-        assert_int_equal(record_reader_feed(r.reader, w.bytes.data + fed, w.bytes.n - fed), 0);
-        fed = w.bytes.n;
+        feed_rest(&r);
     }
     assert_int_equal(r.batches, 4);
     assert_true(record_writer_dropped(w.writer) == 0);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 /* All rows alike: the writer fills the table up to what the reader asks for. */
@@ -458,10 +432,7 @@ test_record__tables_of_equal_rows_are_read(void **state)
     static const struct table_def def = {"one", "One", "", one, 1, 0, 0};
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.expected = &w;
-    r.check = check_same_batch;
+    ends_open(&w, &r, check_same_batch);
     write_hello(&w);
     begin_tick(&w, 1);
     struct table *table = batch_table(&w.batch, &def, 4);
@@ -470,11 +441,10 @@ test_record__tables_of_equal_rows_are_read(void **state)
     }
     table->total = table->count;
     record_write_batch(w.writer, "proc.test", &w.batch);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    feed_rest(&r);
     assert_int_equal(r.batches, 1);
     assert_true(w.bytes.n < 2000);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -484,17 +454,15 @@ test_record__a_full_buffer_ends_with_a_whole_record(void **state)
     for (size_t max = 0; max < 4000; max += 61) {
         struct writing w;
         struct reading r;
-        writing_init(&w);
-        reading_init(&r);
+        ends_open(&w, &r, NULL);
         buf_done(&w.bytes);
         buf_init(&w.bytes, max);
         write_ticks(&w, 9);
         assert_true(w.bytes.full && record_writer_dropped(w.writer) > 0);
-        assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+        feed_rest(&r);
         assert_true(record_reader_finish(r.reader) == (w.bytes.n == 0 ? -ENODATA : 0));
         assert_int_equal(r.ends, 0);
-        reading_done(&r);
-        writing_done(&w);
+        ends_close(&w, &r);
     }
 }
 
@@ -513,19 +481,16 @@ test_record__texts_are_cleaned(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.check = check_clean;
+    ends_open(&w, &r, check_clean);
     write_hello(&w);
     begin_tick(&w, 1);
     batch_put(&w.batch, &metrics[2], "kind=\033[0m", 1);
     struct table *table = batch_table(&w.batch, &rows_def, 1);
     table_add(table, &w.arena)[1].text = "\033[31mred\xff";
     record_write_batch(w.writer, "s\033[2J", &w.batch);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    feed_rest(&r);
     assert_int_equal(r.batches, 1);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -545,18 +510,15 @@ test_record__series_alike_once_cleaned_are_one(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.check = check_alike;
+    ends_open(&w, &r, check_alike);
     write_hello(&w);
     begin_tick(&w, 1);
     batch_put(&w.batch, &metrics[2], "kind=\001", 1);
     batch_put(&w.batch, &metrics[2], "kind=\002", 2);
     record_write_batch(w.writer, "proc.test", &w.batch);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
+    feed_rest(&r);
     assert_int_equal(r.batches, 1);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 /* ---- changes ---- */

@@ -33,36 +33,23 @@ write_evolving(struct writing *w, unsigned tick)
 }
 
 static void
-feed_rest(struct reading *r, const struct writing *w, size_t *fed)
-{
-    record_reader_feed(r->reader, w->bytes.data + *fed, w->bytes.n - *fed);
-    assert_string_equal(record_reader_why(r->reader), "");
-    *fed = w->bytes.n;
-}
-
-static void
 test_record__changes_come_out_as_whole_batches(void **state)
 {
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.expected = &w;
-    r.check = check_same_batch;
+    ends_open(&w, &r, check_same_batch);
     write_hello(&w);
-    size_t fed = 0;
     for (unsigned tick = 0; tick < 60; tick++) {
         write_evolving(&w, tick);
         if (tick == 30) { /* a whole one between */
             record_write_batch(w.writer, "proc.test", &w.batch);
         }
-        feed_rest(&r, &w, &fed);
+        feed_rest(&r);
     }
     assert_int_equal(r.batches, 61);
     assert_true(record_reader_dropped(r.reader) == 0 && record_writer_dropped(w.writer) == 0);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -94,12 +81,8 @@ test_record__changes_of_what_is_missing_are_passed_over(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.expected = &w;
-    r.check = check_same_batch;
+    ends_open(&w, &r, check_same_batch);
     write_hello(&w);
-    size_t fed = 0;
     for (unsigned tick = 0; tick < 10; tick++) {
         struct record_mark mark = record_writer_mark(w.writer);
         size_t before = w.bytes.n;
@@ -109,24 +92,23 @@ test_record__changes_of_what_is_missing_are_passed_over(void **state)
         if (tick == 4) { /* its names only */
             struct record_state names = {.known = mark, .since_mono_ns = INT64_MAX};
             record_write_state(w.writer, &names, &state_bytes);
-            assert_int_equal(record_reader_feed(r.reader, state_bytes.data, state_bytes.n), 0);
-            fed = w.bytes.n;
-            assert_true(before < fed);
+            feed_bytes(&r, &state_bytes);
+            r.fed = w.bytes.n;
+            assert_true(before < r.fed);
         } else {
-            feed_rest(&r, &w, &fed);
+            feed_rest(&r);
         }
         if (tick == 7) { /* what it missed, whole */
             assert_true(record_reader_dropped(r.reader) == 3);
             struct record_state whole = {.known = record_writer_mark(w.writer),
                                          .since_mono_ns = 3 * NS_PER_S};
             record_write_state(w.writer, &whole, &state_bytes);
-            assert_int_equal(record_reader_feed(r.reader, state_bytes.data, state_bytes.n), 0);
+            feed_bytes(&r, &state_bytes);
         }
         buf_done(&state_bytes);
     }
     assert_int_equal(r.batches, 4 + 1 + 2);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static const struct evidence proofs[] = {{"busy", "98 %", "t.level", "cpu=1"},
@@ -161,24 +143,22 @@ test_record__a_reader_that_joins_is_where_the_others_are(void **state)
     first.check = late.check = check_same_batch;
     first.expected_findings = late.expected_findings = &findings;
     write_hello(&w);
-    size_t fed = 0;
     struct record_hello hello = {.protocol = 1, .protocol_min = 1, .interval_ns = NS_PER_S};
     for (unsigned tick = 0; tick < 40; tick++) {
         write_evolving(&w, tick);
         record_write_findings(w.writer, &findings);
         struct record_tick whole = {w.batch.at, NS_PER_S, tick, 2};
         record_write_tick(w.writer, &whole);
-        size_t before = fed;
-        feed_rest(&first, &w, &fed);
+        feed_rest(&first);
         if (tick > 19) {
-            assert_int_equal(
-                record_reader_feed(late.reader, w.bytes.data + before, w.bytes.n - before), 0);
+            feed_rest(&late);
         } else if (tick == 19) {
             struct buf joined;
             buf_init(&joined, 1 << 20);
             struct record_state join = {.hello = &hello, .since_mono_ns = INT64_MIN};
             record_write_state(w.writer, &join, &joined);
-            assert_int_equal(record_reader_feed(late.reader, joined.data, joined.n), 0);
+            feed_bytes(&late, &joined);
+            late.fed = w.bytes.n;
             assert_int_equal(late.hellos, 1);
             buf_done(&joined);
         }
@@ -220,10 +200,7 @@ test_record__tables_can_be_cut_for_the_first_screen(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
-    r.expected = &w;
-    r.check = check_top;
+    ends_open(&w, &r, check_top);
     struct record_hello hello = {.protocol = 1, .protocol_min = 1, .interval_ns = NS_PER_S};
     struct buf bytes;
     buf_init(&bytes, 1 << 20);
@@ -254,8 +231,7 @@ test_record__tables_can_be_cut_for_the_first_screen(void **state)
     assert_int_equal(r.batches, 4);
     assert_true(record_reader_dropped(r.reader) == 0);
     buf_done(&bytes);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 static void
@@ -264,8 +240,7 @@ test_record__history_goes_to_one_reader(void **state)
     (void)state;
     struct writing w;
     struct reading r;
-    writing_init(&w);
-    reading_init(&r);
+    ends_open(&w, &r, NULL);
     write_hello(&w);
     const struct series *series[] = {catalog_series(w.catalog, &metrics[1], "")};
     struct layout *layout = layout_new(series, 1);
@@ -283,15 +258,14 @@ test_record__history_goes_to_one_reader(void **state)
     size_t shared = w.bytes.n;
     record_write_history(w.writer, "proc.test", chunk, &bytes);
     assert_int_equal(w.bytes.n, shared);
-    assert_int_equal(record_reader_feed(r.reader, w.bytes.data, w.bytes.n), 0);
-    assert_int_equal(record_reader_feed(r.reader, bytes.data, bytes.n), 0);
+    feed_rest(&r);
+    feed_bytes(&r, &bytes);
     assert_int_equal(r.chunks, 1);
     buf_done(&bytes);
     chunk_release(chunk);
     head_release(head);
     layout_release(layout);
-    reading_done(&r);
-    writing_done(&w);
+    ends_close(&w, &r);
 }
 
 int

@@ -82,6 +82,9 @@ const struct metric *catalog_metric_at(struct catalog *catalog, size_t index);
 const struct series *catalog_series(struct catalog *catalog, const struct metric *metric,
                                     const char *labels);
 size_t catalog_series_count(struct catalog *catalog);
+
+/* False when there is none of this metric, so that nothing needs to be searched for it. */
+bool catalog_has_series(struct catalog *catalog, const struct metric *metric);
 uint64_t catalog_series_refused(struct catalog *catalog);
 
 /* Thresholds with the user's overrides applied. False when the metric has none. Overrides are set
