@@ -7,54 +7,17 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
-import time
-import traceback
 
+from suite import FLAMETOP, check, free_port, until
 from terminal import HOME, environment
 
-FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
 READ = "a-token-for-reading-0123456789"
 CHANGE = "a-token-for-changes-9876543210"
-
-
-class Skip(Exception):
-    """Why a test cannot run here."""
-
-
-def check(condition, message="", *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, [message, *context])))
-
-
-def until(what, seconds=10, step=0.02):
-    """The first true answer of a function; None when there is none in that time."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = what()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(step)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def write(name, text, mode=0o600):
-    """A file in a new folder; its path."""
-    path = os.path.join(tempfile.mkdtemp(dir=HOME), name)
-    with open(path, "w" if isinstance(text, str) else "wb") as file:
-        file.write(text)
-    os.chmod(path, mode)
-    return path
 
 
 class Answer:
@@ -247,25 +210,3 @@ class Agent:
         return WebSocket(self.connect(unix), path, headers, **more)
 
 
-def main(functions):
-    tests = [(name, value) for name, value in functions.items() if name.startswith("test_") and callable(value)]
-    wanted = sys.argv[1:]
-    passed = failed = skipped = 0
-    for name, test in tests:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-        except Skip as why:
-            skipped += 1
-            print(f"skipped {name}: {why}", flush=True)
-        except Exception:  # a test that breaks is a test that fails; the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
-    shutil.rmtree(HOME, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped" if skipped else f"{passed} passed, {failed} failed")
-    return failed != 0

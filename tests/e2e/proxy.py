@@ -14,11 +14,6 @@ import threading
 import time
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
 
 class Pair:
     """One connection of the client and its other half."""

@@ -22,7 +22,8 @@ except ImportError:  # the interpreter found first is not the one that Debian's 
         print("skipped test_api: no module yaml: install python3-yaml\n0 passed, 0 failed, 1 skipped")
         sys.exit(0)
     os.execv("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
-from agent import CHANGE, READ, Agent, check, main, write  # noqa: E402  (their folder is not a package)
+from agent import CHANGE, READ, Agent  # noqa: E402  (their folder is not a package)
+from suite import check, main, write  # noqa: E402
 
 SOURCE = os.environ.get("FLAMETOP_SOURCE", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 with open(os.path.join(SOURCE, "man", "openapi.yaml"), encoding="utf-8") as file:

@@ -16,35 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from terminal import HOME, Tmux, environment  # noqa: E402  (its folder is not a package)
-
-FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
-
-
-class Skip(Exception):
-    """Why a test cannot run here."""
-
-
-def run(*arguments, timeout=40, **env):
-    return subprocess.run([FLAMETOP, *arguments], capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL,
-                          env=environment(**env), check=False)
-
-
-def check(condition, *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, context)))
-
-
-def check_sentence(done, code, *words):
-    errors = done.stderr.decode()
-    check(done.returncode == code, "exit code", done.returncode, errors)
-    check(done.stdout == b"", "output beside the error:", done.stdout[:200])
-    check(errors.startswith("flametop: ") and errors.count("\n") == 1, "not one sentence:", errors)
-    for word in words:
-        check(word in errors, f"'{word}' is not in", errors)
+from suite import FLAMETOP, Skip, check, check_sentence, main, run  # noqa: E402  (their folder is not a package)
+from terminal import HOME, Tmux, environment  # noqa: E402
 
 
 def timed(work, *arguments, **keywords):
@@ -448,29 +423,5 @@ def test_redirect__to_another_origin_is_not_followed_and_shown_nothing():
             check(TOKEN not in done.stderr.decode(), "shown")
 
 
-def main():
-    tests = [(name, value) for name, value in globals().items() if name.startswith("test_") and callable(value)]
-    wanted = sys.argv[1:]
-    passed = failed = skipped = 0
-    for name, test in tests:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-        except Skip as why:
-            skipped += 1
-            print(f"skipped {name}: {why}", flush=True)
-        except Exception:  # a test that breaks is a test that fails; the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
-    shutil.rmtree(HOME, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped" if skipped else f"{passed} passed, {failed} failed")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

@@ -18,36 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from terminal import HOME, Pty, Tmux, environment  # noqa: E402  (its folder is not a package)
-
-FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
-
-
-class Skip(Exception):
-    """Why a test cannot run here."""
-
-
-def run(*arguments, timeout=20, prefix=(), **env):
-    return subprocess.run([*prefix, FLAMETOP, *arguments], capture_output=True, timeout=timeout,
-                          env=environment(**env), stdin=subprocess.DEVNULL, check=False)
-
-
-def check(condition, message="", *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, [message, *context])))
-
-
-def check_sentence(done, code, *words):
-    """Exit code, nothing on standard output, one sentence on standard error."""
-    errors = done.stderr.decode()
-    check(done.returncode == code, "exit code", done.returncode, errors)
-    check(done.stdout == b"", "output beside the error:", done.stdout[:200])
-    check(errors.startswith("flametop: ") and errors.count("\n") == 1, "not one sentence:", errors)
-    for word in words:
-        check(word in errors, f"'{word}' is not in", errors)
+from suite import FLAMETOP, Skip, check, check_sentence, main, run  # noqa: E402  (their folder is not a package)
+from terminal import HOME, Pty, Tmux, environment  # noqa: E402
 
 
 # ---- the screen -----------------------------------------------------------------------------------
@@ -499,16 +473,16 @@ def test_hostile_names__never_reach_the_terminal():
         child.stdout.close()
 
 
-def as_nobody():
+def as_nobody(program):
     if os.geteuid() != 0:
         return ()
     if shutil.which("setpriv") is None:
         raise Skip("no setpriv")
-    probe = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", FLAMETOP, "--version"],
+    probe = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program, "--version"],
                            capture_output=True, check=False, env=environment(HOME="/nonexistent"))
     if probe.returncode != 0:
         # The build tree may be closed to others: a copy is not.
-        raise Skip("nobody may not run " + FLAMETOP)
+        raise Skip("nobody may not run " + program)
     return ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 
 
@@ -520,11 +494,10 @@ def open_copy():
 
 
 def test_unprivileged__shows_what_it_may():
-    global FLAMETOP
-    before, (folder, FLAMETOP) = FLAMETOP, open_copy()
+    folder, program = open_copy()
     try:
-        prefix = as_nobody()
-        done = run("snapshot", "--format", "json", prefix=prefix, HOME="/nonexistent")
+        prefix = as_nobody(program)
+        done = run("snapshot", "--format", "json", prefix=prefix, program=program, HOME="/nonexistent")
         check(done.returncode == 0, done.stderr)
         picture = json.loads(done.stdout)
         table = next(table for table in picture["tables"] if table["name"] == "processes")
@@ -533,12 +506,11 @@ def test_unprivileged__shows_what_it_may():
         check(columns["process.name"][first], "pid 1 has no name")
         if os.geteuid() == 0:
             check(columns["process.disk.read"][first] is None, "denied is unknown, not", columns["process.disk.read"][first])
-        with Pty(*prefix, FLAMETOP, HOME="/nonexistent") as p:
+        with Pty(*prefix, program, HOME="/nonexistent") as p:
             check(p.until(rb"Memory"))
             p.send("q")
             check(p.wait() == 0)
     finally:
-        FLAMETOP = before
         shutil.rmtree(folder)
 
 
@@ -663,29 +635,5 @@ def test_flame__says_what_is_wrong():
     check_sentence(run("flame", folded("none.folded", "a;b 0\n")), 1, "no stacks")
 
 
-def main():
-    tests = [(name, value) for name, value in globals().items() if name.startswith("test_") and callable(value)]
-    wanted = sys.argv[1:]
-    passed = failed = skipped = 0
-    for name, test in tests:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-        except Skip as why:
-            skipped += 1
-            print(f"skipped {name}: {why}", flush=True)
-        except Exception:  # a test that breaks is a test that fails; the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
-    shutil.rmtree(HOME, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped" if skipped else f"{passed} passed, {failed} failed")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

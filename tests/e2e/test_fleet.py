@@ -7,24 +7,15 @@ FLAMETOP_BINARY is the program. Each test is a function test_*. Names on the com
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from proxy import free_port  # noqa: E402  (its folder is not a package)
+from suite import FLAMETOP, check, free_port, main, run  # noqa: E402  (their folder is not a package)
 from terminal import HOME, Tmux, environment  # noqa: E402
-
-FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
-
-
-def check(condition, message="", *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, [message, *context])))
 
 
 class Agent:
@@ -61,11 +52,6 @@ class Agents:
         for agent in self.list:
             if agent.child.poll() is None:
                 agent.stop()
-
-
-def run(*arguments, timeout=40):
-    return subprocess.run([FLAMETOP, *arguments], capture_output=True, timeout=timeout, env=environment(),
-                          stdin=subprocess.DEVNULL, check=False)
 
 
 def test_fleet__opens_one_and_comes_back():
@@ -147,26 +133,5 @@ def test_plain__names_the_target():
         check("web-1.sock lost" not in text, text)
 
 
-def main():
-    tests = [(name, value) for name, value in globals().items() if name.startswith("test_") and callable(value)]
-    wanted = sys.argv[1:]
-    passed = failed = 0
-    for name, test in tests:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-        except Exception:  # a test that breaks is a test that fails; the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
-    shutil.rmtree(HOME, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

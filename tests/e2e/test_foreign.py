@@ -9,16 +9,13 @@ import http.server
 import json
 import os
 import re
-import subprocess
 import sys
 import threading
-import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from terminal import HOME, Pty, Tmux, environment  # noqa: E402  (its folder is not a package)
+from suite import FLAMETOP, check, main, run  # noqa: E402  (their folder is not a package)
+from terminal import HOME, Pty, Tmux  # noqa: E402
 
-FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
 SHARDS, LEAVES = 1000, 10
 
 
@@ -86,11 +83,6 @@ mappings:
 """
 
 
-def run(*arguments, timeout=40, **env):
-    return subprocess.run([FLAMETOP, *arguments], capture_output=True, timeout=timeout, env=environment(**env),
-                          stdin=subprocess.DEVNULL, check=False)
-
-
 def snapshot(*arguments):
     done = run("snapshot", "--interval", "500ms", "--for", "4s", "--format", "json", *arguments)
     check(done.returncode == 0, done.stderr.decode())
@@ -101,11 +93,6 @@ def value(picture, name, pointer):
     found = [m["value"] for m in picture["metrics"] if m["name"] == name and m["labels"].get("pointer") == pointer]
     check(len(found) == 1, name, pointer, found)
     return found[0]
-
-
-def check(condition, message="", *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, [message, *context])))
 
 
 def test_any_json__is_read_without_configuration():
@@ -224,23 +211,5 @@ def test_hostile_names__never_reach_the_terminal():
                 done.stdout.decode()  # it is UTF-8
 
 
-def main():
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_") and callable(test)]
-    passed = failed = 0
-    for name, test in tests:
-        if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
-        except Exception:  # the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

@@ -8,26 +8,19 @@ FLAMETOP_BINARY is the program. Each test is a function test_*. Names on the com
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from proxy import Proxy, free_port  # noqa: E402  (its folder is not a package)
+from proxy import Proxy  # noqa: E402  (their folder is not a package)
+from suite import FLAMETOP, check, free_port, main, run  # noqa: E402
 from terminal import HOME, Tmux, environment  # noqa: E402
 
-FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
 FIRST_ANSWER_BYTES = 14 * 1024
 CARDS = (r"CPU ─+ <?[\d.]+ %", r"Memory ── [\d.]", r"Disk ─+ <?[\d.]+ \w*B/s", r"PID NAME +▼CPU", r"│ +\d+ \S+ +<?[\d.]+ %")
-
-
-def check(condition, message="", *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, [message, *context])))
 
 
 class Agent:
@@ -89,6 +82,11 @@ def agent_with_memory():
         _remembered.append(Agent())
         time.sleep(12)
     return _remembered[0]
+
+
+def end_remembered():
+    for agent in _remembered:
+        agent.stop()
 
 
 def saved(terminal):
@@ -236,11 +234,6 @@ def test_silence__is_a_loss_too():
         check("clock" not in t.screen().split("\n")[0], "the clocks are one", t.screen())
 
 
-def run(*arguments):
-    return subprocess.run([FLAMETOP, *arguments], capture_output=True, timeout=60, env=environment(),
-                          stdin=subprocess.DEVNULL, check=False)
-
-
 def test_snapshot_and_check__work_as_here():
     agent = agent_with_memory()
     url = f"http://127.0.0.1:{agent.port}"
@@ -327,32 +320,5 @@ def test_changes__need_the_second_token():
         child.wait()
 
 
-def main():
-    tests = [(name, value) for name, value in globals().items() if name.startswith("test_") and callable(value)]
-    wanted = sys.argv[1:]
-    passed = failed = 0
-    for name, test in tests:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-        except Exception:  # a test that breaks is a test that fails; the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
-    for agent in _remembered:
-        try:
-            agent.stop()
-        except Exception:
-            failed += 1
-            print(f"FAILED  the agent's end\n{traceback.format_exc()}", flush=True)
-    shutil.rmtree(HOME, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals(), [end_remembered]))

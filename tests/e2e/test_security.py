@@ -22,7 +22,8 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agent import CHANGE, FLAMETOP, READ, Agent, Skip, WebSocket, answer_of, check, free_port, main, until, write  # noqa: E402
+from agent import CHANGE, READ, Agent, WebSocket, answer_of  # noqa: E402  (their folder is not a package)
+from suite import FLAMETOP, Skip, check, free_port, main, until, write  # noqa: E402
 from terminal import HOME, environment  # noqa: E402
 
 UPGRADE = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]

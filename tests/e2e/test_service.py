@@ -15,7 +15,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agent import FLAMETOP, READ, Agent, Skip, WebSocket, check, free_port, main, until, write  # noqa: E402
+from agent import READ, Agent, WebSocket  # noqa: E402  (their folder is not a package)
+from suite import FLAMETOP, Skip, check, free_port, main, until, write  # noqa: E402
 from terminal import HOME, environment  # noqa: E402
 
 UNIT = os.environ.get("FLAMETOP_UNIT", "build/systemd/flametop-agent.service")

@@ -23,7 +23,8 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from terminal import Pty, Tmux, environment  # noqa: E402  (its folder is not a package)
+from suite import Skip, check, check_sentence  # noqa: E402  (their folder is not a package)
+from terminal import Pty, Tmux, environment  # noqa: E402
 
 FLAMETOP = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
 FOLDER = ""  # of everything here: keys, configuration, the home there
@@ -32,10 +33,6 @@ SSHD = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin")
 BEFORE = set(glob.glob("/tmp/flametop-????????????????????????????????"))
 USER = pwd.getpwuid(os.getuid()).pw_name
 PORT = 2222
-
-
-class Skip(Exception):
-    """Why nothing here can run."""
 
 
 # ---- the namespace and the server ------------------------------------------------------------------
@@ -226,21 +223,6 @@ TARGET = f"ssh://{USER}@127.0.0.1:{PORT}"
 def run(*arguments, timeout=40, **changes):
     return subprocess.run([FLAMETOP, *arguments], capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL,
                           env=environment(**client_environment(**changes)), check=False)
-
-
-def check(condition, *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, context)))
-
-
-def check_sentence(done, code, *words):
-    errors = done.stderr.decode()
-    lines = errors.splitlines()
-    check(done.returncode == code, "exit code", done.returncode, errors)
-    check(done.stdout == b"", "output beside the error:", done.stdout[:200])
-    check(len(lines) == 1 and lines[0].startswith("flametop: "), "not one sentence:", errors)
-    for word in words:
-        check(word in lines[0], f"'{word}' is not in", lines[0])
 
 
 # ---- tests -----------------------------------------------------------------------------------------

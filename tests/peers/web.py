@@ -20,7 +20,8 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
-from agent import READ, Agent, Skip, check, free_port, main, until, write  # noqa: E402
+from agent import READ, Agent  # noqa: E402  (their folder is not a package)
+from suite import Skip, check, free_port, main, until, write  # noqa: E402
 from terminal import HOME  # noqa: E402
 
 PEERS = os.environ.get("FLAMETOP_WEB_PEERS", os.path.join(HERE, "..", "..", "build", "peers"))
