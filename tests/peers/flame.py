@@ -14,7 +14,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
-from agent import Skip, check, main  # noqa: E402
+from suite import Skip, check, main  # noqa: E402  (their folder is not a package)
 from terminal import HOME  # noqa: E402
 from web import PEERS, browse, browser_program, node  # noqa: E402
 
