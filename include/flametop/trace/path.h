@@ -1,18 +1,22 @@
 /* What the time of one trace was spent on: clipped spans, clocks put right, self time and the
  * critical path. One definition each; everything that shows times of spans uses this.
  *
- * Clipping: a child counts only inside its parent; one that does not meet it is left out. Children
- * that are not waited for (PRODUCER to CONSUMER, FOLLOWS_FROM) are no part of their parent's time.
+ * Clipping: a child counts only inside its parent; one that does not meet it is left out, with all
+ * below it. A span that has not ended lasts to the end of its parent, the root to the last end that
+ * is known. Children that are not waited for (PRODUCER to CONSUMER, FOLLOWS_FROM) are no part of
+ * their parent's time: they run apart, as roots of their own that nothing clips.
+ *
  * Clock skew: where a SERVER span of another resource sticks out of its CLIENT parent, its subtree
  * is shifted so that it is centred (when it fits), and `skew_ns` says by how much.
  *
  * Self time: the duration without the union of the clipped children.
  *
  * Critical path: backward sweep from the end of the root: the child with the latest end not after
- * t (one that ends within 1 % of the parent's duration after it counts, clipped) is descended into,
- * the gap above it is the parent's own. Its segments partition the root's wall time exactly, to the
- * nanosecond. After Zhang et al., "CRISP: Critical Path Analysis of Large-Scale Microservice
- * Architectures", 2022. */
+ * t is descended into, the gap above it is the parent's own, and t becomes its start. A child that
+ * ends after t by no more than 1 % of the parent's duration and half of its own counts as well, up
+ * to t; of children with one end the longest is taken. Its segments partition the root's wall time
+ * exactly, to the nanosecond. After Zhang et al., "CRISP: Critical Path Analysis of Large-Scale
+ * Microservice Architectures", 2022. */
 #ifndef FLAMETOP_TRACE_PATH_H
 #define FLAMETOP_TRACE_PATH_H
 
@@ -23,14 +27,15 @@
 #include "flametop/core/trace.h"
 
 struct trace_times {          /* by span */
-    int64_t start_ns, end_ns; /* clipped, since the trace's start */
+    int64_t start_ns, end_ns; /* clipped, since the trace's start; left out: both its start */
     int64_t self_ns;
     int64_t path_ns; /* of it on the critical path, without what is below it */
-    int64_t skew_ns; /* it was shifted by so much */
-    bool counted;    /* it meets its parent and is waited for */
+    int64_t skew_ns; /* it was shifted by so much, those above it included */
+    bool counted;    /* it and all above it meet their parents and are waited for */
+    bool apart;      /* it, or one above it, is not waited for; neither of both: left out */
 };
 
-struct trace_segment_of_path { /* oldest first */
+struct trace_segment_of_path { /* oldest first, none of them empty, neighbours differ in span */
     int64_t start_ns, end_ns;
     uint32_t span;
 };
@@ -40,7 +45,7 @@ struct trace_path {
     uint32_t count;
     struct trace_segment_of_path *segments;
     size_t segment_count;
-    int64_t duration_ns;               /* of the root, clipped: the sum of all path_ns */
+    int64_t duration_ns;               /* of the root: the sum of all path_ns */
     size_t capacity, segment_capacity; /* memory is kept for the next trace */
     void *work;
 };
@@ -50,5 +55,9 @@ void trace_path_done(struct trace_path *path);
 
 /* Computes all of it; O(n log n), iterative. False when out of memory. */
 bool trace_path_of(struct trace_path *path, const struct trace *trace);
+
+/* Whether the parent does not wait for this span: a CONSUMER of a PRODUCER, or one that only
+ * follows from it. */
+bool trace_is_apart(const struct trace *trace, uint32_t span);
 
 #endif
