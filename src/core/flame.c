@@ -471,15 +471,15 @@ step_upwards(struct flame *flame, struct flame_work *work)
     return work->at >= work->raw_count;
 }
 
-/* Two runs are seldom equally long: both sides get the same whole. Where a part is looked at, the
- * wholes they are parts of. */
+/* Two runs are seldom equally long: both sides get the same whole, unless they are means of one
+ * thing. Where a part is looked at, the wholes they are parts of. */
 static bool
 step_scale(struct flame *flame, struct flame_work *work)
 {
     if (sides_of(work) == 1) {
         return true;
     }
-    if (work->at == 0 && flame->whole[0] > 0 && flame->whole[1] > 0) {
+    if (work->at == 0 && !work->profile->comparable && flame->whole[0] > 0 && flame->whole[1] > 0) {
         flame->factor = flame->whole[0] / flame->whole[1];
     }
     uint32_t end = portion_end(work, work->raw_count);

@@ -114,16 +114,19 @@ sums_add(struct histogram *into, const struct histogram *from)
 }
 
 bool
-histogram_add(struct histogram *histogram, double value)
+histogram_add_times(struct histogram *histogram, double value, uint32_t times)
 {
-    struct histogram one = {.count = 1,
-                            .zero_count = value <= 0,
-                            .sum = value,
-                            .sum_of_squares = value * value,
-                            .min = value,
-                            .max = value};
+    struct histogram some = {.count = times,
+                             .zero_count = value <= 0 ? times : 0,
+                             .sum = value * times,
+                             .sum_of_squares = value * value * times,
+                             .min = value,
+                             .max = value};
     if (isnan(value)) {
         return false;
+    }
+    if (times == 0) {
+        return true;
     }
     if (value > 0) {
         int32_t bucket = bucket_of(value);
@@ -131,13 +134,19 @@ histogram_add(struct histogram *histogram, double value)
             return false;
         }
         uint32_t *count = &histogram->counts[bucket - histogram->offset];
-        if (*count == UINT32_MAX) {
+        if (*count > UINT32_MAX - times) {
             return false;
         }
-        *count += 1;
+        *count += times;
     }
-    sums_add(histogram, &one);
+    sums_add(histogram, &some);
     return true;
+}
+
+bool
+histogram_add(struct histogram *histogram, double value)
+{
+    return histogram_add_times(histogram, value, 1);
 }
 
 /* Whether a bucket of both together would pass what a bucket can count. */
@@ -218,6 +227,23 @@ histogram_quantile_known(const struct histogram *histogram, double q)
     /* 1 - q of the nearest double to 0.99 is a little more or less than 0.01: let 100 values be
      * enough. */
     return (double)histogram->count * (1 - q) >= 1 - 1e-9;
+}
+
+double
+histogram_share(const struct histogram *histogram, double value)
+{
+    if (histogram->count == 0 || isnan(value)) {
+        return (double)NAN;
+    }
+    if (value >= histogram->max || value < histogram->min) {
+        return value >= histogram->max;
+    }
+    uint64_t not_greater = histogram->zero_count;
+    int64_t last = value > 0 ? (int64_t)bucket_of(value) - histogram->offset : -1;
+    for (int64_t i = 0; i <= last && i < histogram->size; i++) {
+        not_greater += histogram->counts[i];
+    }
+    return (double)not_greater / (double)histogram->count;
 }
 
 double

@@ -206,6 +206,12 @@ test_flame__compares_normalised(void **state)
     assert_int_equal(flame->children[below], node_of(profile, flame, "main;b"));
     assert_int_equal(flame->children[below + 1], a); /* as heavy as the one that is gone */
     flame_free(flame);
+    profile->comparable = true; /* means of one thing stay what they are */
+    flame = make(profile, (struct flame_options){0});
+    assert_true(flame->factor == 1);
+    assert_true(flame->total[0][0] == 100 && flame->total[1][0] == 200);
+    assert_true(flame->total[1][node_of(profile, flame, "main;gone")] == 100);
+    flame_free(flame);
     profile_release(profile);
 }
 

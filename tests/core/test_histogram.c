@@ -353,6 +353,55 @@ test_histogram__buckets_behind_the_last_are_refused(void **state)
     histogram_done(&histogram);
 }
 
+static void
+test_histogram__many_at_once_are_as_many_one_by_one(void **state)
+{
+    (void)state;
+    struct histogram once, one;
+    histogram_init(&once);
+    histogram_init(&one);
+    const double values[] = {0.25, 0.0, 3.5};
+    for (uint32_t i = 0; i < ARRAY_SIZE(values); i++) {
+        assert_true(histogram_add_times(&once, values[i], i + 2));
+        for (uint32_t n = 0; n < i + 2; n++) {
+            assert_true(histogram_add(&one, values[i]));
+        }
+    }
+    assert_true(histogram_add_times(&once, 99, 0));
+    assert_false(histogram_add_times(&once, NAN, 3));
+    assert_int_equal(once.count, 9);
+    assert_int_equal(once.zero_count, 3);
+    assert_true(once.sum == one.sum && once.sum_of_squares == one.sum_of_squares);
+    assert_true(once.min == 0 && once.max == 3.5);
+    assert_int_equal(once.size, one.size);
+    assert_memory_equal(once.counts, one.counts, one.size * sizeof(one.counts[0]));
+    assert_false(histogram_add_times(&once, 3.5, UINT32_MAX - 3));
+    assert_int_equal(once.count, 9);
+    histogram_done(&once);
+    histogram_done(&one);
+}
+
+static void
+test_histogram__share_is_of_what_is_not_greater(void **state)
+{
+    (void)state;
+    struct histogram histogram;
+    histogram_init(&histogram);
+    assert_true(isnan(histogram_share(&histogram, 1)));
+    for (int i = 1; i <= 100; i++) {
+        histogram_add(&histogram, i);
+    }
+    histogram_add_times(&histogram, 0, 100);
+    assert_true(histogram_share(&histogram, -1) == 0);
+    assert_true(histogram_share(&histogram, 0) == 0.5);
+    assert_true(histogram_share(&histogram, 0.5) == 0.5);
+    assert_true(fabs(histogram_share(&histogram, 50) - 0.75) <= 0.005);
+    assert_true(histogram_share(&histogram, 100) == 1);
+    assert_true(histogram_share(&histogram, 1e9) == 1);
+    assert_true(isnan(histogram_share(&histogram, NAN)));
+    histogram_done(&histogram);
+}
+
 int
 main(void)
 {
@@ -372,6 +421,8 @@ main(void)
         cmocka_unit_test(test_histogram__empty_bytes_are_few),
         cmocka_unit_test(test_histogram__damaged_bytes_change_nothing),
         cmocka_unit_test(test_histogram__buckets_behind_the_last_are_refused),
+        cmocka_unit_test(test_histogram__many_at_once_are_as_many_one_by_one),
+        cmocka_unit_test(test_histogram__share_is_of_what_is_not_greater),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ void histogram_clear(struct histogram *histogram);
 /* False for NaN, when out of memory, or when a bucket would pass 2^32 - 1; no count changes then.
  */
 bool histogram_add(struct histogram *histogram, double value);
+bool histogram_add_times(struct histogram *histogram, double value, uint32_t times);
 bool histogram_merge(struct histogram *into, const struct histogram *from);
 
 /* The value of the smallest rank >= q * count, in [min, max]; exact for q <= 0 and q >= 1. NaN when
@@ -38,6 +39,10 @@ double histogram_quantile(const struct histogram *histogram, double q);
 
 /* Whether there are enough values for quantile q to mean something: count * (1 - q) >= 1. */
 bool histogram_quantile_known(const struct histogram *histogram, double q);
+
+/* The share of values that are not greater, as far as buckets can tell: those of the bucket that
+ * `value` is in count as not greater. NaN when empty. */
+double histogram_share(const struct histogram *histogram, double value);
 double histogram_mean(const struct histogram *histogram);
 double histogram_stddev(const struct histogram *histogram);
 
