@@ -14,6 +14,8 @@
  * per request, so the differences of all frames sum exactly to the difference of the means. Sums
  * are integers until the values are made.
  *
+ * Of one request alone the critical path is there in the order of time, too (FLAME_TIMED).
+ *
  * Made in steps; the sets must live and not change until it is done, the profile holds nothing of
  * theirs. */
 #ifndef FLAMETOP_TRACE_FLAME_H
@@ -57,7 +59,7 @@ bool trace_flame_step(struct trace_flame *flame, int64_t until_ns);
 /* How much of the work is done, 0 to 1. */
 double trace_flame_progress(const struct trace_flame *flame);
 
-/* The profile, for the caller to free. */
+/* The profile, for the caller to release. */
 struct profile *trace_flame_take(struct trace_flame *flame);
 
 #endif

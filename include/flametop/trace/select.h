@@ -18,8 +18,9 @@ struct trace_scope {
     uint64_t version;    /* tells one context from another */
 };
 
-#define TRACE_WEIGHT_ONE 64 /* weights are counted in 64ths of a request, so that sums are exact   \
-                             */
+#define TRACE_WEIGHT_ONE                                                                           \
+    64 /* weights are counted in 64ths of a request, so that sums are exact                        \
+        */
 
 /* How many requests a trace stands for, in 64ths; at least one. */
 int64_t trace_weight(const struct trace *trace);
