@@ -10,6 +10,7 @@
 #include "flametop/trace/path.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "flametop/base/macros.h"
 
@@ -31,7 +32,7 @@ struct sweep { /* one level of the descent */
 
 struct work {
     uint32_t *first, *children_count; /* by span: its waited-for children in `children` */
-    struct child *children;
+    struct child *children, *spare;
     struct sweep *sweeps;
 };
 
@@ -48,6 +49,7 @@ work_free(struct work *work)
         free(work->first);
         free(work->children_count);
         free(work->children);
+        free(work->spare);
         free(work->sweeps);
         free(work);
     }
@@ -72,9 +74,10 @@ work_new(size_t count)
     work->first = calloc(count, sizeof(*work->first));
     work->children_count = calloc(count, sizeof(*work->children_count));
     work->children = calloc(count, sizeof(*work->children));
+    work->spare = calloc(count, sizeof(*work->spare));
     work->sweeps = calloc(count, sizeof(*work->sweeps));
     if (work->first == NULL || work->children_count == NULL || work->children == NULL ||
-        work->sweeps == NULL) {
+        work->spare == NULL || work->sweeps == NULL) {
         work_free(work);
         return NULL;
     }
@@ -206,30 +209,53 @@ goes_before(const struct child *a, const struct child *b)
                                         : a->span > b->span;
 }
 
-static int
-compare_children(const void *a, const void *b)
-{
-    return goes_before(a, b) ? -1 : goes_before(b, a) ? 1 : 0;
-}
-
 static void
-sort_children(struct child *children, uint32_t count)
+sort_few(struct child *children, uint32_t count)
 {
-    uint32_t sorted = 1;
-    while (sorted < count && !goes_before(&children[sorted], &children[sorted - 1])) {
-        sorted++;
-    }
-    if (sorted < count && count > FEW) {
-        qsort(children, count, sizeof(*children), compare_children);
-        return;
-    }
-    for (uint32_t i = sorted; i < count; i++) {
+    for (uint32_t i = 1; i < count; i++) {
         struct child moved = children[i];
         uint32_t to = i;
         for (; to > 0 && goes_before(&moved, &children[to - 1]); to--) {
             children[to] = children[to - 1];
         }
         children[to] = moved;
+    }
+}
+
+static void
+merge(const struct child *from, struct child *to, uint32_t middle, uint32_t count)
+{
+    for (uint32_t a = 0, b = middle, i = 0; i < count; i++) {
+        bool first = a < middle && (b == count || !goes_before(&from[b], &from[a]));
+        to[i] = first ? from[a++] : from[b++];
+    }
+}
+
+/* From the bottom up, as one parent may have 100,000: half the time of qsort. */
+static void
+sort_children(struct child *children, struct child *spare, uint32_t count)
+{
+    uint32_t sorted = 1;
+    while (sorted < count && !goes_before(&children[sorted], &children[sorted - 1])) {
+        sorted++;
+    }
+    if (sorted >= count) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i += FEW) {
+        sort_few(children + i, MIN(FEW, count - i));
+    }
+    struct child *from = children, *to = spare;
+    for (uint32_t width = FEW; width < count; width *= 2) {
+        for (uint32_t i = 0; i < count; i += 2 * width) {
+            merge(from + i, to + i, MIN(width, count - i), MIN(2 * width, count - i));
+        }
+        struct child *swapped = from;
+        from = to;
+        to = swapped;
+    }
+    if (from != children) {
+        memcpy(children, from, count * sizeof(*children));
     }
 }
 
@@ -268,7 +294,7 @@ gather(struct trace_path *path, const struct trace *trace, uint32_t parent, uint
         work->children[high] = work->children[low];
         work->children[low] = swapped;
     }
-    sort_children(work->children + at, count);
+    sort_children(work->children + at, work->spare, count);
     work->first[parent] = at;
     work->children_count[parent] = count;
     path->times[parent].self_ns -= covered_by(work->children + at, count);
