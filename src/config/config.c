@@ -384,7 +384,7 @@ set_named(struct config *config, const struct option_section *section, const cha
         config_report(site, why);
         return;
     }
-    if (rest[0] != '/') {
+    if (section->begins != 0 && rest[0] != section->begins) {
         config_report(site, "a JSON pointer begins with '/': /pools/0/busy");
         return;
     }
@@ -397,7 +397,10 @@ set_named(struct config *config, const struct option_section *section, const cha
     }
     struct option_value value;
     if (like.field == NULL) {
-        say_unknown(site, "no such setting of a mapping", nearest.best);
+        char what[64];
+        snprintf(what, sizeof(what), "no such setting of a %.*s", (int)strlen(section->name) - 1,
+                 section->name);
+        say_unknown(site, what, nearest.best);
     } else if (parse_written(config, like.field, "", written, site, &value)) {
         like.unit = "";
         like.key.context = arena_text(&config->arena, rest, (size_t)(dot - rest));
@@ -627,6 +630,28 @@ is_repeated(const struct config *config, const struct entry *of)
     return false;
 }
 
+const struct entry *
+config_named(const struct config *config, const char *section, size_t index)
+{
+    const struct entry *first = config->entries;
+    while (first != NULL &&
+           (!first->section->is_named || strcmp(first->section->name, section) != 0 ||
+            is_repeated(config, first) || index-- > 0)) {
+        first = first->next;
+    }
+    return first;
+}
+
+const struct entry *
+config_named_next(const struct entry *first, const struct entry *entry)
+{
+    do {
+        entry = entry->next;
+    } while (entry != NULL && (entry->section != first->section ||
+                               !is_same(entry->key.context, first->key.context)));
+    return entry;
+}
+
 static void
 fill_mapping(const struct entry *entry, struct config_mapping *mapping)
 {
@@ -652,19 +677,14 @@ fill_mapping(const struct entry *entry, struct config_mapping *mapping)
 bool
 config_mapping(const struct config *config, size_t index, struct config_mapping *ret_mapping)
 {
-    const struct entry *first = config->entries;
-    while (first != NULL &&
-           (!first->section->is_named || is_repeated(config, first) || index-- > 0)) {
-        first = first->next;
-    }
+    const struct entry *first = config_named(config, "mappings", index);
     if (first == NULL) {
         return false;
     }
     *ret_mapping = (struct config_mapping){.pointer = first->key.context};
-    for (const struct entry *entry = first; entry != NULL; entry = entry->next) {
-        if (entry->section == first->section && is_same(entry->key.context, first->key.context)) {
-            fill_mapping(entry, ret_mapping);
-        }
+    for (const struct entry *entry = first; entry != NULL;
+         entry = config_named_next(first, entry)) {
+        fill_mapping(entry, ret_mapping);
     }
     return true;
 }

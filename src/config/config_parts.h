@@ -73,6 +73,10 @@ void config_set_option(struct config *config, const struct option *option,
                        const struct written *written, const struct site *site);
 void config_set_entry(struct config *config, const struct option_section *section, const char *path,
                       const struct written *written, const struct site *site);
+/* The first entry of the index-th name of a section; NULL past the end. Then those after it. */
+const struct entry *config_named(const struct config *config, const char *section, size_t index);
+const struct entry *config_named_next(const struct entry *first, const struct entry *entry);
+
 void config_set_metric_field(struct config *config, const struct option_section *section,
                              const char *metric_name, const char *field_name,
                              const struct written *written, const struct site *site);

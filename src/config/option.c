@@ -187,6 +187,37 @@ static const struct option mapping_fields[] = {
      .text = "Value the level critical begins at, in the same unit."},
 };
 
+static const struct option pool_fields[] = {
+    {.name = "call", .argument = "CALL", .type = OPTION_TEXT, .unit = "",
+     .text = "What is asked of the node, as Erlang writes it: my_pool:stats(orders)."},
+    {.name = "process", .argument = "NAME", .type = OPTION_TEXT, .unit = "",
+     .text = "Ask only nodes on which a process of this name is registered."},
+    {.name = "rows", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in the answer the pools are listed; without it the answer is of one pool."},
+    {.name = "pool", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row its name is; without it the name in the configuration."},
+    {.name = "workers", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of workers is."},
+    {.name = "busy", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of busy workers is."},
+    {.name = "available", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of free workers is."},
+    {.name = "queue", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of those that wait is."},
+    {.name = "queue_limit", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row it says how many may wait."},
+    {.name = "requests", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of all requests since the start is."},
+    {.name = "errors", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of failed ones since the start is."},
+    {.name = "timeouts", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of those that waited too long is, since the start."},
+    {.name = "refused", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of those sent away is, since the start."},
+    {.name = "sessions", .argument = "PATH", .type = OPTION_TEXT, .unit = "",
+     .text = "Where in a row the number of open sessions is."},
+};
+
 static const struct option threshold_fields[] = {
     {.name = "warning", .argument = "VALUE", .type = OPTION_REAL,
      .text = "Value the level warning begins at; none: never."},
@@ -195,16 +226,20 @@ static const struct option threshold_fields[] = {
 };
 
 const struct option_section option_section_table[] = {
-    {"keys", "CONTEXT.KEY", NULL, 0, "Commands of keys: everywhere, or in one view only.", false, false},
+    {"keys", "CONTEXT.KEY", NULL, 0, "Commands of keys: everywhere, or in one view only.", false, false, 0},
     {"mappings", "POINTER", mapping_fields, ARRAY_SIZE(mapping_fields),
      "What the numbers of a JSON endpoint are, by their JSON pointer (/pools/*/busy), in which * is any one key.",
-     true, false},
-    {"metrics", "METRIC", metric_fields, ARRAY_SIZE(metric_fields), "Settings of one metric.", false, false},
+     true, false, '/'},
+    {"metrics", "METRIC", metric_fields, ARRAY_SIZE(metric_fields), "Settings of one metric.", false, false, 0},
+    {"pools", "NAME", pool_fields, ARRAY_SIZE(pool_fields),
+     "Pools of an Erlang node, by what it answers to a call. A PATH is of keys of maps and property lists, and of places "
+     "in tuples and lists from 1, separated by /: stats/busy, 2/1; * is each element, . the answer itself.",
+     true, false, 0},
     {"targets", "GROUP", NULL, 0,
      "Targets that @GROUP stands for: a list, in which web-{01..40}:7711 is forty of them. Inside [ ] a name with "
-     "braces needs quotes: prod: [\"web-{01..40}:7711\"].", false, true},
+     "braces needs quotes: prod: [\"web-{01..40}:7711\"].", false, true, 0},
     {"thresholds", "METRIC", threshold_fields, ARRAY_SIZE(threshold_fields),
-     "Levels of one metric, in its unit.", false, false},
+     "Levels of one metric, in its unit.", false, false, 0},
 };
 const size_t option_section_table_count = ARRAY_SIZE(option_section_table);
 /* clang-format on */

@@ -78,6 +78,7 @@ struct option_section {
     const char *text;
     bool is_named; /* with fields: what stands before them is any name, not a metric's */
     bool is_list;  /* without fields: what stands after the name is a list, not a key's command */
+    char begins;   /* of a named one: with what its names begin; 0: anything */
 };
 
 struct config;
@@ -167,6 +168,15 @@ struct config_mapping {
     double max, warning, critical;
 };
 bool config_mapping(const struct config *config, size_t index, struct config_mapping *ret_mapping);
+
+/* What `pools` says of one pool of an Erlang node: index from 0 in the order they were set, false
+ * past the end. NULL: not set; `call` may be missing as well. */
+struct config_pool {
+    const char *name;
+    const char *call, *process, *rows, *pool, *workers, *busy, *available, *queue, *queue_limit,
+        *requests, *errors, *timeouts, *refused, *sessions;
+};
+bool config_pool(const struct config *config, size_t index, struct config_pool *ret_pool);
 
 /* The members of a group of targets, as written; NULL when there is no such group. */
 const char *const *config_group(const struct config *config, const char *name, size_t *ret_count);
