@@ -20,11 +20,13 @@
 #include "machine.h"
 #include "snapshot.h"
 #include "targets.h"
+#include "vms.h"
 #include "wanted.h"
 
 #define SLOW_LINK_INTERVAL_NS (5 * NS_PER_S)
 #define DESCRIPTORS_A_TARGET 20
 #define DESCRIPTORS_BESIDE 64
+#define BEAM_VIEW 4
 
 /* Signals are the screen's business, read from a descriptor: no thread may take them. Lines have no
  * terminal to put in order first: Ctrl-Z stops them as it stops any program. */
@@ -54,21 +56,24 @@ environment(void *context, int64_t pid, struct buf *lines)
     return environ_read(config_text(cli->config, "roots.proc"), pid, lines);
 }
 
-/* The configuration's words to the screen's numbers. */
+/* The configuration's words to the screen's numbers. Nodes begin with what is told of nodes. */
 static int
-first_view(const struct cli *cli)
+first_view(const struct cli *cli, const struct targets *targets)
 {
     static const struct {
         const char *word;
         int number;
-    } views[] = {{"overview", 1}, {"system", 2}, {"processes", 3}, {"findings", 8}, {"metrics", 9}};
+    } views[] = {{"overview", 1}, {"system", 2},   {"processes", 3},
+                 {"beam", 4},     {"findings", 8}, {"metrics", 9}};
     const char *word = config_text(cli->config, "view");
     size_t i = 0;
     while (i + 1 < ARRAY_SIZE(views) && strcmp(views[i].word, word) != 0) {
         i++;
     }
     assert(strcmp(views[i].word, word) == 0);
-    return views[i].number;
+    bool node = targets->count == 1 && targets->list[0].kind == TARGET_BEAM;
+    bool chosen = strcmp(config_origin(cli->config, "view"), "default") != 0;
+    return node && !chosen ? BEAM_VIEW : views[i].number;
 }
 
 static void
@@ -122,7 +127,7 @@ open_instance(void *context, const char *instance, char *why, size_t why_size)
 
 static struct app *
 make_app(const struct cli *cli, const struct targets *targets, struct opener *opener,
-         struct buf *filter)
+         struct vms *vms, struct buf *filter)
 {
     if (!wanted_filter(cli, filter)) {
         return NULL;
@@ -130,7 +135,7 @@ make_app(const struct cli *cli, const struct targets *targets, struct opener *op
     const char *keymap = config_text(cli->config, "keymap");
     struct app_options options = {.catalog = cli->catalog,
                                   .span_ns = config_integer(cli->config, "span"),
-                                  .view = first_view(cli),
+                                  .view = first_view(cli, targets),
                                   .readonly = config_bool(cli->config, "readonly"),
                                   .notice = cli->notice,
                                   .filter = filter->n > 0 ? filter->data : NULL,
@@ -140,6 +145,8 @@ make_app(const struct cli *cli, const struct targets *targets, struct opener *op
                                   .save_flame = flame_save,
                                   .environment = has_local(targets) ? environment : NULL,
                                   .environment_context = (void *)cli,
+                                  .vms = vms != NULL ? vms_lines : NULL,
+                                  .vms_context = vms,
                                   .open_instance = open_instance,
                                   .open_instance_context = opener};
     options.cards = config_list(cli->config, "cards", &options.card_count);
@@ -297,8 +304,9 @@ run_screen(const struct cli *cli, const struct targets *targets, const struct wa
 {
     struct buf filter;
     struct opener opener = {.cli = cli, .targets = targets};
+    struct vms *vms = has_local(targets) ? vms_new(cli) : NULL;
     buf_init(&filter, 4096);
-    struct app *app = make_app(cli, targets, &opener, &filter);
+    struct app *app = make_app(cli, targets, &opener, vms, &filter);
     int code = EXIT_FAILED;
     if (app != NULL && app_set_targets(app, watched->list, watched->count)) {
         for (size_t i = 0; i < watched->count; i++) {
@@ -309,6 +317,7 @@ run_screen(const struct cli *cli, const struct targets *targets, const struct wa
         code = show(cli, watched, app);
     }
     app_free(app);
+    vms_free(vms);
     buf_done(&filter);
     return code;
 }

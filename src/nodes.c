@@ -46,7 +46,9 @@ options_of(const struct targets *targets, const struct cli *cli)
     return (struct beam_options){.cookie_file = option_text(cli, "attach.cookie_file"),
                                  .cookie = targets->cookie,
                                  .roots = machine_roots(cli),
-                                 .plain = !config_bool(cli->config, "attach.inject")};
+                                 .plain = !config_bool(cli->config, "attach.inject"),
+                                 .pools = targets->pools,
+                                 .pool_count = targets->pool_count};
 }
 
 /* Once for all nodes, where somebody sits. */

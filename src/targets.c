@@ -537,6 +537,43 @@ load_mappings(struct targets *targets, const struct cli *cli)
     return targets->mappings != NULL;
 }
 
+/* What it says of pools of Erlang nodes. */
+static bool
+load_pools(struct targets *targets, const struct cli *cli)
+{
+    struct config_pool pool;
+    size_t count = 0;
+    bool good = true;
+    while (config_pool(cli->config, count, &pool)) {
+        count++;
+    }
+    targets->pools = calloc(count + 1, sizeof(*targets->pools));
+    for (size_t i = 0; targets->pools != NULL && i < count; i++) {
+        config_pool(cli->config, i, &pool);
+        targets->pools[i] = (struct pool_def){.name = pool.name,
+                                              .call = pool.call,
+                                              .process = pool.process,
+                                              .rows = pool.rows,
+                                              .pool = pool.pool,
+                                              .workers = pool.workers,
+                                              .busy = pool.busy,
+                                              .available = pool.available,
+                                              .queue = pool.queue,
+                                              .queue_limit = pool.queue_limit,
+                                              .requests = pool.requests,
+                                              .errors = pool.errors,
+                                              .timeouts = pool.timeouts,
+                                              .refused = pool.refused,
+                                              .sessions = pool.sessions};
+        targets->pool_count = i + 1;
+        if (pool.call == NULL || pool.call[0] == '\0') {
+            cli_complain("pools.%s has no call: write call: module:function(arguments)", pool.name);
+            good = false;
+        }
+    }
+    return good && targets->pools != NULL;
+}
+
 bool
 targets_init(struct targets *targets, const struct cli *cli)
 {
@@ -546,6 +583,9 @@ targets_init(struct targets *targets, const struct cli *cli)
         return false;
     }
     targets->table_count = machine_tables(targets->tables);
+    if (!load_pools(targets, cli)) {
+        return false;
+    }
     bool good = load_secret(cli, "attach.token_file", "FLAMETOP_TOKEN", false, &targets->token) &&
                 load_secret(cli, "attach.change_token_file", "FLAMETOP_CHANGE_TOKEN", false,
                             &targets->change_token) &&
@@ -569,6 +609,7 @@ targets_done(struct targets *targets)
     free_secret(targets->cookie);
     free(targets->list);
     free(targets->mappings);
+    free(targets->pools);
     *targets = (struct targets){0};
 }
 

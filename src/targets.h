@@ -34,6 +34,8 @@ struct targets {
     size_t table_count;
     struct endpoint_mapping *mappings;
     size_t mapping_count;
+    struct pool_def *pools;
+    size_t pool_count;
     char *token, *change_token, *headers, *cookie; /* secrets; NULL: none */
 };
 

@@ -78,7 +78,8 @@ const struct option option_table[] = {
      .text = "Do not verify servers: anybody in between could pretend to be one (shown in the header)."},
 
     {.name = "view", .flag = "view", .argument = "VIEW", .type = OPTION_CHOICE, .fallback = "overview",
-     .choices = "overview system processes findings metrics", .group = "Screen", .text = "View that is open at first."},
+     .choices = "overview system processes beam findings metrics", .group = "Screen",
+     .text = "View that is open at first; of an Erlang node that is beam unless told otherwise."},
     {.name = "span", .flag = "span", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10m",
      .low = 60, .high = 604800, .unit = "s", .group = "Screen", .text = "Time that all charts show."},
     {.name = "cards", .flag = "cards", .argument = "METRIC,...", .type = OPTION_LIST, .fallback = "",

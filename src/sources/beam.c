@@ -38,6 +38,7 @@
 #define SCAN_SHARE 20 /* a scan takes at most this part of the time */
 #define TOP_ROWS 50
 #define TABLE_ROWS 200
+#define POOLS_WORD "pools"
 
 enum feed_id {
     FEED_VM,
@@ -49,6 +50,7 @@ enum feed_id {
     FEED_PORTS,
     FEED_APPLICATIONS,
     FEED_TREE,
+    FEED_POOLS,
     FEEDS
 };
 
@@ -92,7 +94,8 @@ struct beam {
     struct beam_collector *starter;
     struct etf_pid collector;
     char collector_node[256];
-    bool has_collector;
+    bool has_collector, has_pools; /* the collector knows how to ask for them */
+    struct pools *pools;
     char own[256]; /* our name there */
     uv_timer_t *timer;
     struct beam_node node;
@@ -159,6 +162,9 @@ read_reply(struct feed *feed, enum feed_id id, struct batch *batch)
         read_calls(feed, &beam_calls_vm, beam_read_vm, batch);
     } else if (id == FEED_ALLOCATORS) {
         read_calls(feed, &beam_calls_allocators, beam_read_allocators, batch);
+    } else if (id == FEED_POOLS) {
+        pools_read(feed->beam->pools, (struct str){feed->reply.data, feed->reply.n},
+                   feed->beam->node.name, feed->beam->node.local, batch);
     } else {
         readers[id](&feed->beam->node, (struct str){feed->reply.data, feed->reply.n}, batch);
     }
@@ -201,18 +207,20 @@ feed_poll(void *state, struct batch *batch)
 
 static const struct {
     const char *name, *text;
-    const struct table_def *table; /* NULL: none */
+    const struct table_def *tables[2]; /* NULL: none */
 } feed_rows[FEEDS] = {
-    [FEED_VM] = {"beam", "Numbers of an Erlang node.", &beam_node_table},
-    [FEED_ALLOCATORS] = {"beam.allocators", "Memory allocators of an Erlang node.", NULL},
-    [FEED_SCAN] = {"beam.processes", "Processes of an Erlang node.", &beam_process_table},
-    [FEED_PEERS] = {"beam.peers", "Nodes that an Erlang node is connected to.", &beam_peer_table},
-    [FEED_DETAIL] = {"beam.process", "One process of an Erlang node.", &beam_detail_table},
-    [FEED_ETS] = {"beam.ets", "ETS tables of an Erlang node.", &beam_ets_table},
-    [FEED_PORTS] = {"beam.ports", "Ports of an Erlang node.", &beam_port_table},
-    [FEED_APPLICATIONS] = {"beam.applications", "Applications of an Erlang node.",
-                           &beam_application_table},
-    [FEED_TREE] = {"beam.supervisors", "Supervisors of an Erlang node.", &beam_supervisor_table},
+    [FEED_VM] = {"beam", "Numbers of an Erlang node.", {&beam_node_table}},
+    [FEED_ALLOCATORS] = {"beam.allocators", "Memory allocators of an Erlang node.", {NULL}},
+    [FEED_SCAN] = {"beam.processes", "Processes of an Erlang node.", {&beam_process_table}},
+    [FEED_PEERS] = {"beam.peers", "Nodes that an Erlang node is connected to.", {&beam_peer_table}},
+    [FEED_DETAIL] = {"beam.process", "One process of an Erlang node.", {&beam_detail_table}},
+    [FEED_ETS] = {"beam.ets", "ETS tables of an Erlang node.", {&beam_ets_table}},
+    [FEED_PORTS] = {"beam.ports", "Ports of an Erlang node.", {&beam_port_table}},
+    [FEED_APPLICATIONS] = {"beam.applications",
+                           "Applications of an Erlang node.",
+                           {&beam_application_table}},
+    [FEED_TREE] = {"beam.supervisors", "Supervisors of an Erlang node.", {&beam_supervisor_table}},
+    [FEED_POOLS] = {"pools", "Pools of workers of an Erlang node.", {&pool_table, &worker_table}},
 };
 
 static void
@@ -223,10 +231,15 @@ init_feeds(struct beam *beam)
         beam->feeds[i].source =
             (struct source){.name = feed_rows[i].name,
                             .text = feed_rows[i].text,
-                            .metrics = i == FEED_VM ? beam_metrics : NULL,
-                            .metric_count = i == FEED_VM ? BEAM_METRIC_COUNT : 0,
-                            .tables = &feed_rows[i].table,
-                            .table_count = feed_rows[i].table != NULL,
+                            .metrics = i == FEED_VM      ? beam_metrics
+                                       : i == FEED_POOLS ? pool_metrics
+                                                         : NULL,
+                            .metric_count = i == FEED_VM      ? BEAM_METRIC_COUNT
+                                            : i == FEED_POOLS ? POOL_METRIC_COUNT
+                                                              : 0,
+                            .tables = feed_rows[i].tables,
+                            .table_count = (feed_rows[i].tables[0] != NULL) +
+                                           (size_t)(feed_rows[i].tables[1] != NULL),
                             .open = feed_open,
                             .poll = feed_poll,
                             .close = feed_close};
@@ -259,7 +272,7 @@ disconnect(struct beam *beam)
     beam->connect = NULL;
     beam->starter = NULL;
     beam->wire = NULL;
-    beam->has_collector = false;
+    beam->has_collector = beam->has_pools = false;
     beam_wire_free(wire); /* open requests are answered, with BEAM_GONE */
     for (size_t i = 0; i < FEEDS; i++) {
         beam->feeds[i].asked = beam->feeds[i].fresh = false;
@@ -330,6 +343,10 @@ keep(struct feed *feed, struct str value)
     if (id == FEED_VM) {
         beam->round_trip_ns = feed->came_ns - feed->asked_ns;
         beam->node.round_trip_s = (double)beam->round_trip_ns / 1e9;
+    }
+    if (id == FEED_POOLS) { /* what is asked there may be slow */
+        feed->due_ns =
+            MAX(feed->due_ns, feed->came_ns + (feed->came_ns - feed->asked_ns) * SCAN_SHARE);
     }
     if (id == FEED_APPLICATIONS) { /* its cost is not told: what it took is more than that */
         feed->due_ns = feed->came_ns + MAX(SEEN_NS, (feed->came_ns - feed->asked_ns) * SCAN_SHARE);
@@ -513,6 +530,47 @@ ask_process(struct beam *beam, int64_t key, struct feed *feed)
 }
 
 static void
+ask_pools(struct beam *beam, struct feed *feed)
+{
+    struct buf arguments;
+    buf_init(&arguments, 64);
+    etf_put_atom(&arguments, POOLS_WORD);
+    ask(beam, "use", &arguments, 1, feed, on_feed);
+    buf_done(&arguments);
+}
+
+static void
+on_learned(void *context, enum beam_outcome outcome, struct str value)
+{
+    struct beam *beam = context;
+    char reason[160];
+    if (outcome == BEAM_ANSWERED && etf_is_atom(value, "ok")) {
+        beam->has_pools = true;
+    } else if (outcome == BEAM_ANSWERED) {
+        log_warning("%s: pools are not asked for: %s", beam->node.name,
+                    etf_print(value, reason, sizeof(reason)));
+    }
+}
+
+/* How to ask for pools is told the collector once. */
+static void
+teach_pools(struct beam *beam)
+{
+    struct buf source, arguments;
+    buf_init(&source, (size_t)256 << 10);
+    buf_init(&arguments, (size_t)512 << 10);
+    pools_source(beam->pools, &source);
+    buf_putc(&source, '.');
+    etf_put_atom(&arguments, POOLS_WORD);
+    etf_put_binary(&arguments, (struct str){source.data, source.n});
+    if (!source.full) {
+        ask(beam, "learn", &arguments, 2, beam, on_learned);
+    }
+    buf_done(&source);
+    buf_done(&arguments);
+}
+
+static void
 on_masters(void *context, enum beam_outcome outcome, struct str value)
 {
     struct beam *beam = context;
@@ -545,7 +603,7 @@ is_wanted(const struct beam *beam, enum feed_id id)
     if (!beam->has_collector) {
         return always;
     }
-    return always || id == FEED_SCAN || id == FEED_PEERS ||
+    return always || id == FEED_SCAN || id == FEED_PEERS || (id == FEED_POOLS && beam->has_pools) ||
            (id == FEED_DETAIL ? beam->interest.node_process != 0
                               : (beam->interest.tables & (unsigned)bits[id]) != 0);
 }
@@ -608,6 +666,9 @@ ask_feed(struct beam *beam, enum feed_id id)
     case FEED_TREE:
         ask(beam, "tree", NULL, 0, feed, on_feed);
         break;
+    case FEED_POOLS:
+        ask_pools(beam, feed);
+        break;
     case FEEDS:
         break;
     }
@@ -619,7 +680,7 @@ take_turn(struct beam *beam, enum feed_id id, int64_t now_ns)
 {
     struct feed *feed = &beam->feeds[id];
     bool wanted = is_wanted(beam, id);
-    if (!wanted && feed->shown && feed_rows[id].table != NULL) {
+    if (!wanted && feed->shown && feed_rows[id].tables[0] != NULL) {
         feed->dropped = true;
         feed->due_ns = 0;
     }
@@ -822,6 +883,7 @@ on_collector(void *context, const struct etf_pid *pid, const char *why)
     beam->collector = *pid;
     beam->collector.node = beam->collector_node;
     beam->has_collector = true;
+    teach_pools(beam);
     ask_calls(beam, "many", &beam_calls_info, beam, on_info_list);
 }
 
@@ -898,14 +960,19 @@ beam_open(const struct link_setup *setup, void **ret_state, char *why, size_t wh
 {
     struct beam *beam = calloc(1, sizeof(*beam));
     uv_timer_t *timer = calloc(1, sizeof(*timer));
-    if (beam == NULL || timer == NULL) {
+    const struct beam_options *options = setup->options;
+    struct pools *pools = pools_new(options->pools, options->pool_count,
+                                    options->roots.proc != NULL ? options->roots.proc : "/proc");
+    if (beam == NULL || timer == NULL || pools == NULL) {
+        pools_free(pools);
         free(beam);
         free(timer);
         snprintf(why, why_size, "out of memory");
         return -ENOMEM;
     }
     beam->setup = *setup;
-    beam->options = setup->options;
+    beam->options = options;
+    beam->pools = pools;
     beam->timer = timer;
     beam->back_off_ns = RETRY_FIRST_NS;
     beam->interest.process_sort = -1;
@@ -1016,6 +1083,7 @@ beam_close(void *state)
         buf_done(&beam->feeds[i].reply);
     }
     uv_close((uv_handle_t *)beam->timer, free_timer);
+    pools_free(beam->pools);
     free(beam);
 }
 

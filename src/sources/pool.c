@@ -297,6 +297,16 @@ pool_series(struct pool_batch *to, const struct pool_told *told)
     put(to, POOL_SESSIONS, labels, told->sessions);
 }
 
+/* A node without pools has no tables of them. */
+static struct table *
+table_of(const struct pool_batch *to, struct table **table, const struct table_def *def)
+{
+    if (*table == NULL) {
+        *table = batch_table(to->batch, def, 16);
+    }
+    return *table;
+}
+
 static const char *
 own(struct pool_batch *to, const char *text)
 {
@@ -325,7 +335,8 @@ pool_put(struct pool_batch *to, const struct pool_told *given)
 {
     struct pool_told told = complete(given);
     struct known *known = known_of(to->pools, "pool", told.source, told.name, "");
-    if (known == NULL || to->pool_table == NULL || to->pool_table->count == POOL_ROWS_MAX) {
+    struct table *table = table_of(to, &to->pool_table, &pool_table);
+    if (known == NULL || table == NULL || table->count == POOL_ROWS_MAX) {
         to->batch->dropped++;
         return;
     }
@@ -335,7 +346,7 @@ pool_put(struct pool_batch *to, const struct pool_told *given)
     if (known->series) {
         pool_series(to, &told);
     }
-    union cell *row = table_add(to->pool_table, to->batch->arena);
+    union cell *row = table_add(table, to->batch->arena);
     if (row == NULL) {
         return;
     }
@@ -409,11 +420,12 @@ void
 worker_put(struct pool_batch *to, const struct worker_told *told)
 {
     struct known *known = known_of(to->pools, "worker", told->source, told->pool, told->id);
-    if (known == NULL || to->worker_table == NULL || to->worker_table->count == WORKER_ROWS_MAX) {
+    struct table *table = table_of(to, &to->worker_table, &worker_table);
+    if (known == NULL || table == NULL || table->count == WORKER_ROWS_MAX) {
         to->batch->dropped++;
         return;
     }
-    union cell *row = table_add(to->worker_table, to->batch->arena);
+    union cell *row = table_add(table, to->batch->arena);
     if (row == NULL) {
         return;
     }
@@ -547,12 +559,7 @@ pools_read(struct pools *pools, struct str term, const char *node, bool local, s
         return false;
     }
     make_room(pools);
-    struct pool_batch to = {.pools = pools,
-                            .node = node,
-                            .local = local,
-                            .batch = batch,
-                            .pool_table = batch_table(batch, &pool_table, 16),
-                            .worker_table = batch_table(batch, &worker_table, 32)};
+    struct pool_batch to = {.pools = pools, .node = node, .local = local, .batch = batch};
     snakepit_read(snakepit, batch->at.wall_ns, &to);
     bool good = pool_rows_begin(results, ".", &rows);
     while (good && pool_rows_next(&rows, &part, &rest)) {

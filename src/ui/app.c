@@ -19,7 +19,7 @@
 #include "flametop/core/profile.h"
 #include "command.h"
 #include "panels/panels.h"
-#include "widgets/wrap.h"
+#include "remedy.h"
 
 #define MINUTE_NS (60 * NS_PER_S)
 #define SPAN_DEFAULT 2
@@ -939,34 +939,13 @@ app_do_view(struct app *app, const char *argument)
 /* ---- drawing ---- */
 
 static void
-draw_remedy(const struct app *app, struct canvas *canvas, struct rect area)
-{
-    const struct view *view = view_find(app->view);
-    const struct picture *picture = app_shown(app);
-    const char *remedy = view_remedy(view, picture->base != NULL);
-    char lacks[2 * ATTACHED_BYTES];
-    if (picture->base == NULL && attached_lacks(app, view->number, lacks, sizeof(lacks))) {
-        remedy = lacks;
-    }
-    if (app->options.profile != NULL) {
-        remedy = "This is a profile: 6 shows it. flametop without a FILE watches this machine.";
-    }
-    struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD}, text = {.fg = ROLE_TEXT};
-    int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
-    canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
-    struct str rest = str_from(remedy);
-    wrap_draw(canvas, (struct rect){area.x + margin, y + 2, area.width - 2 * margin, 4}, rest,
-              text);
-}
-
-static void
 draw_panels(struct app *app, struct canvas *canvas, struct rect area)
 {
     struct panel_context context = app_context(app);
     struct opened *opened = app_opened(app);
     opened->any = view_arrange(opened->boxes, opened->count, &context, area);
     if (!opened->any) {
-        draw_remedy(app, canvas, area);
+        remedy_draw(app, canvas, area);
         return;
     }
     struct box *focus = app_focus(app);

@@ -26,15 +26,16 @@
 #define LATE_INTERVALS 3       /* so many without a picture, and a target is late */
 #define LATE_NS (2 * NS_PER_S) /* and at least so long */
 
-/* What is compared. In a container its limit counts, so that metric is asked first. */
+/* What is compared. In a container its limit counts, and of an Erlang node what it does itself, so
+ * those metrics are asked first. The last one has the thresholds. */
 static const struct fleet_reading {
-    const char *metrics[2];
+    const char *metrics[FLEET_METRICS];
     double odd_least, odd_share; /* smaller differences are none */
 } readings[FLEET_READINGS] = {
-    {{"container.cpu.utilization", "system.cpu.utilization"}, 0.1, 0},
+    {{"beam.scheduler.utilization", "container.cpu.utilization", "system.cpu.utilization"}, 0.1, 0},
     {{"container.memory.utilization", "system.memory.utilization"}, 0.1, 0},
     {{"system.disk.utilization", NULL}, 0.1, 0},
-    {{"system.network.io", NULL}, 100e3, 0.5},
+    {{"beam.io", "system.network.io", NULL}, 100e3, 0.5},
     {{"request.duration.p95", NULL}, 0.02, 0.5},
     {{"request.error.ratio", NULL}, 0.01, 0.5},
 };
@@ -100,8 +101,9 @@ void
 fleet_queries_done(struct fleet_queries *queries)
 {
     for (size_t i = 0; i < FLEET_READINGS; i++) {
-        query_free(queries->queries[i][0]);
-        query_free(queries->queries[i][1]);
+        for (size_t j = 0; j < FLEET_METRICS; j++) {
+            query_free(queries->queries[i][j]);
+        }
     }
 }
 
@@ -111,7 +113,7 @@ read_value(const struct fleet_row *row, size_t reading, struct catalog *catalog)
 {
     char why[160];
     double value = NAN;
-    for (size_t i = 0; i < 2 && isnan(value) && row->picture != NULL; i++) {
+    for (size_t i = 0; i < FLEET_METRICS && isnan(value) && row->picture != NULL; i++) {
         struct query **query = &row->queries->queries[reading][i];
         const char *metric = readings[reading].metrics[i];
         if (*query == NULL && metric != NULL) {
@@ -265,7 +267,11 @@ judge_values(struct judged *judged, struct catalog *catalog)
     const char *between = "; ";
     for (size_t i = 0; i < FLEET_READINGS; i++) {
         const struct fleet_reading *reading = &readings[i];
-        const char *name = reading->metrics[reading->metrics[1] != NULL ? 1 : 0];
+        size_t last = FLEET_METRICS - 1;
+        while (last > 0 && reading->metrics[last] == NULL) {
+            last--;
+        }
+        const char *name = reading->metrics[last];
         const struct metric *metric = catalog_metric(catalog, name);
         double warning, critical, value = judged->values[i];
         if (metric == NULL || !catalog_thresholds(catalog, metric, &warning, &critical) ||

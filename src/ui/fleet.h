@@ -9,6 +9,7 @@
 #include "flametop/core/picture.h"
 
 #define FLEET_READINGS 6
+#define FLEET_METRICS 3
 #define FLEET_EVERY_NS NS_PER_S /* so often its values are read anew */
 
 /* Columns of the fleet's table. */
@@ -25,7 +26,7 @@ enum fleet_column {
 
 /* The queries of one target, opened as its metrics become known. */
 struct fleet_queries {
-    struct query *queries[FLEET_READINGS][2];
+    struct query *queries[FLEET_READINGS][FLEET_METRICS];
 };
 void fleet_queries_done(struct fleet_queries *queries);
 

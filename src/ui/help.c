@@ -46,6 +46,8 @@ static const struct {
     {"process.nice -1", "Gives the selected process more of the CPU (nice -1), after a question."},
     {"process.nice 1", "Gives the selected process less of the CPU (nice +1), after a question."},
     {"sort.set CPU", "Sorts by CPU."},
+    {"sort.set REDS/s", "Sorts by reductions: who works most."},
+    {"sort.set MSGQ", "Sorts by the messages that wait."},
     {"sort.set MEM", "Sorts by memory."},
 };
 

@@ -417,10 +417,42 @@ test_config__mappings_come_as_one_for_each_pointer(void **state)
     world_done(&world);
 }
 
+/* Beside mappings, whose names begin with a slash. */
+static void
+test_config__pools_come_as_one_for_each_name(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    static const char text[] = "mappings: {/n: {kind: counter}}\n"
+                               "pools:\n"
+                               "  app.main: {call: 'my:stats()', rows: ., busy: stats/busy}\n"
+                               "  rabbitmq: {queue: 2, wrong: 1}\n";
+    struct config_pool pool;
+    struct config_mapping mapping;
+    assert_false(config_read_text(world.config, str_from(text), "f", &world.errors));
+    assert_non_null(strstr(world.errors.data, "f:4:31: pools.rabbitmq.wrong: no such setting of a "
+                                              "pool"));
+    assert_true(config_pool(world.config, 0, &pool));
+    assert_string_equal(pool.name, "app.main");
+    assert_string_equal(pool.call, "my:stats()");
+    assert_string_equal(pool.rows, ".");
+    assert_string_equal(pool.busy, "stats/busy");
+    assert_null(pool.queue);
+    assert_true(config_pool(world.config, 1, &pool));
+    assert_string_equal(pool.queue, "2");
+    assert_false(config_pool(world.config, 2, &pool));
+    assert_true(config_mapping(world.config, 0, &mapping));
+    assert_string_equal(mapping.pointer, "/n");
+    assert_false(config_mapping(world.config, 1, &mapping));
+    world_done(&world);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config__pools_come_as_one_for_each_name),
         cmocka_unit_test(test_config__says_what_is_wrong_and_where),
         cmocka_unit_test(test_config__mappings_come_as_one_for_each_pointer),
         cmocka_unit_test(test_config__what_is_right_is_set_beside_errors),

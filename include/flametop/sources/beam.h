@@ -14,6 +14,7 @@
 
 #include "flametop/core/link.h"
 #include "flametop/core/source.h"
+#include "flametop/sources/pool.h"
 
 #define BEAM_NAME_BYTES 256
 
@@ -38,6 +39,8 @@ struct beam_options {
     const char *hindrance;   /* why it is not even tried; NULL: it is */
     bool plain;              /* no collector is put onto the node: plain calls alone */
     int64_t patience_ns;     /* of each step of connecting; 0: 5 s */
+    const struct pool_def *pools; /* besides those that are known (sources/pool.h) */
+    size_t pool_count;
 };
 
 extern const struct link link_beam;

@@ -53,6 +53,11 @@ struct app_options {
     int (*environment)(void *context, int64_t pid, struct buf *lines);
     void *environment_context;
 
+    /* Adds what Erlang VMs this machine has, one a line, each with how to attach it or why it
+     * cannot be; does not wait. NULL: what is shown is not this machine. */
+    void (*vms)(void *context, struct buf *lines);
+    void *vms_context;
+
     /* Looks at one instance of the only target (core/instance.h) as at a target of its own: an
      * engine that runs, which the app frees before it asks for another, or NULL and a sentence.
      * NULL: instances cannot be opened. */

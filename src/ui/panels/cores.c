@@ -110,6 +110,15 @@ open_all(struct cores *cores, const char *const *names, size_t count)
     }
 }
 
+/* Numbers by their value: sources tell them in any order. */
+static int
+compare_names(const void *a, const void *b)
+{
+    const char *left = *(const char *const *)a, *right = *(const char *const *)b;
+    size_t n = strlen(left), m = strlen(right);
+    return n != m ? (n < m ? -1 : 1) : strcmp(left, right);
+}
+
 size_t
 cores_refresh(struct cores *cores, const struct panel_context *context)
 {
@@ -123,6 +132,7 @@ cores_refresh(struct cores *cores, const struct panel_context *context)
     arena_init(&arena, 1 << 20);
     size_t count = query_label_values(context->picture, cores->def->metric, cores->def->label,
                                       &arena, names, CORES_MAX);
+    qsort(names, count, sizeof(*names), compare_names);
     if (!same_cores(cores, names, count)) {
         clear(cores);
         open_all(cores, names, count);
