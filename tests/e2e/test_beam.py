@@ -1,0 +1,330 @@
+#!/usr/bin/env python3
+"""Erlang nodes attached for real: what is seen of them, what is said when they cannot be, and what is left on them.
+
+FLAMETOP_BINARY is the program. Names on the command line run those tests alone.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from erlang import COOKIE, Mute, Node, epmd, free_port, have_erlang  # noqa: E402  (its folder is not a package)
+from terminal import HOME, Tmux, environment  # noqa: E402
+
+FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
+
+
+def check(condition, message="", *context):
+    if not condition:
+        raise AssertionError(" ".join(map(str, [message, *context])))
+
+
+def run(*arguments, timeout=60, **env):
+    return subprocess.run([FLAMETOP, *arguments], capture_output=True, timeout=timeout, env=environment(**env),
+                          stdin=subprocess.DEVNULL, check=False)
+
+
+def snapshot(*arguments, seconds="3s", **env):
+    done = run("snapshot", "--for", seconds, "--format", "json", *arguments, **env)
+    check(done.returncode == 0, done.stderr.decode())
+    return json.loads(done.stdout)
+
+
+def refusal(*arguments, **env):
+    """What is said of a node that cannot be attached."""
+    start = time.monotonic()
+    done = run("snapshot", *arguments, **env)
+    told = done.stderr.decode()
+    check(done.returncode == 1, "exit code", done.returncode, told)
+    check(time.monotonic() - start < 25, "it took", time.monotonic() - start)
+    return told
+
+
+def says(words, *arguments, **env):
+    told = refusal(*arguments, **env)
+    check(words in told, told)
+
+
+def value(picture, name, **labels):
+    found = [m["value"] for m in picture["metrics"]
+             if m["name"] == name and all(m["labels"].get(key) == text for key, text in labels.items())]
+    check(found, "there is no", name, labels)
+    return found[0]
+
+
+def history(picture, name):
+    """All values that came, oldest first."""
+    return [number for track in picture["history"] for series in track["series"] if series["metric"] == name
+            for number in series["values"] if number is not None]
+
+
+def rows(picture, table):
+    found = [t for t in picture["tables"] if t["name"] == table]
+    check(found, "there is no table", table)
+    columns = {c["name"]: c["values"] for c in found[0]["columns"]}
+    return [dict(zip(columns, cells)) for cells in zip(*columns.values())]
+
+
+def traces(node):
+    """What a visitor may leave: processes, modules that are not the release's, the flag, nodes, ETS tables."""
+    return node.eval("{length(processes()), [M || {M, P} <- code:all_loaded(), is_list(P), "
+                     "not lists:prefix(code:root_dir(), P)], erlang:statistics(scheduler_wall_time), "
+                     "nodes(hidden), length(ets:all())}")
+
+
+def test_node__is_seen_as_it_sees_itself():
+    with Node("seen") as node:
+        node.eval("spawn(fun() -> register(hot, self()), (fun L(N) -> L(N + 1) end)(0) end)")
+        node.eval("register(slow, spawn(fun() -> timer:sleep(infinity) end))")
+        node.eval("[slow ! N || N <- lists:seq(1, 1234)], ok")
+        picture = snapshot(node.url)
+        check(picture["host"]["name"].startswith("seen@") and "OTP " in picture["host"]["system"], picture["host"])
+        count = int(node.eval("erlang:system_info(process_count)"))
+        check(count <= value(picture, "beam.process.count") <= count + 4, count, value(picture, "beam.process.count"))
+        check(value(picture, "beam.atom.limit") == int(node.eval("erlang:system_info(atom_limit)")))
+        check(value(picture, "beam.os_process") == node.pid)
+        parts = [m["value"] for m in picture["metrics"] if m["name"] == "beam.memory.usage"]
+        total = int(node.eval("erlang:memory(total)"))
+        check(0.5 * total < sum(parts) < 2 * total, sum(parts), total)
+        check(value(picture, "beam.message_queue.max") == 1234)
+        check(value(picture, "beam.scheduler.utilization") > 0.2, value(picture, "beam.scheduler.utilization"))
+        processes = {row["beam.process.name"]: row for row in rows(picture, "beam.processes")}
+        check(processes["slow"]["beam.process.message_queue"] == 1234, processes["slow"])
+        hottest = max(processes.values(), key=lambda row: row["beam.process.reductions"] or 0)
+        check(hottest["beam.process.name"] == "hot" and hottest["beam.process.reductions"] > 1e6, hottest)
+        check(processes["code_server"]["beam.process.application"] == "kernel" or
+              processes["kernel_sup"]["beam.process.application"] == "kernel", list(processes))
+        # it is a process of this machine, which is shown as well
+        here = {row["process.pid"]: row for row in rows(picture, "processes")}
+        check(node.pid in here, "the node's process is not among", len(here))
+        check(COOKIE not in json.dumps(picture), "the cookie is in the snapshot")
+
+
+def test_node__is_shown():
+    with Node("shown") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40, HOME=HOME) as t:
+        check(t.until(r"shown@", r"● live"), t.screen())
+        t.keys("q")
+        check(t.until("exit=0"), t.screen())
+
+
+def test_nothing__is_left():
+    with Node("clean") as node:
+        before = traces(node)
+        check("undefined" in before, before)
+        snapshot(node.url)
+        check(node.wait_for("nodes(hidden)", "[]") == "[]")
+        time.sleep(0.3)
+        check(traces(node) == before, before, traces(node))
+        child = subprocess.Popen([FLAMETOP, "--plain", node.url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                 env=environment())
+        check(node.wait_for("erlang:statistics(scheduler_wall_time) =/= undefined", "true", 20) == "true")
+        child.kill()
+        child.wait()
+        check(node.wait_for("erlang:statistics(scheduler_wall_time)", "undefined", 20) == "undefined")
+        time.sleep(0.3)
+        check(traces(node) == before, before, traces(node))
+        check(node.said() == "", node.said())
+
+
+def test_plain_calls__put_nothing_there():
+    with Node("plain") as node:
+        picture = snapshot("--no-inject", node.url)
+        check(value(picture, "beam.process.count") > 20)
+        check(node.eval("erlang:statistics(scheduler_wall_time)") == "undefined")
+        check(rows(picture, "beam.nodes")[0]["beam.node.mode"] == "plain calls", rows(picture, "beam.nodes"))
+        check(not any(t["name"] == "beam.processes" and t["rows"] for t in picture["tables"]), "there are processes")
+
+
+def test_twenty__attach_at_once():
+    with Node("many") as node:
+        children = [subprocess.Popen([FLAMETOP, "snapshot", "--for", "2s", "--format", "csv", node.url],
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+                    for _ in range(20)]
+        for child in children:
+            out, errors = child.communicate(timeout=120)
+            check(child.returncode == 0 and b"beam.process.count" in out, errors.decode())
+        check(node.wait_for("nodes(hidden)", "[]") == "[]")
+
+
+def test_states__each_has_its_sentence():
+    closed = free_port()
+    has = {"FLAMETOP_COOKIE": COOKIE}
+    with Node("known") as node, Mute() as mute, Mute(epmd({"known": node.port, "other": 4})) as daemon:
+        says("nothing listens at port", f"beam://known@localhost:{closed}")
+        says("accepts and says nothing", f"beam://known@localhost:{mute.port}", **has)
+        says("there is no host called", "beam://known@nowhere.invalid", **has)
+        says("no epmd on localhost", "beam://known@localhost", ERL_EPMD_PORT=str(closed))
+        says("does not answer", "beam://known@localhost", ERL_EPMD_PORT=str(mute.port))
+        told = refusal("beam://missing@localhost", ERL_EPMD_PORT=str(daemon.port))
+        check("knows no node missing, but known, other" in told, told)
+        picture = snapshot("known@localhost", ERL_EPMD_PORT=str(daemon.port))  # by epmd, without the scheme
+        check(picture["host"]["name"].startswith("known@"), picture["host"])
+        done = run("--cookie", "abc", node.url)
+        told = done.stderr.decode()
+        check(done.returncode == 2 and all(way in told for way in (".erlang.cookie", "--cookie-file", "FLAMETOP_COOKIE")),
+              told)
+        check("abc" not in told, told)
+
+
+def test_cookie__comes_from_where_it_is():
+    wrong = os.path.join(HOME, "wrong-cookie")
+    right = os.path.join(HOME, "right-cookie")
+    for path, text in ((wrong, "not-it\n"), (right, COOKIE + "\n")):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+    with Node("secret") as node:
+        snapshot(node.url)  # its own process on this machine tells the home
+        snapshot("--cookie-file", right, node.url, FLAMETOP_COOKIE="unused")
+        snapshot(node.url, FLAMETOP_COOKIE=COOKIE)
+        told = refusal("--cookie-file", wrong, node.url)
+        check("refuses the cookie" in told and wrong in told and "not-it" not in told, told)
+        says("there is no file", "--cookie-file", wrong + "x", node.url)
+        says("refuses the cookie", node.url, FLAMETOP_COOKIE="neither")
+    if os.geteuid() == 0:
+        with Node("closed") as node:
+            os.chmod(node.home, 0o700)
+            folder = tempfile.mkdtemp(prefix="flametop-nobody-")
+            os.chmod(folder, 0o777)
+            program = shutil.copy(FLAMETOP, folder)  # where this one is, others may not be let in
+            done = subprocess.run([program, "snapshot", node.url], capture_output=True, timeout=60, user=65534,
+                                  group=65534, extra_groups=[], env=environment(HOME=folder), check=False,
+                                  stdin=subprocess.DEVNULL)
+            shutil.rmtree(folder)
+            told = done.stderr.decode()
+            check(done.returncode == 1 and "cannot read the cookie in" in told and "--cookie-file" in told, told)
+
+
+def test_wrong_cookie__is_not_tried_again():
+    with Node("strict") as node:
+        with Tmux(f"FLAMETOP_COOKIE=wrong {FLAMETOP} {node.url}", width=120, height=40) as t:
+            check(t.until("refuses the cookie"), t.screen())
+            time.sleep(5)
+            check("refuses the cookie" in t.screen(), t.screen())
+            t.keys("q")
+            check(t.until("exit=0"), t.screen())
+        node.eval("logger:set_primary_config(level, none)")
+        tries = (node.said() + node.eval("ok")).count("Invalid challenge")
+        check(tries <= 1, "tries:", tries)
+
+
+def test_killed_node__is_attached_again():
+    port = free_port()
+    with Node("again", port) as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40) as t:
+        check(t.until(r"again@", r"● live"), t.screen())
+        node.signal(signal.SIGKILL)
+        check(t.until("closed the connection|nothing listens at port"), t.screen())
+        with Node("again", port) as other:
+            check(t.until(r"● live", seconds=60), t.screen())
+            check(other.eval("length(nodes(hidden))") == "1")
+            t.keys("q")
+            check(t.until("exit=0"), t.screen())
+
+
+def test_stopped_node__comes_back_with_its_own_values():
+    with Node("still") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40) as t:
+        check(t.until(r"still@", r"● live"), t.screen())
+        node.signal(signal.SIGSTOP)
+        check(t.until("has not answered for .* stopped", seconds=30), t.screen())
+        node.signal(signal.SIGCONT)
+        check(t.until(r"● live", seconds=30), t.screen())
+        time.sleep(2)
+        check("has not answered" not in t.screen(), t.screen())
+        t.keys("q")
+        check(t.until("exit=0"), t.screen())
+        check(node.eval("ok") == "ok")
+
+
+def test_collector__is_put_there_again():
+    """Somebody kills it: the process that has the flag and watches us."""
+    with Node("mended") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40) as t:
+        check(t.until(r"mended@", r"● live"), t.screen())
+        ours = ("[P || P <- processes(), process_info(P, priority) =:= {priority,high}, process_info(P, initial_call) "
+                "=:= {initial_call,{erl_eval,exprs,2}}]")
+        before = node.eval(ours)
+        check(re.fullmatch(r"\[<0\.\d+\.\d+>\]", before), before)
+        node.eval(f"[exit(P, kill) || P <- {ours}], ok")
+        check(node.wait_for(f"length({ours})", "1", 30) == "1", t.screen())
+        check(t.until(r"● live", seconds=30), t.screen())
+        after = node.eval(ours)
+        check(re.fullmatch(r"\[<0\.\d+\.\d+>\]", after) and after != before, before, after)
+        t.keys("q")
+        check(t.until("exit=0"), t.screen())
+
+
+def test_busy_node__still_answers():
+    """1,000 busy loops, 10,000 idle processes: the collector is not one of those that wait."""
+    with Node("busy") as node:
+        node.eval("[spawn(fun() -> timer:sleep(infinity) end) || _ <- lists:seq(1, 10000)], ok")
+        node.eval("[spawn(fun() -> (fun L() -> L() end)() end) || _ <- lists:seq(1, 1000)], ok")
+        picture = snapshot(node.url, seconds="4s")
+        check(value(picture, "beam.process.count") > 11000)
+        check(value(picture, "beam.run_queue", kind="normal") > 100)
+        check(min(history(picture, "beam.scan.duration")) < 1, history(picture, "beam.scan.duration"))
+        check(value(picture, "beam.scheduler.utilization") > 0.9)
+        trips = history(picture, "beam.round_trip")
+        check(trips and min(trips) < 0.5, trips)
+
+
+def test_large_node__is_scanned():
+    with Node("large", arguments=("+P", "300000")) as node:
+        node.eval("[spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 100000)], ok")
+        picture = snapshot(node.url, seconds="8s")
+        check(value(picture, "beam.process.count") > 100000)
+        scans = history(picture, "beam.scan.duration")
+        check(scans and min(scans) < 1, "scans took", scans)
+        check(len(scans) <= 2 + 8 * 0.05 / min(scans), "too many scans:", scans)
+
+
+def test_list__says_which_can_be_attached():
+    with Node("one") as node:
+        nameless = subprocess.Popen(["erl", "-noinput"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                    env=environment())
+        try:
+            end = time.monotonic() + 20
+            while f"pid-{nameless.pid}@" not in (told := run("snapshot", "--for", "2s", "beam://")).stderr.decode():
+                check(time.monotonic() < end, told)
+            check("it has no name" in told.stderr.decode(), told)
+            check(f"one@" in told.stdout.decode(), told)
+        finally:
+            nameless.kill()
+            nameless.wait()
+        with Mute(epmd({"one": node.port})) as daemon:
+            done = run("snapshot", "--for", "2s", "beam://localhost", ERL_EPMD_PORT=str(daemon.port))
+            check(done.returncode == 0 and "one@" in done.stdout.decode(), done)
+
+
+def main():
+    if not have_erlang():
+        print("skipped: there is no erl (package erlang-base)\n0 passed, 0 failed, 1 skipped")
+        return 0
+    if b"built without libei" in run("snapshot", "beam://a@localhost:1").stderr:
+        print("skipped: built without libei (package erlang-dev)\n0 passed, 0 failed, 1 skipped")
+        return 0
+    tests = [(name, test) for name, test in globals().items() if name.startswith("test_") and callable(test)]
+    passed = failed = 0
+    for name, test in tests:
+        if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
+            continue
+        start = time.monotonic()
+        try:
+            test()
+            passed += 1
+            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
+        except Exception:  # the others still run
+            failed += 1
+            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
