@@ -29,6 +29,8 @@ profile_new(void)
     profile->moment_measure = PROFILE_NONE;
     arena_init(&profile->names, NAMES_BYTES_MAX);
     profile->sides = 1;
+    profile->node_max = PROFILE_NODES_MAX;
+    profile->frame_max = PROFILE_FRAMES_MAX;
     profile->node_slots = calloc(SLOTS_FIRST, sizeof(struct profile_slot));
     profile->frame_slots = calloc(SLOTS_FIRST, sizeof(struct profile_slot));
     profile->node_mask = profile->frame_mask = SLOTS_FIRST - 1;
@@ -201,7 +203,7 @@ grow_frame_slots(struct profile *profile)
 static uint32_t
 add_frame(struct profile *profile, struct str name, struct str module)
 {
-    if (profile->frame_count == PROFILE_FRAMES_MAX || profile->failed) {
+    if (profile->frame_count >= profile->frame_max || profile->failed) {
         profile->cut++;
         return PROFILE_NONE;
     }
@@ -291,7 +293,7 @@ grow_nodes(struct profile *profile)
 static bool
 has_room(struct profile *profile)
 {
-    if (profile->node_count == PROFILE_NODES_MAX || profile->failed) {
+    if (profile->node_count >= profile->node_max || profile->failed) {
         return false;
     }
     return profile->node_count < profile->node_capacity || grow_nodes(profile);
@@ -464,4 +466,76 @@ void
 profile_put_idle(struct profile *profile, uint32_t node, uint32_t measure, double value)
 {
     add_moment(profile, (struct profile_moment){value, node, true}, measure);
+}
+
+/* ---- copies ---- */
+
+static void *
+copy_array(const void *from, size_t count, size_t bytes)
+{
+    void *copy = malloc(MAX(count * bytes, (size_t)1));
+    if (copy != NULL && count > 0) {
+        memcpy(copy, from, count * bytes);
+    }
+    return copy;
+}
+
+static bool
+copy_frames(struct profile *copy, const struct profile *profile)
+{
+    copy->frames = copy_array(profile->frames, profile->frame_count, sizeof(*copy->frames));
+    for (uint32_t i = 0; copy->frames != NULL && i < profile->frame_count; i++) {
+        struct profile_frame *frame = &copy->frames[i];
+        frame->name = arena_text(&copy->names, frame->name, frame->name_n);
+        frame->module =
+            frame->module_n > 0 ? arena_text(&copy->names, frame->module, frame->module_n) : "";
+    }
+    return copy->frames != NULL && !copy->names.full;
+}
+
+static bool
+copy_values(struct profile *copy, const struct profile *profile)
+{
+    bool good = true;
+    for (unsigned side = 0; side < PROFILE_SIDES; side++) {
+        for (unsigned i = 0; good && i < PROFILE_MEASURES_MAX; i++) {
+            const double *values = profile->values[side][i];
+            if (values != NULL) {
+                copy->values[side][i] = copy_array(values, profile->node_count, sizeof(double));
+                good = copy->values[side][i] != NULL;
+            }
+        }
+    }
+    return good;
+}
+
+struct profile *
+profile_copy(const struct profile *profile)
+{
+    struct profile *copy = calloc(1, sizeof(*copy));
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *profile;
+    copy->references = 1;
+    copy->frame_capacity = copy->frame_count;
+    copy->node_capacity = copy->node_count;
+    copy->node_slots = copy->frame_slots = copy->old_slots = NULL;
+    memset(copy->values, 0, sizeof(copy->values));
+    arena_init(&copy->names, NAMES_BYTES_MAX);
+    copy->parent = copy_array(profile->parent, profile->node_count, sizeof(uint32_t));
+    copy->frame = copy_array(profile->frame, profile->node_count, sizeof(uint32_t));
+    copy->frames = NULL;
+    copy->moments = NULL;
+    if (profile->moment_count > 0) {
+        copy->moments =
+            copy_array(profile->moments, profile->moment_count, sizeof(*profile->moments));
+        copy->moment_capacity = copy->moment_count;
+    }
+    if (copy->parent == NULL || copy->frame == NULL || !copy_frames(copy, profile) ||
+        !copy_values(copy, profile) || (copy->moments == NULL && copy->moment_count > 0)) {
+        profile_release(copy);
+        return NULL;
+    }
+    return copy;
 }

@@ -52,6 +52,7 @@ struct profile {
 
     uint32_t *parent, *frame; /* by node */
     uint32_t node_count, node_capacity;
+    uint32_t node_max, frame_max; /* may be lowered */
 
     struct profile_measure measures[PROFILE_MEASURES_MAX];
     unsigned measure_count, measure_chosen;              /* the one to begin with */
@@ -121,5 +122,9 @@ bool profile_frames_equal(const struct profile_frame *a, const struct profile_fr
 
 /* What the table of children is needed for is over: gives its memory back. */
 void profile_close(struct profile *profile);
+
+/* What is there now, closed, with the same numbers of frames and nodes; NULL when out of memory.
+ * The other may go on growing. */
+struct profile *profile_copy(const struct profile *profile);
 
 #endif
