@@ -18,6 +18,7 @@
 #include "flametop/profile/read.h"
 #include "flametop/profile/write.h"
 #include "flametop/ui/app.h"
+#include "flame_live.h"
 #include "monitor.h"
 
 #define VIEW_FLAME 6
@@ -335,22 +336,38 @@ show(const struct cli *cli, const struct profile *profile, const char *path, con
     return code;
 }
 
+static const char *
+output_of(const struct cli *cli)
+{
+    bool named = cli->line.command->id == COMMAND_FLAME;
+    return named ? config_text(cli->config, "flame.output") : "";
+}
+
+int
+flame_finish(const struct cli *cli, const struct profile *profile, const char *text)
+{
+    const char *output = output_of(cli);
+    return output[0] != '\0' ? write_file(profile, text, output) : print_frames(profile, text);
+}
+
 int
 flame_run(const struct cli *cli)
 {
-    const char *path = cli->line.arguments[0];
     bool named = cli->line.command->id == COMMAND_FLAME;
     const char *older = named ? config_text(cli->config, "flame.diff") : "";
-    const char *output = named ? config_text(cli->config, "flame.output") : "";
+    if (flame_live_is_wanted(cli)) {
+        return flame_live_run(cli);
+    }
+    const char *path = cli->line.arguments[0];
     struct profile *profile = open_profile(path, older);
     if (profile == NULL) {
         return EXIT_FAILED;
     }
     char text[TEXT_BYTES];
     describe(profile, path, older, text, sizeof(text));
-    int code = output[0] != '\0'       ? write_file(profile, text, output)
-               : isatty(STDOUT_FILENO) ? show(cli, profile, path, text)
-                                       : print_frames(profile, text);
+    int code = output_of(cli)[0] == '\0' && isatty(STDOUT_FILENO)
+                   ? show(cli, profile, path, text)
+                   : flame_finish(cli, profile, text);
     profile_release(profile);
     return code;
 }

@@ -12,6 +12,10 @@ bool flame_is_target(const struct cli *cli);
 int flame_save(const struct flame *flame, const char *title, const char *path, char *why,
                size_t why_size);
 
+/* Writes a profile to the file that is configured, else prints its frames; `text` says what it is.
+ * The exit code. */
+int flame_finish(const struct cli *cli, const struct profile *profile, const char *text);
+
 /* The exit code. */
 int flame_run(const struct cli *cli);
 

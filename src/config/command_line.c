@@ -30,11 +30,12 @@ const struct subcommand subcommand_table[] = {
      "several "
      "targets on one of them; with 1 when not, with 3 when it is not known.",
      NULL, false},
-    {COMMAND_FLAME, "flame", "FILE", 1, 1,
+    {COMMAND_FLAME, "flame", "[FILE]", 0, 1,
      "Open a profile of stacks as a flame graph: FILE holds folded stacks, the text of perf "
      "script, "
-     "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js. Without a terminal its "
-     "frames are printed.",
+     "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js; without FILE the stacks of a "
+     "process "
+     "or of the machine are sampled now. Without a terminal frames are printed.",
      NULL, true},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,
      "Report everything that is wrong in FILE, or in the files that would be read.", NULL, true},

@@ -44,7 +44,7 @@ const struct option option_table[] = {
 
     {.name = "processes.pids", .flag = "pid", .letter = 'p', .argument = "PID,...", .type = OPTION_LIST,
      .fallback = "", .low = 1, .high = 4194304, .unit = "", .group = "Processes",
-     .text = "Show only these processes, on screen and in snapshots."},
+     .text = "Show only these processes, on screen and in snapshots; of flame without a FILE the one that is sampled."},
     {.name = "processes.users", .flag = "user", .letter = 'u', .argument = "USER,...", .type = OPTION_LIST,
      .fallback = "", .group = "Processes", .text = "Show only processes of these users (names or numbers), on screen and in snapshots."},
 
@@ -160,9 +160,17 @@ const struct option option_table[] = {
     {.name = "flame.diff", .flag = "diff", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Flame", .command = "flame",
      .text = "Profile to compare with, an older one: what grew and shrank is marked and coloured."},
+    {.name = "flame.for", .flag = "for", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10s",
+     .low = 0.1, .high = 3600, .unit = "s", .group = "Flame", .command = "flame",
+     .text = "With --pid or --machine: how long to sample before the result is written; Ctrl-C ends it sooner."},
+    {.name = "flame.machine", .flag = "machine", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
+     .command = "flame", .text = "Sample the stacks of all processes instead of reading a FILE."},
     {.name = "flame.output", .flag = "output", .letter = 'o', .argument = "FILE", .type = OPTION_TEXT,
      .fallback = "", .group = "Flame", .command = "flame",
      .text = "Write the flame graph instead of showing it: .svg, .speedscope.json, .json or .folded by the end of the name; - is standard output, as folded stacks."},
+    {.name = "flame.rate", .flag = "rate", .argument = "HZ", .type = OPTION_INTEGER, .fallback = "99", .low = 1,
+     .high = 999, .unit = "", .group = "Flame", .command = "flame",
+     .text = "Samples a second of each CPU that is busy, also of what F samples on the screen."},
 };
 const size_t option_table_count = ARRAY_SIZE(option_table);
 

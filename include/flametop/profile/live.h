@@ -1,0 +1,64 @@
+/* A profile that grows: stacks of one process of this machine, or of all, sampled while somebody
+ * looks.
+ *
+ * A thread of its own does everything, as files of other processes are read, which may take as long
+ * as it likes; it hands over what it has about once a second. Neither the caller nor the process
+ * that is sampled ever waits for it. */
+#ifndef FLAMETOP_PROFILE_LIVE_H
+#define FLAMETOP_PROFILE_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flametop/core/profile.h"
+
+#define LIVE_WHY_BYTES 240
+#define LIVE_RATE_HZ 99 /* not 100: no timer of the program's own keeps step with it */
+
+struct live_options {
+    uint32_t pid; /* 0: all processes */
+    unsigned rate_hz;
+    const char *proc, *sys; /* roots of these filesystems */
+};
+
+enum live_state {
+    LIVE_OPENING,
+    LIVE_SAMPLING,
+    LIVE_HELD,  /* by live_switch */
+    LIVE_ENDED, /* the process is over */
+    LIVE_FAILED /* it cannot be sampled: `why` */
+};
+
+struct live_status {
+    enum live_state state;
+    char why[LIVE_WHY_BYTES]; /* what would allow it */
+    int64_t sampled_ns;       /* without the times it was held */
+    unsigned rate_hz;
+    bool cycles, kernel; /* of the CPU, else its clock; with the kernel's part of stacks */
+    bool kernel_hidden;  /* whose names the kernel does not tell: kernel.kptr_restrict */
+    uint64_t samples, lost, truncated, broken;
+};
+
+struct live;
+
+/* Begins at once; what goes wrong is in the status. NULL when out of memory. */
+struct live *live_new(const struct live_options *options);
+
+/* Ends it. Does not wait. NULL is allowed. */
+void live_free(struct live *live);
+
+/* Holds the sampling, or goes on. */
+void live_switch(struct live *live, bool on);
+
+/* Readable when there is something newer (an eventfd). */
+int live_fd(const struct live *live);
+
+/* How it is doing, and the newest profile, which is the caller's and does not change; NULL when
+ * there is none that is newer than the one taken before. Clears live_fd. */
+struct profile *live_take(struct live *live, struct live_status *ret_status);
+
+/* "sampling for 12 s at 99 Hz, 1188 samples", and what a reader of the graph should know. */
+void live_describe(const struct live_status *status, char *dst, size_t size);
+
+#endif
