@@ -16,6 +16,7 @@
 #include "flametop/core/host.h"
 #include "flametop/core/query.h"
 #include "flametop/core/span.h"
+#include "flametop/trace/analyzer.h"
 #include "flametop/trace/store.h"
 #include "self.h"
 #include "store.h"
@@ -57,6 +58,7 @@ struct collector {
     int64_t host_boot_ns;
     struct query *core_limit, *memory_limit;
     struct trace_store *traces;
+    void *request_state; /* of analyzer_request, where there are traces */
     struct trace_store_sink trace_sink;
 
     uint64_t tick;
@@ -126,6 +128,7 @@ collector_new(const struct collector_options *options)
         collector->trace_sink =
             (struct trace_store_sink){collector->traces, &collector->options.clock};
         collector->setup.traces = collector->traces;
+        collector->request_state = analyzer_request.open(options->catalog);
     }
     open_feed(collector, &source_self); /* first: links add more at any time */
     collector->self = &collector->feeds[0];
@@ -170,6 +173,7 @@ collector_free(struct collector *collector)
     for (size_t i = 0; i < collector->options.analyzer_count; i++) {
         collector->options.analyzers[i]->close(collector->analyzer_states[i]);
     }
+    analyzer_request.close(collector->request_state);
     keep_free(collector->finding_keep);
     query_free(collector->core_limit);
     query_free(collector->memory_limit);
@@ -667,6 +671,7 @@ judge(struct collector *collector, struct picture *picture, struct findings *fin
     for (size_t i = 0; i < collector->options.analyzer_count; i++) {
         collector->options.analyzers[i]->run(collector->analyzer_states[i], picture, findings);
     }
+    analyzer_request.run(collector->request_state, picture, findings);
 }
 
 static void
