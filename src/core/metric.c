@@ -123,6 +123,7 @@ catalog_define(struct catalog *catalog, const struct metric *like)
         metric->labels = copy(catalog, like->labels);
         metric->text = copy(catalog, like->text);
         metric->formula = NULL;
+        metric->defined = true;
         add(catalog, metric);
         entry = entry_of(catalog, metric->name);
     }

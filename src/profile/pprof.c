@@ -8,6 +8,7 @@
 
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/protobuf.h"
 #include "formats.h"
 
 #define COUNT_MAX (1u << 24)
@@ -23,79 +24,6 @@ enum {
     PROFILE_STRING,
     PROFILE_DEFAULT = 14
 };
-
-enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-
-struct field {
-    uint32_t number;
-    enum wire wire;
-    uint64_t value;   /* of a varint */
-    struct str bytes; /* of WIRE_BYTES */
-};
-
-static bool
-take_varint(struct str *rest, uint64_t *ret)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < 10 && i < rest->n; i++) {
-        unsigned char byte = (unsigned char)rest->p[i];
-        value |= (uint64_t)(byte & 0x7f) << (7 * i);
-        if (byte < 0x80) {
-            rest->p += i + 1;
-            rest->n -= i + 1;
-            *ret = value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-take_bytes(struct str *rest, uint64_t n, struct str *ret)
-{
-    if (n > rest->n) {
-        return false;
-    }
-    *ret = (struct str){rest->p, (size_t)n};
-    rest->p += n;
-    rest->n -= (size_t)n;
-    return true;
-}
-
-/* The next field; false at the end, and with rest->n > 0 where it is damaged. */
-static bool
-take_field(struct str *rest, struct field *ret)
-{
-    struct str after = *rest;
-    uint64_t tag, n;
-    *ret = (struct field){0};
-    if (!take_varint(&after, &tag) || tag >> 3 == 0 || tag >> 3 > UINT32_MAX) {
-        return false;
-    }
-    ret->number = (uint32_t)(tag >> 3);
-    ret->wire = (enum wire)(tag & 7);
-    bool good = ret->wire == WIRE_VARINT ? take_varint(&after, &ret->value)
-                : ret->wire == WIRE_64   ? take_bytes(&after, 8, &ret->bytes)
-                : ret->wire == WIRE_32   ? take_bytes(&after, 4, &ret->bytes)
-                : ret->wire == WIRE_BYTES
-                    ? take_varint(&after, &n) && take_bytes(&after, n, &ret->bytes)
-                    : false;
-    *rest = good ? after : *rest;
-    return good;
-}
-
-/* One number of a repeated field, packed or not. */
-static bool
-take_number(struct field *field, uint64_t *ret)
-{
-    if (field->wire == WIRE_VARINT) {
-        *ret = field->value;
-        field->wire = WIRE_BYTES; /* there is one */
-        field->bytes.n = 0;
-        return true;
-    }
-    return field->wire == WIRE_BYTES && take_varint(&field->bytes, ret);
-}
 
 struct function {
     uint64_t name, file;
@@ -156,9 +84,9 @@ string_at(const struct pprof *pprof, uint64_t index)
 static bool
 count_all(struct pprof *pprof, struct str text, const char **ret_end)
 {
-    struct field field;
+    struct protobuf_field field;
     size_t counts[PROFILE_STRING + 1] = {0};
-    while (take_field(&text, &field)) {
+    while (protobuf_next(&text, &field)) {
         counts[field.number <= PROFILE_STRING ? field.number : 0]++;
     }
     *ret_end = text.p;
@@ -183,10 +111,10 @@ count_all(struct pprof *pprof, struct str text, const char **ret_end)
 static void
 add_function(struct pprof *pprof, struct str message)
 {
-    struct field field;
+    struct protobuf_field field;
     struct function function = {0};
     uint64_t id = 0, system_name = 0;
-    while (take_field(&message, &field)) {
+    while (protobuf_next(&message, &field)) {
         uint64_t *const to[] = {NULL, &id, &function.name, &system_name, &function.file};
         if (field.number < ARRAY_SIZE(to) && to[field.number] != NULL) {
             *to[field.number] = field.value;
@@ -200,10 +128,10 @@ add_function(struct pprof *pprof, struct str message)
 static void
 add_location(struct pprof *pprof, struct str message)
 {
-    struct field field;
+    struct protobuf_field field;
     struct location location = {.message = message};
     uint64_t id = 0;
-    while (take_field(&message, &field)) {
+    while (protobuf_next(&message, &field)) {
         uint64_t *const to[] = {NULL, &id, &location.mapping, &location.address};
         if (field.number < ARRAY_SIZE(to) && to[field.number] != NULL) {
             *to[field.number] = field.value;
@@ -216,9 +144,9 @@ add_location(struct pprof *pprof, struct str message)
 static void
 add_mapping(struct pprof *pprof, struct str message)
 {
-    struct field field;
+    struct protobuf_field field;
     uint64_t id = 0, file = 0;
-    while (take_field(&message, &field)) {
+    while (protobuf_next(&message, &field)) {
         id = field.number == 1 ? field.value : id;
         file = field.number == 5 ? field.value : file;
     }
@@ -229,12 +157,12 @@ add_mapping(struct pprof *pprof, struct str message)
 static void
 read_tables(struct pprof *pprof, struct str text)
 {
-    struct field field;
-    while (take_field(&text, &field)) {
-        if (field.number == PROFILE_DEFAULT && field.wire == WIRE_VARINT) {
+    struct protobuf_field field;
+    while (protobuf_next(&text, &field)) {
+        if (field.number == PROFILE_DEFAULT && field.wire == PROTOBUF_VARINT) {
             pprof->chosen = field.value;
         }
-        if (field.wire != WIRE_BYTES) {
+        if (field.wire != PROTOBUF_BYTES) {
             continue;
         }
         if (field.number == PROFILE_STRING) {
@@ -263,10 +191,10 @@ make_measures(struct pprof *pprof)
                  {"milliseconds", "s", 1e-3}, {"seconds", "s", 1},
                  {"bytes", "By", 1},          {"", "", 1}};
     for (size_t i = 0; i < pprof->type_count; i++) {
-        struct field field;
+        struct protobuf_field field;
         uint64_t type = 0, unit = 0;
         struct str message = pprof->types[i];
-        while (take_field(&message, &field)) {
+        while (protobuf_next(&message, &field)) {
             type = field.number == 1 ? field.value : type;
             unit = field.number == 2 ? field.value : unit;
         }
@@ -288,10 +216,10 @@ make_measures(struct pprof *pprof)
 static uint32_t
 frame_of_line(struct pprof *pprof, struct str line)
 {
-    struct field field;
+    struct protobuf_field field;
     size_t place;
     uint64_t id = 0;
-    while (take_field(&line, &field)) {
+    while (protobuf_next(&line, &field)) {
         id = field.number == 1 ? field.value : id;
     }
     if (!place_of(&pprof->by_function, id, &place)) {
@@ -318,17 +246,17 @@ frame_of_address(struct pprof *pprof, const struct location *location)
 static bool
 resolve(struct pprof *pprof, struct location *location)
 {
-    struct field field;
+    struct protobuf_field field;
     uint32_t lines = 0;
-    for (struct str rest = location->message; take_field(&rest, &field);) {
-        lines += field.number == 4 && field.wire == WIRE_BYTES;
+    for (struct str rest = location->message; protobuf_next(&rest, &field);) {
+        lines += field.number == 4 && field.wire == PROTOBUF_BYTES;
     }
     location->frames = malloc((MAX(lines, 1u)) * sizeof(uint32_t));
     if (location->frames == NULL) {
         return fail(pprof, "out of memory");
     }
-    for (struct str rest = location->message; take_field(&rest, &field);) {
-        if (field.number == 4 && field.wire == WIRE_BYTES) {
+    for (struct str rest = location->message; protobuf_next(&rest, &field);) {
+        if (field.number == 4 && field.wire == PROTOBUF_BYTES) {
             location->frames[location->count++] = frame_of_line(pprof, field.bytes);
         }
     }
@@ -361,17 +289,17 @@ push(struct pprof *pprof, uint64_t id, uint32_t *depth)
 static bool
 read_sample(struct pprof *pprof, struct str message)
 {
-    struct field field;
+    struct protobuf_field field;
     uint64_t number, values[PROFILE_MEASURES_MAX];
     size_t value_count = 0;
     uint32_t depth = 0;
-    while (take_field(&message, &field)) {
-        while (field.number == 1 && take_number(&field, &number)) {
+    while (protobuf_next(&message, &field)) {
+        while (field.number == 1 && protobuf_number(&field, PROTOBUF_VARINT, &number)) {
             if (!push(pprof, number, &depth)) {
                 return false;
             }
         }
-        while (field.number == 2 && take_number(&field, &number)) {
+        while (field.number == 2 && protobuf_number(&field, PROTOBUF_VARINT, &number)) {
             if (value_count < PROFILE_MEASURES_MAX) {
                 values[value_count++] = number;
             }
@@ -390,15 +318,15 @@ read_sample(struct pprof *pprof, struct str message)
 static bool
 read_all(struct pprof *pprof, struct str text, const char **ret_at)
 {
-    struct field field;
+    struct protobuf_field field;
     if (!count_all(pprof, text, ret_at)) {
         return false;
     }
     read_tables(pprof, text);
     make_measures(pprof);
     *ret_at = text.p;
-    while (take_field(&text, &field)) {
-        if (field.number == PROFILE_SAMPLE && field.wire == WIRE_BYTES &&
+    while (protobuf_next(&text, &field)) {
+        if (field.number == PROFILE_SAMPLE && field.wire == PROTOBUF_BYTES &&
             !read_sample(pprof, field.bytes)) {
             return false;
         }
@@ -438,20 +366,20 @@ static bool
 pprof_is(struct str head, bool whole)
 {
     (void)whole;
-    struct field field;
+    struct protobuf_field field;
     size_t fields = 0;
     struct str rest = head;
-    if (!take_field(&rest, &field) || field.number != PROFILE_SAMPLE_TYPE ||
-        field.wire != WIRE_BYTES || field.bytes.n > 32) {
+    if (!protobuf_next(&rest, &field) || field.number != PROFILE_SAMPLE_TYPE ||
+        field.wire != PROTOBUF_BYTES || field.bytes.n > 32) {
         return false;
     }
-    struct field inner;
-    for (struct str type = field.bytes; take_field(&type, &inner);) {
-        if (inner.number > 2 || inner.wire != WIRE_VARINT) {
+    struct protobuf_field inner;
+    for (struct str type = field.bytes; protobuf_next(&type, &inner);) {
+        if (inner.number > 2 || inner.wire != PROTOBUF_VARINT) {
             return false;
         }
     }
-    for (; take_field(&rest, &field); fields++) {
+    for (; protobuf_next(&rest, &field); fields++) {
         if (field.number > 32) {
             return false;
         }

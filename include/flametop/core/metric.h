@@ -47,6 +47,7 @@ struct metric {
     enum metric_better better;
     enum metric_fold fold;
     bool on_demand; /* read only while somebody looks at it (core/interest.h) */
+    bool defined;   /* at run time, by catalog_define: no row of a table of ours */
     unsigned bits;  /* counters: 32 when the kernel's counter wraps at 2^32, otherwise 0 */
     double warning, critical; /* thresholds in the metric's unit; both 0: none */
 };

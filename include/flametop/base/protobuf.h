@@ -1,0 +1,132 @@
+/* A reader of protobuf's wire format: field after field, never past the end of what encloses it.
+ *
+ * It knows no schema: the caller tells by the numbers what a field is. Bytes are taken from the
+ * front of `rest`; where they are damaged or cut nothing more is taken, and `rest` is not empty.
+ * In the header because a message is mostly fields of a few bytes. */
+#ifndef FLAMETOP_BASE_PROTOBUF_H
+#define FLAMETOP_BASE_PROTOBUF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "flametop/base/str.h"
+
+enum protobuf_wire { PROTOBUF_VARINT = 0, PROTOBUF_64 = 1, PROTOBUF_BYTES = 2, PROTOBUF_32 = 5 };
+
+struct protobuf_field {
+    uint32_t number;
+    enum protobuf_wire wire;
+    uint64_t value;   /* of VARINT, 64 and 32: its bits */
+    struct str bytes; /* of BYTES */
+};
+
+/* False, and nothing taken, when it does not end within ten bytes. */
+bool protobuf_long_varint(struct str *rest, uint64_t *ret_value);
+
+static inline bool
+protobuf_varint(struct str *rest, uint64_t *ret_value)
+{
+    if (rest->n == 0 || (unsigned char)rest->p[0] >= 0x80) {
+        return protobuf_long_varint(rest, ret_value);
+    }
+    *ret_value = (unsigned char)rest->p[0];
+    rest->p++;
+    rest->n--;
+    return true;
+}
+
+static inline bool
+protobuf_fixed(struct str *rest, size_t n, uint64_t *ret_value)
+{
+    if (rest->n < n) {
+        return false;
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < n; i++) {
+        value |= (uint64_t)(unsigned char)rest->p[i] << (8 * i);
+    }
+    *ret_value = value;
+    rest->p += n;
+    rest->n -= n;
+    return true;
+}
+
+static inline bool
+protobuf_bytes(struct str *rest, struct str *ret_bytes)
+{
+    struct str after = *rest;
+    uint64_t n;
+    if (!protobuf_varint(&after, &n) || n > after.n) {
+        return false;
+    }
+    *ret_bytes = (struct str){after.p, (size_t)n};
+    *rest = (struct str){after.p + n, after.n - (size_t)n};
+    return true;
+}
+
+/* The next field; false at the end, and with rest->n > 0 where it is damaged. */
+static inline bool
+protobuf_next(struct str *rest, struct protobuf_field *ret_field)
+{
+    struct str after = *rest;
+    struct protobuf_field field = {.bytes = {"", 0}};
+    uint64_t tag;
+    bool good = protobuf_varint(&after, &tag) && tag >> 3 != 0 && tag >> 3 <= UINT32_MAX;
+    if (!good) {
+        return false;
+    }
+    field.number = (uint32_t)(tag >> 3);
+    field.wire = (enum protobuf_wire)(tag & 7);
+    switch (field.wire) {
+    case PROTOBUF_VARINT:
+        good = protobuf_varint(&after, &field.value);
+        break;
+    case PROTOBUF_64:
+        good = protobuf_fixed(&after, 8, &field.value);
+        break;
+    case PROTOBUF_BYTES:
+        good = protobuf_bytes(&after, &field.bytes);
+        break;
+    case PROTOBUF_32:
+        good = protobuf_fixed(&after, 4, &field.value);
+        break;
+    default:
+        good = false;
+    }
+    if (good) {
+        *ret_field = field;
+        *rest = after;
+    }
+    return good;
+}
+
+/* Whether it is this field, of this wire type: another type under the number is not what is meant.
+ */
+static inline bool
+protobuf_is(const struct protobuf_field *field, uint32_t number, enum protobuf_wire wire)
+{
+    return field->number == number && field->wire == wire;
+}
+
+/* The bits of a 64-bit field as a double. */
+static inline double
+protobuf_double(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+/* sint32, sint64. */
+static inline int64_t
+protobuf_zigzag(uint64_t value)
+{
+    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+/* The next number of a repeated field, packed (BYTES) or not: call until it answers false. `wire`
+ * is the type of the numbers. */
+bool protobuf_number(struct protobuf_field *field, enum protobuf_wire wire, uint64_t *ret_value);
+
+#endif
