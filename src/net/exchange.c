@@ -174,6 +174,35 @@ reply_sentence(struct http_exchange *exchange, int status, const char *sentence)
     buf_done(&body);
 }
 
+static struct http_message
+message_of(struct http_exchange *exchange)
+{
+    bool head = strcmp(exchange->method, "HEAD") == 0; /* MHD leaves the body out */
+    return (struct http_message){
+        .method = head ? "GET" : exchange->method,
+        .path = exchange->path != NULL ? exchange->path : "",
+        .peer = exchange->connection->peer,
+        .body = {exchange->body.data != NULL ? exchange->body.data : "", exchange->body.n},
+        .right = exchange->right,
+        .exchange = exchange,
+    };
+}
+
+/* Answers with the refusal that was found. */
+static enum MHD_Result
+reply_refusal(struct http_exchange *exchange)
+{
+    const struct http_server_options *options = &exchange_server(exchange)->options;
+    struct http_message message = message_of(exchange);
+    if (options->refuse != NULL) {
+        options->refuse(options->context, &message, exchange->status, exchange->why);
+    }
+    if (!exchange->answered) {
+        reply_sentence(exchange, exchange->status, exchange->why);
+    }
+    return exchange->answered ? MHD_YES : MHD_NO;
+}
+
 void
 http_reply(const struct http_message *message, int status, const char *type, struct str body,
            const char *const *headers)
@@ -223,10 +252,14 @@ judge_origin(struct http_exchange *exchange, const char *method, struct str host
 {
     const char *origin = header_of(exchange, "Origin");
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    const struct http_server *server = exchange_server(exchange);
     if (origin == NULL || (reads && header_of(exchange, "Upgrade") == NULL)) {
         return true; /* what a page of others may ask for, it may not read: there is no CORS */
     }
-    return guard_origin(str_from(origin), host, exchange_server(exchange)->names) ||
+    if (server->options.pages && guard_origin_is_here(str_from(origin))) {
+        return true;
+    }
+    return guard_origin(str_from(origin), host, server->names) ||
            refuse(exchange, 403, "a page of another origin may not do this");
 }
 
@@ -260,8 +293,8 @@ judge(struct http_exchange *exchange, const char *method)
     if (exchange->path == NULL) {
         return refuse(exchange, 400, "the path is not one that this server reads");
     }
-    if (listener->local) {
-        host.n = 0; /* no page of a browser gets here by a name */
+    if (listener->local || listener->server->options.open) {
+        host.n = listener->local ? 0 : host.n; /* no page of a browser gets here by a name */
     } else if (!guard_host(host, exchange->connection->address, listener->server->names)) {
         return refuse(exchange, 403,
                       "Host names another server: use the address, or start the agent with "
@@ -292,11 +325,26 @@ request_begin(struct http_exchange *exchange, const char *method)
     if (!judge(exchange, method)) {
         server->counts.refused++;
         if (has_body(exchange)) { /* not to be read: a reply now closes the connection */
-            reply_sentence(exchange, exchange->status, exchange->why);
-            return exchange->answered ? MHD_YES : MHD_NO;
+            return reply_refusal(exchange);
         }
     }
     return MHD_YES;
+}
+
+/* What all bodies hold together is bounded, too: each alone may be large. */
+static void
+count_body(struct http_exchange *exchange)
+{
+    struct http_server *server = exchange_server(exchange);
+    size_t max = server->options.bodies_max;
+    server->body_bytes += exchange->body.capacity - exchange->counted;
+    exchange->counted = exchange->body.capacity;
+    if (max > 0 && server->body_bytes > max && exchange->status == 0) {
+        refuse(exchange, 503, "other bodies are being read: send it again in a moment");
+        buf_done(&exchange->body);
+        server->body_bytes -= exchange->counted;
+        exchange->counted = 0;
+    }
 }
 
 static void
@@ -321,11 +369,12 @@ request_body(struct http_exchange *exchange, const char *bytes, size_t n)
     if (exchange->body.full) {
         refuse(exchange, 413, "the body is too large");
     }
+    count_body(exchange);
     exchange_server(exchange)->counts.refused += exchange->status != 0;
 }
 
 static enum MHD_Result
-request_whole(struct http_exchange *exchange, const char *method)
+request_whole(struct http_exchange *exchange)
 {
     struct http_server *server = exchange_server(exchange);
     exchange->connection->waiting = false;
@@ -334,17 +383,9 @@ request_whole(struct http_exchange *exchange, const char *method)
         refuse(exchange, 400, "the body ends too early");
     }
     if (exchange->status != 0) {
-        reply_sentence(exchange, exchange->status, exchange->why);
-        return exchange->answered ? MHD_YES : MHD_NO;
+        return reply_refusal(exchange);
     }
-    struct http_message message = {
-        .method = strcmp(method, "HEAD") == 0 ? "GET" : method, /* MHD leaves the body out */
-        .path = exchange->path,
-        .peer = exchange->connection->peer,
-        .body = {exchange->body.data != NULL ? exchange->body.data : "", exchange->body.n},
-        .right = exchange->right,
-        .exchange = exchange,
-    };
+    struct http_message message = message_of(exchange);
     server->options.handle(server->options.context, &message);
     if (!exchange->answered) {
         reply_sentence(exchange, 500, "there is no answer");
@@ -364,6 +405,7 @@ exchange_on_request(void *context, struct MHD_Connection *mhd, const char *url, 
     if (exchange == NULL || exchange_server(exchange)->stopping) {
         return MHD_NO;
     }
+    exchange->method = method;
     if (!exchange->begun) {
         exchange->begun = true;
         return request_begin(exchange, method);
@@ -373,7 +415,7 @@ exchange_on_request(void *context, struct MHD_Connection *mhd, const char *url, 
         *n = 0;
         return exchange->abandoned ? MHD_NO : MHD_YES;
     }
-    return exchange->answered ? MHD_YES : request_whole(exchange, method);
+    return exchange->answered ? MHD_YES : request_whole(exchange);
 }
 
 void
@@ -382,6 +424,7 @@ exchange_free(struct http_exchange *exchange)
     if (exchange == NULL) {
         return;
     }
+    exchange_server(exchange)->body_bytes -= exchange->counted;
     exchange->connection->exchange = NULL;
     inflater_free(exchange->inflater);
     buf_done(&exchange->text);

@@ -98,22 +98,40 @@ guard_host(struct str authority, const char *address, struct guard_names names)
     return (n > 0 && n == address_bytes(local, b) && memcmp(a, b, n) == 0) || is_named(name, names);
 }
 
-bool
-guard_origin(struct str origin, struct str authority, struct guard_names names)
+/* What follows the scheme; false when there is none of ours. */
+static bool
+origin_authority(struct str origin, struct str *ret_authority)
 {
     static const char *const schemes[] = {"http://", "https://"};
     for (size_t i = 0; i < 2; i++) {
         if (str_starts(origin, schemes[i])) {
             size_t n = strlen(schemes[i]);
-            struct str rest = {origin.p + n, origin.n - n}, name;
-            if (rest.n > 0 && rest.n == authority.n &&
-                strncasecmp(rest.p, authority.p, rest.n) == 0) {
-                return true;
-            }
-            return authority_name(rest, &name) && is_named(name, names);
+            *ret_authority = (struct str){origin.p + n, origin.n - n};
+            return true;
         }
     }
     return false;
+}
+
+bool
+guard_origin(struct str origin, struct str authority, struct guard_names names)
+{
+    struct str rest, name;
+    if (!origin_authority(origin, &rest)) {
+        return false;
+    }
+    if (rest.n > 0 && rest.n == authority.n && strncasecmp(rest.p, authority.p, rest.n) == 0) {
+        return true;
+    }
+    return authority_name(rest, &name) && is_named(name, names);
+}
+
+bool
+guard_origin_is_here(struct str origin)
+{
+    struct str rest, name;
+    return origin_authority(origin, &rest) && authority_name(rest, &name) &&
+           (same_name(name, "localhost") || guard_is_loopback(name));
 }
 
 static int

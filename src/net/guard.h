@@ -23,6 +23,9 @@ bool guard_host(struct str authority, const char *address, struct guard_names na
  * was not judged) or to one of the names. "null" does not. */
 bool guard_origin(struct str origin, struct str authority, struct guard_names names);
 
+/* Whether an Origin header is that of a page of this machine, whatever its port. */
+bool guard_origin_is_here(struct str origin);
+
 /* 127.0.0.0/8, ::1 and the mapped forms. */
 bool guard_is_loopback(struct str address);
 

@@ -181,10 +181,11 @@ on_log(void *context, const char *format, va_list args)
 }
 
 static unsigned
-daemon_flags(const struct http_server *server, bool local)
+daemon_flags(const struct http_server *server, bool local, bool takes)
 {
     unsigned flags =
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
+    flags |= takes ? MHD_USE_NO_LISTEN_SOCKET : 0;
     return server->certificate != NULL && !local ? flags | MHD_USE_TLS : flags;
 }
 
@@ -197,7 +198,7 @@ daemon_start(struct listener *listener, int fd)
     bool near = listener->loopback || listener->local;
     struct MHD_OptionItem items[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, server},
-        {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
+        {MHD_OPTION_LISTEN_SOCKET, fd, NULL}, /* -1 where connections are taken */
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, near ? 0 : (intptr_t)options->address_max, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CONNECTION_BYTES, NULL},
@@ -211,8 +212,8 @@ daemon_start(struct listener *listener, int fd)
          (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
         {MHD_OPTION_END, 0, NULL},
     };
-    listener->daemon = server->mhd.start_daemon(daemon_flags(server, listener->local), 0, NULL,
-                                                NULL, exchange_on_request, listener,
+    listener->daemon = server->mhd.start_daemon(daemon_flags(server, listener->local, fd < 0), 0,
+                                                NULL, NULL, exchange_on_request, listener,
                                                 MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     return listener->daemon != NULL;
 }
@@ -247,7 +248,9 @@ listener_start(struct http_server *server, int fd, bool local, bool loopback, un
     *listener =
         (struct listener){.server = server, .local = local, .loopback = loopback, .port = port};
     if (!daemon_start(listener, fd)) {
-        close(fd);
+        if (fd >= 0) {
+            close(fd);
+        }
         snprintf(why, why_size, "the HTTP server does not start: %s",
                  server->said[0] != '\0' ? server->said : "libmicrohttpd says no more");
         return false;
@@ -265,7 +268,7 @@ static bool
 listener_allowed(const struct http_server_options *options, const char *where, bool loopback,
                  char *why, size_t why_size)
 {
-    if (loopback) {
+    if (loopback || options->open) {
         return true;
     }
     if (options->token == NULL) {
@@ -307,6 +310,32 @@ start_unix(struct http_server *server, const char *path, char *why, size_t why_s
     }
     server->unix_path = path;
     return listener_start(server, fd, true, false, 0, why, why_size);
+}
+
+/* The daemon without a socket of its own. */
+static bool
+start_taker(struct http_server *server, char *why, size_t why_size)
+{
+    if (!listener_start(server, -1, false, true, 0, why, why_size)) {
+        return false;
+    }
+    server->taker = &server->listeners[server->listener_count - 1];
+    return true;
+}
+
+bool
+http_server_take(struct http_server *server, int fd)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t n = sizeof(peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &n) != 0) {
+        close(fd);
+        return false;
+    }
+    bool taken = server->mhd.add_connection(server->taker->daemon, fd, (struct sockaddr *)&peer,
+                                            n) == MHD_YES; /* which closes what it does not take */
+    listener_kick(server->taker);
+    return taken;
 }
 
 /* --- The server ------------------------------------------------------------------------------ */
@@ -389,7 +418,8 @@ server_open(struct http_server *server, char *why, size_t why_size)
             return false;
         }
     }
-    return options->unix_path == NULL || start_unix(server, options->unix_path, why, why_size);
+    return (!options->takes || start_taker(server, why, why_size)) &&
+           (options->unix_path == NULL || start_unix(server, options->unix_path, why, why_size));
 }
 
 static bool
@@ -422,7 +452,7 @@ http_server_new(const struct http_server_options *options, char *why, size_t why
     own->timeout_ns = own->timeout_ns != 0 ? own->timeout_ns : 20 * NS_PER_S;
     LIST_INIT(&server->connections);
     LIST_INIT(&server->streams);
-    server->listeners = calloc(options->listen_count + 1, sizeof(*server->listeners));
+    server->listeners = calloc(options->listen_count + 2, sizeof(*server->listeners));
     if (server->listeners == NULL || !sweep_start(server) || !server_open(server, why, why_size)) {
         http_server_free(server);
         return NULL;

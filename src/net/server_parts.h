@@ -29,6 +29,7 @@ struct inflater;
     X(get_timeout)                                                                                 \
     X(get_daemon_info)                                                                             \
     X(get_connection_info)                                                                         \
+    X(add_connection)                                                                              \
     X(lookup_connection_value)                                                                     \
     X(queue_response)                                                                              \
     X(create_response_from_buffer)                                                                 \
@@ -83,6 +84,8 @@ struct http_exchange {
     const char *why;
     struct buf body;
     size_t received; /* bytes of the body as they came */
+    size_t counted;  /* bytes of the body in server.body_bytes */
+    const char *method;
     struct inflater *inflater;
     struct http_stream *stream; /* the answer, as long as it goes on */
 };
@@ -122,9 +125,11 @@ struct http_server {
     LIST_HEAD(, connection) connections;
     LIST_HEAD(, http_stream) streams;
     struct http_server_counts counts;
-    char said[160];  /* by libmicrohttpd, last */
-    bool complained; /* it said something since its last run */
-    bool stopping;   /* nothing is asked any more */
+    struct listener *taker; /* of connections from elsewhere; NULL: none */
+    size_t body_bytes;      /* of all bodies being read */
+    char said[160];         /* by libmicrohttpd, last */
+    bool complained;        /* it said something since its last run */
+    bool stopping;          /* nothing is asked any more */
 };
 
 /* ---- exchange.c ---- */

@@ -91,9 +91,17 @@ struct http_server_options { /* texts must outlive the server */
     unsigned connections_max; /* at each listener; 0: 256 */
     unsigned address_max;     /* from one address, unless it is a loopback one; 0: 64 */
     size_t body_max;          /* 0: 1 MiB */
+    size_t bodies_max;        /* of all bodies together, else 503; 0: no bound of its own */
+    bool pages;               /* pages of any port of this machine may send (CORS) */
+    bool open;                /* another address than loopback needs neither TLS nor token, and any
+                                 Host is right */
+    bool takes;               /* connections come by http_server_take */
     int64_t timeout_ns;       /* of a request to be complete, and of silence; 0: 20 s */
     void *context;
     void (*handle)(void *context, const struct http_message *message);
+    /* Words a refusal of the server itself (too large, no such coding ...) by http_reply; NULL: as
+     * http_reply_error does. */
+    void (*refuse)(void *context, const struct http_message *message, int status, const char *why);
 };
 
 /* What the server itself counts. */
@@ -108,6 +116,9 @@ struct http_server *http_server_new(const struct http_server_options *options, c
 /* Ends all streams: what waits for them is sent as far as their sockets take it, then `gone` is
  * called. The loop must turn once more to release its handles. */
 void http_server_free(struct http_server *server);
+/* A connection that was accepted elsewhere, and is the server's from now on, whatever the answer;
+ * what it has sent already may be unread. Only with the option `takes`. */
+bool http_server_take(struct http_server *server, int fd);
 /* Other tokens and names from the next request on; the texts must outlive the server. */
 void http_server_set_access(struct http_server *server, const char *token, const char *change_token,
                             const char *const *hosts, size_t host_count);
