@@ -23,6 +23,7 @@
 #include "flametop/core/query.h"
 #include "flametop/engine/collector.h"
 #include "flametop/sources/beam_metrics.h"
+#include "flametop/receivers/receive.h"
 #include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
 #include "flametop/ui/app.h"
@@ -236,6 +237,9 @@ check(void *context, const char *name, const char *value, char *why, size_t why_
     if (strcmp(name, "processes.users") == 0) {
         return checker->elsewhere || wanted_check_user(value, why, why_size);
     }
+    if (strcmp(name, "receive.listen") == 0) { /* whether others may reach it is asked later */
+        return receive_check(value, true, why, why_size);
+    }
     if (strcmp(name, "snapshot.format") == 0) {
         return snapshot_check_format(value, why, why_size);
     }
@@ -351,6 +355,7 @@ cli_begin(struct cli *cli, int argc, char *const *argv, char *const *environment
     }
     catalog_add(cli->catalog, beam_metrics, BEAM_METRIC_COUNT);
     catalog_add(cli->catalog, pool_metrics, POOL_METRIC_COUNT);
+    catalog_add(cli->catalog, source_received.metrics, source_received.metric_count);
     alias_add_all(cli->catalog);
     cli->config = config_new(cli->catalog);
     buf_init(&out, TEXT_BYTES_MAX);

@@ -5,10 +5,13 @@
 
 #include "flametop/config/command_line.h"
 
+struct receive_child; /* receivers/receive.h */
+
 struct cli {
     struct catalog *catalog; /* knows all metrics and their aliases, with the user's thresholds */
     struct config *config;
     struct command_line line;
+    const struct receive_child *child; /* of exec; NULL: none */
     char notice[256]; /* what the screen says at its start: stderr is not seen there; "": nothing */
 };
 

@@ -67,6 +67,11 @@ flag_item(struct buf *out, char letter, const char *flag, const char *argument)
         buf_printf(out, "Fl %c%s%s , ", letter, argument != NULL ? " Ar " : "",
                    argument != NULL ? argument : "");
     }
+    if (argument != NULL && argument[0] == '[') { /* "[=WORD]" */
+        buf_printf(out, "Fl -%s Ns Op = Ns Ar %.*s\n", flag, (int)strlen(argument) - 3,
+                   argument + 2);
+        return;
+    }
     buf_printf(out, "Fl -%s%s%s\n", flag, argument != NULL ? " Ar " : "",
                argument != NULL ? argument : "");
 }

@@ -84,6 +84,17 @@ machine_collector_of(const struct cli *cli, const char *target)
     return collector;
 }
 
+struct receive_options
+machine_receive(const struct cli *cli)
+{
+    struct receive_options options = {.open = config_bool(cli->config, "receive.open"),
+                                      .proc = config_text(cli->config, "roots.proc"),
+                                      .child = cli->child};
+    options.listen = config_list(cli->config, "receive.listen", &options.listen_count);
+    options.now = options.listen_count > 0;
+    return options;
+}
+
 size_t
 machine_tables(const struct table_def *tables[MACHINE_TABLES_MAX])
 {
@@ -95,6 +106,9 @@ machine_tables(const struct table_def *tables[MACHINE_TABLES_MAX])
     }
     for (size_t t = 0; t < BEAM_TABLES && count < MACHINE_TABLES_MAX; t++) {
         tables[count++] = beam_tables[t];
+    }
+    if (count < MACHINE_TABLES_MAX) {
+        tables[count++] = &receive_table;
     }
     return count;
 }

@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "flametop/engine/collector.h"
 #include "flametop/export/snapshot.h"
+#include "flametop/receivers/receive.h"
 
 /* NULL, and a sentence on stderr, when a root that was chosen is no folder or memory is short. */
 struct collector *machine_collector(const struct cli *cli);
@@ -17,6 +18,9 @@ struct picture *machine_open_file(const struct cli *cli, const char *path);
 
 /* A collector for the other end of a link: sources come from there, or by the link from here. */
 struct collector *machine_collector_of(const struct cli *cli, const char *target);
+
+/* What is received for this machine, as configured; its texts are the configuration's. */
+struct receive_options machine_receive(const struct cli *cli);
 
 /* All tables this version knows. */
 #define MACHINE_TABLES_MAX 64

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "cli.h"
+#include "exec.h"
 #include "flame.h"
 #include "monitor.h"
 #include "serve.h"
@@ -44,6 +45,8 @@ run(struct cli *cli)
         return check_run(cli);
     case COMMAND_AGENT:
         return serve_run(cli);
+    case COMMAND_EXEC:
+        return exec_run(cli);
     case COMMAND_FLAME:
         return flame_run(cli);
     default:

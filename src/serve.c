@@ -19,6 +19,7 @@
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/engine/engine.h"
+#include "flametop/receivers/receive.h"
 #include "flametop/sources/table.h"
 #include "machine.h"
 #include "notify.h"
@@ -37,6 +38,7 @@ struct serve {
     struct config *first; /* the configuration that names and paths point into */
     struct engine *engine;
     struct agent_options options;
+    struct receive_options receive;
     char token[2][TOKEN_BYTES], change_token[2][TOKEN_BYTES];       /* in use, and read anew */
     char given_token[TOKEN_BYTES], given_change_token[TOKEN_BYTES]; /* by the environment */
     const char *hosts[2][HOSTS_MAX];
@@ -403,6 +405,8 @@ make_engine(struct serve *serve)
     struct engine_options options = {.collector = collector,
                                      .catalog = serve->cli->catalog,
                                      .interval_ns = config_integer(serve->cli->config, "interval"),
+                                     .receiver = &receiver_network,
+                                     .receiver_options = &serve->receive,
                                      .exporters = exporters,
                                      .exporter_options = exporter_options,
                                      .exporter_count = ARRAY_SIZE(exporters)};
@@ -451,6 +455,7 @@ serve_run(struct cli *cli)
     signal(SIGPIPE, SIG_IGN);
     raise_files();
     more_history(cli->config);
+    serve->receive = machine_receive(cli);
     if (make_options(serve) && (serve->engine = make_engine(serve)) != NULL) {
         watch(serve);
         tell_where(serve);

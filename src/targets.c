@@ -498,6 +498,7 @@ add_here(struct targets *targets, const struct cli *cli)
     if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < TARGET_NAME_BYTES / 2) {
         snprintf(urls[0], sizeof(urls[0]), "unix:%s/flametop.sock", runtime);
     }
+    own_roots |= targets->receive.now; /* what is sent here is shown here */
     for (size_t i = 0; i < ARRAY_SIZE(urls) && !own_roots; i++) {
         bool here;
         if (urls[i][0] != 0 && is_agent(urls[i] + strlen("unix:"), i == 1, &here)) {
@@ -574,6 +575,22 @@ load_pools(struct targets *targets, const struct cli *cli)
     return good && targets->pools != NULL;
 }
 
+/* Receiving is for this machine: for what else is shown it would be in vain. */
+static bool
+can_receive(const struct targets *targets, const struct cli *cli)
+{
+    bool local = !targets->receive.now;
+    bool asked = strncmp(config_origin(cli->config, "receive.listen"), "--", 2) == 0;
+    for (size_t i = 0; i < targets->count; i++) {
+        local |= targets->list[i].kind == TARGET_LOCAL;
+    }
+    if (!local && asked) {
+        cli_complain("--receive is for this machine, which is not among the targets: leave it out, "
+                     "or name local as well");
+    }
+    return local || !asked;
+}
+
 bool
 targets_init(struct targets *targets, const struct cli *cli)
 {
@@ -586,6 +603,9 @@ targets_init(struct targets *targets, const struct cli *cli)
     if (!load_pools(targets, cli)) {
         return false;
     }
+}
+
+    targets->receive = machine_receive(cli);
     bool good = load_secret(cli, "attach.token_file", "FLAMETOP_TOKEN", false, &targets->token) &&
                 load_secret(cli, "attach.change_token_file", "FLAMETOP_CHANGE_TOKEN", false,
                             &targets->change_token) &&
@@ -597,7 +617,7 @@ targets_init(struct targets *targets, const struct cli *cli)
     for (size_t i = 0; good && i < cli->line.argument_count; i++) {
         good = add_word(targets, cli, cli->line.arguments[i], 0);
     }
-    return good && targets->count > 0;
+    return good && targets->count > 0 && can_receive(targets, cli);
 }
 
 void
@@ -675,6 +695,8 @@ targets_engine_of(const struct targets *targets, const struct cli *cli, const st
                                      .interval_ns = config_integer(cli->config, "interval"),
                                      .link = local ? NULL : link,
                                      .link_options = link_options,
+                                     .receiver = local ? &receiver_network : NULL,
+                                     .receiver_options = &targets->receive,
                                      .tables = targets->tables,
                                      .table_count = targets->table_count,
                                      .span_ns = config_integer(cli->config, "span")};

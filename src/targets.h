@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "flametop/engine/engine.h"
 #include "flametop/sources/beam.h"
+#include "flametop/receivers/receive.h"
 #include "flametop/sources/endpoint.h"
 #include "machine.h"
 
@@ -36,6 +37,7 @@ struct targets {
     size_t mapping_count;
     struct pool_def *pools;
     size_t pool_count;
+    struct receive_options receive; /* of this machine */
     char *token, *change_token, *headers, *cookie; /* secrets; NULL: none */
 };
 

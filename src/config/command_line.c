@@ -30,6 +30,11 @@ const struct subcommand subcommand_table[] = {
      "several "
      "targets on one of them; with 1 when not, with 3 when it is not known.",
      NULL, false},
+    {COMMAND_EXEC, "exec", "-- COMMAND...", 1, 256,
+     "Start a service with the variables set that make its OpenTelemetry send here, and open the "
+     "monitor on it: flametop exec -- node server.js. What the service prints goes to a file that "
+     "is named.",
+     NULL, true},
     {COMMAND_FLAME, "flame", "[FILE]", 0, 1,
      "Open a profile of stacks as a flame graph: FILE holds folded stacks, the text of perf "
      "script, "
@@ -89,6 +94,11 @@ bool
 subcommand_takes(const struct subcommand *command, const struct option *option)
 {
     if (option->command != NULL && strcmp(option->command, command->name) != 0) {
+        return false;
+    }
+    bool receives = command->id == COMMAND_MONITOR || command->id == COMMAND_AGENT ||
+                    command->id == COMMAND_EXEC;
+    if (strcmp(option->group, "Receiving") == 0 && !receives) {
         return false;
     }
     static const char *const drawn[] = {"glyphs", "span",
@@ -233,7 +243,9 @@ on_option(struct cursor *cursor, const struct option *option, const char *joined
           bool by_letter)
 {
     const char *value;
-    if (option->type == OPTION_BOOL) {
+    if (option->bare != NULL && joined == NULL) {
+        value = option->bare;
+    } else if (option->type == OPTION_BOOL) {
         value = joined != NULL ? joined : "true";
     } else {
         value = take_value(cursor, joined, where, option->argument);

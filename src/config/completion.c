@@ -30,13 +30,14 @@ flag_at(size_t index, struct flag *ret_flag)
         const struct option *row = &option_table[i];
         if (row->flag != NULL && index-- == 0) {
             bool is_bool = row->type == OPTION_BOOL;
-            *ret_flag = (struct flag){.name = row->flag,
-                                      .letter = row->letter,
-                                      .argument = is_bool ? NULL : row->argument,
-                                      .choices = row->choices,
-                                      .text = option_flag_text(row),
-                                      .command = row->command,
-                                      .negative = row->off != NULL};
+            *ret_flag =
+                (struct flag){.name = row->flag,
+                              .letter = row->letter,
+                              .argument = is_bool || row->bare != NULL ? NULL : row->argument,
+                              .choices = row->choices,
+                              .text = option_flag_text(row),
+                              .command = row->command,
+                              .negative = row->off != NULL};
             return true;
         }
     }

@@ -33,7 +33,7 @@ flag_entry(struct buf *out, char letter, const char *flag, const char *argument,
     char left[64];
     snprintf(left, sizeof(left), "%c%c%s--%s%s%s%s", letter != 0 ? '-' : ' ',
              letter != 0 ? letter : ' ', letter != 0 ? ", " : "  ", negative ? "no-" : "", flag,
-             argument != NULL ? " " : "", argument != NULL ? argument : "");
+             argument != NULL && argument[0] != '[' ? " " : "", argument != NULL ? argument : "");
     entry(out, left, text);
 }
 

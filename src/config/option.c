@@ -77,6 +77,13 @@ const struct option option_table[] = {
     {.name = "attach.insecure", .flag = "insecure", .type = OPTION_BOOL, .fallback = "false", .group = "Attaching",
      .text = "Do not verify servers: anybody in between could pretend to be one (shown in the header)."},
 
+    {.name = "receive.listen", .flag = "receive", .argument = "[=ADDRESS,...]", .type = OPTION_LIST, .fallback = "",
+     .group = "Receiving", .bare = "usual",
+     .text = "Receive spans and readings of services: usual is the ports 4317 and 4318 (OTLP; Zipkin and JSON as well) "
+             "and UDP 8125 (StatsD) of this machine; or PORT, ADDRESS:PORT, udp:ADDRESS:PORT."},
+    {.name = "receive.open", .flag = "receive-open", .type = OPTION_BOOL, .fallback = "false", .group = "Receiving",
+     .text = "Receive at addresses that other machines reach as well: anybody there may send, and nothing is encrypted."},
+
     {.name = "view", .flag = "view", .argument = "VIEW", .type = OPTION_CHOICE, .fallback = "overview",
      .choices = "overview system processes beam findings metrics", .group = "Screen",
      .text = "View that is open at first; of an Erlang node that is beam unless told otherwise."},

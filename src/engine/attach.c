@@ -1,4 +1,4 @@
-/* Link and exporters of an engine. */
+/* Link, receiver and exporters of an engine. */
 #include "attach.h"
 
 #include <stdio.h>
@@ -76,6 +76,25 @@ open_link(struct attach *attach, const struct engine_options *options, struct uv
         return false;
     }
     attach->link = options->link;
+    return true;
+}
+
+/* ---- the receiver ---- */
+
+static bool
+open_receiver(struct attach *attach, const struct engine_options *options, struct uv_loop_s *loop,
+              char *why, size_t why_size)
+{
+    struct receiver_setup setup = {.loop = loop,
+                                   .catalog = options->catalog,
+                                   .options = options->receiver_options,
+                                   .spans = collector_span_sink(attach->collector),
+                                   .source = on_source,
+                                   .context = attach};
+    if (options->receiver->open(&setup, &attach->receiver_state, why, why_size) < 0) {
+        return false;
+    }
+    attach->receiver = options->receiver;
     return true;
 }
 
@@ -194,6 +213,8 @@ attach_open(struct attach *attach, const struct engine_options *options, struct 
     attach->interests[0].process_sort = -1;
     pthread_mutex_init(&attach->lock, NULL);
     bool good = options->link == NULL || open_link(attach, options, loop, why, why_size);
+    good =
+        good && (options->receiver == NULL || open_receiver(attach, options, loop, why, why_size));
     for (size_t i = 0; good && i < MIN(options->exporter_count, (size_t)ENGINE_EXPORTERS_MAX);
          i++) {
         good = open_exporter(attach, options, i, loop, why, why_size);
@@ -213,6 +234,10 @@ attach_close(struct attach *attach)
     while (attach->exporter_count > 0) {
         struct attach_exporter *own = &attach->exporters[--attach->exporter_count];
         own->exporter->close(own->state);
+    }
+    if (attach->receiver != NULL) {
+        attach->receiver->close(attach->receiver_state);
+        attach->receiver = NULL;
     }
     if (attach->link != NULL) {
         attach->link->close(attach->link_state);
@@ -271,8 +296,12 @@ on_answer(void *context, const char *why)
 void
 attach_command(struct attach *attach, const char *name, const char *arguments)
 {
+    char why[200] = "";
     if (attach->link != NULL) {
         attach->link->command(attach->link_state, name, arguments, attach, on_answer);
+    } else if (attach->receiver != NULL && strcmp(name, RECEIVER_START) == 0) {
+        attach->receiver->start(attach->receiver_state, why, sizeof(why));
+        on_answer(attach, why);
     } else {
         on_answer(attach, "this machine takes no commands from afar");
     }

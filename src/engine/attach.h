@@ -1,4 +1,5 @@
-/* What hangs on an engine besides its collector: the link to the other end, and the exporters.
+/* What hangs on an engine besides its collector: the link to the other end, the receiver, and the
+ * exporters.
  * Engine thread, or before it runs. */
 #ifndef FLAMETOP_ENGINE_ATTACH_H
 #define FLAMETOP_ENGINE_ATTACH_H
@@ -13,6 +14,8 @@ struct attach {
     struct collector *collector;
     const struct link *link; /* NULL: none */
     void *link_state;
+    const struct receiver *receiver; /* NULL: none */
+    void *receiver_state;
     void (*tick)(void *context); /* a tick is whole at the other end */
     void *context;
 

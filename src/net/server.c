@@ -198,7 +198,6 @@ daemon_start(struct listener *listener, int fd)
     bool near = listener->loopback || listener->local;
     struct MHD_OptionItem items[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, server},
-        {MHD_OPTION_LISTEN_SOCKET, fd, NULL}, /* -1 where connections are taken */
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, near ? 0 : (intptr_t)options->address_max, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CONNECTION_BYTES, NULL},
@@ -212,9 +211,13 @@ daemon_start(struct listener *listener, int fd)
          (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
         {MHD_OPTION_END, 0, NULL},
     };
-    listener->daemon = server->mhd.start_daemon(daemon_flags(server, listener->local, fd < 0), 0,
-                                                NULL, NULL, exchange_on_request, listener,
-                                                MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    struct MHD_OptionItem socket[] = {
+        {fd >= 0 ? MHD_OPTION_LISTEN_SOCKET : MHD_OPTION_END, fd, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    listener->daemon = server->mhd.start_daemon(
+        daemon_flags(server, listener->local, fd < 0), 0, NULL, NULL, exchange_on_request, listener,
+        MHD_OPTION_ARRAY, socket, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     return listener->daemon != NULL;
 }
 

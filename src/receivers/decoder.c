@@ -78,7 +78,7 @@ decoder_span(struct decoder *decoder, const struct span *span)
 }
 
 void
-decoder_reading(struct decoder *decoder, const struct reading *reading)
+decoder_reading(struct decoder *decoder, const struct measurement *reading)
 {
     decoder->delivery->readings++;
     if (decoder->sink->reading == NULL ||

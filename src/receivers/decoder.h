@@ -38,7 +38,7 @@ void decoder_scope(struct decoder *decoder, struct str scope);
 bool decoder_service(struct decoder *decoder, struct str service);
 
 void decoder_span(struct decoder *decoder, const struct span *span);
-void decoder_reading(struct decoder *decoder, const struct reading *reading);
+void decoder_reading(struct decoder *decoder, const struct measurement *reading);
 
 /* The first sentence stays. Answers false. */
 bool decoder_fail(struct decoder *decoder, const char *format, ...) PRINTF_LIKE(2, 3);

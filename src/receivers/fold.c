@@ -167,7 +167,7 @@ compare_labels(const void *a, const void *b)
 
 /* At most FOLD_LABELS_MAX of the tags, by their keys, after the service. */
 static void
-write_labels(const struct reading *reading, char labels[LABELS_BYTES], char keys[LABELS_BYTES])
+write_labels(const struct measurement *reading, char labels[LABELS_BYTES], char keys[LABELS_BYTES])
 {
     struct label list[FOLD_LABELS_MAX];
     size_t n = 0, wrote = 0;
@@ -236,11 +236,11 @@ define(struct fold *fold, const char *name, const char *unit, const char *labels
 }
 
 static bool
-define_all(struct fold *fold, struct series_state *series, const struct reading *reading,
+define_all(struct fold *fold, struct series_state *series, const struct measurement *reading,
            const char *name, const char *keys)
 {
-    char text[200], other[FOLD_NAME_BYTES + 8], with_quantile[LABELS_BYTES + 16];
-    const char *unit = fold_unit(reading->unit, &series->scale);
+    char text[200], unit[32], other[FOLD_NAME_BYTES + 8], with_quantile[LABELS_BYTES + 16];
+    fold_unit(reading->unit, unit, sizeof(unit), &series->scale);
     bool level = strcmp(unit, "1") == 0 || strcmp(unit, "Cel") == 0 || strcmp(unit, "Hz") == 0;
     utf8_clean(reading->description.n > 0 ? reading->description : STR("Sent from outside."), text,
                sizeof(text));
@@ -263,7 +263,7 @@ define_all(struct fold *fold, struct series_state *series, const struct reading 
 }
 
 static struct series_state *
-new_series(struct fold *fold, const struct reading *reading, enum fold_shape shape,
+new_series(struct fold *fold, const struct measurement *reading, enum fold_shape shape,
            const char *name, const char *labels, const char *keys, uint64_t key)
 {
     uint64_t of_metric = hash_text(name);
@@ -293,7 +293,7 @@ new_series(struct fold *fold, const struct reading *reading, enum fold_shape sha
 }
 
 static struct series_state *
-series_of(struct fold *fold, const struct reading *reading, enum fold_shape shape)
+series_of(struct fold *fold, const struct measurement *reading, enum fold_shape shape)
 {
     char name[FOLD_NAME_BYTES], labels[LABELS_BYTES], keys[LABELS_BYTES];
     if (!fold_name(reading->name, name)) {
@@ -324,7 +324,7 @@ hash_attributes(uint64_t hash, const struct span_attribute *list, size_t count)
 }
 
 static uint64_t
-stream_key(const struct reading *reading, enum fold_shape shape)
+stream_key(const struct measurement *reading, enum fold_shape shape)
 {
     uint64_t hash = hash_str((uint64_t)shape, reading->name);
     hash = hash_attributes(hash, reading->tags, reading->tag_count);
@@ -358,7 +358,7 @@ sweep(struct fold *fold, int64_t mono_ns)
 }
 
 static struct stream *
-stream_of(struct fold *fold, const struct reading *reading, int64_t mono_ns)
+stream_of(struct fold *fold, const struct measurement *reading, int64_t mono_ns)
 {
     enum fold_shape shape = shape_of(reading->kind);
     uint64_t key = stream_key(reading, shape);
@@ -388,7 +388,7 @@ stream_of(struct fold *fold, const struct reading *reading, int64_t mono_ns)
 /* Whether what a stream counts began anew; `first`: it was never heard, and counts from zero only
  * when it began while we listened. */
 static bool
-begins_anew(const struct fold *fold, struct stream *stream, const struct reading *reading,
+begins_anew(const struct fold *fold, struct stream *stream, const struct measurement *reading,
             bool *ret_first)
 {
     *ret_first = stream->start_ns == -1;
@@ -399,7 +399,7 @@ begins_anew(const struct fold *fold, struct stream *stream, const struct reading
 }
 
 static void
-take_total(struct fold *fold, struct stream *stream, const struct reading *reading)
+take_total(struct fold *fold, struct stream *stream, const struct measurement *reading)
 {
     bool first;
     bool anew = begins_anew(fold, stream, reading, &first);
@@ -430,7 +430,7 @@ add_bucket(struct series_state *series, const struct reading_bucket *bucket, uin
 }
 
 static uint64_t
-hash_bounds(const struct reading *reading)
+hash_bounds(const struct measurement *reading)
 {
     uint64_t hash = reading->bucket_count;
     for (size_t i = 0; i < reading->bucket_count; i++) {
@@ -441,7 +441,7 @@ hash_bounds(const struct reading *reading)
 }
 
 static bool
-keep_counts(struct stream *stream, const struct reading *reading, uint64_t bounds)
+keep_counts(struct stream *stream, const struct measurement *reading, uint64_t bounds)
 {
     if (stream->bucket_count != reading->bucket_count) {
         uint64_t *counts = realloc(stream->counts, (reading->bucket_count + 1) * sizeof(*counts));
@@ -462,7 +462,7 @@ keep_counts(struct stream *stream, const struct reading *reading, uint64_t bound
 
 /* What came since the last one: bucket by bucket, where the buckets are the same. */
 static bool
-take_buckets_since(struct fold *fold, struct stream *stream, const struct reading *reading)
+take_buckets_since(struct fold *fold, struct stream *stream, const struct measurement *reading)
 {
     struct series_state *series = stream->series;
     uint64_t bounds = hash_bounds(reading);
@@ -485,7 +485,7 @@ take_buckets_since(struct fold *fold, struct stream *stream, const struct readin
 }
 
 static void
-take_buckets(struct series_state *series, const struct reading *reading)
+take_buckets(struct series_state *series, const struct measurement *reading)
 {
     for (size_t i = 0; i < reading->bucket_count; i++) {
         add_bucket(series, &reading->buckets[i], reading->buckets[i].count);
@@ -495,7 +495,7 @@ take_buckets(struct series_state *series, const struct reading *reading)
 }
 
 static void
-take_time(struct series_state *series, const struct reading *reading)
+take_time(struct series_state *series, const struct measurement *reading)
 {
     double value = reading->value * series->scale, weight = MAX(reading->weight, 1.0);
     uint64_t many = (uint64_t)MIN(weight + 0.5, 1e6);
@@ -505,7 +505,7 @@ take_time(struct series_state *series, const struct reading *reading)
 }
 
 static bool
-take(struct fold *fold, struct stream *stream, const struct reading *reading)
+take(struct fold *fold, struct stream *stream, const struct measurement *reading)
 {
     struct series_state *series = stream->series;
     switch (reading->kind) {
@@ -537,7 +537,7 @@ take(struct fold *fold, struct stream *stream, const struct reading *reading)
 }
 
 static bool
-is_number(const struct reading *reading)
+is_number(const struct measurement *reading)
 {
     bool counted = reading->kind == READING_MEMBER || reading->kind == READING_HISTOGRAM ||
                    reading->kind == READING_HISTOGRAMS;
@@ -545,7 +545,7 @@ is_number(const struct reading *reading)
 }
 
 bool
-fold_reading(struct fold *fold, const struct reading *reading, int64_t mono_ns)
+fold_reading(struct fold *fold, const struct measurement *reading, int64_t mono_ns)
 {
     struct stream *stream = is_number(reading) ? stream_of(fold, reading, mono_ns) : NULL;
     if (stream == NULL || !take(fold, stream, reading)) {

@@ -28,7 +28,7 @@ struct fold *fold_new(struct catalog *catalog, int64_t since_ns);
 void fold_free(struct fold *fold);
 
 /* False: it has no name, is no number, or a bound leaves no room for it. */
-bool fold_reading(struct fold *fold, const struct reading *reading, int64_t mono_ns);
+bool fold_reading(struct fold *fold, const struct measurement *reading, int64_t mono_ns);
 
 /* Puts what was folded since the last call into the batch, at its time. */
 void fold_put(struct fold *fold, struct batch *batch);
@@ -43,7 +43,8 @@ size_t fold_series_count(const struct fold *fold);
  * that we call otherwise are renamed. False when nothing is left. */
 bool fold_name(struct str raw, char dst[FOLD_NAME_BYTES]);
 
-/* The unit it is kept in, and what a value in the given one is multiplied by. */
-const char *fold_unit(struct str raw, double *ret_scale);
+/* The unit it is kept in, at most size - 1 bytes, and what a value in the given one is multiplied
+ * by. */
+void fold_unit(struct str raw, char *dst, size_t size, double *ret_scale);
 
 #endif

@@ -37,7 +37,6 @@ static const struct {
     {"1", "1", 1},          {"%", "1", 0.01},          {"percent", "1", 0.01},
     {"Hz", "Hz", 1},        {"Cel", "Cel", 1},         {"V", "V", 1},
     {"A", "A", 1},          {"W", "W", 1},             {"J", "J", 1},
-    {"{request}", "{request}", 1},
 };
 /* clang-format on */
 
@@ -96,15 +95,28 @@ fold_name(struct str raw, char dst[FOLD_NAME_BYTES])
     return dst[0] != '\0';
 }
 
-const char *
-fold_unit(struct str raw, double *ret_scale)
+/* "{request}": what is counted. */
+static bool
+is_thing(struct str raw)
+{
+    for (size_t i = 0; i < raw.n; i++) {
+        bool edge = i == 0 || i + 1 == raw.n;
+        if (edge ? raw.p[i] != (i == 0 ? '{' : '}') : !isalnum((unsigned char)raw.p[i])) {
+            return false;
+        }
+    }
+    return raw.n > 2 && raw.n < 24;
+}
+
+void
+fold_unit(struct str raw, char *dst, size_t size, double *ret_scale)
 {
     *ret_scale = 1;
+    str_copy(is_thing(raw) ? raw : STR(""), dst, size);
     for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
         if (str_is(raw, units[i].theirs)) {
             *ret_scale = units[i].scale;
-            return units[i].ours;
+            str_copy(str_from(units[i].ours), dst, size);
         }
     }
-    return "";
 }

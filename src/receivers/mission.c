@@ -450,7 +450,7 @@ take_kind(struct json_scan *scan, struct arena *arena, enum reading_kind *ret_ki
 }
 
 struct sample {
-    struct reading reading;
+    struct measurement reading;
     struct span_attribute value;
     bool valued, wrong_kind;
 };
@@ -459,7 +459,7 @@ static void
 take_sample_field(struct decoder *decoder, struct json_scan *scan, struct str key,
                   struct sample *sample)
 {
-    struct reading *reading = &sample->reading;
+    struct measurement *reading = &sample->reading;
     struct arena *arena = &decoder->inner;
     if (str_is(key, "name") || str_is(key, "metric")) {
         reading->name = take_text(scan, arena);
@@ -505,7 +505,7 @@ take_sample(struct decoder *decoder, struct json_scan *scan, void *context)
                                         .weight = 1,
                                         .sum = (double)NAN},
                             .value = {.key = {"", 0}, .type = SPAN_TEXT, .text = {"", 0}}};
-    struct reading *reading = &sample.reading;
+    struct measurement *reading = &sample.reading;
     (void)context;
     arena_clear(&decoder->inner);
     while (json_scan_key(scan, &key)) {

@@ -18,30 +18,30 @@ point_init(struct decoder *decoder, struct point *point)
         .value = (double)NAN, .sum = (double)NAN, .min = (double)NAN, .max = (double)NAN};
 }
 
-static struct reading
+static struct measurement
 reading_of(const struct decoder *decoder, const struct point_metric *metric,
            const struct point *point)
 {
-    return (struct reading){.name = metric->name,
-                            .unit = metric->unit,
-                            .description = metric->description,
-                            .text = {"", 0},
-                            .tags = point->tags,
-                            .tag_count = point->tag_count,
-                            .resource = decoder->resource,
-                            .value = point->value,
-                            .weight = 1,
-                            .time_ns = point->time_ns,
-                            .start_ns = point->start_ns,
-                            .sum = point->sum,
-                            .count = point->count};
+    return (struct measurement){.name = metric->name,
+                                .unit = metric->unit,
+                                .description = metric->description,
+                                .text = {"", 0},
+                                .tags = point->tags,
+                                .tag_count = point->tag_count,
+                                .resource = decoder->resource,
+                                .value = point->value,
+                                .weight = 1,
+                                .time_ns = point->time_ns,
+                                .start_ns = point->start_ns,
+                                .sum = point->sum,
+                                .count = point->count};
 }
 
 static void
 deliver_number(struct decoder *decoder, const struct point_metric *metric,
                const struct point *point)
 {
-    struct reading reading = reading_of(decoder, metric, point);
+    struct measurement reading = reading_of(decoder, metric, point);
     bool delta = metric->temporality == TEMPORALITY_DELTA;
     reading.kind = metric->shape == POINT_GAUGE ? READING_GAUGE
                    : metric->monotonic          ? (delta ? READING_COUNT : READING_TOTAL)
@@ -62,7 +62,7 @@ static void
 deliver_buckets(struct decoder *decoder, const struct point_metric *metric,
                 const struct point *point, const struct reading_bucket *buckets, size_t count)
 {
-    struct reading reading = reading_of(decoder, metric, point);
+    struct measurement reading = reading_of(decoder, metric, point);
     reading.kind =
         metric->temporality == TEMPORALITY_DELTA ? READING_HISTOGRAM : READING_HISTOGRAMS;
     reading.buckets = buckets;
@@ -140,7 +140,7 @@ static void
 deliver_summary(struct decoder *decoder, const struct point_metric *metric,
                 const struct point *point)
 {
-    struct reading reading = reading_of(decoder, metric, point);
+    struct measurement reading = reading_of(decoder, metric, point);
     size_t n = MIN(point->quantiles.count, point->values.count);
     struct span_attribute *tags =
         arena_news(&decoder->inner, struct span_attribute, point->tag_count + 1);

@@ -21,7 +21,7 @@ static const struct {
 };
 
 struct statsd_line {
-    struct reading reading;
+    struct measurement reading;
     struct span_attribute tags[TAGS_MAX];
     size_t type;
     double rate;
@@ -92,7 +92,7 @@ take_section(struct decoder *decoder, struct statsd_line *line, struct str secti
 static bool
 deliver_value(struct decoder *decoder, const struct statsd_line *line, struct str text)
 {
-    struct reading reading = line->reading;
+    struct measurement reading = line->reading;
     struct str rest = text;
     double value;
     reading.text = text;

@@ -24,7 +24,7 @@
 #define MINUTE_NS (60 * NS_PER_S)
 #define SPAN_DEFAULT 2
 
-const struct span span_table[] = {
+const struct chart_span span_table[] = {
     {"1m", "1 min", MINUTE_NS},          {"5m", "5 min", 5 * MINUTE_NS},
     {"10m", "10 min", 10 * MINUTE_NS},   {"1h", "1 h", 60 * MINUTE_NS},
     {"6h", "6 h", 360 * MINUTE_NS},      {"24h", "24 h", 1440 * MINUTE_NS},

@@ -113,12 +113,12 @@ struct app {
     bool again; /* a panel asked to be drawn again */
 };
 
-struct span {
+struct chart_span {
     const char *name; /* as typed: 10m */
     const char *text; /* in the header: 10 min */
     int64_t ns;
 };
-extern const struct span span_table[];
+extern const struct chart_span span_table[];
 extern const size_t span_count;
 
 /* ask.c */
@@ -211,7 +211,7 @@ void moment_go(struct app *app, int64_t wall_ns);
 /* clang-format off */
 #define APP_COMMANDS(X)                                                                                       \
     X(accept) X(close) X(command) X(escape) X(evidence) X(help) X(interval) X(keymap) X(live) X(log) X(panel_next)      \
-    X(panel_previous) X(pause) X(quit) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
+    X(panel_previous) X(pause) X(quit) X(receive) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
     X(suspend) X(target) X(theme) X(time_go) X(time_skip) X(time_step) X(view)
 #define X(name) void app_do_##name(struct app *app, const char *argument);
 /* clang-format on */

@@ -266,3 +266,21 @@ app_do_accept(struct app *app, const char *argument)
         strlcpy(seat->asked[seat->asked_count++], "copying flametop", ASKED_BYTES);
     }
 }
+
+void
+app_do_receive(struct app *app, const char *argument)
+{
+    struct seat *seat = app->seat;
+    struct message message = {.type = MESSAGE_COMMAND,
+                              .command = {.name = RECEIVER_START, .arguments = "{}"}};
+    (void)argument;
+    if (app_link(app) != NULL) {
+        app_say(app, "this is not read here: start the agent there with --receive");
+    } else if (seat == NULL || seat->engine == NULL) {
+        app_say(app, "this is a file: nothing is received for it");
+    } else if (seat->asked_count == ASKED_MAX || !engine_send(seat->engine, &message)) {
+        app_say(app, "not done: too much is waiting for an answer");
+    } else {
+        strlcpy(seat->asked[seat->asked_count++], "receiving", ASKED_BYTES);
+    }
+}

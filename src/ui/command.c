@@ -149,6 +149,8 @@ const struct command command_table[] = {
     {"process.signal", "[SIGNAL]", "Sends a signal to the selected process, after a question.",
      NULL, true, NULL},
     {"quit", "", "Leaves.", NULL, false, app_do_quit},
+    {"receive", "", "Receives spans and readings of services: OTLP, Zipkin, StatsD and JSON.", NULL,
+     false, app_do_receive},
     {"redraw", "", "Draws the whole screen anew.", NULL, false, app_do_redraw},
     {"save", "[FILE]", "Saves what is shown as a snapshot.", "save as", false, app_do_save},
     {"search.next", "", "Moves to the next match.", NULL, false, NULL},

@@ -41,6 +41,8 @@ struct option {
     const char *off;     /* what --no-FLAG does, of what is on unless said otherwise; else NULL */
     const char *group;   /* heading in help */
     const char *command; /* only for this command; NULL: for all */
+    const char *bare;    /* what the flag without a value stands for; NULL: it needs one. Its value
+                            is joined by '=' then, and `argument` written as "[=WORD]" */
 };
 
 /* What its flag does, as help shows it: --no-FLAG where `off` is set. */

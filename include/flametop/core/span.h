@@ -83,7 +83,7 @@ struct reading_bucket {
     uint64_t count;
 };
 
-struct reading {
+struct measurement {
     enum reading_kind kind;
     struct str name, unit, text, description;
     const struct span_attribute *tags;
@@ -103,7 +103,7 @@ struct reading {
 struct span_sink {
     void *context;
     bool (*span)(void *context, const struct span *span);
-    bool (*reading)(void *context, const struct reading *reading); /* NULL: not wanted */
+    bool (*reading)(void *context, const struct measurement *reading); /* NULL: not wanted */
 };
 
 #endif

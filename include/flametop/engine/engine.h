@@ -15,6 +15,7 @@
 #include "flametop/core/interest.h"
 #include "flametop/core/link.h"
 #include "flametop/core/picture.h"
+#include "flametop/core/receiver.h"
 #include "flametop/engine/collector.h"
 
 #define INTERVAL_NS_MIN (100 * NS_PER_MS)
@@ -24,7 +25,8 @@ enum message_type {
     MESSAGE_INTEREST,
     MESSAGE_INTERVAL,
     MESSAGE_REPORT,
-    MESSAGE_COMMAND, /* to the other end of the link; the answer comes by engine_answer */
+    MESSAGE_COMMAND, /* to the other end of the link, RECEIVER_START without one to the receiver;
+                        the answer comes by engine_answer */
     MESSAGE_RETRY,   /* connect again now */
     MESSAGE_STOP
 };
@@ -59,6 +61,9 @@ struct engine_options {
     size_t table_count;
     int64_t span_ns; /* of history asked for first */
 
+    const struct receiver *receiver; /* NULL: nothing is received */
+    const void *receiver_options;
+
     const struct exporter *const *exporters;
     const void *const *exporter_options; /* one for each */
     size_t exporter_count;
@@ -66,7 +71,7 @@ struct engine_options {
 
 struct engine;
 
-/* Opens link and exporters. NULL and a sentence when that cannot be. */
+/* Opens link, receiver and exporters. NULL and a sentence when that cannot be. */
 struct engine *engine_new(const struct engine_options *options, char *why, size_t why_size);
 
 /* The loop, for what else belongs on it (signals); before it runs, or on its thread. */

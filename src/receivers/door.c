@@ -1,0 +1,252 @@
+/* The door: connections are accepted, their first bytes looked at, and handed on: HTTP/1 to the
+ * HTTP server, HTTP/2 to that of gRPC. Where there is none, who knocked is told what to do. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/log.h"
+#include "owner.h"
+#include "receive_parts.h"
+
+#define VISITORS_MAX 128            /* that have not said a word yet */
+#define PATIENCE_NS (10 * NS_PER_S) /* with them */
+#define AT_ONCE 64
+#define TOLD_MAX 64
+#define HTTP_PORT 4318 /* where OTLP over HTTP is expected, and gRPC is a mistake */
+
+struct visitor {
+    LIST_ENTRY(visitor) entry;
+    struct door *door;
+    struct place *place;
+    uv_poll_t poll;
+    int fd; /* -1: handed on */
+    int64_t since_ns;
+};
+
+struct door {
+    struct receive *receive;
+    uv_timer_t *timer;
+    LIST_HEAD(, visitor) visitors;
+    size_t visitor_count;
+    int64_t told[TOLD_MAX]; /* processes that were told what is wrong */
+    size_t told_count;
+    int64_t asked_ns; /* when somebody was last looked for */
+};
+
+static void
+visitor_freed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* Off the loop; its socket is closed unless it was handed on. */
+static void
+visitor_end(struct visitor *visitor)
+{
+    uv_poll_stop(&visitor->poll);
+    LIST_REMOVE(visitor, entry);
+    visitor->door->visitor_count--;
+    if (visitor->fd >= 0) {
+        close(visitor->fd);
+    }
+    uv_close((uv_handle_t *)&visitor->poll, visitor_freed);
+}
+
+/* Its descriptor, which is no longer the loop's. */
+static int
+visitor_leave(struct visitor *visitor)
+{
+    int fd = visitor->fd;
+    visitor->fd = -1;
+    visitor_end(visitor);
+    return fd;
+}
+
+/* ---- who came to the wrong door ---- */
+
+static unsigned
+peer_port(int fd)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t n = sizeof(peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &n) != 0) {
+        return 0;
+    }
+    return peer.ss_family == AF_INET
+               ? ntohs(((const struct sockaddr_in *)(void *)&peer)->sin_port)
+               : ntohs(((const struct sockaddr_in6 *)(void *)&peer)->sin6_port);
+}
+
+static bool
+was_told(struct door *door, int64_t pid)
+{
+    for (size_t i = 0; i < MIN(door->told_count, (size_t)TOLD_MAX); i++) {
+        if (door->told[i] == pid) {
+            return true;
+        }
+    }
+    door->told[door->told_count++ % TOLD_MAX] = pid;
+    return false;
+}
+
+/* Each process is told once, and nobody is looked for more often than each second. */
+static void
+tell(struct door *door, struct visitor *visitor, bool served)
+{
+    struct place *place = visitor->place;
+    struct owner owner = {.pid = 0};
+    char who[96] = "a program";
+    int64_t now_ns = clock_mono_ns();
+    if (door->asked_ns != 0 && now_ns - door->asked_ns < NS_PER_S) {
+        return;
+    }
+    door->asked_ns = now_ns;
+    if (owner_find(door->receive->options->proc, OWNER_CONNECTED, peer_port(visitor->fd),
+                   place->port, &owner)) {
+        snprintf(who, sizeof(who), "%s (pid %lld)", owner.name, (long long)owner.pid);
+    }
+    if (was_told(door, owner.pid)) {
+        return;
+    }
+    if (served) {
+        receive_tell(place,
+                     "%s speaks gRPC at port %u, which elsewhere is that of HTTP: it is served "
+                     "here; better set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or port 4317",
+                     who, place->port);
+    } else {
+        receive_tell(place,
+                     "%s speaks gRPC at port %u, which this flametop cannot: set "
+                     "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and "
+                     "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:%u",
+                     who, place->port, place->port);
+    }
+}
+
+/* ---- first words ---- */
+
+static void
+hand_on(struct visitor *visitor, bool http2)
+{
+    struct door *door = visitor->door;
+    struct receive *receive = door->receive;
+    if (!http2) {
+        http_server_take(receive->http, visitor_leave(visitor));
+        return;
+    }
+    tell(door, visitor, false);
+    visitor_end(visitor);
+}
+
+/* HTTP/2 begins with "PRI * HTTP/2.0"; no method of HTTP/1 that we know begins with PR. */
+static void
+on_words(uv_poll_t *poll, int status, int events)
+{
+    struct visitor *visitor = poll->data;
+    char words[2];
+    (void)events;
+    ssize_t n = status == 0 ? recv(visitor->fd, words, sizeof(words), MSG_PEEK | MSG_DONTWAIT) : 0;
+    if (n < 0 && status == 0) {
+        return;
+    }
+    if (n <= 0) {
+        visitor_end(visitor);
+        return;
+    }
+    hand_on(visitor, n == 2 && words[0] == 'P' && words[1] == 'R');
+}
+
+static void
+welcome(struct door *door, struct place *place, int fd)
+{
+    struct visitor *visitor =
+        door->visitor_count < VISITORS_MAX ? calloc(1, sizeof(*visitor)) : NULL;
+    if (visitor == NULL || uv_poll_init(door->receive->setup.loop, &visitor->poll, fd) != 0) {
+        free(visitor);
+        close(fd);
+        return;
+    }
+    visitor->door = door;
+    visitor->place = place;
+    visitor->fd = fd;
+    visitor->since_ns = clock_mono_ns();
+    visitor->poll.data = visitor;
+    LIST_INSERT_HEAD(&door->visitors, visitor, entry);
+    door->visitor_count++;
+    place->accepted++;
+    place->heard_ns = visitor->since_ns;
+    uv_poll_start(&visitor->poll, UV_READABLE | UV_DISCONNECT, on_words);
+}
+
+void
+door_ready(uv_poll_t *poll, int status, int events)
+{
+    struct place *place = poll->data;
+    (void)status;
+    (void)events;
+    for (int i = 0; i < AT_ONCE; i++) {
+        int fd = accept4(place->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            return;
+        }
+        welcome(place->receive->door, place, fd);
+    }
+}
+
+/* Who says nothing is sent away. */
+static void
+on_sweep(uv_timer_t *timer)
+{
+    struct door *door = timer->data;
+    int64_t late_ns = clock_mono_ns() - PATIENCE_NS;
+    struct visitor *visitor = LIST_FIRST(&door->visitors);
+    while (visitor != NULL) {
+        struct visitor *next = LIST_NEXT(visitor, entry);
+        if (visitor->since_ns < late_ns) {
+            visitor_end(visitor);
+        }
+        visitor = next;
+    }
+}
+
+struct door *
+door_new(struct receive *receive)
+{
+    struct door *door = calloc(1, sizeof(*door));
+    uv_timer_t *timer = calloc(1, sizeof(*timer));
+    if (door == NULL || timer == NULL) {
+        free(door);
+        free(timer);
+        return NULL;
+    }
+    door->receive = receive;
+    door->timer = timer;
+    LIST_INIT(&door->visitors);
+    uv_timer_init(receive->setup.loop, timer);
+    timer->data = door;
+    uv_timer_start(timer, on_sweep, PATIENCE_NS / NS_PER_MS / 2, PATIENCE_NS / NS_PER_MS / 2);
+    return door;
+}
+
+static void
+free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+void
+door_free(struct door *door)
+{
+    if (door == NULL) {
+        return;
+    }
+    while (!LIST_EMPTY(&door->visitors)) {
+        visitor_end(LIST_FIRST(&door->visitors));
+    }
+    uv_close((uv_handle_t *)door->timer, free_handle);
+    free(door);
+}
