@@ -603,8 +603,6 @@ targets_init(struct targets *targets, const struct cli *cli)
     if (!load_pools(targets, cli)) {
         return false;
     }
-}
-
     targets->receive = machine_receive(cli);
     bool good = load_secret(cli, "attach.token_file", "FLAMETOP_TOKEN", false, &targets->token) &&
                 load_secret(cli, "attach.change_token_file", "FLAMETOP_CHANGE_TOKEN", false,

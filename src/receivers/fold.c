@@ -1,4 +1,5 @@
-/* Folding onto the tick. */
+/* Folding onto the tick. Counters begin at zero with the first tick that knows them, so that what
+ * came before it is seen as a rate in the next. */
 #include "fold.h"
 
 #include <math.h>
@@ -40,7 +41,6 @@ struct series_state {
     double total, sum;          /* of a counter; of a histogram's observations, and their sum */
     struct histogram histogram; /* of this tick */
     struct map members;         /* of this tick */
-    bool any;                   /* something came since it is known */
     int64_t heard_ns;
 };
 
@@ -406,8 +406,8 @@ take_total(struct fold *fold, struct stream *stream, const struct measurement *r
     double value = reading->value * stream->series->scale, more = value - stream->value;
     if (anew || (!first && more < 0)) {
         more = value;
-    } else if (first) { /* counted long before we listened: the series begins there */
-        more = stream->series->any ? 0 : value;
+    } else if (first) { /* counted before we listened: our count begins here */
+        more = 0;
     }
     stream->series->total += MAX(more, 0.0);
     stream->value = value;
@@ -552,7 +552,6 @@ fold_reading(struct fold *fold, const struct measurement *reading, int64_t mono_
         return false;
     }
     stream->heard_ns = stream->series->heard_ns = mono_ns;
-    stream->series->any = true;
     return true;
 }
 
@@ -561,7 +560,8 @@ fold_reading(struct fold *fold, const struct measurement *reading, int64_t mono_
 static void
 put_histogram(struct series_state *series, struct batch *batch)
 {
-    if (series->count_column == -2) {
+    bool first = series->count_column == -2;
+    if (first) {
         series->count_column = batch_column(batch, series->count_metric, series->labels);
         series->sum_column = batch_column(batch, series->sum_metric, series->labels);
         for (size_t i = 0; i < QUANTILES; i++) {
@@ -571,8 +571,8 @@ put_histogram(struct series_state *series, struct batch *batch)
             series->quantile_columns[i] = batch_column(batch, series->metric, labels);
         }
     }
-    batch_set(batch, series->count_column, series->total);
-    batch_set(batch, series->sum_column, series->sum);
+    batch_set(batch, series->count_column, first ? 0 : series->total);
+    batch_set(batch, series->sum_column, first ? 0 : series->sum);
     for (size_t i = 0; i < QUANTILES && series->histogram.count > 0; i++) {
         batch_set(batch, series->quantile_columns[i],
                   histogram_quantile(&series->histogram, quantiles[i].quantile));
@@ -591,11 +591,12 @@ put_series(struct series_state *series, struct batch *batch)
         put_histogram(series, batch);
         return;
     }
-    if (series->column == -2) {
+    bool first = series->column == -2;
+    if (first) {
         series->column = batch_column(batch, series->metric, series->labels);
     }
     if (series->shape == SHAPE_COUNTER || !old) {
-        batch_set(batch, series->column, value);
+        batch_set(batch, series->column, first && series->shape == SHAPE_COUNTER ? 0 : value);
     }
     map_clear(&series->members);
 }
