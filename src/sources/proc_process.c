@@ -5,8 +5,8 @@
  * every COLD_STRIDE-th tick only (IDLE_STRIDE-th when they never used any CPU), and their rates are
  * over their own time between readings: kernel threads, and above MANY processes all, that sleep
  * and used no CPU for COLD_TICKS ticks (LAZY_TICKS when they used next to none in their whole
- * life). Others that sleep as long and are not on screen are read every QUIET_STRIDE-th tick. Then
- * the costly files of a few. All of it in slices of SLICE_NS.
+ * life). Others that sleep as long are read every QUIET_STRIDE-th tick, those on screen every
+ * SHOWN_STRIDE-th. Then the costly files of a few. All of it in slices of SLICE_NS.
  *
  * Invariants: by_pid holds the living, one record a pid; a record whose start time changed is
  * another process and starts anew; `list` holds those of by_pid, and those found gone since it was
@@ -39,7 +39,8 @@
 #define COLD_TICKS 10
 #define COLD_STRIDE 4
 #define IDLE_STRIDE 8
-#define QUIET_STRIDE 2
+#define SHOWN_STRIDE 2 /* of a sleeper on screen */
+#define QUIET_STRIDE 3 /* of one that is not */
 #define LAZY_TICKS                                                                                 \
     2 /* so that all have two readings, and a parent is read once more after its child */
 #define LAZY_SHARE 1000 /* lazy: less than 1/1000 of a core since its start */
@@ -401,19 +402,20 @@ is_cold(const struct scan *scan, const struct process *process)
     return scan->tick - process->active_tick >= (lazy ? LAZY_TICKS : COLD_TICKS);
 }
 
-/* Each how many ticks it is read: a sleeper that is neither on screen nor cold can wait for one. */
+/* Each how many ticks it is read: what has slept for a while can wait for one or two. */
 static unsigned
 stride(const struct scan *scan, const struct process *process)
 {
-    if (process->looked_tick == scan->tick || !process->known) {
+    bool shown = process->looked_tick == scan->tick;
+    if (!process->known || process->pid == scan->setup.interest->selected_pid) {
         return 1;
     }
-    if (is_cold(scan, process)) {
+    if (!shown && is_cold(scan, process)) {
         bool idle = process->stat.kernel && process->stat.cpu_ticks == 0;
         return idle ? IDLE_STRIDE : COLD_STRIDE;
     }
     bool quiet = is_asleep(process->stat.state) && scan->tick - process->active_tick >= COLD_TICKS;
-    return quiet ? QUIET_STRIDE : 1;
+    return !quiet ? 1 : shown ? SHOWN_STRIDE : QUIET_STRIDE;
 }
 
 static bool
