@@ -26,6 +26,7 @@
 #include "flametop/receivers/receive.h"
 #include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
+#include "flametop/trace/analyzer.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/theme.h"
 
@@ -96,6 +97,7 @@ print_version(struct buf *out)
     for (size_t i = 0; i < analyzer_table_count; i++) {
         buf_printf(out, " %s", analyzer_table[i]->name);
     }
+    buf_printf(out, " %s", analyzer_request.name);
     buf_puts(out, "\nformats:");
     snapshot_list_formats(out);
     buf_puts(out, "\ntargets: local, snapshot files, http, https, unix, ssh\n");
