@@ -2,6 +2,7 @@
 #include "monitor.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +10,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "flametop/base/file.h"
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/instance.h"
 #include "flametop/engine/engine.h"
+#include "flametop/export/trace.h"
 #include "flametop/sources/environ.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/term.h"
@@ -27,6 +30,7 @@
 #define DESCRIPTORS_A_TARGET 20
 #define DESCRIPTORS_BESIDE 64
 #define BEAM_VIEW 4
+#define TRACE_FILE_BYTES_MAX ((size_t)256 << 20)
 
 /* Signals are the screen's business, read from a descriptor: no thread may take them. Lines have no
  * terminal to put in order first: Ctrl-Z stops them as it stops any program. */
@@ -50,6 +54,20 @@ save(void *context, const struct picture *picture, const char *path, char *why, 
 }
 
 static int
+save_trace(const struct trace *trace, const char *path, char *why, size_t why_size)
+{
+    struct buf out;
+    buf_init(&out, TRACE_FILE_BYTES_MAX);
+    int error =
+        trace_write_otlp(trace, &out) ? file_write_atomic(path, out.data, out.n, 0644) : -EFBIG;
+    if (error != 0) {
+        snprintf(why, why_size, "%s: %s", path, strerror(-error));
+    }
+    buf_done(&out);
+    return error;
+}
+
+static int
 environment(void *context, int64_t pid, struct buf *lines)
 {
     const struct cli *cli = context;
@@ -64,7 +82,7 @@ first_view(const struct cli *cli, const struct targets *targets)
         const char *word;
         int number;
     } views[] = {{"overview", 1}, {"system", 2},   {"processes", 3},
-                 {"beam", 4},     {"findings", 8}, {"metrics", 9}};
+                 {"beam", 4},     {"requests", 5}, {"findings", 8}, {"metrics", 9}};
     const char *word = config_text(cli->config, "view");
     size_t i = 0;
     while (i + 1 < ARRAY_SIZE(views) && strcmp(views[i].word, word) != 0) {
@@ -143,6 +161,7 @@ make_app(const struct cli *cli, const struct targets *targets, struct opener *op
                                   .save = save,
                                   .save_context = (void *)cli,
                                   .save_flame = flame_save,
+                                  .save_trace = save_trace,
                                   .environment = has_local(targets) ? environment : NULL,
                                   .environment_context = (void *)cli,
                                   .vms = vms != NULL ? vms_lines : NULL,
@@ -329,6 +348,7 @@ monitor_show(const struct cli *cli, struct app_options *options, struct picture 
     options->catalog = cli->catalog;
     options->readonly = config_bool(cli->config, "readonly");
     options->notice = cli->notice;
+    options->save_trace = save_trace;
     options->keymap = strcmp(keymap, "default") != 0 ? keymap : NULL;
     block_signals(false);
     struct app *app = app_new(options);

@@ -372,7 +372,11 @@ app_command(struct app *app, const char *line)
         }
         return;
     }
-    if (command->run != NULL) {
+    const char *enter = view_enter(view_find(app->view));
+    bool nothing = app_focus(app) == NULL && strcmp(command->name, "open") == 0;
+    if (nothing && enter != NULL && command_find(enter, strlen(enter)) != NULL) {
+        command_find(enter, strlen(enter))->run(app, "");
+    } else if (command->run != NULL) {
         command->run(app, argument);
     } else if (call_any(app, app_focus(app), command->name, argument) == REACTION_NONE) {
         say_useless(app, command->name);
@@ -521,6 +525,20 @@ in_rect(const struct rect *area, int x, int y)
     return x >= area->x && x < area->x + area->width && y >= area->y && y < area->y + area->height;
 }
 
+/* To the panel that was clicked, wherever the mouse has gone since. */
+static void
+drag_to_panel(struct app *app, const struct term_event *event)
+{
+    struct opened *opened = app_opened(app);
+    struct panel_context context = app_context(app);
+    struct box *box = opened->focus < opened->count ? &opened->boxes[opened->focus] : NULL;
+    if (box != NULL && box->area.width > 0 && box->panel->drags && context.picture != NULL) {
+        app->calling = box;
+        box->panel->mouse(box->state, &context, event->x, event->y, (int)event->button);
+        app->calling = NULL;
+    }
+}
+
 static void
 mouse_to_panel(struct app *app, const struct term_event *event)
 {
@@ -565,6 +583,9 @@ static void
 mouse(struct app *app, const struct term_event *event)
 {
     if (event->button == TERM_DRAG || event->button == TERM_RELEASE) {
+        if (!overlay_is_open(&app->overlay)) {
+            drag_to_panel(app, event);
+        }
         return;
     }
     if (overlay_is_open(&app->overlay)) {

@@ -249,3 +249,24 @@ panel_open_evidence(const struct panel_context *context, size_t finding)
     strlcpy(app->evidence, there ? picture->findings[finding].id : "", sizeof(app->evidence));
     app_open_overlay(app, "Evidence", evidence_fill, false);
 }
+
+void
+panel_save_trace(const struct panel_context *context, const struct trace *trace, const char *path)
+{
+    struct app *app = context->app;
+    char whole[PATH_MAX], text[PROMPT_BYTES + 64], why[256] = "";
+    struct stat there;
+    if (app->options.save_trace == NULL) {
+        app_say(app, "there is nothing to save here");
+        return;
+    }
+    app_expand_home(path, whole, sizeof(whole));
+    if (!app->answered && stat(whole, &there) == 0 && S_ISREG(there.st_mode)) {
+        snprintf(text, sizeof(text), "%s is there already: write over it?", path);
+        panel_ask(context, text, "export", path);
+    } else if (app->options.save_trace(trace, whole, why, sizeof(why)) == 0) {
+        app_say(app, "saved %s", whole);
+    } else {
+        app_say(app, "%s", why);
+    }
+}

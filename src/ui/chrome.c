@@ -343,6 +343,7 @@ static const struct offer {
         WHILE_ONE_OF_SEVERAL,
         NOT_OF_FLEET,
         WITH_PROFILE,
+        WITH_REQUESTS,
         NOT_OF_PROFILE
     } when;
     bool always; /* before anything is shown, too */
@@ -382,6 +383,16 @@ static const struct offer {
     {"flame", "flame.undo", "undo", WITH_PROFILE, false},
     {"flame", "flame.flip", "flip", WITH_PROFILE, false},
     {"flame", "flame.collapse", "recursion", WITH_PROFILE, false},
+    {"requests", "open", "open", WITH_REQUESTS, false},
+    {"requests", "flame.open", "flame graph", WITH_REQUESTS, false},
+    {"requests", "page.next", "page", WITH_REQUESTS, false},
+    {"requests", "filter.set", "filter", WITH_REQUESTS, false},
+    {"requests", "select", "select", WITH_REQUESTS, false},
+    {"requests", "request.group", "group by", WITH_REQUESTS, false},
+    {"requests", "compare", "compare", WITH_REQUESTS, false},
+    {"requests", "mark", "mark", WITH_REQUESTS, false},
+    {"requests", "export", "export", WITH_REQUESTS, false},
+    {"requests", "search.set", "search", WITH_REQUESTS, false},
     {"chart", "zoom.in", "zoom in", ALWAYS, false},
     {"chart", "zoom.out", "zoom out", ALWAYS, false},
     {NULL, "page.next", "page", ALWAYS, false},
@@ -397,14 +408,19 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
     const struct command *command = command_of_line(offer->command, NULL);
     bool alone = app->options.profile != NULL, profile = app->profile != NULL;
     bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0 ||
-                 (profile && strcmp(view, "flame") == 0 && offer->view != NULL);
+                 (offer->view != NULL && (profile || offer->when == WITH_REQUESTS));
     bool saved = strcmp(offer->command, "save") != 0 || app->options.save != NULL;
+    const struct view *shown = view_find(app->view);
+    bool requests =
+        strcmp(view, "requests") == 0 && (app->seat->opened[shown - view_table][0].any ||
+                                          app->seat->opened[shown - view_table][1].any);
     bool held = app->seat->held != NULL, cut = !attached_is_live(app_link(app));
     bool fits =
         offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
         (offer->when == WHILE_CUT && cut && !held) ||
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
-        (offer->when == WITH_PROFILE && profile) || (offer->when == NOT_OF_PROFILE && !alone) ||
+        (offer->when == WITH_REQUESTS && requests) || (offer->when == WITH_PROFILE && profile) ||
+        (offer->when == NOT_OF_PROFILE && !alone) ||
         (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone);
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
            !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));

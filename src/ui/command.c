@@ -34,6 +34,16 @@ words_columns(const struct app *app, struct words *words)
 }
 
 static void
+words_groups(const struct app *app, struct words *words)
+{
+    (void)app;
+    static const char *const usual[] = {"request", "endpoint", "tool", "service"};
+    for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+        words_add(words, usual[i]);
+    }
+}
+
+static void
 words_intervals(const struct app *app, struct words *words)
 {
     (void)app;
@@ -90,10 +100,15 @@ const struct command command_table[] = {
     {"close", "", "Closes what is open; with nothing open, leaves.", NULL, false, app_do_close},
     {"columns", "", "Chooses the columns of the table.", NULL, false, NULL},
     {"command", "", "Asks for a command by name; Tab completes it.", NULL, false, app_do_command},
-    {"copy", "", "Copies the selected row to the clipboard.", NULL, false, NULL},
+    {"compare", "",
+     "Compares the selected requests with those marked, else the slow with the typical.", NULL,
+     false, NULL},
+    {"copy", "", "Copies the selected row, or the id of a request, to the clipboard.", NULL, false,
+     NULL},
     {"escape", "", "Closes what is open and clears search and filter; never leaves.", NULL, false,
      app_do_escape},
     {"evidence", "", "Shows what the diagnosis is based on.", NULL, false, app_do_evidence},
+    {"export", "[FILE]", "Writes the selected request to a file, as OTLP JSON.", NULL, false, NULL},
     {"filter.set", "[TEXT]", "Shows matching rows only: beam cpu>5 user=www rss>1G !sleep /regex/.",
      "filter", false, NULL},
     {"flame.collapse", "", "Shows repeated calls of a frame to itself as one, or each.", NULL,
@@ -105,6 +120,8 @@ const struct command command_table[] = {
     {"flame.keep", "", "Shows only the stacks with the selected frame.", NULL, false, NULL},
     {"flame.measure", "", "Shows the next of the things that the profile measured.", NULL, false,
      NULL},
+    {"flame.open", "", "Shows the flame graph of the selected request, group or rectangle.", NULL,
+     false, NULL},
     {"flame.order", "",
      "Shows calls in the order of time, where a profile has it, or the heaviest first.", NULL,
      false, NULL},
@@ -127,6 +144,8 @@ const struct command command_table[] = {
     {"live", "", "Goes back to the present; where the connection is lost, tries again now.", NULL,
      false, app_do_live},
     {"log", "", "Shows the newest lines of the log.", NULL, false, app_do_log},
+    {"mark", "", "Marks the selected request, group or rectangle, to compare others with.", NULL,
+     false, NULL},
     {"move.down", "", "Moves down.", NULL, false, NULL},
     {"move.first", "", "Moves to the first row.", NULL, false, NULL},
     {"move.last", "", "Moves to the last row.", NULL, false, NULL},
@@ -152,10 +171,17 @@ const struct command command_table[] = {
     {"receive", "", "Receives spans and readings of services: OTLP, Zipkin, StatsD and JSON.", NULL,
      false, app_do_receive},
     {"redraw", "", "Draws the whole screen anew.", NULL, false, app_do_redraw},
+    {"request.group", "[TAG]",
+     "Groups requests by endpoint, tool, service or any attribute; asks which without one.", NULL,
+     false, NULL},
+    {"request.path", "", "Shows the critical path of a request alone, or all of it.", NULL, false,
+     NULL},
     {"save", "[FILE]", "Saves what is shown as a snapshot.", "save as", false, app_do_save},
     {"search.next", "", "Moves to the next match.", NULL, false, NULL},
     {"search.previous", "", "Moves to the previous match.", NULL, false, NULL},
     {"search.set", "[TEXT]", "Moves to the next row that contains a text.", "search", false, NULL},
+    {"select", "", "Begins a rectangle on the heatmap: arrows or a drag, Enter takes it.", NULL,
+     false, NULL},
     {"sort.invert", "", "Turns the order round.", NULL, false, NULL},
     {"sort.next", "", "Sorts by the next column.", NULL, false, NULL},
     {"sort.previous", "", "Sorts by the previous column.", NULL, false, NULL},
@@ -190,11 +216,11 @@ static const struct {
     const char *command;
     void (*add)(const struct app *app, struct words *words);
 } argument_words[] = {
-    {"columns", words_columns},  {"interval", words_intervals},
-    {"keymap", words_keymaps},   {"process.signal", panel_signal_words},
-    {"sort.set", words_columns}, {"span", words_spans},
-    {"target", words_targets},   {"theme", words_themes},
-    {"view", words_views},
+    {"columns", words_columns},      {"interval", words_intervals},
+    {"keymap", words_keymaps},       {"process.signal", panel_signal_words},
+    {"request.group", words_groups}, {"sort.set", words_columns},
+    {"span", words_spans},           {"target", words_targets},
+    {"theme", words_themes},         {"view", words_views},
 };
 
 void

@@ -1,12 +1,18 @@
 /* Views without data. */
 #include "remedy.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "app_state.h"
 #include "flametop/base/buf.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/core/table.h"
 #include "widgets/wrap.h"
 
 #define BEAM_VIEW 4
+#define TEXT_BYTES 512
 
 /* What this machine has of Erlang VMs, below the remedy of their view. */
 static void
@@ -26,6 +32,62 @@ draw_vms(const struct app *app, struct canvas *canvas, struct rect area)
     buf_done(&lines);
 }
 
+static const char *
+text_at(const struct table *table, size_t row, const char *column)
+{
+    int at = table_column(table->def, column);
+    const char *text = at >= 0 ? table_row(table, row)[at].text : NULL;
+    return text != NULL ? text : "";
+}
+
+static bool
+is_at_port(const char *address, const char *port)
+{
+    size_t n = strlen(address), m = strlen(port);
+    return n > m && strcmp(address + n - m, port) == 0;
+}
+
+/* The address for OTEL_EXPORTER_OTLP_ENDPOINT: any takes any protocol, 4318 is what most expect. */
+static const char *
+endpoint_of(const struct table *table)
+{
+    const char *found = "";
+    for (size_t i = 0; i < table->count; i++) {
+        const char *address = text_at(table, i, "receiver.address");
+        bool stream = strncmp(address, "udp:", 4) != 0 && !is_at_port(address, ":8125");
+        if (stream && (found[0] == '\0' || is_at_port(address, ":4318"))) {
+            found = address;
+        }
+    }
+    return found;
+}
+
+/* Where it is listened, who knocked in vain, and what to set. False when nobody listens. */
+static bool
+draw_receivers(const struct picture *picture, struct canvas *canvas, struct rect area)
+{
+    const struct table *table = picture_table(picture, "receivers");
+    char text[TEXT_BYTES], clean[TEXT_BYTES];
+    if (table == NULL || table->count == 0) {
+        return false;
+    }
+    snprintf(text, sizeof(text),
+             "Listening, and nothing came yet. Start your service with "
+             "OTEL_EXPORTER_OTLP_ENDPOINT=http://%s, or by flametop exec -- COMMAND.",
+             endpoint_of(table));
+    utf8_clean(str_from(text), clean, sizeof(clean));
+    area.y += wrap_draw(canvas, area, str_from(clean), (struct style){.fg = ROLE_TEXT}) + 1;
+    for (size_t i = 0; i < table->count; i++) {
+        const char *note = text_at(table, i, "receiver.note");
+        snprintf(text, sizeof(text), "%-22s %-24s %-12s %s", text_at(table, i, "receiver.address"),
+                 text_at(table, i, "receiver.takes"), text_at(table, i, "receiver.state"), note);
+        utf8_clean(str_from(text), clean, sizeof(clean));
+        canvas_text(canvas, area.x, area.y + (int)i, area.width, str_from(clean),
+                    (struct style){.fg = note[0] != '\0' ? ROLE_LEVEL_WARNING : ROLE_DIM});
+    }
+    return true;
+}
+
 void
 remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
 {
@@ -42,9 +104,11 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
     struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD}, text = {.fg = ROLE_TEXT};
     int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
     canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
-    struct str rest = str_from(remedy);
-    wrap_draw(canvas, (struct rect){area.x + margin, y + 2, area.width - 2 * margin, 4}, rest,
-              text);
+    struct rect room = {area.x + margin, y + 2, area.width - 2 * margin, 4};
+    if (view->number == VIEW_REQUESTS && draw_receivers(picture, canvas, room)) {
+        return;
+    }
+    wrap_draw(canvas, room, str_from(remedy), text);
     if (view->number == BEAM_VIEW && app->options.vms != NULL && app_link(app) == NULL) {
         draw_vms(app, canvas,
                  (struct rect){area.x + margin, y + 7, area.width - 2 * margin,

@@ -60,8 +60,11 @@ const struct view view_table[] = {
      "requests",
      "Requests",
      "Req",
-     "No requests are received: this version watches the machine (views 1, 2, 3, 8 and 9).",
-     {{{{NULL, 0}}}},
+     "No requests yet. Enter receives them on 127.0.0.1:4317 (gRPC), 4318 (HTTP) and 8125 "
+     "(StatsD); "
+     "then start your service with OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318, or by "
+     "flametop exec -- COMMAND.",
+     {{{{"requests", 1}}}},
      {{{{NULL, 0}}}}},
     {6,
      "flame",
@@ -124,6 +127,21 @@ view_remedy(const struct view *view, bool past)
         }
     }
     return view->remedy;
+}
+
+const char *
+view_enter(const struct view *view)
+{
+    static const struct {
+        int view;
+        const char *command;
+    } rows[] = {{VIEW_REQUESTS, "receive"}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (rows[i].view == view->number) {
+            return rows[i].command;
+        }
+    }
+    return NULL;
 }
 
 const struct view *

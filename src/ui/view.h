@@ -8,6 +8,7 @@
 #include "flametop/ui/panel.h"
 
 #define VIEW_BOXES_MAX 8
+#define VIEW_REQUESTS 5
 #define VIEW_FLAME 6
 #define VIEW_CHART 10 /* the full-screen chart: opened by panels, has no number key */
 
@@ -34,6 +35,9 @@ extern const size_t view_count;
 
 /* What to read when there is nothing to show: of the present, or of a moment of the past. */
 const char *view_remedy(const struct view *view, bool past);
+
+/* What Enter runs while there is nothing to show; NULL: nothing. */
+const char *view_enter(const struct view *view);
 
 /* By number; NULL when there is none. */
 const struct view *view_find(int number);

@@ -20,6 +20,7 @@
 struct buf;
 struct flame;
 struct profile;
+struct trace;
 
 /* What is watched: its engine (NULL: app_set_picture brings the pictures) and its name as typed. */
 struct app_target {
@@ -74,6 +75,10 @@ struct app_options {
      * 0, or a negative errno and a sentence in why. NULL: it cannot be saved. */
     int (*save_flame)(const struct flame *flame, const char *title, const char *path, char *why,
                       size_t why_size);
+
+    /* Writes a request (core/trace.h) to `path` as OTLP JSON. 0, or a negative errno and a sentence
+     * in why. NULL: it cannot be saved. */
+    int (*save_trace)(const struct trace *trace, const char *path, char *why, size_t why_size);
 
     const struct clock *clock; /* what ages are counted by; NULL: the system's */
 };

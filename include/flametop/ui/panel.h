@@ -17,6 +17,7 @@
 
 struct flame;
 struct profile;
+struct trace;
 
 /* What is the same for all panels while one picture is shown. */
 struct panel_context {
@@ -68,7 +69,9 @@ struct panel {
      * none), to begin its prompt with; NULL: not a command of mine. NULL: it has none. */
     const char *(*current)(void *state, const char *command);
 
-    /* A click or wheel inside the area last drawn, in canvas coordinates. NULL: none. */
+    /* A click or wheel inside the area last drawn, in canvas coordinates. NULL: none. With `drags`
+     * also what follows a click in it, wherever that is: TERM_DRAG, then TERM_RELEASE. */
+    bool drags;
     enum reaction (*mouse)(void *state, const struct panel_context *context, int x, int y,
                            int button);
 
@@ -117,6 +120,11 @@ void panel_renew_profile(const struct panel_context *context, const struct profi
 /* Writes a flame tree to a file, after a question where there is one of that name; without a path
  * it asks for one. The command that it then runs on this panel is flame.save. */
 void panel_save_flame(const struct panel_context *context, const struct flame *flame,
+                      const char *path);
+
+/* Writes a request to a file, as OTLP JSON, after a question where there is one of that name: then
+ * it runs the command export on this panel again. */
+void panel_save_trace(const struct panel_context *context, const struct trace *trace,
                       const char *path);
 
 /* Puts text on the clipboard. */

@@ -14,7 +14,7 @@
 #include "reading.h"
 #include "telling.h"
 
-#define CARDS_MAX 24
+#define CARDS_MAX 32
 #define CARDS_OWN_MAX (PINS_MAX + TELLING_MAX) /* besides those of the table */
 #define CARDS_SHOWN_MAX (CARDS_MAX + CARDS_OWN_MAX)
 #define FACTS_MAX 3
@@ -118,6 +118,30 @@ static const struct card_def machine_defs[] = {
                {"out", "system.network.io{direction=transmit}", "By/s"}},
      .facts = {{"rtt", "system.network.rtt", "s"},
                {"retransmits", "system.network.tcp.retransmit.ratio", "1"}}},
+    {.title = "Requests",
+     .metric = "request.count",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_3,
+     .parts = {{"failed", "request.errors", "{request}/s"},
+               {"slow", "request.slow", "{request}/s"}},
+     .facts = {{"p95", "request.latency{quantile=0.95}", "s"}}},
+    {.title = "Latency p95",
+     .metric = "request.latency{quantile=0.95}",
+     .unit = "s",
+     .opens = "request.latency",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_4,
+     .parts = {{"p50", "request.latency{quantile=0.5}", "s"},
+               {"p99", "request.latency{quantile=0.99}", "s"}},
+     .facts = {{"queries p95", "db.client.operation.duration{quantile=0.95}", "s"},
+               {"pool p95", "db.client.connection.wait_time{quantile=0.95}", "s"}}},
+    {.title = "Errors",
+     .metric = "request.error.ratio",
+     .scale = READING_NICE,
+     .role = ROLE_CHART_6,
+     .parts = {{"requests", "request.errors", "{request}/s"},
+               {"slow queries", "db.client.slow_queries", "{operation}/s"}},
+     .facts = {{"cache hits", "cache.hit.ratio", "1"}}},
     {.title = "Load",
      .metric = "system.cpu.load_average.1m",
      .unit = "",

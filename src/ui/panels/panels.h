@@ -15,6 +15,7 @@ extern const struct panel panel_node;
 extern const struct panel panel_node_cards;
 extern const struct panel panel_pools;
 extern const struct panel panel_processes;
+extern const struct panel panel_requests;
 extern const struct panel panel_schedulers;
 extern const struct panel panel_system;
 extern const struct panel panel_tables;

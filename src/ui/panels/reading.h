@@ -69,7 +69,4 @@ double reading_reaches(const struct reading *reading, double top);
 /* Changes when a source's series do: what was looked up by labels is then looked up anew. */
 uint64_t picture_signature(const struct picture *picture);
 
-/* "10 min", "6 h", "90 s": a span, for the edge of a box. Answers dst. */
-char *span_text(int64_t span_ns, char dst[READING_TEXT]);
-
 #endif

@@ -41,6 +41,12 @@ put_step(struct canvas *canvas, int x, int y, int step)
     canvas_put(canvas, x, y, ascii ? ascii_shades[shade] : block_shades[shade], style);
 }
 
+void
+heat_cell(struct canvas *canvas, int x, int y, double value, double high)
+{
+    put_step(canvas, x, y, heat_step(value, high));
+}
+
 static int
 step_at(const struct strip *strip, int width, int i, double high)
 {

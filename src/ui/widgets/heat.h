@@ -10,6 +10,9 @@
  * 0. */
 int heat_step(double value, double high);
 
+/* One cell; nothing for NaN. */
+void heat_cell(struct canvas *canvas, int x, int y, double value, double high);
+
 /* One row. */
 void heat_row(struct canvas *canvas, int x, int y, int width, const struct strip *strip,
               double high);

@@ -2,6 +2,7 @@
 #include "strip.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define HOLD_MAX 32 /* buckets; beyond it nothing is usual */
 
@@ -91,4 +92,23 @@ nice_top(double value)
         }
     }
     return 10 * power;
+}
+
+char *
+span_text(int64_t span_ns, char dst[SPAN_TEXT])
+{
+    int64_t s = (span_ns + NS_PER_S / 2) / NS_PER_S;
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        int64_t whole = s / units[i].seconds;
+        if (whole > 0 && (s % units[i].seconds == 0 || i + 1 == ARRAY_SIZE(units))) {
+            snprintf(dst, SPAN_TEXT, "%lld %s", (long long)whole, units[i].unit);
+            return dst;
+        }
+    }
+    snprintf(dst, SPAN_TEXT, "0 s");
+    return dst;
 }

@@ -13,6 +13,7 @@
 #include "flametop/core/chart.h"
 
 #define STRIP_BUCKET_NS_MIN (4 * NS_PER_S)
+#define SPAN_TEXT 40
 
 struct strip {
     const struct bucket *ring; /* `count` buckets, the oldest at `first`; NULL: none */
@@ -46,5 +47,8 @@ const struct bucket *strip_at(const struct strip *strip, int columns, int x);
 /* A round number not below the value: 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten. 1 for what is
  * not above zero. */
 double nice_top(double value);
+
+/* "10 min", "6 h", "90 s": a span, for the edge of a box. Answers dst. */
+char *span_text(int64_t span_ns, char dst[SPAN_TEXT]);
 
 #endif

@@ -1,0 +1,448 @@
+/* The requests view in the application: what is drawn of some requests, and what each key does. */
+#include "../check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/ui/app_state.h"
+#include "../../src/ui/panels/request.h"
+#include "fake_traces.h"
+#include "flametop/core/profile.h"
+#include "flametop/ui/app.h"
+#include "golden.h"
+#include "machine.h"
+
+#define REQUESTS 600
+
+struct stage {
+    struct fake fake;
+    struct app *app;
+    struct canvas canvas;
+};
+
+static char saved[256];
+
+static int
+save(const struct trace *trace, const char *path, char *why, size_t why_size)
+{
+    (void)why;
+    (void)why_size;
+    snprintf(saved, sizeof(saved), "%s of %u spans", path, trace->span_count);
+    return 0;
+}
+
+static void
+draw(struct stage *stage)
+{
+    do {
+        stage->app->again = false;
+        app_draw(stage->app, &stage->canvas);
+    } while (stage->app->again);
+}
+
+static void
+stage_init(struct stage *stage, int width, int height, enum glyphs glyphs, size_t requests)
+{
+    machine_init(&stage->fake, 4);
+    if (requests > 0) {
+        fake_traces(&stage->fake, requests);
+    }
+    struct app_options options = {.catalog = stage->fake.catalog, .view = 5, .save_trace = save};
+    stage->app = app_new(&options);
+    app_set_picture(stage->app, fake_picture(&stage->fake));
+    canvas_init(&stage->canvas);
+    assert_true(canvas_resize(&stage->canvas, width, height));
+    stage->canvas.glyphs = glyphs;
+    draw(stage);
+}
+
+static void
+stage_done(struct stage *stage)
+{
+    app_free(stage->app);
+    canvas_done(&stage->canvas);
+    fake_done(&stage->fake);
+}
+
+/* Names of keys; a word in quotes is typed. */
+static void
+press(struct stage *stage, const char *keys)
+{
+    struct str rest = str_from(keys), word;
+    while (str_word(&rest, &word)) {
+        char name[128];
+        struct term_event event = {0};
+        str_copy(word, name, sizeof(name));
+        if (name[0] == '\'') {
+            for (const char *c = name + 1; *c != '\0'; c++) {
+                event.key = *c == '_' ? ' ' : *c;
+                app_key(stage->app, &event);
+            }
+        } else {
+            assert_true(key_parse(name, &event.key));
+            app_key(stage->app, &event);
+        }
+        draw(stage);
+    }
+}
+
+static void
+click(struct stage *stage, int x, int y, enum term_button button)
+{
+    struct term_event event = {.key = TERM_MOUSE, .x = x, .y = y, .button = button};
+    app_key(stage->app, &event);
+    draw(stage);
+}
+
+static bool
+shows(const struct stage *stage, const char *text)
+{
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    canvas_dump(&stage->canvas, &out);
+    bool found = strstr(out.data, text) != NULL;
+    buf_done(&out);
+    return found;
+}
+
+static const struct {
+    const char *name, *keys;
+} screens[] = {
+    {"groups", ""},
+    {"slowest", "."},
+    {"running", ". ."},
+    {"services", ". . ."},
+    {"calls", ". . . ."},
+    {"queries", ". . . . ."},
+    {"agents", ". . . . . ."},
+    {"group", "Enter"},
+    {"waterfall", "Enter Enter"},
+    {"selection",
+     "Tab PgUp v Left Left Left Left Left Left Left Left Left Left Left Left Left Left Down Down "
+     "Down Enter"},
+};
+
+static void
+test_requests__screens(void **state)
+{
+    static const struct {
+        int width, height;
+    } sizes[] = {{80, 24}, {120, 40}, {200, 50}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(screens); j++) {
+            struct stage stage;
+            char name[64];
+            stage_init(&stage, sizes[i].width, sizes[i].height, GLYPHS_BRAILLE, REQUESTS);
+            press(&stage, screens[j].keys);
+            snprintf(name, sizeof(name), "requests-%s-%dx%d", screens[j].name, sizes[i].width,
+                     sizes[i].height);
+            golden(name, &stage.canvas);
+            stage_done(&stage);
+        }
+    }
+}
+
+static void
+test_requests__ascii_has_no_other_signs(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 80, 24, GLYPHS_ASCII, REQUESTS);
+    golden("requests-groups-80x24-ascii", &stage.canvas);
+    press(&stage, "Enter Down Enter");
+    golden("requests-waterfall-80x24-ascii", &stage.canvas);
+    stage_done(&stage);
+}
+
+static void
+test_requests__any_size_draws(void **state)
+{
+    static const int widths[] = {24, 31, 40, 59, 79, 101, 150, 201}, heights[] = {4, 8, 12, 17, 60};
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 80, 24, GLYPHS_BLOCKS, 60);
+    for (size_t i = 0; i < ARRAY_SIZE(screens); i++) {
+        press(&stage, screens[i].keys);
+        for (size_t w = 0; w < ARRAY_SIZE(widths); w++) {
+            for (size_t h = 0; h < ARRAY_SIZE(heights); h++) {
+                assert_true(canvas_resize(&stage.canvas, widths[w], heights[h]));
+                draw(&stage);
+                press(&stage, "Down Enter Esc Up");
+            }
+        }
+        assert_true(canvas_resize(&stage.canvas, 80, 24));
+        draw(&stage);
+        press(&stage, "Esc Esc Esc Esc Esc 5");
+        stage.app->view = 5;
+        draw(&stage);
+    }
+    stage_done(&stage);
+}
+
+static void
+test_requests__without_any_says_how_to_send_them(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, 0);
+    assert_true(shows(&stage, "OTEL_EXPORTER_OTLP_ENDPOINT"));
+    assert_true(shows(&stage, "4318"));
+    stage_done(&stage);
+}
+
+/* The table of receivers, as far as the view looks at it. */
+static const struct column receiver_columns[] = {
+    {"receiver.address", "ADDRESS", "", "", COLUMN_TEXT, COLUMN_KEY, 22},
+    {"receiver.takes", "TAKES", "", "", COLUMN_TEXT, 0, 24},
+    {"receiver.state", "STATE", "", "", COLUMN_TEXT, 0, 14},
+    {"receiver.note", "NOTE", "", "", COLUMN_TEXT, 0, 0},
+};
+static const struct table_def receiver_def = {.name = "receivers",
+                                              .title = "Receivers",
+                                              .text = "",
+                                              .columns = receiver_columns,
+                                              .column_count = ARRAY_SIZE(receiver_columns)};
+
+static void
+test_requests__while_it_listens_it_says_where(void **state)
+{
+    static const char *const rows[][4] = {
+        {"127.0.0.1:4317", "OTLP", "listening", "python3 (990) sends what is no HTTP"},
+        {"127.0.0.1:4318", "OTLP, Zipkin, JSON", "listening", ""},
+        {"127.0.0.1:8125", "StatsD", "listening", ""}};
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, 0);
+    struct table *table = fake_table(&stage.fake, &receiver_def);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        union cell *row = table_add(table, &stage.fake.picture->arena);
+        for (size_t column = 0; column < 4; column++) {
+            row[column].text = rows[i][column];
+        }
+    }
+    draw(&stage);
+    golden("requests-listening-120x40", &stage.canvas);
+    assert_true(shows(&stage, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"));
+    stage_done(&stage);
+}
+
+static void
+test_requests__escape_leaves_a_request_and_then_its_group(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "Enter");
+    assert_true(shows(&stage, "Latency · POST /tools/invoke"));
+    press(&stage, "Down Enter");
+    assert_true(shows(&stage, "critical path"));
+    press(&stage, "Esc");
+    assert_true(shows(&stage, "Latency · POST /tools/invoke"));
+    press(&stage, "Esc");
+    assert_true(shows(&stage, "WAITED/min"));
+    assert_false(stage.app->leave);
+    stage_done(&stage);
+}
+
+static void
+test_requests__group_by_service_and_by_an_attribute(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    app_command(stage.app, "request.group service");
+    draw(&stage);
+    assert_true(shows(&stage, "gateway"));
+    press(&stage, "o");
+    assert_true(shows(&stage, "an attribute"));
+    press(&stage, "Esc");
+    app_command(stage.app, "request.group tenant");
+    draw(&stage);
+    assert_true(shows(&stage, "acme"));
+    assert_true(shows(&stage, "globex"));
+    stage_done(&stage);
+}
+
+static void
+test_requests__filter_names_what_it_hides(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "f 'tenant=acme Enter");
+    assert_true(shows(&stage, "filter tenant=acme"));
+    assert_true(shows(&stage, "database-query"));
+    assert_false(shows(&stage, "web-search"));
+    press(&stage, "f Ctrl-U 'tenant=nobody Enter");
+    assert_true(shows(&stage, "No request of this span matches the filter"));
+    press(&stage, "Esc");
+    assert_true(shows(&stage, "web-search"));
+    press(&stage, "f 'duration>fast Enter");
+    assert_string_not_equal(stage.app->said, "");
+    stage_done(&stage);
+}
+
+static void
+test_requests__critical_path_alone_and_folding(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "Enter Down Enter");
+    assert_true(shows(&stage, "SELECT orders"));
+    assert_true(shows(&stage, "GET"));
+    press(&stage, "c");
+    assert_false(shows(&stage, "─ GET"));
+    press(&stage, "c -");
+    assert_false(shows(&stage, "SELECT orders"));
+    press(&stage, "+ / 'select Enter");
+    assert_true(shows(&stage, "db.query.text"));
+    stage_done(&stage);
+}
+
+static void
+test_requests__copies_and_exports_a_request(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "e");
+    assert_true(strstr(stage.app->said, "single request") != NULL);
+    press(&stage, "Enter Down y");
+    assert_string_equal(stage.app->said, "copied");
+    press(&stage, "e");
+    assert_true(shows(&stage, "trace-4bf92f3577b34da6.json"));
+    press(&stage, "Ctrl-U '/tmp/none/x.json Enter");
+    assert_string_equal(saved, "/tmp/none/x.json of 6 spans");
+    stage_done(&stage);
+}
+
+static void
+test_requests__flame_graph_of_a_group_adds_up(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "F");
+    assert_int_equal(stage.app->view, 6);
+    assert_true(shows(&stage, "critical path · POST /tools/invoke"));
+    assert_true(shows(&stage, "SELECT orders"));
+    stage_done(&stage);
+}
+
+static void
+test_requests__compares_slow_with_typical_and_with_a_mark(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "d");
+    assert_int_equal(stage.app->view, 6);
+    assert_true(shows(&stage, "slowest 5 %, before: typical"));
+    assert_true(shows(&stage, "SELECT orders"));
+    press(&stage, "5 Down m");
+    assert_true(strstr(stage.app->said, "marked: ") != NULL);
+    press(&stage, "Up d");
+    assert_int_equal(stage.app->view, 6);
+    assert_true(shows(&stage, "before: "));
+    stage_done(&stage);
+}
+
+static void
+test_requests__rectangle_by_the_mouse(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    const struct rect *area = &((struct requests *)app_focus(stage.app)->state)->heat.area;
+    int right = area->x + area->width - 1, top = area->y + 1;
+    click(&stage, right, top, TERM_CLICK);
+    click(&stage, right - 25, top + 5, TERM_DRAG);
+    click(&stage, right - 25, top + 5, TERM_RELEASE);
+    press(&stage, "Enter");
+    assert_true(shows(&stage, "+ tenant = acme"));
+    press(&stage, "F");
+    assert_int_equal(stage.app->view, 6);
+    assert_true(shows(&stage, "requests selected"));
+    stage_done(&stage);
+}
+
+static void
+test_requests__past_shows_what_had_begun(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "{ {");
+    assert_false(shows(&stage, "601 requests"));
+    assert_true(shows(&stage, " requests"));
+    press(&stage, "r");
+    assert_true(shows(&stage, "601 requests"));
+    stage_done(&stage);
+}
+
+/* Ten thousand spans: one below the other at first, then side by side. */
+static void
+add_large(struct fake *fake, struct fake_traces *traces)
+{
+    int64_t start = FAKE_WALL_NS - 60 * NS_PER_S;
+    uint64_t above = 0;
+    (void)fake;
+    for (int i = 0; i < 10000; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "step %d", i);
+        int64_t inset = MIN(i, 300) * 1000;
+        uint64_t own = fake_span(traces, 99, above, &traces->gateway, SPAN_INTERNAL, name,
+                                 start + inset + (i > 300 ? (i - 300) * 100000 : 0),
+                                 i <= 300 ? 2 * NS_PER_S - 2 * inset : 90000, SPAN_UNSET, NULL, 0);
+        above = i < 300 ? own : above;
+    }
+}
+
+static void
+test_requests__large_and_deep_request(void **state)
+{
+    struct stage stage;
+    (void)state;
+    machine_init(&stage.fake, 4);
+    fake_traces_of(&stage.fake, add_large);
+    struct app_options options = {.catalog = stage.fake.catalog, .view = 5};
+    stage.app = app_new(&options);
+    app_set_picture(stage.app, fake_picture(&stage.fake));
+    canvas_init(&stage.canvas);
+    assert_true(canvas_resize(&stage.canvas, 120, 40));
+    draw(&stage);
+    press(&stage, ". Enter End");
+    assert_true(shows(&stage, "step 9999"));
+    press(&stage, "Home - Down");
+    assert_true(shows(&stage, "+9999 step 0"));
+    press(&stage, "/ 'step_7777 Enter");
+    assert_true(shows(&stage, "step 7777"));
+    press(&stage, "c F");
+    assert_int_equal(stage.app->view, 6);
+    stage_done(&stage);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_requests__screens),
+        cmocka_unit_test(test_requests__ascii_has_no_other_signs),
+        cmocka_unit_test(test_requests__any_size_draws),
+        cmocka_unit_test(test_requests__without_any_says_how_to_send_them),
+        cmocka_unit_test(test_requests__while_it_listens_it_says_where),
+        cmocka_unit_test(test_requests__escape_leaves_a_request_and_then_its_group),
+        cmocka_unit_test(test_requests__group_by_service_and_by_an_attribute),
+        cmocka_unit_test(test_requests__filter_names_what_it_hides),
+        cmocka_unit_test(test_requests__critical_path_alone_and_folding),
+        cmocka_unit_test(test_requests__copies_and_exports_a_request),
+        cmocka_unit_test(test_requests__flame_graph_of_a_group_adds_up),
+        cmocka_unit_test(test_requests__compares_slow_with_typical_and_with_a_mark),
+        cmocka_unit_test(test_requests__rectangle_by_the_mouse),
+        cmocka_unit_test(test_requests__past_shows_what_had_begun),
+        cmocka_unit_test(test_requests__large_and_deep_request),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
