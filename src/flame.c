@@ -19,6 +19,7 @@
 #include "flametop/profile/write.h"
 #include "flametop/ui/app.h"
 #include "flame_live.h"
+#include "machine.h"
 #include "monitor.h"
 
 #define VIEW_FLAME 6
@@ -301,30 +302,10 @@ print_frames(const struct profile *profile, const char *text)
 
 /* ---- the screen ---- */
 
-/* The moment that stands for a file: there are no readings in it. */
-static struct picture *
-make_picture(const struct cli *cli, const char *path)
-{
-    struct stat info;
-    char name[128];
-    struct picture *picture = picture_new(cli->catalog, 65536);
-    if (picture == NULL) {
-        return NULL;
-    }
-    utf8_clean(str_from(base_name(path)), name, sizeof(name));
-    picture->number = 1;
-    picture->past = true;
-    picture->wall_ns = stat(path, &info) == 0 ? info.st_mtim.tv_sec * NS_PER_S : 0;
-    picture->host.name = arena_printf(&picture->arena, "%s", name);
-    picture->host.system = picture->host.kernel = picture->host.virtualization = "";
-    picture->looked_at = "";
-    return picture;
-}
-
 static int
 show(const struct cli *cli, const struct profile *profile, const char *path, const char *text)
 {
-    struct picture *picture = make_picture(cli, path);
+    struct picture *picture = machine_file_picture(cli, path);
     if (picture == NULL) {
         cli_complain("out of memory");
         return EXIT_FAILED;

@@ -9,6 +9,7 @@
 #include "flametop/analysis/table.h"
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
 #include "flametop/sources/beam_metrics.h"
 #include "flametop/sources/table.h"
 
@@ -130,6 +131,26 @@ machine_open_file(const struct cli *cli, const char *path)
     if (picture == NULL) {
         cli_complain("%s: %s", path, why[0] != 0 ? why : "out of memory");
     }
+    return picture;
+}
+
+struct picture *
+machine_file_picture(const struct cli *cli, const char *path)
+{
+    struct stat info;
+    char name[128];
+    const char *slash = strrchr(path, '/');
+    struct picture *picture = picture_new(cli->catalog, 65536);
+    if (picture == NULL) {
+        return NULL;
+    }
+    utf8_clean(str_from(slash != NULL && slash[1] != '\0' ? slash + 1 : path), name, sizeof(name));
+    picture->number = 1;
+    picture->past = true;
+    picture->wall_ns = stat(path, &info) == 0 ? info.st_mtim.tv_sec * NS_PER_S : 0;
+    picture->host.name = arena_printf(&picture->arena, "%s", name);
+    picture->host.system = picture->host.kernel = picture->host.virtualization = "";
+    picture->looked_at = "";
     return picture;
 }
 

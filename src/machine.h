@@ -16,6 +16,10 @@ struct roots machine_roots(const struct cli *cli);
 /* A snapshot file as a picture; NULL, and a sentence on stderr, when it cannot be read. */
 struct picture *machine_open_file(const struct cli *cli, const char *path);
 
+/* The moment that stands for a file which holds no readings: of a profile, of traces. NULL: out of
+ * memory. */
+struct picture *machine_file_picture(const struct cli *cli, const char *path);
+
 /* A collector for the other end of a link: sources come from there, or by the link from here. */
 struct collector *machine_collector_of(const struct cli *cli, const char *target);
 

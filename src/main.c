@@ -11,6 +11,7 @@
 #include "monitor.h"
 #include "serve.h"
 #include "snapshot.h"
+#include "traces.h"
 
 /* Pictures come and go each second: their memory is kept for the next instead of being given back
  * and faulted in again, and both threads share one heap. */
@@ -50,7 +51,9 @@ run(struct cli *cli)
     case COMMAND_FLAME:
         return flame_run(cli);
     default:
-        return flame_is_target(cli) ? flame_run(cli) : monitor_run(cli);
+        return flame_is_target(cli)    ? flame_run(cli)
+               : traces_is_target(cli) ? traces_run(cli)
+                                       : monitor_run(cli);
     }
 }
 

@@ -138,8 +138,15 @@ hand_on(struct visitor *visitor, bool http2)
         http_server_take(receive->http, visitor_leave(visitor));
         return;
     }
-    tell(door, visitor, false);
-    visitor_end(visitor);
+    bool served = receive->grpc != NULL;
+    if (!served || visitor->place->port == HTTP_PORT) {
+        tell(door, visitor, served);
+    }
+    if (served) {
+        grpc_server_take(receive->grpc, visitor_leave(visitor));
+    } else {
+        visitor_end(visitor);
+    }
 }
 
 /* HTTP/2 begins with "PRI * HTTP/2.0"; no method of HTTP/1 that we know begins with PR. */

@@ -328,6 +328,26 @@ start_http(struct receive *receive, char *why, size_t why_size)
     return http_server_new(&options, why, why_size);
 }
 
+/* Without it who speaks gRPC is told what to set. */
+static struct grpc_server *
+start_grpc(struct receive *receive)
+{
+    char why[120] = "";
+    struct grpc_server_options options = {.loop = receive->setup.loop,
+                                          .connections_max = CONNECTIONS_MAX,
+                                          .message_max = RECEIVE_BODY_MAX,
+                                          .messages_max = RECEIVE_BODIES_MAX,
+                                          .timeout_ns = 20 * NS_PER_S,
+                                          .context = receive,
+                                          .handle = grpc_handle,
+                                          .refused = grpc_refused};
+    struct grpc_server *grpc = grpc_server_new(&options, why, sizeof(why));
+    if (grpc == NULL) {
+        log_info("receiving: %s", why);
+    }
+    return grpc;
+}
+
 static size_t
 listen_all(struct receive *receive)
 {
@@ -349,6 +369,7 @@ begin(struct receive *receive)
     char why[200] = "out of memory";
     receive->door = door_new(receive);
     receive->http = receive->door != NULL ? start_http(receive, why, sizeof(why)) : NULL;
+    receive->grpc = start_grpc(receive);
     for (size_t i = 0; i < receive->place_count && receive->http == NULL; i++) {
         if (!receive->places[i].udp && !receive->places[i].spare) {
             receive_tell(&receive->places[i], "%s", why);
@@ -378,6 +399,7 @@ network_close(void *state)
     }
     door_free(receive->door);
     http_server_free(receive->http);
+    grpc_server_free(receive->grpc);
     fold_free(receive->fold);
     free(receive);
 }

@@ -6,6 +6,7 @@
 
 #include "flametop/base/macros.h"
 #include "flametop/core/batch.h"
+#include "flametop/net/grpc.h"
 #include "flametop/net/server.h"
 #include "flametop/receivers/decode.h"
 #include "flametop/receivers/receive.h"
@@ -47,7 +48,6 @@ struct place {
 };
 
 struct door;
-struct grpc_server;
 
 struct receive {
     struct receiver_setup setup;
@@ -98,6 +98,13 @@ void http_refuse(void *context, const struct http_message *message, int status, 
 struct door *door_new(struct receive *receive);
 void door_free(struct door *door);
 void door_ready(uv_poll_t *poll, int status, int events); /* of a place */
+
+/* ---- grpc.c ---- */
+
+/* The gRPC server's callbacks; context is the receive. */
+enum grpc_status grpc_handle(void *context, const char *path, struct str message, struct buf *reply,
+                             char *why, size_t why_size);
+void grpc_refused(void *context);
 
 /* ---- datagram.c ---- */
 
