@@ -56,9 +56,10 @@ struct trouble {
     uint64_t key;
     int64_t first_ns, last_ns, since_wall_ns, last_wall_ns;
     bool shown, over;
-    struct trace_group row;              /* numbers only */
-    char name[96];                       /* "POST /tools/invoke database-query" */
-    char component[80];                  /* "SELECT orders (shop)"; "": not known */
+    struct trace_group row; /* numbers only */
+    char name[96];          /* "POST /tools/invoke database-query" */
+    char labels[256];       /* "endpoint=POST /tools/invoke,tool=database-query", of its metrics */
+    char component[80];     /* "SELECT orders (shop)"; "": not known */
     double component_share, blind_share; /* NaN: not known */
 };
 
@@ -147,6 +148,10 @@ name_it(struct trouble *trouble, const struct trace_group *row)
     bool tool = row->tool != NULL && row->tool[0] != '\0';
     snprintf(trouble->name, sizeof(trouble->name), "%s%s%s", row->name, tool ? " " : "",
              tool ? row->tool : "");
+    labels_add(trouble->labels, sizeof(trouble->labels), "endpoint", str_from(row->name));
+    if (tool) {
+        labels_add(trouble->labels, sizeof(trouble->labels), "tool", str_from(row->tool));
+    }
 }
 
 /* ---- where the time went ---- */
@@ -350,7 +355,7 @@ word_present(const struct trouble *trouble, struct finding *finding, struct aren
     const char *rest = "", *time = duration(arena, &trouble->row);
     finding->advice = "Enter on it in view 5 shows its requests, F their flame graph.";
     if (!isnan(trouble->blind_share)) {
-        rest = arena_printf(arena, "; on what, no span tells for %s of it",
+        rest = arena_printf(arena, "; %s of it in no span: cause unknown",
                             percent(arena, trouble->blind_share));
         finding->advice = "Add spans to what it does itself: its time is in none of those below.";
     } else if (trouble->component[0] != '\0') {
@@ -377,8 +382,18 @@ word_past(const struct trouble *trouble, struct finding *finding, struct arena *
     finding->until_wall_ns = trouble->last_wall_ns;
 }
 
+/* One number more, of a metric where there is one of that name. */
 static void
-add_evidence(const struct trouble *trouble, struct finding *finding, struct arena *arena)
+prove(struct finding *finding, struct evidence *evidence, const char *label, const char *value,
+      const char *metric, const char *labels)
+{
+    evidence[finding->evidence_count++] = (struct evidence){
+        .label = label, .value = value, .metric = metric, .labels = metric != NULL ? labels : NULL};
+}
+
+static void
+add_evidence(const struct trouble *trouble, bool metrics, struct finding *finding,
+             struct arena *arena)
 {
     const struct trace_group *row = &trouble->row;
     bool slow = trouble->kind == KIND_SLOW;
@@ -386,30 +401,35 @@ add_evidence(const struct trouble *trouble, struct finding *finding, struct aren
     if (evidence == NULL) {
         return;
     }
-    size_t n = 0;
-    evidence[n++] = (struct evidence){.label = slow ? "slow requests" : "failed requests",
-                                      .value = percent(arena, share_of(row, trouble->kind))};
-    evidence[n++] = (struct evidence){.label = "requests in the last minute",
-                                      .value = arena_printf(arena, "%.0f", row->count)};
-    evidence[n++] = (struct evidence){.label = "median", .value = seconds(arena, row->p50_s)};
-    evidence[n++] = (struct evidence){.label = "p95", .value = seconds(arena, row->p95_s)};
-    evidence[n++] = (struct evidence){.label = "waited for it, a minute",
-                                      .value = seconds(arena, row->waited_s)};
-    if (trouble->component[0] != '\0') {
-        evidence[n++] =
-            (struct evidence){.label = "heaviest on the critical path",
-                              .value = arena_printf(arena, "%s %s", trouble->component,
-                                                    percent(arena, trouble->component_share))};
-    } else if (!isnan(trouble->blind_share)) {
-        evidence[n++] = (struct evidence){.label = "of its time in no span below",
-                                          .value = percent(arena, trouble->blind_share)};
-    }
     finding->evidence = evidence;
-    finding->evidence_count = n;
+    const char *labels = arena_printf(arena, "%s", trouble->labels);
+    const char *median = arena_printf(arena, "%s,quantile=0.5", labels);
+    const char *p95 = arena_printf(arena, "%s,quantile=0.95", labels);
+    const char *duration_metric = metrics ? "request.duration" : NULL;
+    prove(finding, evidence, slow ? "slow requests" : "failed requests",
+          percent(arena, share_of(row, trouble->kind)),
+          !metrics ? NULL
+          : slow   ? "request.slow"
+                   : "request.errors",
+          labels);
+    prove(finding, evidence, "requests in the last minute", arena_printf(arena, "%.0f", row->count),
+          metrics ? "request.count" : NULL, labels);
+    prove(finding, evidence, "median", seconds(arena, row->p50_s), duration_metric, median);
+    prove(finding, evidence, "p95", seconds(arena, row->p95_s), duration_metric, p95);
+    prove(finding, evidence, "waited for it, a minute", seconds(arena, row->waited_s), NULL, NULL);
+    if (trouble->component[0] != '\0') {
+        prove(finding, evidence, "heaviest on the critical path",
+              arena_printf(arena, "%s %s", trouble->component,
+                           percent(arena, trouble->component_share)),
+              NULL, NULL);
+    } else if (!isnan(trouble->blind_share)) {
+        prove(finding, evidence, "of its time in no span below",
+              percent(arena, trouble->blind_share), NULL, NULL);
+    }
 }
 
 static void
-show(const struct trouble *trouble, struct findings *findings)
+show(const struct trouble *trouble, bool metrics, struct findings *findings)
 {
     static const char *const ids[KINDS] = {"requests.slow", "requests.failing"};
     if (findings->count == FINDINGS_MAX || !trouble->shown) {
@@ -427,7 +447,7 @@ show(const struct trouble *trouble, struct findings *findings)
     } else {
         word_present(trouble, finding, findings->arena);
     }
-    add_evidence(trouble, finding, findings->arena);
+    add_evidence(trouble, metrics, finding, findings->arena);
 }
 
 static void
@@ -452,8 +472,10 @@ request_run(void *data, const struct picture *picture, struct findings *findings
         judge(state, picture);
     }
     forget_old(state, picture->mono_ns);
+    bool metrics =
+        picture->catalog != NULL && catalog_metric(picture->catalog, "request.duration") != NULL;
     for (size_t i = 0; i < state->count; i++) {
-        show(&state->troubles[i], findings);
+        show(&state->troubles[i], metrics, findings);
     }
     if (state->judged && findings->looked_at != NULL && findings->looked_at[0] != '\0') {
         findings->looked_at = arena_printf(findings->arena, "%s, requests", findings->looked_at);

@@ -23,6 +23,7 @@ request(const char *endpoint, int64_t at_ns, int64_t duration_ns, unsigned flags
 
 struct scene {
     void *state;
+    struct catalog *catalog; /* NULL: no metrics */
     struct trace *traces[4000];
     size_t count;
     uint64_t number;
@@ -44,6 +45,7 @@ scene_free(struct scene *scene)
 {
     picture_release(scene->picture);
     analyzer_request.close(scene->state);
+    catalog_free(scene->catalog);
     for (size_t i = 0; i < scene->count; i++) {
         free(scene->traces[i]);
     }
@@ -70,7 +72,7 @@ look(struct scene *scene, int64_t second)
         }
     }
     picture_release(scene->picture);
-    scene->picture = picture_new(NULL, (size_t)1 << 20);
+    scene->picture = picture_new(scene->catalog, (size_t)1 << 20);
     scene->picture->mono_ns = now_ns;
     scene->picture->wall_ns = WALL_NS + second * NS_PER_S;
     scene->picture->traces = made_list(copies, count, ++scene->number);
@@ -124,6 +126,30 @@ test_request_analyzer__names_what_is_slow_and_on_what(void **state)
     assert_int_equal(finding->evidence_count, 6);
     assert_string_equal(finding->evidence[3].label, "p95");
     assert_string_equal(finding->evidence[3].value, "3 s");
+    assert_null(finding->evidence[3].metric); /* nobody knows that metric here */
+    scene_free(scene);
+}
+
+static void
+test_request_analyzer__points_to_metrics(void **state)
+{
+    (void)state;
+    static const struct metric duration = {.name = "request.duration",
+                                           .unit = "s",
+                                           .labels = "service endpoint tool quantile",
+                                           .text = "How long requests took."};
+    struct scene *scene = scene_new();
+    scene->catalog = catalog_new(16);
+    catalog_add(scene->catalog, &duration, 1);
+    second_of(scene, 0, "GET /a,b", 5, TRACE_SLOW, SHAPE_QUERY);
+    look(scene, 1);
+    assert_int_equal(scene->findings.count, 1);
+    const struct evidence *p95 = &scene->findings.list[0].evidence[3];
+    struct str endpoint, quantile;
+    assert_string_equal(p95->metric, "request.duration");
+    assert_true(labels_get(p95->labels, "endpoint", &endpoint));
+    assert_true(str_is(endpoint, "GET /a\\,b"));
+    assert_true(labels_get(p95->labels, "quantile", &quantile) && str_is(quantile, "0.95"));
     scene_free(scene);
 }
 
@@ -136,7 +162,7 @@ test_request_analyzer__tells_what_no_span_tells(void **state)
     look(scene, 1); /* it was there before us: said at once */
     assert_int_equal(scene->findings.count, 1);
     const struct finding *finding = &scene->findings.list[0];
-    assert_non_null(strstr(finding->sentence, "no span tells for 89 % of it"));
+    assert_non_null(strstr(finding->sentence, "; 89 % of it in no span: cause unknown"));
     assert_null(strstr(finding->sentence, "SELECT"));
     assert_null(finding->culprit);
     assert_non_null(strstr(finding->advice, "Add spans"));
@@ -207,6 +233,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_analyzer__names_what_is_slow_and_on_what),
+        cmocka_unit_test(test_request_analyzer__points_to_metrics),
         cmocka_unit_test(test_request_analyzer__tells_what_no_span_tells),
         cmocka_unit_test(test_request_analyzer__names_what_fails),
         cmocka_unit_test(test_request_analyzer__says_what_is_over),
