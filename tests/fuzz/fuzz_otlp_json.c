@@ -1,0 +1,9 @@
+/* Any bytes as OTLP's JSON, of traces and of metrics. */
+#include "delivered.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_decode(otlp_json_read, data, size) +
+           fuzz_decode(otlp_json_metrics_read, data, size);
+}
