@@ -15,7 +15,7 @@
  *                         Row: {Rank,Pid,Reductions,Queue,Status,HeapWords}
  *                         Detail: {Pid,[Item],InitialCall,Label}; `error` or `timeout` for the list
  *   ets   K               {Count,[{Table,Name,Objects,Words,Type,Protection,Owner}]}
- *   ports K               {Count,[{Port,Name,Owner,In,Out,Queue,Memory,Own,Other}]}
+ *   ports K               {Count,[{Port,Name,Owner,In,Out,Queue,Memory,{Own,Other}}]}
  *   masters               [{Application,Master}]
  *   apps                  [{{Application,Master},{Master,Processes,Reductions,Queue,HeapWords}}]
  *   proc  Pid             {Pid,[Item],[{Key,Words}],Ancestors}

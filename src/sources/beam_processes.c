@@ -8,6 +8,7 @@
 
 #define ROWS_MAX 512
 #define LISTS 3
+#define LOOK_REDUCTIONS 4 /* what our asking for its memory costs a process */
 
 struct scan {
     struct beam_node *node;
@@ -37,7 +38,7 @@ set_rates(struct scan *scan, union cell *row, double rank, double queue)
     uint64_t key = (uint64_t)row[BEAM_PROCESS_KEY].integer;
     const double *before = beam_before_get(&scan->node->queues, key);
     if (!isnan(rank) && scan->seconds > 0) {
-        row[BEAM_PROCESS_REDUCTIONS].real = rank / scan->seconds;
+        row[BEAM_PROCESS_REDUCTIONS].real = rank <= LOOK_REDUCTIONS ? 0 : rank / scan->seconds;
     }
     if (before != NULL && scan->seconds > 0) {
         row[BEAM_PROCESS_QUEUE_RATE].real = (queue - before[0]) / scan->seconds;

@@ -157,7 +157,7 @@ void
 beam_read_ports(struct beam_node *node, struct str reply, struct batch *batch)
 {
     struct etf_list list;
-    struct str term, parts[9];
+    struct str term, parts[8], ends[2];
     struct beam_before next;
     double seconds = seconds_since(&node->ports, batch);
     struct table *table = begin_counted(reply, &beam_port_table, batch, &list);
@@ -174,7 +174,8 @@ beam_read_ports(struct beam_node *node, struct str reply, struct batch *batch)
         row[BEAM_PORT_OWNER].text = beam_term(batch, parts[2]);
         row[BEAM_PORT_QUEUE].real = number(parts[5]);
         row[BEAM_PORT_MEMORY].real = number(parts[6]);
-        row[BEAM_PORT_ADDRESS].text = addresses(batch, parts[7], parts[8]);
+        row[BEAM_PORT_ADDRESS].text =
+            elements(parts[7], 2, ends) ? addresses(batch, ends[0], ends[1]) : NULL;
         if (row[BEAM_PORT_KEY].text == NULL) {
             continue;
         }

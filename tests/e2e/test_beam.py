@@ -109,8 +109,17 @@ def test_node__is_seen_as_it_sees_itself():
 
 
 def test_node__is_shown():
-    with Node("shown") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40, HOME=HOME) as t:
+    with Node("shown") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40) as t:
+        node.eval("register(listens, spawn(fun() -> {ok, S} = gen_tcp:listen(0, []), "
+                  "register(port_of_it, S), timer:sleep(infinity) end))")
         check(t.until(r"shown@", r"● live"), t.screen())
+        t.keys("4")
+        for words in (r"REDS/s[\s\S]*net_kernel +", r"APPLICATION +VERSION[\s\S]*kernel +[\d.]+ +\d+",
+                      r"OBJECTS[\s\S]*ac_tab +\d+ .*application_controller",
+                      r"DRIVER[\s\S]*tcp_inet +0\.0\.0\.0:\d+ +listens", r"WAITS[\s\S]*No rows",
+                      r"CHILD[\s\S]*kernel_sup +<0\.\d+\.0> +supervisor[\s\S]*file_server_2 +<0\.\d+\.0> +worker"):
+            check(t.until(words), words, t.screen())
+            t.keys(".")
         t.keys("q")
         check(t.until("exit=0"), t.screen())
 
