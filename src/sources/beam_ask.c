@@ -7,6 +7,7 @@
 #include "flametop/base/log.h"
 
 #define KEEP_ALIVE_NS (15 * NS_PER_S) /* the collector waits for a minute */
+#define SOON_NS (20 * NS_PER_MS)
 #define SLOW_NS (10 * NS_PER_S)
 #define TREE_NS (5 * NS_PER_S)
 #define TOP_ROWS 50
@@ -242,7 +243,7 @@ is_wanted(const struct beam *beam, enum feed_id id)
         [FEED_APPLICATIONS] = 1 << INTEREST_APPLICATIONS,
         [FEED_TREE] = 1 << INTEREST_SUPERVISORS,
     };
-    bool always = id == FEED_VM || id == FEED_ALLOCATORS;
+    bool always = id == FEED_VM || id == FEED_SUMS || id == FEED_ALLOCATORS;
     if (!beam->has_collector) {
         return always;
     }
@@ -270,6 +271,21 @@ period_of(const struct beam *beam, enum feed_id id)
     }
 }
 
+/* By the collector itself, or where it can take its time by a helper. */
+static void
+ask_numbers(struct beam *beam, enum feed_id id)
+{
+    const struct beam_calls *calls = id == FEED_VM     ? &beam_calls_vm
+                                     : id == FEED_SUMS ? &beam_calls_sums
+                                                       : &beam_calls_allocators;
+    if (beam->has_collector) {
+        beam_ask_calls(beam, id == FEED_VM ? "many" : "safe", calls, &beam->feeds[id],
+                       beam_on_feed);
+    } else {
+        beam_start_round(beam, calls, id);
+    }
+}
+
 static void
 ask_feed(struct beam *beam, enum feed_id id)
 {
@@ -278,15 +294,10 @@ ask_feed(struct beam *beam, enum feed_id id)
     feed->asked_ns = clock_mono_ns();
     switch (id) {
     case FEED_VM:
-    case FEED_ALLOCATORS: {
-        const struct beam_calls *calls = id == FEED_VM ? &beam_calls_vm : &beam_calls_allocators;
-        if (beam->has_collector) {
-            beam_ask_calls(beam, "many", calls, feed, beam_on_feed);
-        } else {
-            beam_start_round(beam, calls, id);
-        }
+    case FEED_SUMS:
+    case FEED_ALLOCATORS:
+        ask_numbers(beam, id);
         break;
-    }
     case FEED_SCAN:
         ask_number(beam, "scan", TOP_ROWS, feed);
         break;
@@ -328,7 +339,8 @@ take_turn(struct beam *beam, enum feed_id id, int64_t now_ns)
         feed->due_ns = 0;
     }
     bool other = id == FEED_DETAIL && feed->process != beam->interest.node_process;
-    if (!wanted || feed->asked || (now_ns < feed->due_ns && !other)) {
+    bool busy = feed->asked || feed->fresh; /* what came is to be read before, it sets the pace */
+    if (!wanted || busy || (now_ns < feed->due_ns && !other)) {
         return;
     }
     feed->shown &= !other;
@@ -385,7 +397,7 @@ beam_ask_what_is_due(struct beam *beam)
     for (size_t i = 0; i < FEEDS && beam->wire != NULL; i++) {
         take_turn(beam, (enum feed_id)i, now_ns);
         if (is_wanted(beam, (enum feed_id)i)) {
-            next_ns = MIN(next_ns, MAX(beam->feeds[i].due_ns, now_ns + NS_PER_MS));
+            next_ns = MIN(next_ns, MAX(beam->feeds[i].due_ns, now_ns + SOON_NS));
         }
     }
     if (beam->has_collector && now_ns - beam->spoken_ns >= KEEP_ALIVE_NS) {

@@ -51,6 +51,8 @@ read_reply(struct feed *feed, enum feed_id id, struct batch *batch)
         [FEED_TREE] = beam_read_tree};
     if (id == FEED_VM) {
         read_calls(feed, &beam_calls_vm, beam_read_vm, batch);
+    } else if (id == FEED_SUMS) {
+        read_calls(feed, &beam_calls_sums, beam_read_sums, batch);
     } else if (id == FEED_ALLOCATORS) {
         read_calls(feed, &beam_calls_allocators, beam_read_allocators, batch);
     } else if (id == FEED_POOLS) {
@@ -78,6 +80,11 @@ feed_poll(void *state, struct batch *batch)
         feed->dropped = feed->shown = false;
         return SOURCE_DONE;
     }
+    if (feed->late && !feed->fresh) {
+        feed->late = false;
+        batch_fail(batch, SOURCE_DEGRADED, "the node did not answer this in time");
+        return SOURCE_DONE;
+    }
     if (!feed->fresh) {
         return SOURCE_IDLE;
     }
@@ -90,6 +97,7 @@ feed_poll(void *state, struct batch *batch)
     read_reply(feed, id, batch);
     if (id == FEED_SCAN) {
         beam_pace_scans(beam);
+        feed->due_ns = feed->asked_ns + beam->scan_interval_ns;
     }
     buf_clear(&feed->reply);
     return SOURCE_DONE;
@@ -100,6 +108,7 @@ static const struct {
     const struct table_def *tables[2]; /* NULL: none */
 } feed_rows[FEEDS] = {
     [FEED_VM] = {"beam", "Numbers of an Erlang node.", {&beam_node_table}},
+    [FEED_SUMS] = {"beam.sums", "Schedulers and memory of an Erlang node.", {NULL}},
     [FEED_ALLOCATORS] = {"beam.allocators", "Memory allocators of an Erlang node.", {NULL}},
     [FEED_SCAN] = {"beam.processes", "Processes of an Erlang node.", {&beam_process_table}},
     [FEED_PEERS] = {"beam.peers", "Nodes that an Erlang node is connected to.", {&beam_peer_table}},
@@ -160,7 +169,8 @@ beam_keep(struct feed *feed, struct str value)
         feed->due_ns = feed->came_ns + MAX(SEEN_NS, (feed->came_ns - feed->asked_ns) * SCAN_SHARE);
     }
     /* The numbers are the node's tick; for the rest the screen waits only when it was not there. */
-    if (id == FEED_VM || (!feed->shown && id != FEED_ALLOCATORS && id != FEED_PEERS)) {
+    if (id == FEED_VM ||
+        (!feed->shown && id != FEED_SUMS && id != FEED_ALLOCATORS && id != FEED_PEERS)) {
         beam_say_changed(beam);
     }
 }
@@ -174,8 +184,11 @@ beam_on_feed(void *context, enum beam_outcome outcome, struct str value)
     if (outcome == BEAM_GONE) {
         return;
     }
-    if (outcome == BEAM_LATE) {
-        beam_miss(beam);
+    if (outcome == BEAM_LATE) { /* only its numbers are what any node has at hand */
+        feed->late = true;
+        if (feed == &beam->feeds[FEED_VM]) {
+            beam_miss(beam);
+        }
         return;
     }
     beam_hear(beam);

@@ -22,6 +22,7 @@
 
 enum feed_id {
     FEED_VM,
+    FEED_SUMS,
     FEED_ALLOCATORS,
     FEED_SCAN,
     FEED_PEERS,
@@ -40,6 +41,7 @@ struct feed {
     struct buf reply;
     bool fresh;   /* to be read */
     bool asked;   /* an answer is awaited */
+    bool late;    /* the last answer did not come in time */
     bool dropped; /* nobody looks any more: an empty batch takes its table away */
     bool shown;   /* a table of it is in view */
     int64_t asked_ns, came_ns, due_ns;

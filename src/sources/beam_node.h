@@ -57,7 +57,7 @@ struct beam_calls {
     const struct beam_call *list;
     size_t count; /* at most BEAM_VALUES_MAX */
 };
-extern const struct beam_calls beam_calls_info, beam_calls_language, beam_calls_vm,
+extern const struct beam_calls beam_calls_info, beam_calls_language, beam_calls_vm, beam_calls_sums,
     beam_calls_allocators, beam_calls_applications;
 
 /* The arguments of one call: how many were put. */
@@ -73,6 +73,7 @@ void beam_take_masters(struct beam_node *node, struct str masters);
 void beam_take_applications(struct beam_node *node, const struct str *values);
 
 void beam_read_vm(struct beam_node *node, const struct str *values, struct batch *batch);
+void beam_read_sums(struct beam_node *node, const struct str *values, struct batch *batch);
 void beam_read_allocators(struct beam_node *node, const struct str *values, struct batch *batch);
 
 /* Answers of the collector (beam_collector.h), at the time they were made. */

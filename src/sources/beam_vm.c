@@ -8,12 +8,8 @@
 #include "flametop/sources/beam_metrics.h"
 
 enum vm {
-    VM_MEMORY,
     VM_RUN_QUEUES,
     VM_TASKS,
-    VM_WALL_TIME,
-    VM_IO,
-    VM_GC,
     VM_SWITCHES,
     VM_REDUCTIONS,
     VM_CLOCK,
@@ -29,12 +25,8 @@ enum vm {
 };
 
 static const struct beam_call vm_calls[VMS] = {
-    [VM_MEMORY] = {"erlang", "memory", NULL, NULL},
     [VM_RUN_QUEUES] = {"erlang", "statistics", "run_queue_lengths_all", NULL},
     [VM_TASKS] = {"erlang", "statistics", "active_tasks_all", NULL},
-    [VM_WALL_TIME] = {"erlang", "statistics", "scheduler_wall_time_all", NULL},
-    [VM_IO] = {"erlang", "statistics", "io", NULL},
-    [VM_GC] = {"erlang", "statistics", "garbage_collection", NULL},
     [VM_SWITCHES] = {"erlang", "statistics", "context_switches", NULL},
     [VM_REDUCTIONS] = {"erlang", "statistics", "reductions", NULL},
     [VM_CLOCK] = {"erlang", "monotonic_time", "nanosecond", NULL},
@@ -48,6 +40,18 @@ static const struct beam_call vm_calls[VMS] = {
     [VM_ETS_LIMIT] = {"erlang", "system_info", "ets_limit", NULL},
 };
 const struct beam_calls beam_calls_vm = {vm_calls, VMS};
+
+/* What every scheduler is asked for its part of: on a node whose schedulers are full that takes
+ * tens of milliseconds. */
+enum sum { SUM_WALL_TIME, SUM_MEMORY, SUM_IO, SUM_GC, SUMS };
+
+static const struct beam_call sum_calls[SUMS] = {
+    [SUM_WALL_TIME] = {"erlang", "statistics", "scheduler_wall_time_all", NULL},
+    [SUM_MEMORY] = {"erlang", "memory", NULL, NULL},
+    [SUM_IO] = {"erlang", "statistics", "io", NULL},
+    [SUM_GC] = {"erlang", "statistics", "garbage_collection", NULL},
+};
+const struct beam_calls beam_calls_sums = {sum_calls, SUMS};
 
 static const struct beam_call allocator_calls[] = {
     {"erlang", "system_info", "binary_alloc", "allocator_sizes"},
@@ -277,13 +281,8 @@ add_node(const struct beam_node *node, struct batch *batch)
 void
 beam_read_vm(struct beam_node *node, const struct str *values, struct batch *batch)
 {
-    read_memory(node, values[VM_MEMORY], batch);
     read_lengths(node, values[VM_RUN_QUEUES], BEAM_RUN_QUEUE, batch);
     read_lengths(node, values[VM_TASKS], BEAM_ACTIVE_TASKS, batch);
-    read_wall_time(node, values[VM_WALL_TIME], batch);
-    read_io(node, values[VM_IO], batch);
-    put_element(node, batch, BEAM_GC, values[VM_GC], 0, 1);
-    put_element(node, batch, BEAM_GC_RECLAIMED, values[VM_GC], 1, (double)node->word_bytes);
     put_element(node, batch, BEAM_SWITCHES, values[VM_SWITCHES], 0, 1);
     put_element(node, batch, BEAM_REDUCTIONS, values[VM_REDUCTIONS], 0, 1);
     read_counts(node, values, batch);
@@ -292,6 +291,16 @@ beam_read_vm(struct beam_node *node, const struct str *values, struct batch *bat
     put(node, batch, BEAM_OS_PID, NULL, NULL, node->os_pid != 0 ? (double)node->os_pid : NAN);
     put(node, batch, BEAM_ROUND_TRIP, NULL, NULL, node->round_trip_s);
     add_node(node, batch);
+}
+
+void
+beam_read_sums(struct beam_node *node, const struct str *values, struct batch *batch)
+{
+    read_wall_time(node, values[SUM_WALL_TIME], batch);
+    read_memory(node, values[SUM_MEMORY], batch);
+    read_io(node, values[SUM_IO], batch);
+    put_element(node, batch, BEAM_GC, values[SUM_GC], 0, 1);
+    put_element(node, batch, BEAM_GC_RECLAIMED, values[SUM_GC], 1, (double)node->word_bytes);
 }
 
 /* ---- allocators ---- */

@@ -46,7 +46,6 @@ struct beam_wire {
     struct buf frame; /* what came of the frame, from its length on */
     char room[ROOM_BYTES];
     int64_t heard_ns;
-    uint64_t bytes;
 };
 
 /* ---- requests ---- */
@@ -199,7 +198,6 @@ send_off(struct beam_wire *wire, struct sent *sent)
         sent->bytes.data[i] = (char)(n >> (24 - 8 * i));
     }
     uv_buf_t part = uv_buf_init(sent->bytes.data, (unsigned)sent->bytes.n);
-    wire->bytes += sent->bytes.n;
     if (uv_write(&sent->request, (uv_stream_t *)&wire->stream, &part, 1, on_sent) != 0) {
         buf_done(&sent->bytes);
         free(sent);
@@ -443,7 +441,6 @@ on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
         return;
     }
     wire->heard_ns = clock_mono_ns();
-    wire->bytes += (uint64_t)n;
     buf_add(&wire->frame, bytes->base, (size_t)n);
     if (wire->frame.full) {
         end(wire, "there is no memory for what it sends");
@@ -503,10 +500,4 @@ int64_t
 beam_wire_heard_ns(const struct beam_wire *wire)
 {
     return wire->heard_ns;
-}
-
-uint64_t
-beam_wire_bytes(const struct beam_wire *wire)
-{
-    return wire->bytes;
 }

@@ -61,8 +61,7 @@ void beam_wire_ask(struct beam_wire *wire, const struct etf_pid *to, const char 
 /* Sends an atom, for which there is no answer. */
 void beam_wire_tell(struct beam_wire *wire, const struct etf_pid *to, const char *atom);
 
-/* When anything came last, ticks as well; and bytes in both directions so far. */
+/* When anything came last, ticks as well. */
 int64_t beam_wire_heard_ns(const struct beam_wire *wire);
-uint64_t beam_wire_bytes(const struct beam_wire *wire);
 
 #endif

@@ -87,6 +87,17 @@ class Server:
         self.end()
 
 
+class ErlangServer(Server):
+    """One that is an Erlang node, known to an epmd of its own."""
+
+    def __init__(self, node, epmd_port, *arguments, **more):
+        self.node, self.epmd_port = node, epmd_port
+        super().__init__(*arguments, **more)
+
+    def said(self):
+        return pathlib.Path(f"{self.folder}/log").read_text(errors="replace")
+
+
 def write(folder, name, text):
     path = pathlib.Path(folder) / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -206,13 +217,38 @@ management.tcp.port = {port}
 """)
     cookie = write(folder, ".erlang.cookie", "flametoppeer")
     cookie.chmod(0o400)
-    return Server([server], port, "/api/overview", patience=90, folder=folder, companions=[mapper],
-                  PATH=f"{programs}:{os.environ['PATH']}", HOME=folder,
+    return ErlangServer(f"flametop{port}@localhost", epmd_port, [server], port, "/api/overview", patience=90,
+                  folder=folder, companions=[mapper], PATH=f"{programs}:{os.environ['PATH']}", HOME=folder,
                   RABBITMQ_NODENAME=f"flametop{port}@localhost", RABBITMQ_MNESIA_BASE=f"{folder}/mnesia",
                   RABBITMQ_LOG_BASE=f"{folder}/logs", RABBITMQ_LOGS="-", RABBITMQ_CONFIG_FILE=str(config),
                   RABBITMQ_ENABLED_PLUGINS="rabbitmq_management", RABBITMQ_ENABLED_PLUGINS_FILE=f"{folder}/plugins",
                   RABBITMQ_DIST_PORT=str(free_port()), ERL_EPMD_PORT=str(epmd_port), ERL_EPMD_ADDRESS="127.0.0.1",
                   RABBITMQ_CONF_ENV_FILE="/nonexistent")
+
+
+def ejabberd():
+    """As its control script starts it, with no more than a web page."""
+    folder, port, epmd_port = tempfile.mkdtemp(prefix="flametop-peer-"), free_port(), free_port()
+    code = find("usr/share/ejabberd/ejabberd.yml.example").parents[3] / "usr/lib"
+    libraries = [str(path) for path in [*code.glob("*-linux-gnu"), code / "erlang/lib"] if path.exists()]
+    programs, mapper = erlang(folder, epmd_port)
+    config = write(folder, "ejabberd.yml", f"""
+hosts: [localhost]
+loglevel: warning
+auth_method: anonymous
+listen:
+  - {{port: {port}, ip: 127.0.0.1, module: ejabberd_http, request_handlers: {{/admin: ejabberd_web_admin}}}}
+modules: {{}}
+""")
+    write(folder, "logs/ejabberd.log", "")
+    cookie = write(folder, ".erlang.cookie", "flametoppeer")
+    cookie.chmod(0o400)
+    node = f"ejabberd{port}@localhost"
+    return ErlangServer(node, epmd_port, [programs / "erl", "-sname", node, "-noinput", "-mnesia", "dir",
+                                          f'"{folder}/mnesia"', "-s", "ejabberd"], port, "/admin/", patience=90,
+                        folder=folder, companions=[mapper], PATH=f"{programs}:{os.environ['PATH']}", HOME=folder,
+                        ERL_LIBS=":".join(libraries), ERL_EPMD_PORT=str(epmd_port), ERL_EPMD_ADDRESS="127.0.0.1",
+                        EJABBERD_CONFIG_PATH=str(config), EJABBERD_LOG_PATH=f"{folder}/logs/ejabberd.log")
 
 
 SCRAPES = """
