@@ -27,11 +27,13 @@
 #include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
 #include "flametop/trace/analyzer.h"
+#include "flametop/trace/store.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/theme.h"
 
 #define SERIES_MAX 100000
 #define TEXT_BYTES_MAX ((size_t)4 << 20)
+#define RULE_BYTES_MAX ((size_t)4 << 10)
 
 void
 cli_complain(const char *format, ...)
@@ -224,6 +226,20 @@ check_metric(const struct checker *checker, const char *value, char *why, size_t
 }
 
 static bool
+check_rule(const char *name, const char *value, char *why, size_t why_size)
+{
+    struct arena arena;
+    struct trace_threshold threshold;
+    struct trace_sampling sampling;
+    arena_init(&arena, RULE_BYTES_MAX);
+    bool good = strcmp(name, "traces.sampling") == 0
+                    ? trace_sampling_parse(str_from(value), &arena, &sampling, why, why_size)
+                    : trace_threshold_parse(str_from(value), &arena, &threshold, why, why_size);
+    arena_done(&arena);
+    return good;
+}
+
+static bool
 check(void *context, const char *name, const char *value, char *why, size_t why_size)
 {
     if (strncmp(name, "keys.", 5) == 0) {
@@ -241,6 +257,9 @@ check(void *context, const char *name, const char *value, char *why, size_t why_
     }
     if (strcmp(name, "receive.listen") == 0) { /* whether others may reach it is asked later */
         return receive_check(value, true, why, why_size);
+    }
+    if (strcmp(name, "requests.slow_for") == 0 || strcmp(name, "traces.sampling") == 0) {
+        return check_rule(name, value, why, why_size);
     }
     if (strcmp(name, "snapshot.format") == 0) {
         return snapshot_check_format(value, why, why_size);

@@ -14,6 +14,8 @@
 #include "flametop/sources/beam_metrics.h"
 #include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
+#include "flametop/trace/requests.h"
+#include "flametop/trace/store.h"
 #include "flametop/ui/app.h"
 
 static void
@@ -366,16 +368,19 @@ metric_list(struct buf *out, struct catalog *catalog, const struct metric *metri
 }
 
 static bool
+is_of(const struct metric *metric, const struct source *source)
+{
+    return metric >= source->metrics && metric < source->metrics + source->metric_count;
+}
+
+static bool
 belongs_to_source(const struct metric *metric)
 {
-    for (size_t i = 0; i < source_table_count; i++) {
-        for (size_t j = 0; j < source_table[i]->metric_count; j++) {
-            if (metric == &source_table[i]->metrics[j]) {
-                return true;
-            }
-        }
+    bool belongs = is_of(metric, &source_requests);
+    for (size_t i = 0; i < source_table_count && !belongs; i++) {
+        belongs = is_of(metric, source_table[i]);
     }
-    return false;
+    return belongs;
 }
 
 static bool
@@ -416,17 +421,22 @@ belongs_to_node(const struct metric *metric)
 }
 
 static void
-print_metrics(struct catalog *catalog, struct buf *out)
+print_source(struct buf *out, struct catalog *catalog, const struct source *source)
 {
-    for (size_t i = 0; i < source_table_count; i++) {
-        const struct source *source = source_table[i];
-        if (source->metric_count == 0) {
-            continue;
-        }
+    if (source->metric_count > 0) {
         buf_printf(out, ".Ss %s\n", source->name);
         sentences(out, source->text);
         metric_list(out, catalog, source->metrics, source->metric_count);
     }
+}
+
+static void
+print_metrics(struct catalog *catalog, struct buf *out)
+{
+    for (size_t i = 0; i < source_table_count; i++) {
+        print_source(out, catalog, source_table[i]);
+    }
+    print_source(out, catalog, &source_requests);
     buf_puts(out,
              ".Ss flametop\nThe monitor itself: what it costs and what it had to leave out.\n");
     list_begin(out);
@@ -480,6 +490,7 @@ print_tables(struct catalog *catalog, struct buf *out)
             table_item(out, source_table[i]->tables[j]);
         }
     }
+    table_item(out, &request_table);
     for (size_t i = 0; i < BEAM_TABLES; i++) {
         table_item(out, beam_tables[i]);
     }

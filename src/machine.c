@@ -12,6 +12,10 @@
 #include "flametop/base/utf8.h"
 #include "flametop/sources/beam_metrics.h"
 #include "flametop/sources/table.h"
+#include "flametop/trace/requests.h"
+#include "flametop/trace/store.h"
+
+#define RULES_BYTES_MAX ((size_t)256 << 10)
 
 /* A root that somebody chose is a folder. Of the usual ones only /proc is asked for: a kernel
  * without control groups is as good. */
@@ -41,6 +45,52 @@ machine_roots(const struct cli *cli)
                           config_text(cli->config, "roots.cgroup")};
 }
 
+/* What is configured of traces; rules live in the arena. They were checked when they were read. */
+static void
+read_trace_options(const struct config *config, struct arena *arena,
+                   struct trace_store_options *ret_options)
+{
+    char why[160];
+    size_t slow_count, sampling_count;
+    const char *const *slow = config_list(config, "requests.slow_for", &slow_count);
+    const char *const *sampling = config_list(config, "traces.sampling", &sampling_count);
+    struct trace_threshold *thresholds = arena_news(arena, struct trace_threshold, slow_count);
+    struct trace_sampling *shares = arena_news(arena, struct trace_sampling, sampling_count);
+    *ret_options = (struct trace_store_options){
+        .bytes_max = (size_t)config_integer(config, "traces.bytes"),
+        .slow_s = (double)config_integer(config, "requests.slow") / 1e9,
+        .slow_query_s = (double)config_integer(config, "queries.slow") / 1e9,
+        .thresholds = thresholds,
+        .sampling = shares};
+    for (size_t i = 0; thresholds != NULL && i < slow_count; i++) {
+        struct trace_threshold *at = &thresholds[ret_options->threshold_count];
+        ret_options->threshold_count +=
+            trace_threshold_parse(str_from(slow[i]), arena, at, why, sizeof(why));
+    }
+    for (size_t i = 0; shares != NULL && i < sampling_count; i++) {
+        struct trace_sampling *at = &shares[ret_options->sampling_count];
+        ret_options->sampling_count +=
+            trace_sampling_parse(str_from(sampling[i]), arena, at, why, sizeof(why));
+    }
+}
+
+/* A collector with a store of traces, as configured. */
+static struct collector *
+make_collector(const struct cli *cli, struct collector_options *options)
+{
+    struct arena arena;
+    struct trace_store_options traces;
+    arena_init(&arena, RULES_BYTES_MAX);
+    read_trace_options(cli->config, &arena, &traces);
+    options->traces = &traces;
+    struct collector *collector = collector_new(options);
+    arena_done(&arena);
+    if (collector == NULL) {
+        cli_complain("out of memory");
+    }
+    return collector;
+}
+
 struct collector *
 machine_collector(const struct cli *cli)
 {
@@ -58,11 +108,7 @@ machine_collector(const struct cli *cli)
         .source_count = source_table_count,
         .analyzers = analyzer_table,
         .analyzer_count = analyzer_table_count};
-    struct collector *collector = collector_new(&options);
-    if (collector == NULL) {
-        cli_complain("out of memory");
-    }
-    return collector;
+    return make_collector(cli, &options);
 }
 
 struct collector *
@@ -78,11 +124,7 @@ machine_collector_of(const struct cli *cli, const char *target)
         .analyzers = analyzer_table,
         .analyzer_count = analyzer_table_count,
         .target = target};
-    struct collector *collector = collector_new(&options);
-    if (collector == NULL) {
-        cli_complain("out of memory");
-    }
-    return collector;
+    return make_collector(cli, &options);
 }
 
 struct receive_options
@@ -104,6 +146,9 @@ machine_tables(const struct table_def *tables[MACHINE_TABLES_MAX])
         for (size_t t = 0; t < source_table[i]->table_count && count < MACHINE_TABLES_MAX; t++) {
             tables[count++] = source_table[i]->tables[t];
         }
+    }
+    if (count < MACHINE_TABLES_MAX) {
+        tables[count++] = &request_table;
     }
     for (size_t t = 0; t < BEAM_TABLES && count < MACHINE_TABLES_MAX; t++) {
         tables[count++] = beam_tables[t];

@@ -30,7 +30,7 @@
 #define TOKEN_BYTES_MIN 16
 #define TOKEN_BYTES 512
 #define UNIX_BYTES 108 /* what a socket's address takes */
-#define HISTORY "64MiB"
+#define MEMORY "64MiB"
 
 /* The options are the agent's as long as it serves; tokens and hosts change with a reload. */
 struct serve {
@@ -263,14 +263,17 @@ static const struct exporter exporter_manager = {
     .close = manager_close,
 };
 
-/* The agent keeps more history than a monitor, unless somebody said how much. */
+/* The agent keeps more history and traces than a monitor, unless somebody said how much. */
 static void
 more_history(struct config *config)
 {
+    static const char *const options[] = {"history.bytes", "traces.bytes"};
     struct buf errors;
     buf_init(&errors, 1024);
-    if (strcmp(config_origin(config, "history.bytes"), "default") == 0) {
-        config_set(config, "history.bytes", HISTORY, "default of the agent", &errors);
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        if (strcmp(config_origin(config, options[i]), "default") == 0) {
+            config_set(config, options[i], MEMORY, "default of the agent", &errors);
+        }
     }
     buf_done(&errors);
 }

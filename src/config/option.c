@@ -48,6 +48,25 @@ const struct option option_table[] = {
     {.name = "processes.users", .flag = "user", .letter = 'u', .argument = "USER,...", .type = OPTION_LIST,
      .fallback = "", .group = "Processes", .text = "Show only processes of these users (names or numbers), on screen and in snapshots."},
 
+    {.name = "requests.slow", .flag = "slow", .argument = "TIME", .type = OPTION_DURATION, .fallback = "2s",
+     .low = 0.001, .high = 3600, .unit = "s", .group = "Requests",
+     .text = "Requests that take longer are slow: they are marked, counted and kept longer."},
+    {.name = "requests.slow_for", .flag = "slow-for", .argument = "RULE,...", .type = OPTION_LIST, .fallback = "",
+     .group = "Requests",
+     .text = "Another time for some requests, the first that fits counts: \"POST /tools/*=5s\", "
+             "\"tool:database-query=200ms\"; * stands for anything."},
+    {.name = "queries.slow", .flag = "slow-queries", .argument = "TIME", .type = OPTION_DURATION, .fallback = "500ms",
+     .low = 0.001, .high = 3600, .unit = "s", .group = "Requests",
+     .text = "Calls to databases that take longer are slow."},
+    {.name = "traces.bytes", .flag = "traces-bytes", .argument = "SIZE", .type = OPTION_SIZE, .fallback = "16MiB",
+     .low = 1048576, .high = 16384 * MIB, .unit = "By", .group = "Requests",
+     .text = "Memory for finished traces, of an agent 64MiB unless said otherwise; of old ones slow, failed and marked "
+             "ones stay longest."},
+    {.name = "traces.sampling", .flag = "sampling", .argument = "RULE,...", .type = OPTION_LIST, .fallback = "",
+     .group = "Requests",
+     .text = "Shares of traces to keep, the first rule that fits counts: \"GET /health=1%\", \"service:shop *=10%\", "
+             "\"*=50%\"; rates count those that are not kept as well."},
+
     {.name = "attach.token_file", .flag = "token-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Attaching",
      .text = "File with the token that lets readers in: the agent asks for it, a monitor shows it "

@@ -106,6 +106,7 @@ collector_describe(struct catalog *catalog, const struct source *const *sources,
     for (size_t i = 0; i < source_count; i++) {
         catalog_add(catalog, sources[i]->metrics, sources[i]->metric_count);
     }
+    catalog_add(catalog, source_requests.metrics, source_requests.metric_count);
     catalog_add(catalog, source_self.metrics, source_self.metric_count);
 }
 
@@ -125,6 +126,7 @@ collector_new(const struct collector_options *options)
                                              .network_filesystems = options->network_filesystems};
     if (options->traces != NULL) {
         collector->traces = trace_store_new(options->traces);
+        collector->options.traces = NULL; /* the caller's */
         collector->trace_sink =
             (struct trace_store_sink){collector->traces, &collector->options.clock};
         collector->setup.traces = collector->traces;
@@ -134,6 +136,9 @@ collector_new(const struct collector_options *options)
     collector->self = &collector->feeds[0];
     for (size_t i = 0; i < options->source_count; i++) {
         open_feed(collector, options->sources[i]);
+    }
+    if (collector->traces != NULL && options->target == NULL) { /* of elsewhere they come */
+        open_feed(collector, &source_requests);
     }
     for (size_t i = 0; i < options->analyzer_count && i < ARRAY_SIZE(collector->analyzer_states);
          i++) {
@@ -720,7 +725,7 @@ collector_finish(struct collector *collector, uint64_t missed)
     }
     fill_host(collector, picture);
     fill_link(collector, picture);
-    if (collector->traces != NULL) {
+    if (collector->traces != NULL && trace_store_used(collector->traces)) {
         picture->traces = trace_store_publish(collector->traces, now);
     }
     analyze(collector, picture);

@@ -470,7 +470,7 @@ build_write(const struct build *build, const struct gather *gather, void *dst)
                        .start_ns = start_ns,
                        /* A sender's clock may be ahead: nothing begins later than it arrives. */
                        .mono_ns = MIN(start_ns + gather->mono_offset_ns, gather->first_mono_ns),
-                       .weight = MAX(gather->weight, 1),
+                       .weight = MAX(gather->weight * gather->factor, 1),
                        .flags = gather->flags | (build->orphans ? (unsigned)TRACE_ORPHANS : 0) |
                                 (gather->dropped > 0 ? (unsigned)TRACE_CUT : 0),
                        .span_count = build->count,

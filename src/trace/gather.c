@@ -476,6 +476,7 @@ gather_load(struct gather *gather, const struct trace *trace)
     memcpy(gather->id, trace->id, trace->id_n);
     gather->mono_offset_ns = trace->mono_ns - trace->start_ns;
     gather->weight = trace->weight;
+    gather->factor = 1;
     gather->version = trace->version;
     gather->flags = trace->flags & TRACE_MARKED;
     gather->counted = (trace->flags & TRACE_UNFINISHED) == 0;

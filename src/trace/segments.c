@@ -307,8 +307,8 @@ drop_dead(struct generation *generation)
     }
 }
 
-static size_t
-all_bytes(const struct segments *segments)
+size_t
+segments_bytes(const struct segments *segments)
 {
     return segments->kept.bytes + segments->fresh.bytes;
 }
@@ -316,13 +316,13 @@ all_bytes(const struct segments *segments)
 static void
 make_room(struct segments *segments)
 {
-    if (all_bytes(segments) <= segments->bytes_max) {
+    if (segments_bytes(segments) <= segments->bytes_max) {
         return;
     }
     drop_dead(&segments->fresh);
     drop_dead(&segments->kept);
     size_t rounds = segments->fresh.count + segments->kept.count + 2;
-    for (size_t i = 0; i < rounds && all_bytes(segments) > segments->bytes_max; i++) {
+    for (size_t i = 0; i < rounds && segments_bytes(segments) > segments->bytes_max; i++) {
         bool too_many = segments->kept.bytes > segments->bytes_max / 2;
         bool spare_marked = i < rounds / 2;
         if (segments->kept.count > 0 && (too_many || segments->fresh.count <= 1)) {
@@ -392,7 +392,7 @@ segments_list(const struct segments *segments)
     dead = add_parts(list, &segments->kept, dead);
     add_parts(list, &segments->fresh, dead);
     list->count = segments->alive;
-    list->bytes = all_bytes(segments);
+    list->bytes = segments_bytes(segments);
     list->bytes_max = segments->bytes_max;
     list->sampled_out = segments->sampled_out;
     return list;

@@ -57,6 +57,8 @@ void segments_add(struct segments *segments);
 const struct trace *segments_find(const struct segments *segments, uint64_t key, const uint8_t *id,
                                   size_t n);
 
+size_t segments_bytes(const struct segments *segments);
+
 /* A list of what is alive, with one reference; the caller fills the rest in. NULL: no memory. */
 struct traces *segments_list(const struct segments *segments);
 

@@ -15,6 +15,7 @@
 #define SLOW_DEFAULT_S 2
 #define SLOW_QUERY_DEFAULT_S 0.5
 #define SPARE_BYTES ((size_t)16 << 10) /* larger ones are not kept for the next trace */
+#define TIMED_EVERY 16
 #define RULES_BYTES_MAX ((size_t)256 << 10)
 
 /* ---- life ---- */
@@ -67,6 +68,7 @@ trace_store_new(const struct trace_store_options *options)
     arena_init(&store->arena, RULES_BYTES_MAX);
     intake_init(&store->intake, store->seed);
     build_init(&store->build);
+    requests_init(&store->requests);
     segments_init(&store->segments, store->seed, own->bytes_max);
     map_init(&store->open, OPEN_MAX * 2);
     map_init(&store->refused_traces, REFUSED_TRACES * 2);
@@ -94,6 +96,7 @@ trace_store_free(struct trace_store *store)
     traces_release(store->list);
     segments_done(&store->segments);
     build_done(&store->build);
+    requests_done(&store->requests);
     intake_done(&store->intake);
     map_done(&store->open);
     map_done(&store->refused_traces);
@@ -105,6 +108,48 @@ bool
 trace_store_used(const struct trace_store *store)
 {
     return store->received > 0 || store->segments.changes > 0 || store->refused > 0;
+}
+
+/* ---- sampling by rule ---- */
+
+static bool
+is_any(const char *pattern)
+{
+    return pattern[0] == 0 || strcmp(pattern, "*") == 0;
+}
+
+/* Whether a trace of this id is among the share: the same answer each time. */
+static bool
+is_among(struct str id, double probability)
+{
+    uint64_t hash = hash_u64(hash_bytes(id.p, id.n));
+    return (double)(hash >> 11) * 0x1p-53 < probability;
+}
+
+/* A first rule for everything decides at once, before anything is gathered; 1: there is none. */
+static double
+share_of_all(const struct trace_store *store)
+{
+    const struct trace_sampling *rule = store->options.sampling;
+    return store->options.sampling_count > 0 && is_any(rule->service) && is_any(rule->endpoint)
+               ? rule->probability
+               : 1;
+}
+
+/* The share of finished traces like this one that is kept. */
+static double
+share_of(const struct trace_store *store, const struct trace *trace)
+{
+    struct str service = str_from(trace_text(trace, trace->service));
+    struct str endpoint = str_from(trace_text(trace, trace->endpoint));
+    for (size_t i = 0; i < store->options.sampling_count && share_of_all(store) == 1; i++) {
+        const struct trace_sampling *rule = &store->options.sampling[i];
+        if ((is_any(rule->service) || trace_glob(rule->service, service)) &&
+            (is_any(rule->endpoint) || trace_glob(rule->endpoint, endpoint))) {
+            return rule->probability;
+        }
+    }
+    return 1;
 }
 
 /* ---- traces that are open ---- */
@@ -169,6 +214,7 @@ open_trace(struct trace_store *store, uint64_t key, struct str id, struct instan
     memcpy(gather->id, id.p, id.n);
     gather->mono_offset_ns = now.mono_ns - now.wall_ns;
     gather->weight = 1;
+    gather->factor = 1 / MAX(share_of_all(store), 1e-9);
     gather->first_mono_ns = gather->last_mono_ns = now.mono_ns;
     if ((done != NULL && !gather_load(gather, done)) || !map_put(&store->open, key, gather)) {
         gather_free(gather);
@@ -178,47 +224,6 @@ open_trace(struct trace_store *store, uint64_t key, struct str id, struct instan
     store->open_count++;
     store->open_bytes += sizeof(*gather) + gather->bytes;
     return gather;
-}
-
-/* ---- sampling by rule ---- */
-
-static bool
-is_any(const char *pattern)
-{
-    return pattern[0] == 0 || strcmp(pattern, "*") == 0;
-}
-
-/* Whether a trace of this id is among the share: the same answer each time. */
-static bool
-is_among(struct str id, double probability)
-{
-    uint64_t hash = hash_u64(hash_bytes(id.p, id.n));
-    return (double)(hash >> 11) * 0x1p-53 < probability;
-}
-
-/* A first rule for everything decides at once, before anything is gathered. */
-static bool
-is_refused_at_once(const struct trace_store *store, struct str id)
-{
-    const struct trace_sampling *rule = store->options.sampling;
-    return store->options.sampling_count > 0 && is_any(rule->service) && is_any(rule->endpoint) &&
-           !is_among(id, rule->probability);
-}
-
-/* The share of traces like this one that is kept. */
-static double
-share_of(const struct trace_store *store, const struct trace *trace)
-{
-    struct str service = str_from(trace_text(trace, trace->service));
-    struct str endpoint = str_from(trace_text(trace, trace->endpoint));
-    for (size_t i = 0; i < store->options.sampling_count; i++) {
-        const struct trace_sampling *rule = &store->options.sampling[i];
-        if ((is_any(rule->service) || trace_glob(rule->service, service)) &&
-            (is_any(rule->endpoint) || trace_glob(rule->endpoint, endpoint))) {
-            return rule->probability;
-        }
-    }
-    return 1;
 }
 
 /* What was refused stays refused: late spans of it do not make a trace. */
@@ -273,10 +278,14 @@ finish(struct trace_store *store, struct gather *gather)
     if (trace == NULL) {
         store->dropped += gather->changed ? gather->span_count : 0;
     } else {
+        if (!gather->counted && (trace->flags & TRACE_UNFINISHED) == 0) {
+            requests_trace(&store->requests, trace, store->now_mono_ns);
+        }
         struct str id = {(const char *)gather->id, gather->id_n};
         double share = gather->version == 0 ? share_of(store, trace) : 1;
         if (is_among(id, share)) {
             trace->weight = gather->version == 0 ? trace->weight / share : trace->weight;
+            store->stored_bytes += trace->bytes;
             segments_add(&store->segments);
         } else {
             store->sampled_out++;
@@ -350,13 +359,30 @@ add_span(struct trace_store *store, struct gather *gather, const struct span *sp
         store->dropped++;
         return false;
     }
+    requests_span(&store->requests, gather, &gather->spans[seen->span], &seen->convention,
+                  store->options.slow_query_s, store->now_mono_ns);
     return true;
+}
+
+/* One of TIMED_EVERY spans is timed: asking for the time costs, too. */
+static bool
+add_span_timed(struct trace_store *store, struct gather *gather, const struct span *span)
+{
+    if (store->received % TIMED_EVERY != 0) {
+        return add_span(store, gather, span);
+    }
+    int64_t before = clock_mono_ns();
+    bool good = add_span(store, gather, span);
+    store->spent_ns += (uint64_t)(clock_mono_ns() - before);
+    store->timed++;
+    return good;
 }
 
 bool
 trace_store_span(struct trace_store *store, const struct span *span, struct instant now)
 {
     struct span own = tidy(span);
+    store->now_mono_ns = now.mono_ns;
     store->received++;
     if (own.trace_id.n == 0 || own.span_id.n == 0 || own.resource == NULL) {
         store->refused++;
@@ -365,7 +391,7 @@ trace_store_span(struct trace_store *store, const struct span *span, struct inst
     uint64_t key = gather_hash(store->seed, own.trace_id.p, own.trace_id.n);
     struct gather *gather = map_get(&store->open, key);
     if (gather == NULL &&
-        (is_refused_at_once(store, own.trace_id) || map_get(&store->refused_traces, key) != NULL)) {
+        (!is_among(own.trace_id, share_of_all(store)) || map_get(&store->refused_traces, key) != NULL)) {
         return true;
     }
     gather = gather != NULL ? gather : open_trace(store, key, own.trace_id, now);
@@ -378,7 +404,7 @@ trace_store_span(struct trace_store *store, const struct span *span, struct inst
         unlink_open(store, gather);
         link_newest(store, gather);
     }
-    bool good = add_span(store, gather, &own);
+    bool good = add_span_timed(store, gather, &own);
     while ((store->open_bytes > store->options.open_bytes_max || store->open_count > OPEN_MAX) &&
            store->oldest != store->newest) {
         finish(store, store->oldest);
@@ -463,6 +489,7 @@ change_count(const struct trace_store *store)
 struct traces *
 trace_store_publish(struct trace_store *store, struct instant now)
 {
+    store->now_mono_ns = now.mono_ns;
     finish_due(store, now);
     if (store->list != NULL && store->listed == change_count(store) &&
         store->list->open == store->open_count) {
@@ -492,7 +519,7 @@ trace_store_publish(struct trace_store *store, struct instant now)
 void
 trace_store_flush(struct trace_store *store, struct instant now)
 {
-    (void)now;
+    store->now_mono_ns = now.mono_ns;
     while (store->oldest != NULL) {
         finish(store, store->oldest);
     }

@@ -5,6 +5,7 @@
 #include "build.h"
 #include "flametop/trace/store.h"
 #include "intake.h"
+#include "requests.h"
 #include "segments.h"
 
 #define OPEN_MAX 16384
@@ -30,8 +31,13 @@ struct trace_store {
     uint64_t refused_keys[REFUSED_TRACES];
     uint64_t refused_next;
 
+    struct requests requests;
+    int64_t now_mono_ns;
+
     uint64_t received, repeated, dropped, refused, sampled_out;
-    struct traces *list; /* published last */
+    uint64_t stored_bytes;
+    uint64_t timed, spent_ns; /* spans whose cost was measured, and that */
+    struct traces *list;      /* published last */
     uint64_t listed, list_number;
 };
 

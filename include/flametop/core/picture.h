@@ -74,7 +74,7 @@ struct picture {
 
     const struct link_status *link; /* how the other end is doing; NULL: this machine, a file */
 
-    struct traces *traces; /* one reference; NULL: nobody receives any. Of a picture of the past all
+    struct traces *traces; /* one reference; NULL: none ever came. Of a picture of the past all
                               that there are now: readers look at trace->mono_ns */
 
     struct kept **kept; /* tables of the past: core/keep.h */
