@@ -17,6 +17,7 @@
 #include "flametop/core/record.h"
 #include "past.h"
 #include "piece.h"
+#include "traces.h"
 
 #define QUEUE_BYTES_MAX ((size_t)1 << 20)
 #define PIECE_BYTES_MAX ((size_t)64 << 20)
@@ -43,6 +44,7 @@ struct reader {
 
     struct past *past; /* the history that is being sent; NULL: none is left */
     struct past_place place;
+    struct trace_feed traces;
 
     struct interest interest;
     bool interested;
@@ -124,6 +126,24 @@ send_history(struct reader *reader)
             past_release(reader->past);
             reader->past = NULL;
         }
+    }
+}
+
+/* Traces, once the rest of the history is sent, for who looks at requests. */
+static void
+send_traces(struct reader *reader)
+{
+    struct hub *hub = reader->hub;
+    bool wanted = reader->joined && !reader->behind && reader->past == NULL &&
+                  reader->interest.requests && hub->picture->traces != NULL;
+    bool more = wanted;
+    while (more && http_stream_queued(reader->stream) == 0) {
+        struct piece piece = {0};
+        trace_feed_write(&reader->traces, hub->picture->traces, hub->writer, &hub->aside);
+        more = hub->aside.n > 0 && make_aside(hub, reader->packed, false, &piece) &&
+               push(reader, &piece);
+        buf_clear(&hub->aside);
+        piece_done(&piece);
     }
 }
 
@@ -370,6 +390,7 @@ add_interest(struct interest *all, const struct interest *one)
     all->process_filter_costly |= one->process_filter_costly;
     all->cgroups |= one->cgroups;
     all->tables |= one->tables;
+    all->requests |= one->requests;
     for (unsigned i = 0; i < one->pid_count && all->pid_count < INTEREST_ROWS_MAX; i++) {
         all->pids[all->pid_count++] = one->pids[i];
     }
@@ -411,6 +432,7 @@ on_writable(void *context, struct http_stream *stream)
 {
     (void)stream;
     send_history(context);
+    send_traces(context);
 }
 
 static void
@@ -422,6 +444,7 @@ on_gone(void *context, struct http_stream *stream)
     LIST_REMOVE(reader, link);
     hub->counts.readers--;
     past_release(reader->past);
+    trace_feed_done(&reader->traces);
     if (reader->interested && !hub->ending) {
         merge_interest(hub);
     }
@@ -447,8 +470,11 @@ set_wishes(struct reader *reader, const struct http_message *message)
     const char *id = http_argument(message, "client");
     const char *instance = http_argument(message, "instance");
     const char *version = http_argument(message, "version");
+    const char *requests = http_argument(message, "requests");
     const char *encodings = http_header(message, "Accept-Encoding");
     str_copy(str_from(id != NULL ? id : ""), reader->id, sizeof(reader->id));
+    reader->interest = (struct interest){
+        .process_sort = -1, .requests = requests != NULL && strcmp(requests, "1") == 0};
     reader->packed = encodings != NULL && strstr(encodings, "gzip") != NULL;
     reader->brief = version != NULL && strcmp(version, FLAMETOP_VERSION) == 0;
     reader->span_ns = (int64_t)number_of(message, "span", SPAN_S_MAX, SPAN_S_MAX) * NS_PER_S;
@@ -539,6 +565,7 @@ read_interest(const struct hub *hub, const cJSON *body)
     interest.cgroups = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "cgroups"));
     interest.selected_pid = pid_of(cJSON_GetObjectItemCaseSensitive(body, "selected_pid"));
     interest.tables = tables_of(cJSON_GetObjectItemCaseSensitive(body, "tables"));
+    interest.requests = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "requests"));
     interest.node_process = pid_of(cJSON_GetObjectItemCaseSensitive(body, "node_process"));
     cJSON_ArrayForEach(pid, cJSON_GetObjectItemCaseSensitive(body, "pids"))
     {
@@ -571,6 +598,9 @@ hub_answer_interest(struct hub *hub, const struct http_message *message)
         reader->interest = read_interest(hub, body);
         reader->interested = true;
         merge_interest(hub);
+        if (hub->picture != NULL && hub->out.n == 0) {
+            send_traces(reader);
+        }
         http_reply(message, 200, "application/json", STR("{}\n"), NULL);
     }
     cJSON_Delete(body);
@@ -612,6 +642,7 @@ hub_picture(struct hub *hub, struct picture *picture)
         } else if (reader->at_ns < picture->mono_ns) {
             catch_up(reader);
         }
+        send_traces(reader);
     }
     piece_done(&hub->caught.piece);
 }

@@ -31,7 +31,8 @@ void hub_picture(struct hub *hub, struct picture *picture);
 
 /* Answers GET /api/v1/stream?client=ID&span=SECONDS&instance=ID&since=MONO_NS, all optional: the
  * picture first, then history of at most `span`, newest first, and each tick. With the instance of
- * this agent only history newer than `since`; with its own version (version=) without help texts.
+ * this agent only history newer than `since`; with its own version (version=) without help texts;
+ * with requests=1 traces from the start, as if it had told that it looks at them.
  */
 void hub_answer_stream(struct hub *hub, const struct http_message *message);
 

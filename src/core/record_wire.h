@@ -48,6 +48,8 @@
  * kept: varint table id · varint slots · varint texts · behind their length, for each: varint index
  * · text · the chunk behind its length: for each slot the columns that are keys or kept
  *
+ * trace: a trace as it is (core/trace.h)
+ *
  * end: nothing
  *
  * Lists of ids and values are blocks of 1,024, each a column of core/codec.h behind its length.

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/core/trace.h"
 #include "record_writer.h"
 
 /* ---- ticks and findings ---- */
@@ -295,5 +296,14 @@ record_write_history(struct record_writer *writer, const char *source, const str
 {
     struct aside own = step_aside(writer, out, false);
     record_write_chunk(writer, source, chunk);
+    step_back(writer, own);
+}
+
+void
+record_write_trace(struct record_writer *writer, const struct trace *trace, struct buf *out)
+{
+    struct aside own = step_aside(writer, out, false);
+    buf_add(&writer->payload, trace, trace->bytes);
+    writer_emit(writer, RECORD_TRACE, &writer->payload);
     step_back(writer, own);
 }

@@ -59,6 +59,13 @@ on_tick(void *context)
     attach->tick(attach->context);
 }
 
+static void
+on_trace(void *context, const void *bytes, size_t n)
+{
+    struct attach *attach = context;
+    collector_add_trace(attach->collector, bytes, n);
+}
+
 static bool
 open_link(struct attach *attach, const struct engine_options *options, struct uv_loop_s *loop,
           char *why, size_t why_size)
@@ -71,7 +78,7 @@ open_link(struct attach *attach, const struct engine_options *options, struct uv
         .interval_ns = options->interval_ns,
         .span_ns = options->span_ns,
         .options = options->link_options,
-        .sink = {attach, on_source, on_chunk, on_kept, on_host, on_clock, on_findings, on_tick}};
+        .sink = {attach, on_source, on_chunk, on_kept, on_host, on_clock, on_findings, on_tick, on_trace}};
     if (options->link->open(&setup, &attach->link_state, why, why_size) < 0) {
         return false;
     }

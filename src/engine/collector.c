@@ -572,6 +572,14 @@ collector_add_kept(struct collector *collector, const struct kept_part *part)
 }
 
 void
+collector_add_trace(struct collector *collector, const void *bytes, size_t n)
+{
+    if (collector->traces != NULL) {
+        trace_store_trace(collector->traces, bytes, n, clock_now(&collector->options.clock));
+    }
+}
+
+void
 collector_set_host(struct collector *collector, const struct host *host)
 {
     struct arena *arena = &collector->host_arena;

@@ -23,6 +23,7 @@
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "flametop/core/record.h"
+#include "flametop/core/trace.h"
 #include "remote.h"
 
 #define WAITING_MAX 64
@@ -302,6 +303,24 @@ on_kept(void *context, const struct kept_part *part)
     }
 }
 
+/* Its time is the agent's, as all that comes; `shift_ns` lays it behind what is older. */
+static void
+on_trace(void *context, const void *bytes, size_t n)
+{
+    struct agent_link *agent = context;
+    struct trace *copy = n >= sizeof(*copy) && n <= TRACE_BYTES_MAX ? malloc(n) : NULL;
+    if (copy == NULL || agent->setup.sink.trace == NULL) {
+        free(copy);
+        return;
+    }
+    memcpy(copy, bytes, n);
+    if (copy->mono_ns > -INT64_MAX / 4 && copy->mono_ns < INT64_MAX / 4) {
+        copy->mono_ns += agent->shift_ns;
+    }
+    agent->setup.sink.trace(agent->setup.sink.context, copy, n);
+    free(copy);
+}
+
 static void
 on_findings(void *context, const struct record_findings *findings)
 {
@@ -506,7 +525,8 @@ connect_agent(struct agent_link *agent)
                                    .chunk = on_chunk,
                                    .kept = on_kept,
                                    .tick = on_tick,
-                                   .findings = on_findings};
+                                   .findings = on_findings,
+                                   .trace = on_trace};
     char path[256];
     struct http_request request = {.path = path,
                                    .accept = "application/x-flametop",
@@ -638,6 +658,8 @@ write_interest(const struct agent_link *agent, struct json *json)
     json_array_end(json);
     json_key(json, "node_process");
     json_int(json, interest->node_process);
+    json_key(json, "requests");
+    json_bool(json, interest->requests);
     json_object_end(json);
 }
 

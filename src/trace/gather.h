@@ -37,12 +37,12 @@ struct gather {
     uint8_t id[SPAN_ID_BYTES_MAX];
     int64_t first_mono_ns, last_mono_ns;
     int64_t mono_offset_ns; /* monotonic time minus Unix time, when it began */
-    double weight; /* by what its sender says of sampling */
-    double factor; /* more by that, for traces of its kind that were refused unseen */
-    uint32_t version; /* of the one published last; 0: none was */
-    unsigned flags;   /* TRACE_MARKED */
-    bool counted;     /* the request is in the metrics */
-    bool changed;     /* since it was begun or loaded */
+    double weight;          /* by what its sender says of sampling */
+    double factor;          /* more by that, for traces of its kind that were refused unseen */
+    uint32_t version;       /* of the one published last; 0: none was */
+    unsigned flags;         /* TRACE_MARKED */
+    bool counted;           /* the request is in the metrics */
+    bool changed;           /* since it was begun or loaded */
     bool judged, whole;
     bool full;          /* a span found no room */
     uint32_t resources; /* text */

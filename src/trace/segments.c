@@ -356,7 +356,7 @@ dead_bytes(const struct generation *generation)
 }
 
 static uint8_t *
-add_parts(struct traces *list, const struct generation *generation, uint8_t *dead)
+add_parts(struct traces *list, const struct generation *generation, bool kept, uint8_t *dead)
 {
     for (size_t i = 0; i < generation->count; i++) {
         const struct held *held = generation->list[i];
@@ -364,7 +364,8 @@ add_parts(struct traces *list, const struct generation *generation, uint8_t *dea
         __atomic_add_fetch(&held->segment->refs, 1, __ATOMIC_RELAXED);
         *part = (struct traces_part){.segment = held->segment,
                                      .count = held->segment->count,
-                                     .dead_count = held->dead_count};
+                                     .dead_count = held->dead_count,
+                                     .kept = kept};
         if (held->dead_count > 0) {
             size_t n = (held->segment->count + 7) / 8;
             memcpy(dead, held->dead, n);
@@ -389,8 +390,8 @@ segments_list(const struct segments *segments)
     list->parts = (struct traces_part *)(list + 1);
     list->oldest_mono_ns = INT64_MAX;
     uint8_t *dead = (uint8_t *)(list->parts + parts);
-    dead = add_parts(list, &segments->kept, dead);
-    add_parts(list, &segments->fresh, dead);
+    dead = add_parts(list, &segments->kept, true, dead);
+    add_parts(list, &segments->fresh, false, dead);
     list->count = segments->alive;
     list->bytes = segments_bytes(segments);
     list->bytes_max = segments->bytes_max;

@@ -390,8 +390,8 @@ trace_store_span(struct trace_store *store, const struct span *span, struct inst
     }
     uint64_t key = gather_hash(store->seed, own.trace_id.p, own.trace_id.n);
     struct gather *gather = map_get(&store->open, key);
-    if (gather == NULL &&
-        (!is_among(own.trace_id, share_of_all(store)) || map_get(&store->refused_traces, key) != NULL)) {
+    if (gather == NULL && (!is_among(own.trace_id, share_of_all(store)) ||
+                           map_get(&store->refused_traces, key) != NULL)) {
         return true;
     }
     gather = gather != NULL ? gather : open_trace(store, key, own.trace_id, now);

@@ -271,8 +271,13 @@ on_findings(void *context, const struct record_findings *findings)
 static inline struct record_events
 events_for(struct reading *r)
 {
-    return (struct record_events){r,      on_hello, on_batch,    on_chunk,
-                                  on_end, on_tick,  on_findings, NULL};
+    return (struct record_events){.context = r,
+                                  .hello = on_hello,
+                                  .batch = on_batch,
+                                  .chunk = on_chunk,
+                                  .end = on_end,
+                                  .tick = on_tick,
+                                  .findings = on_findings};
 }
 
 static inline void

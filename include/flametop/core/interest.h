@@ -34,6 +34,7 @@ struct interest {
     unsigned tables;      /* bits of enum interest_table: those that are in view */
     int64_t node_process; /* key (sources/beam_metrics.h) of the node's process whose detail drawer
                              is open; 0: none */
+    bool requests;        /* traces are in view: an agent sends them to who says so */
     const struct metric *metrics[INTEREST_METRICS_MAX]; /* of those read on demand */
     unsigned metric_count;
 };

@@ -58,6 +58,9 @@ struct link_sink {
                      const char *looked_at, const char *not_looked_at);
     /* A tick is whole: make a picture now instead of at the next own tick. */
     void (*tick)(void *context);
+    /* A finished trace, its bytes as they came: neither checked nor aligned. NULL: not
+     * wanted. */
+    void (*trace)(void *context, const void *bytes, size_t n);
 };
 
 struct link_setup {

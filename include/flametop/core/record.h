@@ -36,6 +36,7 @@ enum record_type {
     RECORD_TICK,
     RECORD_FINDINGS,
     RECORD_KEPT,
+    RECORD_TRACE,
 };
 
 struct record_hello {
@@ -120,6 +121,10 @@ void record_write_table_name(struct record_writer *writer, const struct table_de
 void record_write_kept(struct record_writer *writer, const struct table_def *def,
                        const struct chunk *chunk, struct buf *out);
 
+/* A trace for one reader (core/trace.h), as it is; dropped when it is too large for a record. */
+struct trace;
+void record_write_trace(struct record_writer *writer, const struct trace *trace, struct buf *out);
+
 /* Records and tables that could not be written. */
 uint64_t record_writer_dropped(const struct record_writer *writer);
 
@@ -137,6 +142,8 @@ struct record_events {
     void (*tick)(void *context, const struct record_tick *tick);
     void (*findings)(void *context, const struct record_findings *findings); /* during the call */
     void (*kept)(void *context, const struct kept_part *part);               /* during the call */
+    void (*trace)(void *context, const void *bytes, size_t n); /* during the call; neither checked
+                                                                  nor aligned */
 };
 
 struct record_reader;

@@ -30,6 +30,7 @@ struct traces_part {
     struct trace_segment *segment; /* one reference */
     uint32_t count;
     uint32_t dead_count;
+    bool kept;           /* copies of older ones that made room: nothing new is in it */
     const uint8_t *dead; /* bits by row; NULL: none. Belongs to the list */
 };
 

@@ -69,6 +69,7 @@ struct picture *collector_tick(struct collector *collector);
 void collector_add_source(struct collector *collector, const struct source *source);
 void collector_add_chunk(struct collector *collector, const char *source, struct chunk *chunk);
 void collector_add_kept(struct collector *collector, const struct kept_part *part);
+void collector_add_trace(struct collector *collector, const void *bytes, size_t n);
 void collector_set_host(struct collector *collector, const struct host *host);
 
 /* Another machine's clock from now on: readings of our own made so far are forgotten, as their
