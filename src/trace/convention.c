@@ -119,14 +119,16 @@ first_of(struct str a, struct str b)
     return a.n > 0 ? a : b;
 }
 
+/* Whether the text is one of these words, which blanks separate; whatever the case. */
 static bool
 is_any(struct str text, const char *words)
 {
-    struct str rest = str_from(words), word;
-    while (str_word(&rest, &word)) {
-        if (word.n == text.n && strncasecmp(word.p, text.p, text.n) == 0) {
+    for (const char *word = words; text.n > 0 && *word != 0;) {
+        size_t n = strcspn(word, " ");
+        if (n == text.n && strncasecmp(word, text.p, n) == 0) {
             return true;
         }
+        word += n + (word[n] == ' ');
     }
     return false;
 }

@@ -8,7 +8,11 @@
 #include "flametop/base/macros.h"
 #include "convention.h"
 
-#define SLOTS_MIN 32u
+/* What most traces need is taken at once. */
+#define SLOTS_MIN 64u
+#define TEXT_BYTES_MIN 1000u
+#define PARTS_MIN 16u
+#define SPANS_MIN 8u
 
 uint64_t
 gather_hash(uint64_t seed, const void *bytes, size_t n)
@@ -98,7 +102,8 @@ reserve(struct gather *gather, void *array, uint32_t *capacity, size_t count, si
     if (need <= *capacity) {
         return true;
     }
-    size_t to = MAX(need, MAX((size_t)*capacity * 2, (size_t)8));
+    size_t least = element == 1 ? TEXT_BYTES_MIN : element < 64 ? PARTS_MIN : SPANS_MIN;
+    size_t to = MAX(need, MAX((size_t)*capacity * 2, least));
     size_t grown = (to - *capacity) * element;
     if (to > UINT32_MAX / 2 || grown > gather->bytes_max - MIN(gather->bytes, gather->bytes_max)) {
         to = need; /* the last room there is */

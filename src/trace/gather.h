@@ -44,7 +44,7 @@ struct gather {
     bool counted;           /* the request is in the metrics */
     bool changed;           /* since it was begun or loaded */
     bool judged, whole;
-    bool full;          /* a span found no room */
+    bool large;         /* it counts to the bound of large ones */
     uint32_t resources; /* text */
     uint32_t dropped;
 

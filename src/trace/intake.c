@@ -224,10 +224,12 @@ add_attribute(struct intake *intake, struct gather *gather, const struct span_at
     return to.key != TRACE_NONE && to.text != TRACE_NONE;
 }
 
-/* A list of them; *ret_first and *ret_count as they stand in the trace. */
+/* A list of them; `keys` are those that are known already, or NULL. *ret_first and *ret_count as
+ * they stand in the trace. */
 static bool
 add_attributes(struct intake *intake, struct gather *gather, const struct span_attribute *list,
-               size_t count, uint32_t *ret_first, uint32_t *ret_count)
+               size_t count, const struct key *const *keys, uint32_t *ret_first,
+               uint32_t *ret_count)
 {
     size_t taken = MIN(count, (size_t)INTAKE_PARTS_MAX);
     *ret_first = gather->attribute_count;
@@ -240,7 +242,8 @@ add_attributes(struct intake *intake, struct gather *gather, const struct span_a
             intake->cut++;
             continue;
         }
-        const struct key *key = find_key(intake, list[i].key, &spare);
+        const struct key *key =
+            keys != NULL && keys[i] != NULL ? keys[i] : find_key(intake, list[i].key, &spare);
         if (key->role == ROLE_RESOURCES) {
             bool redacted = false;
             gather->resources = add_value_text(intake, gather, list[i].text, &redacted);
@@ -304,7 +307,7 @@ add_resource(struct intake *intake, struct gather *gather, const struct span_res
     struct trace_resource to = {.service = add_name(intake, gather, resource->service),
                                 .scope = add_name(intake, gather, resource->scope)};
     if (to.service == TRACE_NONE || to.scope == TRACE_NONE ||
-        !add_attributes(intake, gather, resource->attributes, resource->attribute_count,
+        !add_attributes(intake, gather, resource->attributes, resource->attribute_count, NULL,
                         &to.attribute, &to.attribute_count)) {
         gather_rollback(gather, mark);
         return TRACE_NONE;
@@ -339,7 +342,7 @@ add_events(struct intake *intake, struct gather *gather, const struct span *span
         struct trace_event event = {.time_ns = CLAMP(from->time_ns, 0, TIME_MAX),
                                     .name = add_name(intake, gather, from->name)};
         if (event.name == TRACE_NONE ||
-            !add_attributes(intake, gather, from->attributes, from->attribute_count,
+            !add_attributes(intake, gather, from->attributes, from->attribute_count, NULL,
                             &event.attribute, &event.attribute_count)) {
             return false;
         }
@@ -377,14 +380,15 @@ add_links(struct intake *intake, struct gather *gather, const struct span *span,
 
 static void
 gather_facts(struct intake *intake, const struct span *span,
-             const struct span_attribute *facts[ROLES])
+             const struct span_attribute *facts[ROLES], const struct key *keys[INTAKE_PARTS_MAX])
 {
     for (size_t i = 0; i < MIN(span->attribute_count, (size_t)INTAKE_PARTS_MAX); i++) {
         struct key spare;
         const struct span_attribute *attribute = &span->attributes[i];
         if (attribute->key.n > 0) {
-            enum role role = find_key(intake, attribute->key, &spare)->role;
-            facts[role] = facts[role] == NULL ? attribute : facts[role];
+            const struct key *key = find_key(intake, attribute->key, &spare);
+            facts[key->role] = facts[key->role] == NULL ? attribute : facts[key->role];
+            keys[i] = key != &spare ? key : NULL;
         }
     }
 }
@@ -425,7 +429,8 @@ set_times(struct trace_span *to, const struct span *span)
 /* All of the span's pieces; false: no room, and the caller rolls back. */
 static bool
 add_pieces(struct intake *intake, struct gather *gather, const struct span *span,
-           const struct convention *convention, struct gather_span *to)
+           const struct convention *convention, const struct key *const *keys,
+           struct gather_span *to)
 {
     char label[LABEL_BYTES_MAX];
     struct str raw = {convention->label, convention->label_n};
@@ -435,7 +440,7 @@ add_pieces(struct intake *intake, struct gather *gather, const struct span *span
     to->tool = add_name(intake, gather, convention->tool);
     return to->span.name != TRACE_NONE && to->span.status_text != TRACE_NONE &&
            to->span.label != TRACE_NONE && to->tool != TRACE_NONE &&
-           add_attributes(intake, gather, span->attributes, span->attribute_count,
+           add_attributes(intake, gather, span->attributes, span->attribute_count, keys,
                           &to->span.attribute, &to->span.attribute_count) &&
            add_events(intake, gather, span, &to->span) &&
            add_links(intake, gather, span, &to->span);
@@ -475,7 +480,8 @@ intake_span(struct intake *intake, struct gather *gather, const struct span *spa
         return INTAKE_FULL;
     }
     struct gather_mark mark = gather_begin(gather);
-    gather_facts(intake, span, facts);
+    const struct key *keys[INTAKE_PARTS_MAX];
+    gather_facts(intake, span, facts, keys);
     convention_of(span, facts, convention);
     set_times(&to.span, span);
     set_id(to.span.id, &to.span.id_n, span->span_id);
@@ -484,7 +490,7 @@ intake_span(struct intake *intake, struct gather *gather, const struct span *spa
     if (span->status == SPAN_UNSET && convention->error) {
         to.span.status = SPAN_ERROR;
     }
-    if (!add_pieces(intake, gather, span, convention, &to) ||
+    if (!add_pieces(intake, gather, span, convention, keys, &to) ||
         (same == TRACE_NONE && !gather_commit(gather, &to))) {
         gather_rollback(gather, mark);
         return INTAKE_FULL;

@@ -34,6 +34,24 @@ words_of(struct str key, char *dst, size_t size)
     return n;
 }
 
+/* Most keys hold no beginning of any of the words below. */
+static bool
+may_name_secret(struct str key)
+{
+    static const char beginnings[][4] = {"aut", "pas", "pwd", "sec", "key", "coo", "tok",
+                                         "jwt", "bea", "cre", "ses", "sig", "api"};
+    for (size_t i = 0; i + 3 <= key.n; i++) {
+        char c[3] = {(char)(key.p[i] | 0x20), (char)(key.p[i + 1] | 0x20),
+                     (char)(key.p[i + 2] | 0x20)};
+        for (size_t b = 0; b < ARRAY_SIZE(beginnings); b++) {
+            if (c[0] == beginnings[b][0] && c[1] == beginnings[b][1] && c[2] == beginnings[b][2]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool
 redact_names_secret(struct str key)
 {
@@ -46,6 +64,9 @@ redact_names_secret(struct str key)
     static const char *const counts[] = {" token count ", " token type ", " token usage ",
                                          " token limit ", " max token ",  " total token "};
     char words[KEY_MAX + 8];
+    if (!may_name_secret(key)) {
+        return false;
+    }
     words_of(key, words, sizeof(words));
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         if (strstr(words, parts[i]) != NULL) {
@@ -76,6 +97,9 @@ starts_fold(struct str text, const char *prefix)
 static bool
 is_credential(struct str text)
 {
+    if (text.n < 7 || ((*text.p | 0x20) != 'b' && *text.p != 'e')) {
+        return false;
+    }
     return starts_fold(text, "bearer ") || starts_fold(text, "basic ") ||
            (text.n > 20 && str_starts(text, "eyJ") && memchr(text.p, '.', text.n) != NULL);
 }

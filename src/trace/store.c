@@ -62,7 +62,7 @@ trace_store_new(const struct trace_store_options *options)
     store->options = *options;
     struct trace_store_options *own = &store->options;
     own->bytes_max = own->bytes_max > 0 ? own->bytes_max : BYTES_MAX_DEFAULT;
-    own->open_bytes_max = own->open_bytes_max > 0 ? own->open_bytes_max : own->bytes_max;
+    own->open_bytes_max = own->open_bytes_max > 0 ? own->open_bytes_max : own->bytes_max / 4;
     own->slow_s = own->slow_s > 0 ? own->slow_s : SLOW_DEFAULT_S;
     own->slow_query_s = own->slow_query_s > 0 ? own->slow_query_s : SLOW_QUERY_DEFAULT_S;
     arena_init(&store->arena, RULES_BYTES_MAX);
@@ -183,6 +183,20 @@ link_newest(struct trace_store *store, struct gather *gather)
     store->newest = gather;
 }
 
+/* A trace that has so much of the room for open ones is bounded with others like it, so that it is
+ * not finished again and again to make room for small ones. */
+static void
+grown(struct trace_store *store, struct gather *gather, size_t by)
+{
+    store->open_bytes += by;
+    if (gather->large) {
+        store->large_bytes += by;
+    } else if (gather->bytes > store->options.open_bytes_max / 4) {
+        gather->large = true;
+        store->large_bytes += sizeof(*gather) + gather->bytes;
+    }
+}
+
 /* No longer open: its memory is kept for the next, unless it is much. */
 static void
 let_go(struct trace_store *store, struct gather *gather)
@@ -191,6 +205,7 @@ let_go(struct trace_store *store, struct gather *gather)
     map_remove(&store->open, gather->key);
     store->open_count--;
     store->open_bytes -= sizeof(*gather) + gather->bytes;
+    store->large_bytes -= gather->large ? sizeof(*gather) + gather->bytes : 0;
     if (store->spare_count < SPARES && gather->bytes <= SPARE_BYTES) {
         gather_clear(gather);
         store->spare[store->spare_count++] = gather;
@@ -208,7 +223,8 @@ open_trace(struct trace_store *store, uint64_t key, struct str id, struct instan
     if (gather == NULL) {
         return NULL;
     }
-    gather->bytes_max = MIN(TRACE_BYTES_MAX, store->options.open_bytes_max);
+    gather->bytes_max =
+        MIN(TRACE_BYTES_MAX, MAX(store->options.bytes_max, store->options.open_bytes_max));
     gather->key = key;
     gather->id_n = (uint8_t)id.n;
     memcpy(gather->id, id.p, id.n);
@@ -222,7 +238,7 @@ open_trace(struct trace_store *store, uint64_t key, struct str id, struct instan
     }
     link_newest(store, gather);
     store->open_count++;
-    store->open_bytes += sizeof(*gather) + gather->bytes;
+    grown(store, gather, sizeof(*gather) + gather->bytes);
     return gather;
 }
 
@@ -347,7 +363,7 @@ add_span(struct trace_store *store, struct gather *gather, const struct span *sp
     struct intake_seen *seen = &store->seen;
     size_t before = gather->bytes;
     enum intake_result result = intake_span(&store->intake, gather, span, seen);
-    store->open_bytes += gather->bytes - before;
+    grown(store, gather, gather->bytes - before);
     if (result == INTAKE_REPEATED) {
         store->repeated++;
         return true;
@@ -378,6 +394,32 @@ add_span_timed(struct trace_store *store, struct gather *gather, const struct sp
     return good;
 }
 
+/* The one that got no span for longest; not the last. NULL: none. */
+static struct gather *
+find_oldest(const struct trace_store *store, bool large)
+{
+    struct gather *gather = store->oldest;
+    while (gather != NULL && gather != store->newest && gather->large != large) {
+        gather = gather->newer;
+    }
+    return gather != store->newest ? gather : NULL;
+}
+
+static void
+make_open_room(struct trace_store *store)
+{
+    const struct trace_store_options *options = &store->options;
+    struct gather *gather;
+    while ((store->open_bytes - store->large_bytes > options->open_bytes_max ||
+            store->open_count > OPEN_MAX) &&
+           (gather = find_oldest(store, false)) != NULL) {
+        finish(store, gather);
+    }
+    while (store->large_bytes > options->bytes_max && (gather = find_oldest(store, true)) != NULL) {
+        finish(store, gather);
+    }
+}
+
 bool
 trace_store_span(struct trace_store *store, const struct span *span, struct instant now)
 {
@@ -405,10 +447,7 @@ trace_store_span(struct trace_store *store, const struct span *span, struct inst
         link_newest(store, gather);
     }
     bool good = add_span_timed(store, gather, &own);
-    while ((store->open_bytes > store->options.open_bytes_max || store->open_count > OPEN_MAX) &&
-           store->oldest != store->newest) {
-        finish(store, store->oldest);
-    }
+    make_open_room(store);
     return good;
 }
 

@@ -24,6 +24,7 @@ struct trace_store {
     struct map open; /* key -> gather */
     struct gather *oldest, *newest;
     size_t open_count, open_bytes;
+    size_t large_bytes; /* of these, of large ones */
     struct gather *spare[SPARES];
     size_t spare_count;
 

@@ -49,7 +49,8 @@ struct trace_sampling { /* head sampling: keeps this share of matching traces, t
 
 struct trace_store_options {
     size_t bytes_max;                         /* of finished traces; 0: 16 MiB */
-    size_t open_bytes_max;                    /* of those being gathered; 0: as much */
+    size_t open_bytes_max;                    /* of those being gathered; 0: a quarter of it. Large
+                                                 ones have as much as bytes_max besides */
     double slow_s;                            /* 0: 2 */
     double slow_query_s;                      /* 0: 0.5 */
     const struct trace_threshold *thresholds; /* copied, with their texts */
