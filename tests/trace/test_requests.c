@@ -97,7 +97,7 @@ test_requests__count_by_service_endpoint_and_tool(void **state)
                                           {.key = STR("http.target"), .text = STR("/tools/7?x=1")},
                                           {.key = STR("tool.name"), .text = STR("search")}};
     for (int i = 0; i < 10; i++) {
-        char id[17];
+        char id[32];
         snprintf(id, sizeof(id), "trace-number-%03d", i);
         send_one(&scene, id, attributes, 3, (i == 9 ? 3000 : 100) * NS_PER_MS,
                  i < 2 ? SPAN_ERROR : SPAN_UNSET);
@@ -196,7 +196,7 @@ test_requests__bound_their_labels(void **state)
     struct scene scene;
     scene_init(&scene);
     for (int i = 0; i < 300; i++) {
-        char id[17], route[24];
+        char id[32], route[24];
         snprintf(id, sizeof(id), "trace-number-%03d", i);
         int n = snprintf(route, sizeof(route), "/route-%d", i);
         struct span_attribute attributes[] = {
