@@ -61,6 +61,7 @@ route_answer answer_front, answer_hello, answer_health;
 route_answer answer_snapshot, answer_metrics;
 route_answer answer_query;
 route_answer answer_table, answer_findings;
+route_answer answer_traces, answer_trace;
 route_answer answer_command;
 route_answer answer_stream, answer_interest, answer_events, answer_websocket;
 

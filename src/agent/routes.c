@@ -17,6 +17,8 @@ static const struct route routes[] = {
     {"POST", "/api/v1/interest", RIGHT_READ, answer_interest, "What the reader of a record stream looks at, until it leaves."},
     {"GET", "/api/v1/metrics/query", RIGHT_READ, answer_query, "The history of one metric or formula, in steps."},
     {"GET", "/api/v1/tables/{name}", RIGHT_READ, answer_table, "One table, sorted, filtered and cut."},
+    {"GET", "/api/v1/traces", RIGHT_READ, answer_traces, "The requests that are held, newest first, filtered and cut."},
+    {"GET", "/api/v1/traces/{id}", RIGHT_READ, answer_trace, "One request with its spans, as OTLP JSON."},
     {"GET", "/api/v1/findings", RIGHT_READ, answer_findings, "What the diagnosis says, worst first."},
     {"POST", "/api/v1/commands/{name}", RIGHT_CHANGE, answer_command, "Sends a signal or changes a priority."},
 };

@@ -78,7 +78,7 @@ send_one(struct scene *scene, const char *trace, const struct span_attribute *at
 }
 
 static void
-test_requests__are_silent_while_nothing_came(void **state)
+test_request_metrics__are_silent_while_nothing_came(void **state)
 {
     (void)state;
     struct scene scene;
@@ -88,7 +88,7 @@ test_requests__are_silent_while_nothing_came(void **state)
 }
 
 static void
-test_requests__count_by_service_endpoint_and_tool(void **state)
+test_request_metrics__count_by_service_endpoint_and_tool(void **state)
 {
     (void)state;
     struct scene scene;
@@ -129,7 +129,7 @@ test_requests__count_by_service_endpoint_and_tool(void **state)
 
 /* What is sent again, and what opens a trace again, counts once. */
 static void
-test_requests__count_once(void **state)
+test_request_metrics__count_once(void **state)
 {
     (void)state;
     struct scene scene;
@@ -155,7 +155,7 @@ test_requests__count_once(void **state)
 }
 
 static void
-test_requests__know_queries_caches_waits_and_agents(void **state)
+test_request_metrics__know_queries_caches_waits_and_agents(void **state)
 {
     (void)state;
     struct scene scene;
@@ -190,7 +190,7 @@ test_requests__know_queries_caches_waits_and_agents(void **state)
 
 /* Endpoints without end: as many series as there is room for, the rest counts as other. */
 static void
-test_requests__bound_their_labels(void **state)
+test_request_metrics__bound_their_labels(void **state)
 {
     (void)state;
     struct scene scene;
@@ -226,11 +226,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests__are_silent_while_nothing_came),
-        cmocka_unit_test(test_requests__count_by_service_endpoint_and_tool),
-        cmocka_unit_test(test_requests__count_once),
-        cmocka_unit_test(test_requests__know_queries_caches_waits_and_agents),
-        cmocka_unit_test(test_requests__bound_their_labels),
+        cmocka_unit_test(test_request_metrics__are_silent_while_nothing_came),
+        cmocka_unit_test(test_request_metrics__count_by_service_endpoint_and_tool),
+        cmocka_unit_test(test_request_metrics__count_once),
+        cmocka_unit_test(test_request_metrics__know_queries_caches_waits_and_agents),
+        cmocka_unit_test(test_request_metrics__bound_their_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
