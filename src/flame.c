@@ -11,7 +11,6 @@
 
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
-#include "flametop/base/pages.h"
 #include "flametop/base/utf8.h"
 #include "flametop/core/flame.h"
 #include "flametop/core/picture.h"
@@ -73,7 +72,7 @@ load(const char *path, size_t *ret_n)
         error = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
     } else if ((uint64_t)info.st_size > PROFILE_FILE_BYTES_MAX) {
         error = EFBIG;
-    } else if ((data = pages_new((size_t)info.st_size + 1, 1, PAGES_HUGE)) == NULL) {
+    } else if ((data = malloc((size_t)info.st_size + 1)) == NULL) {
         error = ENOMEM;
     }
     size_t n = 0;
@@ -92,7 +91,7 @@ load(const char *path, size_t *ret_n)
     }
     if (error != 0) {
         cli_complain("%s: %s", path, strerror(error));
-        pages_free(data);
+        free(data);
         return NULL;
     }
     *ret_n = n;
@@ -109,7 +108,7 @@ add_file(struct profile *profile, const char *path)
         return false;
     }
     bool good = profile_read((struct str){data, n}, profile, why, sizeof(why));
-    pages_free(data);
+    free(data);
     if (!good) {
         cli_complain("%s: %s", path, why);
     }
@@ -143,7 +142,6 @@ open_profile(const char *path, const char *older)
         cli_complain("%s: there are no stacks in it", path);
         good = false;
     }
-    profile_order(profile);
     profile_close(profile);
     if (!good) {
         profile_release(profile);

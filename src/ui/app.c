@@ -17,6 +17,7 @@
 
 #include "flametop/base/utf8.h"
 #include "flametop/core/profile.h"
+#include "flametop/core/traces.h"
 #include "command.h"
 #include "panels/panels.h"
 #include "remedy.h"
@@ -138,9 +139,11 @@ int64_t
 app_span_ns(const struct app *app)
 {
     int64_t wanted = span_table[app->span].ns;
-    int64_t reach = app->seat->live != NULL
-                        ? app->seat->live->mono_ns - picture_oldest(app->seat->live)
-                        : wanted;
+    const struct picture *live = app->seat->live;
+    int64_t reach = live != NULL ? live->mono_ns - picture_oldest(live) : wanted;
+    if (live != NULL && live->traces != NULL && live->traces->count > 0) {
+        reach = MAX(reach, live->mono_ns - live->traces->oldest_mono_ns); /* sent after the fact */
+    }
     for (size_t i = 0; i < ARRAY_SIZE(growth_ns) && growth_ns[i] < wanted; i++) {
         if (reach <= growth_ns[i]) {
             return growth_ns[i];

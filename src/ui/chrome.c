@@ -344,6 +344,7 @@ static const struct offer {
         NOT_OF_FLEET,
         WITH_PROFILE,
         WITH_REQUESTS,
+        WITHOUT_REQUESTS,
         NOT_OF_PROFILE
     } when;
     bool always; /* before anything is shown, too */
@@ -384,6 +385,7 @@ static const struct offer {
     {"flame", "flame.flip", "flip", WITH_PROFILE, false},
     {"flame", "flame.collapse", "recursion", WITH_PROFILE, false},
     {"requests", "open", "open", WITH_REQUESTS, false},
+    {"requests", "open", "receive", WITHOUT_REQUESTS, false},
     {"requests", "flame.open", "flame graph", WITH_REQUESTS, false},
     {"requests", "page.next", "page", WITH_REQUESTS, false},
     {"requests", "filter.set", "filter", WITH_REQUESTS, false},
@@ -391,6 +393,7 @@ static const struct offer {
     {"requests", "request.group", "group by", WITH_REQUESTS, false},
     {"requests", "compare", "compare", WITH_REQUESTS, false},
     {"requests", "mark", "mark", WITH_REQUESTS, false},
+    {"requests", "query", "ask", WITH_REQUESTS, false},
     {"requests", "export", "export", WITH_REQUESTS, false},
     {"requests", "search.set", "search", WITH_REQUESTS, false},
     {"chart", "zoom.in", "zoom in", ALWAYS, false},
@@ -401,6 +404,14 @@ static const struct offer {
     {NULL, "save", "save", NOT_OF_FLEET, false},
     {NULL, "command", "command", ALWAYS, false},
 };
+
+static bool
+receives(const struct app *app)
+{
+    const struct table *table =
+        app_shown(app) != NULL ? picture_table(app_shown(app), "receivers") : NULL;
+    return app_link(app) != NULL || (table != NULL && table->count > 0);
+}
 
 static bool
 is_offered(const struct app *app, const struct offer *offer, const char *view)
@@ -419,8 +430,9 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
         offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
         (offer->when == WHILE_CUT && cut && !held) ||
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
-        (offer->when == WITH_REQUESTS && requests) || (offer->when == WITH_PROFILE && profile) ||
-        (offer->when == NOT_OF_PROFILE && !alone) ||
+        (offer->when == WITH_REQUESTS && requests) ||
+        (offer->when == WITHOUT_REQUESTS && !requests && !receives(app)) ||
+        (offer->when == WITH_PROFILE && profile) || (offer->when == NOT_OF_PROFILE && !alone) ||
         (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone);
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
            !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));

@@ -132,6 +132,7 @@ static const struct key_default defaults[] = {
     {"requests", "+", "tree.unfold"},
     {"requests", "-", "tree.fold"},
     {"requests", "c", "request.path"},
+    {"requests", "a", "query"},
     {"requests", "e", "export"},
     {"tables", "<", "sort.previous"},
     {"tables", ">", "sort.next"},

@@ -1,6 +1,6 @@
 /* The inside of the requests panel: what is looked at (request_scope.c), the latency heatmap
  * (request_heat.c), pages of tables (request_groups.c, request_list.c, request_operations.c) and of
- * text (request_tree.c, request_differ.c), one request (request_waterfall.c,
+ * text (request_tree.c, request_differ.c, request_answer.c), one request (request_waterfall.c,
  * request_details.c), what is marked, compared and opened as a flame graph (request_flame.c);
  * requests.c joins them. */
 #ifndef FLAMETOP_SRC_UI_REQUEST_H
@@ -19,6 +19,7 @@
 #include "flametop/trace/group.h"
 #include "flametop/trace/heat.h"
 #include "flametop/trace/path.h"
+#include "flametop/trace/query.h"
 #include "flametop/trace/select.h"
 #include "flametop/ui/panel.h"
 #include "../table_view.h"
@@ -132,6 +133,10 @@ char *request_time_text(int64_t wall_ns, bool exact, char dst[REQUEST_TEXT]);
 char *request_seconds_text(double seconds, bool ascii, char dst[REQUEST_TEXT]); /* NaN: a dash */
 char *request_name(const struct trace *trace, char dst[REQUEST_NAME]); /* "POST /x · tool" */
 
+struct requests;
+char *request_group_name(const struct requests *requests, const struct trace_group *group,
+                         char dst[REQUEST_NAME]);
+
 /* ---- the latency heatmap (request_heat.c) ---- */
 
 struct request_heat {
@@ -199,6 +204,7 @@ enum request_page {
     REQUEST_QUERIES,
     REQUEST_AGENTS,
     REQUEST_DIFFER, /* while there is a rectangle */
+    REQUEST_ANSWER, /* of a question that was asked */
     REQUEST_PAGES
 };
 
@@ -248,6 +254,12 @@ struct requests {
     struct trace_set differ_rest;
     uint64_t differ_serial;
     struct request_icicle icicle;
+
+    struct trace_query *answer;
+    char question[REQUEST_NAME];
+    size_t answer_at;
+    uint64_t answer_serial;
+    struct request_lines answer_lines;
 
     struct waterfall waterfall;
 
@@ -329,6 +341,11 @@ void request_icicle_done(struct request_icicle *icicle);
 bool request_icicle_work(struct requests *requests, int64_t until_ns);
 int request_icicle_rows(struct request_icicle *icicle, int width, int most);
 void request_icicle_draw(struct request_icicle *icicle, struct canvas *canvas, struct rect area);
+
+/* request_answer.c */
+void request_ask(struct requests *requests, const struct panel_context *context, const char *text);
+bool request_answer_work(struct requests *requests, const struct panel_context *context,
+                         int64_t until_ns);
 
 /* request_flame.c */
 void request_flame_open(struct requests *requests, const struct panel_context *context);

@@ -78,9 +78,10 @@ static void
 take_group(const struct requests *requests, struct request_sample *sample,
            const struct trace_group *group)
 {
-    const char *name = group->name != NULL ? group->name : "all the others";
+    char name[REQUEST_NAME];
     request_set_of_group(requests, group, &sample->set);
-    snprintf(sample->name, sizeof(sample->name), "%.200s · %zu requests", name, sample->set.count);
+    snprintf(sample->name, sizeof(sample->name), "%.200s · %zu requests",
+             request_group_name(requests, group, name), sample->set.count);
 }
 
 /* What the cursor is on: a request, a group, what is called, or all that is looked at. */

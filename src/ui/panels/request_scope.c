@@ -60,6 +60,19 @@ request_name(const struct trace *trace, char dst[REQUEST_NAME])
     return dst;
 }
 
+char *
+request_group_name(const struct requests *requests, const struct trace_group *group,
+                   char dst[REQUEST_NAME])
+{
+    bool tool = requests->grouping.by == GROUP_REQUEST && group->endpoint != NULL &&
+                group->tool != NULL && group->tool[0] != '\0';
+    const char *name = group->name == NULL      ? "all the others"
+                       : group->name[0] != '\0' ? group->name
+                                                : "without one";
+    snprintf(dst, REQUEST_NAME, "%s%s%s", name, tool ? " · " : "", tool ? group->tool : "");
+    return dst;
+}
+
 /* ---- wishes ---- */
 
 static bool
@@ -147,11 +160,7 @@ request_set_wish(struct requests *requests, const struct panel_context *context,
         wish->grouping = requests->grouping;
         wish->grouping.scope = (struct trace_scope){0};
         wish->key = group->key;
-        strlcpy(wish->name,
-                group->name == NULL      ? "all the others"
-                : group->name[0] != '\0' ? group->name
-                                         : "without one",
-                sizeof(wish->name));
+        request_group_name(requests, group, wish->name);
     }
     if (requests->waiting_count == WAITING_MAX) {
         give_up(requests);

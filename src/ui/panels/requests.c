@@ -37,6 +37,7 @@ static const struct {
     [REQUEST_QUERIES] = {"Queries", "Queries"},
     [REQUEST_AGENTS] = {"Agents and tools", "Agents"},
     [REQUEST_DIFFER] = {"Selection", "Selection"},
+    [REQUEST_ANSWER] = {"Answer", "Answer"},
 };
 
 static void
@@ -53,6 +54,7 @@ requests_close(void *state)
     trace_graph_free(requests->graph);
     trace_groups_free(requests->groups);
     trace_heat_free(requests->heat.heat);
+    trace_query_free(requests->answer);
     request_sample_done(&requests->job[0]);
     request_sample_done(&requests->job[1]);
     request_sample_done(&requests->mark);
@@ -68,6 +70,7 @@ requests_close(void *state)
     request_icicle_done(&requests->icicle);
     request_tree_done(&requests->tree);
     request_tree_done(&requests->callers);
+    request_lines_done(&requests->answer_lines);
     waterfall_done(&requests->waterfall);
     arena_done(&requests->names);
     free(requests);
@@ -96,6 +99,7 @@ requests_open(struct catalog *catalog)
     request_icicle_init(&requests->icicle);
     request_tree_init(&requests->tree);
     request_tree_init(&requests->callers);
+    request_lines_init(&requests->answer_lines);
     waterfall_init(&requests->waterfall, catalog);
     requests->groups = trace_groups_new();
     requests->heat.heat = trace_heat_new();
@@ -136,6 +140,7 @@ sheet_of(struct requests *requests)
         [REQUEST_QUERIES] = offsetof(struct requests, query_sheet),
         [REQUEST_AGENTS] = offsetof(struct requests, agent_sheet),
         [REQUEST_DIFFER] = none,
+        [REQUEST_ANSWER] = none,
     };
     size_t offset = offsets[requests->page];
     return offset != none ? (struct request_sheet *)(void *)((char *)requests + offset) : NULL;
@@ -189,6 +194,7 @@ work(struct requests *requests, const struct panel_context *context)
         more |= request_differ_work(requests, context, until_ns);
     }
     more |= request_graph_work(requests, context, until_ns);
+    more |= request_answer_work(requests, context, until_ns);
     fill(requests, context);
     return more;
 }
@@ -198,7 +204,8 @@ work(struct requests *requests, const struct panel_context *context)
 static bool
 is_there(const struct requests *requests, enum request_page page)
 {
-    return page != REQUEST_DIFFER || requests->rectangle.on;
+    return (page != REQUEST_DIFFER || requests->rectangle.on) &&
+           (page != REQUEST_ANSWER || requests->answer != NULL);
 }
 
 static void
@@ -325,6 +332,10 @@ draw_page(struct requests *requests, const struct panel_context *context, struct
     case REQUEST_DIFFER:
         request_differ_draw(requests, context, canvas, area);
         break;
+    case REQUEST_ANSWER:
+        request_lines_draw(&requests->answer_lines, canvas,
+                           (struct rect){area.x + 1, area.y, area.width - 2, area.height});
+        break;
     default:
         request_sheet_draw(sheet, context, canvas, area, focused);
         break;
@@ -387,7 +398,7 @@ requests_draw(void *state, const struct panel_context *context, struct canvas *c
         draw_status(requests, context, canvas,
                     (struct rect){area.x, area.y + area.height, area.width, 1});
     }
-    if (requests->shown.count == 0 && requests->serial > 0) {
+    if (requests->shown.count == 0 && requests->serial > 0 && requests->page != REQUEST_ANSWER) {
         draw_nothing(requests, canvas, area);
     } else {
         draw_page(requests, context, canvas, area, focused && !requests->heat_focused);
@@ -625,6 +636,14 @@ do_select(struct requests *requests, const struct panel_context *context, const 
     }
 }
 
+static void
+do_query(struct requests *requests, const struct panel_context *context, const char *argument)
+{
+    requests->page_before =
+        requests->page == REQUEST_ANSWER ? requests->page_before : requests->page;
+    request_ask(requests, context, argument);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct requests *requests, const struct panel_context *context,
@@ -642,6 +661,7 @@ static const struct {
     {"mark", do_mark, true},
     {"compare", do_compare, true},
     {"export", do_export, true},
+    {"query", do_query, true},
 };
 
 /* What is open goes first, then what is filtered; the latest first. `quits`: only what is open. */
@@ -652,6 +672,8 @@ escape(struct requests *requests, const struct panel_context *context, bool quit
     struct request_sheet *sheet = sheet_of(requests);
     if (sheet != NULL && !quits && sheet->view.search[0] != '\0') {
         sheet->view.search[0] = '\0';
+    } else if (requests->page == REQUEST_ANSWER) {
+        requests->page = requests->page_before;
     } else if (requests->rectangle.on) {
         requests->rectangle.on = false;
         requests->page = wish != NULL && wish->grouped ? REQUEST_SLOWEST : REQUEST_GROUPS;
@@ -714,7 +736,7 @@ to_page(struct requests *requests, const struct panel_context *context, const ch
     if (requests->page == REQUEST_SERVICES || requests->page == REQUEST_CALLS) {
         return request_tree_move(&requests->tree, name);
     }
-    return false;
+    return requests->page == REQUEST_ANSWER && request_lines_move(&requests->answer_lines, name);
 }
 
 static enum reaction
@@ -752,6 +774,9 @@ requests_current(void *state, const char *command)
     const struct request_sheet *sheet = sheet_of(requests);
     if (strcmp(command, "filter.set") == 0) {
         return requests->wish != NULL ? requests->wish->filter_text : "";
+    }
+    if (strcmp(command, "query") == 0) {
+        return requests->question;
     }
     if (strcmp(command, "search.set") == 0) {
         return requests->waterfall.trace != NULL ? requests->waterfall.search

@@ -123,7 +123,7 @@ static const struct {
 };
 
 static void
-test_requests__screens(void **state)
+test_requests_view__screens(void **state)
 {
     static const struct {
         int width, height;
@@ -144,7 +144,7 @@ test_requests__screens(void **state)
 }
 
 static void
-test_requests__ascii_has_no_other_signs(void **state)
+test_requests_view__ascii_has_no_other_signs(void **state)
 {
     struct stage stage;
     (void)state;
@@ -156,7 +156,7 @@ test_requests__ascii_has_no_other_signs(void **state)
 }
 
 static void
-test_requests__any_size_draws(void **state)
+test_requests_view__any_size_draws(void **state)
 {
     static const int widths[] = {24, 31, 40, 59, 79, 101, 150, 201}, heights[] = {4, 8, 12, 17, 60};
     struct stage stage;
@@ -181,7 +181,7 @@ test_requests__any_size_draws(void **state)
 }
 
 static void
-test_requests__without_any_says_how_to_send_them(void **state)
+test_requests_view__without_any_says_how_to_send_them(void **state)
 {
     struct stage stage;
     (void)state;
@@ -205,7 +205,7 @@ static const struct table_def receiver_def = {.name = "receivers",
                                               .column_count = ARRAY_SIZE(receiver_columns)};
 
 static void
-test_requests__while_it_listens_it_says_where(void **state)
+test_requests_view__while_it_listens_it_says_where(void **state)
 {
     static const char *const rows[][4] = {
         {"127.0.0.1:4317", "OTLP", "listening", "python3 (990) sends what is no HTTP"},
@@ -228,7 +228,7 @@ test_requests__while_it_listens_it_says_where(void **state)
 }
 
 static void
-test_requests__escape_leaves_a_request_and_then_its_group(void **state)
+test_requests_view__escape_leaves_a_request_and_then_its_group(void **state)
 {
     struct stage stage;
     (void)state;
@@ -246,7 +246,7 @@ test_requests__escape_leaves_a_request_and_then_its_group(void **state)
 }
 
 static void
-test_requests__group_by_service_and_by_an_attribute(void **state)
+test_requests_view__group_by_service_and_by_an_attribute(void **state)
 {
     struct stage stage;
     (void)state;
@@ -265,7 +265,7 @@ test_requests__group_by_service_and_by_an_attribute(void **state)
 }
 
 static void
-test_requests__filter_names_what_it_hides(void **state)
+test_requests_view__filter_names_what_it_hides(void **state)
 {
     struct stage stage;
     (void)state;
@@ -284,7 +284,7 @@ test_requests__filter_names_what_it_hides(void **state)
 }
 
 static void
-test_requests__critical_path_alone_and_folding(void **state)
+test_requests_view__critical_path_alone_and_folding(void **state)
 {
     struct stage stage;
     (void)state;
@@ -302,7 +302,7 @@ test_requests__critical_path_alone_and_folding(void **state)
 }
 
 static void
-test_requests__copies_and_exports_a_request(void **state)
+test_requests_view__copies_and_exports_a_request(void **state)
 {
     struct stage stage;
     (void)state;
@@ -319,7 +319,7 @@ test_requests__copies_and_exports_a_request(void **state)
 }
 
 static void
-test_requests__flame_graph_of_a_group_adds_up(void **state)
+test_requests_view__flame_graph_of_a_group_adds_up(void **state)
 {
     struct stage stage;
     (void)state;
@@ -332,7 +332,7 @@ test_requests__flame_graph_of_a_group_adds_up(void **state)
 }
 
 static void
-test_requests__compares_slow_with_typical_and_with_a_mark(void **state)
+test_requests_view__compares_slow_with_typical_and_with_a_mark(void **state)
 {
     struct stage stage;
     (void)state;
@@ -350,7 +350,7 @@ test_requests__compares_slow_with_typical_and_with_a_mark(void **state)
 }
 
 static void
-test_requests__rectangle_by_the_mouse(void **state)
+test_requests_view__rectangle_by_the_mouse(void **state)
 {
     struct stage stage;
     (void)state;
@@ -369,7 +369,22 @@ test_requests__rectangle_by_the_mouse(void **state)
 }
 
 static void
-test_requests__past_shows_what_had_begun(void **state)
+test_requests_view__question_is_answered(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    app_command(stage.app, "query count by tool");
+    draw(&stage);
+    assert_true(shows(&stage, "count by tool"));
+    assert_true(shows(&stage, "web-search"));
+    app_command(stage.app, "query nonsense by");
+    assert_string_not_equal(stage.app->said, "");
+    stage_done(&stage);
+}
+
+static void
+test_requests_view__past_shows_what_had_begun(void **state)
 {
     struct stage stage;
     (void)state;
@@ -401,7 +416,7 @@ add_large(struct fake *fake, struct fake_traces *traces)
 }
 
 static void
-test_requests__large_and_deep_request(void **state)
+test_requests_view__large_and_deep_request(void **state)
 {
     struct stage stage;
     (void)state;
@@ -428,21 +443,22 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests__screens),
-        cmocka_unit_test(test_requests__ascii_has_no_other_signs),
-        cmocka_unit_test(test_requests__any_size_draws),
-        cmocka_unit_test(test_requests__without_any_says_how_to_send_them),
-        cmocka_unit_test(test_requests__while_it_listens_it_says_where),
-        cmocka_unit_test(test_requests__escape_leaves_a_request_and_then_its_group),
-        cmocka_unit_test(test_requests__group_by_service_and_by_an_attribute),
-        cmocka_unit_test(test_requests__filter_names_what_it_hides),
-        cmocka_unit_test(test_requests__critical_path_alone_and_folding),
-        cmocka_unit_test(test_requests__copies_and_exports_a_request),
-        cmocka_unit_test(test_requests__flame_graph_of_a_group_adds_up),
-        cmocka_unit_test(test_requests__compares_slow_with_typical_and_with_a_mark),
-        cmocka_unit_test(test_requests__rectangle_by_the_mouse),
-        cmocka_unit_test(test_requests__past_shows_what_had_begun),
-        cmocka_unit_test(test_requests__large_and_deep_request),
+        cmocka_unit_test(test_requests_view__screens),
+        cmocka_unit_test(test_requests_view__ascii_has_no_other_signs),
+        cmocka_unit_test(test_requests_view__any_size_draws),
+        cmocka_unit_test(test_requests_view__without_any_says_how_to_send_them),
+        cmocka_unit_test(test_requests_view__while_it_listens_it_says_where),
+        cmocka_unit_test(test_requests_view__escape_leaves_a_request_and_then_its_group),
+        cmocka_unit_test(test_requests_view__group_by_service_and_by_an_attribute),
+        cmocka_unit_test(test_requests_view__filter_names_what_it_hides),
+        cmocka_unit_test(test_requests_view__critical_path_alone_and_folding),
+        cmocka_unit_test(test_requests_view__copies_and_exports_a_request),
+        cmocka_unit_test(test_requests_view__flame_graph_of_a_group_adds_up),
+        cmocka_unit_test(test_requests_view__compares_slow_with_typical_and_with_a_mark),
+        cmocka_unit_test(test_requests_view__rectangle_by_the_mouse),
+        cmocka_unit_test(test_requests_view__question_is_answered),
+        cmocka_unit_test(test_requests_view__past_shows_what_had_begun),
+        cmocka_unit_test(test_requests_view__large_and_deep_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
