@@ -32,13 +32,13 @@
 /* One row of the node's processes. */
 struct erlang_process {
     int64_t key;
-    const char *pid, *name, *current, *status; /* NULL: unknown */
-    double reductions, queue, queue_rate;
+    const char *pid, *name, *current; /* NULL: unknown */
+    double reductions, queue, memory;
 };
 
 /* Columns of the table, by name: what comes from elsewhere may lack some. */
 struct erlang_columns {
-    int key, pid, name, current, status, reductions, queue, queue_rate;
+    int key, pid, name, current, reductions, queue, memory;
 };
 
 static bool
@@ -50,13 +50,12 @@ find_columns(const struct table *table, struct erlang_columns *ret)
         .pid = table_column(def, "beam.process.pid"),
         .name = table_column(def, "beam.process.name"),
         .current = table_column(def, "beam.process.current_function"),
-        .status = table_column(def, "beam.process.status"),
         .reductions = table_column(def, "beam.process.reductions"),
         .queue = table_column(def, "beam.process.message_queue"),
-        .queue_rate = table_column(def, "beam.process.message_queue.growth"),
+        .memory = table_column(def, "beam.process.memory"),
     };
     return ret->key >= 0 && ret->pid >= 0 && ret->name >= 0 && ret->current >= 0 &&
-           ret->status >= 0 && ret->reductions >= 0 && ret->queue >= 0 && ret->queue_rate >= 0;
+           ret->reductions >= 0 && ret->queue >= 0 && ret->memory >= 0;
 }
 
 static struct erlang_process
@@ -67,10 +66,9 @@ process_at(const struct table *table, const struct erlang_columns *columns, size
                                    .pid = row[columns->pid].text,
                                    .name = row[columns->name].text,
                                    .current = row[columns->current].text,
-                                   .status = row[columns->status].text,
                                    .reductions = row[columns->reductions].real,
                                    .queue = row[columns->queue].real,
-                                   .queue_rate = row[columns->queue_rate].real};
+                                   .memory = row[columns->memory].real};
 }
 
 /* "order_worker (<0.99.0>)", or the pid where that is all there is. */
@@ -85,14 +83,16 @@ name_process(const struct erlang_process *process, char *dst, size_t size)
     }
 }
 
-/* The process that does most of the work, where it does at least `least` of all of it. */
+/* The process that does most of the work, where it does at least `least` of all of it. The node's
+ * own sum counts what we ask of it as well, which on an idle node is most; so the sum of the rows
+ * stands for it, with what the others could do at most. */
 static bool
 find_busiest(const struct bench *bench, double least, struct erlang_process *ret_process,
              double *ret_share)
 {
     const struct table *table = picture_table(bench->picture, "beam.processes");
     struct erlang_columns columns;
-    double all = reading_of(bench, READ_NODE_REDUCTIONS), most = 0;
+    double most = 0, sum = 0, smallest = INFINITY;
     if (table == NULL || !find_columns(table, &columns)) {
         return false;
     }
@@ -102,9 +102,41 @@ find_busiest(const struct bench *bench, double least, struct erlang_process *ret
             most = process.reductions;
             *ret_process = process;
         }
+        sum += process.reductions >= 0 ? process.reductions : 0;
+        smallest = process.reductions >= 0 ? fmin(smallest, process.reductions) : smallest;
     }
+    double others = table->total > table->count ? (double)(table->total - table->count) : 0;
+    double all = fmin(reading_of(bench, READ_NODE_REDUCTIONS),
+                      sum + (others > 0 && smallest < INFINITY ? others * smallest : 0));
     *ret_share = fmin(most / fmax(all, most), 1);
     return most > 0 && *ret_share >= least;
+}
+
+/* Who holds most memory, where that is much of what all processes hold. */
+static void
+blame_memory_of(const struct bench *bench, struct judgement *j, double all)
+{
+    const struct table *table = picture_table(bench->picture, "beam.processes");
+    struct erlang_columns columns;
+    struct erlang_process holder = {.key = 0};
+    double most = 0;
+    char held[32];
+    if (table == NULL || !find_columns(table, &columns)) {
+        return;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        struct erlang_process process = process_at(table, &columns, i);
+        if (process.memory > most) {
+            most = process.memory;
+            holder = process;
+        }
+    }
+    if (most >= MAIN * all) {
+        name_process(&holder, j->culprit.name, sizeof(j->culprit.name));
+        j->culprit.pid = -holder.key;
+        unit_format(most, "By", false, held, sizeof(held));
+        snprintf(j->does, sizeof(j->does), "holds %s", held);
+    }
 }
 
 /* Who does most of it, and where it is. */
@@ -432,6 +464,11 @@ say_kind(struct bench *bench, const char *kind, const struct growth *growth, dou
     labels_add(labels, sizeof(labels), "kind", str_from(kind));
     judge_proof(j, "memory of this kind", growth->last, "By", "beam.memory.usage", labels);
     judge_proof(j, "memory in all", all, "By", "beam.memory.usage", "");
+    if (strcmp(kind, "processes") == 0) {
+        blame_memory_of(bench, j, growth->last);
+    } else if (strcmp(kind, "binary") == 0) {
+        blame_busiest(bench, j);
+    }
 }
 
 static void

@@ -16,7 +16,7 @@
 struct actor {
     uint32_t id;
     const char *name, *current;
-    double reductions, queue;
+    double reductions, queue, memory;
 };
 
 struct pool {
@@ -92,7 +92,7 @@ put_gauges(struct batch *batch)
     put(batch, BEAM_SCHEDULER_COUNT, NODE ",kind=normal", 4);
     put(batch, BEAM_RUN_QUEUE, NODE ",kind=normal", world.run_queue);
     put(batch, BEAM_RUN_QUEUE, NODE ",kind=dirty_cpu", world.dirty_queue);
-    put(batch, BEAM_MEMORY, NODE ",kind=processes", 200e6);
+    put(batch, BEAM_MEMORY, NODE ",kind=processes", 100e6 + world.actors[0].memory);
     put(batch, BEAM_MEMORY, NODE ",kind=binary", world.binaries);
     put(batch, BEAM_ATOMS, NODE, world.atoms);
     put(batch, BEAM_ATOMS_LIMIT, NODE, 1048576);
@@ -110,7 +110,7 @@ put_tables(struct batch *batch)
     struct table *nodes = batch_table(batch, &beam_node_table, 1);
     table_add(nodes, batch->arena)[BEAM_NODE_NAME].text = "a@b";
     struct table *table = batch_table(batch, &beam_process_table, 4);
-    table->total = 300;
+    table->total = world.actor_count;
     for (size_t i = 0; i < world.actor_count; i++) {
         const struct actor *actor = &world.actors[i];
         union cell *row = table_add(table, batch->arena);
@@ -120,6 +120,7 @@ put_tables(struct batch *batch)
         row[BEAM_PROCESS_CURRENT].text = actor->current;
         row[BEAM_PROCESS_REDUCTIONS].real = actor->reductions;
         row[BEAM_PROCESS_QUEUE].real = actor->queue;
+        row[BEAM_PROCESS_MEMORY].real = actor->memory;
     }
     struct table *peers = batch_table(batch, &beam_peer_table, 1);
     union cell *peer = table_add(peers, batch->arena);
@@ -190,7 +191,7 @@ set_up(void **state)
         .processes = 300,
         .ets = 100,
         .gc_more = 500,
-        .actors = {{80, "worker", "w:loop/1", 2e6, 0}, {90, NULL, "gen:loop/7", 1e6, 2}},
+        .actors = {{80, "worker", "w:loop/1", 2e6, 0, 1e6}, {90, NULL, "gen:loop/7", 1e6, 2, 2e6}},
         .actor_count = 2,
         .pools = {{8, 4, 0, 10, 0, 0, 0}},
         .pool_count = 1};
@@ -261,7 +262,7 @@ test_beam__is_silent_on_a_calm_node(void **state)
     pass(f, 40);
     assert_int_equal(f->picture->finding_count, 0);
     assert_non_null(strstr(f->picture->looked_at, "schedulers"));
-    assert_non_null(strstr(f->picture->looked_at, "300 Erlang processes"));
+    assert_non_null(strstr(f->picture->looked_at, "2 Erlang processes"));
 }
 
 static void
@@ -370,6 +371,19 @@ test_beam__names_the_memory_that_grows(void **state)
     assert_null(finding(f, "beam.memory:binary"));
 }
 
+static void
+test_beam__names_the_process_whose_memory_grows(void **state)
+{
+    struct fixture *f = *state;
+    pass(f, 5);
+    for (int i = 0; i < 12; i++) {
+        world.actors[0].memory += 10e6;
+        pass(f, 1);
+    }
+    assert_true(says(f, "beam.memory:processes", "memory of processes grows by"));
+    assert_true(says(f, "beam.memory:processes", "worker (<0.80.0>) holds"));
+}
+
 /* More schedulers would not help it. */
 static void
 test_beam__names_one_process_that_fills_a_scheduler(void **state)
@@ -426,7 +440,7 @@ static void
 test_beam__says_nothing_of_what_is_not_told(void **state)
 {
     struct fixture *f = *state;
-    world.actors[0] = (struct actor){70, NULL, NULL, NAN, NAN};
+    world.actors[0] = (struct actor){70, NULL, NULL, NAN, NAN, NAN};
     world.pools[0] = (struct pool){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     world.dirty = world.buffer = world.run_queue = NAN;
     pass(f, 20);
@@ -447,6 +461,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_beam__says_when_leaking_atoms_end_the_node, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__names_the_memory_that_grows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_beam__names_the_process_whose_memory_grows, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_beam__names_one_process_that_fills_a_scheduler, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__says_that_the_run_queue_grows, set_up,

@@ -28,7 +28,7 @@ static const char *const process_order[] = {
 };
 
 static const struct sheet_def sheets[] = {
-    {.name = PROCESSES, .title = "Processes", .order = process_order},
+    {.name = PROCESSES, .title = "Processes", .order = process_order, .asked_for = true},
     {.name = "pools", .title = "Pools"},
     {.name = "workers", .title = "Workers"},
     {.name = "beam.applications", .title = "Applications", .asked_for = true},
@@ -73,7 +73,20 @@ static bool
 node_has_data(void *state, const struct panel_context *context)
 {
     const struct node *node = state;
-    return tables_update(node->tables, context);
+    bool any = tables_update(node->tables, context);
+    return any || picture_table(context->picture, "beam.nodes") != NULL;
+}
+
+/* Without a collector the node tells of no table. */
+static const char *
+missing_of(const struct picture *picture)
+{
+    const struct table *table = picture_table(picture, "beam.nodes");
+    int mode = table != NULL && table->count > 0 ? table_column(table->def, "beam.node.mode") : -1;
+    const char *text = mode >= 0 ? table_row(table, 0)[mode].text : NULL;
+    return text != NULL && strcmp(text, "plain calls") == 0
+               ? "Plain calls tell of no table: without --no-inject a collector does."
+               : NULL;
 }
 
 static bool
@@ -102,6 +115,7 @@ node_draw(void *state, const struct panel_context *context, struct canvas *canva
         return;
     }
     struct table_view *view = tables_view(node->tables);
+    tables_set_missing(node->tables, missing_of(context->picture));
     int drawer = drawer_rows(node, context, area.height);
     view->keep = drawer > 0;
     area.height -= drawer;

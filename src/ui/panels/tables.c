@@ -30,6 +30,7 @@ struct tables {
     bool given;                            /* these alone */
     const struct table *shown[TABLES_MAX]; /* of the picture last seen, by sheet; NULL: not there */
     bool past;                             /* that picture is of the past */
+    const char *missing;                   /* of what is not there; NULL: as usual */
     int tab_x[TABLES_MAX], tab_width[TABLES_MAX], tab_y; /* as last drawn */
     int other_y[TABLES_MAX];                             /* of the titles below; 0: not drawn */
 };
@@ -235,11 +236,10 @@ draw_others(struct tables *tables, const struct panel_context *context, struct c
     }
 }
 
-int
-tables_rows(const struct tables *tables)
+void
+tables_set_missing(struct tables *tables, const char *text)
 {
-    const struct table *table = tables->shown[tables->current];
-    return table != NULL ? (int)MIN(table->count, (size_t)INT16_MAX) + 2 : 0;
+    tables->missing = text;
 }
 
 void
@@ -251,10 +251,11 @@ tables_draw(struct tables *tables, const struct panel_context *context, struct c
     }
     bool titled = area.height > 3;
     if (tables->shown[tables->current] == NULL) {
+        const char *text = tables->past ? "This was not looked at then, so it was not kept."
+                           : tables->missing != NULL ? tables->missing
+                                                     : "The node is asked for it …";
         draw_chooser(tables, canvas, (struct rect){area.x, area.y, area.width, 1});
-        canvas_text(canvas, area.x + 1, area.y + 2, area.width - 2,
-                    str_from(tables->past ? "This was not looked at then, so it was not kept."
-                                          : "The node is asked for it …"),
+        canvas_text(canvas, area.x + 1, area.y + 2, area.width - 2, str_from(text),
                     (struct style){.fg = ROLE_DIM});
         return;
     }

@@ -26,6 +26,10 @@ void tables_free(struct tables *tables);
 /* Finds the picture's tables; those that were seen once keep their place. False: there are none. */
 bool tables_update(struct tables *tables, const struct panel_context *context);
 
+/* What to say of tables that the picture does not have, although it is of the present; NULL: that
+ * they are asked for. A constant. */
+void tables_set_missing(struct tables *tables, const char *text);
+
 /* `beside` false: only the current one. */
 void tables_draw(struct tables *tables, const struct panel_context *context, struct canvas *canvas,
                  struct rect area, bool focused, bool beside);
@@ -44,8 +48,5 @@ bool tables_choose(struct tables *tables, const char *name);
 
 /* Name of the current table. */
 const char *tables_name(const struct tables *tables);
-
-/* How many rows the current table would take with what stands above it. */
-int tables_rows(const struct tables *tables);
 
 #endif
