@@ -151,6 +151,21 @@ test_node__asks_for_what_is_looked_at(void **state)
     screen_free(screen);
 }
 
+/* Without a collector there are cards, and why there is no more. */
+static void
+test_node__says_what_plain_calls_do_not_tell(void **state)
+{
+    (void)state;
+    struct screen *screen = screen_new(80, 24, 4, GLYPHS_BRAILLE);
+    struct picture *picture = screen->fake.picture;
+    table_row(picture_table(picture, "beam.nodes"), 0)[BEAM_NODE_MODE].text = "plain calls";
+    picture->table_count = 1;
+    const char *text = shown(screen);
+    assert_non_null(strstr(text, "Schedulers"));
+    assert_non_null(strstr(text, "Plain calls tell of no table"));
+    screen_free(screen);
+}
+
 /* No size and no key makes the view write outside, or blanks it. */
 static void
 test_node__any_size_and_key(void **state)
@@ -198,6 +213,7 @@ main(void)
         cmocka_unit_test(test_node__looks_as_it_did),
         cmocka_unit_test(test_node__opens_the_workers_of_a_pool),
         cmocka_unit_test(test_node__asks_for_what_is_looked_at),
+        cmocka_unit_test(test_node__says_what_plain_calls_do_not_tell),
         cmocka_unit_test(test_node__any_size_and_key),
         cmocka_unit_test(test_node__says_what_of_the_past_is_not_there),
     };

@@ -72,9 +72,14 @@ node_open(struct catalog *catalog)
 static bool
 node_has_data(void *state, const struct panel_context *context)
 {
-    const struct node *node = state;
-    bool any = tables_update(node->tables, context);
-    return any || picture_table(context->picture, "beam.nodes") != NULL;
+    (void)state;
+    static const char *const any_of[] = {"beam.nodes", PROCESSES, "pools"};
+    for (size_t i = 0; i < ARRAY_SIZE(any_of); i++) {
+        if (picture_table(context->picture, any_of[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Without a collector the node tells of no table. */

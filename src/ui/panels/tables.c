@@ -118,6 +118,9 @@ tables_update(struct tables *tables, const struct panel_context *context)
         }
     }
     tables->past = picture->past;
+    for (size_t i = 0; i < tables->count; i++) {
+        any = any || tables->sheets[i].asked_for;
+    }
     for (size_t i = 0; any && !is_there(tables, tables->current) && i < tables->count; i++) {
         tables->current = (tables->current + 1) % tables->count;
     }

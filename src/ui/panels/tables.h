@@ -23,7 +23,8 @@ struct tables;
 struct tables *tables_new(const struct sheet_def *defs, size_t count);
 void tables_free(struct tables *tables);
 
-/* Finds the picture's tables; those that were seen once keep their place. False: there are none. */
+/* Finds the picture's tables; those that were seen once keep their place. False: there are none,
+ * and none that may be chosen all the same. */
 bool tables_update(struct tables *tables, const struct panel_context *context);
 
 /* What to say of tables that the picture does not have, although it is of the present; NULL: that
