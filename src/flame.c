@@ -11,6 +11,7 @@
 
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
 #include "flametop/base/utf8.h"
 #include "flametop/core/flame.h"
 #include "flametop/core/picture.h"
@@ -72,7 +73,7 @@ load(const char *path, size_t *ret_n)
         error = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
     } else if ((uint64_t)info.st_size > PROFILE_FILE_BYTES_MAX) {
         error = EFBIG;
-    } else if ((data = malloc((size_t)info.st_size + 1)) == NULL) {
+    } else if ((data = pages_new((size_t)info.st_size + 1, 1, PAGES_HUGE)) == NULL) {
         error = ENOMEM;
     }
     size_t n = 0;
@@ -91,7 +92,7 @@ load(const char *path, size_t *ret_n)
     }
     if (error != 0) {
         cli_complain("%s: %s", path, strerror(error));
-        free(data);
+        pages_free(data);
         return NULL;
     }
     *ret_n = n;
@@ -108,7 +109,7 @@ add_file(struct profile *profile, const char *path)
         return false;
     }
     bool good = profile_read((struct str){data, n}, profile, why, sizeof(why));
-    free(data);
+    pages_free(data);
     if (!good) {
         cli_complain("%s: %s", path, why);
     }
@@ -142,6 +143,7 @@ open_profile(const char *path, const char *older)
         cli_complain("%s: there are no stacks in it", path);
         good = false;
     }
+    profile_order(profile);
     profile_close(profile);
     if (!good) {
         profile_release(profile);

@@ -15,13 +15,17 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
+#include "flametop/core/ranking.h"
 
 #define PORTION 16384u /* between two looks at the clock */
+#define FEW 48u        /* children that are sorted by exchange */
 
 enum phase {
     PHASE_RULES,
     PHASE_TOTALS, /* of the profile: callers weigh their outermost calls */
     PHASE_MAP,
+    PHASE_CLOSE,
     PHASE_VALUES,
     PHASE_UPWARDS,
     PHASE_SCALE,
@@ -51,6 +55,7 @@ struct flame_work {
     uint32_t *offset, *children;       /* raw: those of i at offset[i] */
     uint32_t *on_path;                 /* by frame, while sums are made */
     uint32_t walk, *next_child;
+    struct ranking ranking; /* of one node's children, where they are many; items NULL: none */
 
     /* In the order of time. */
     struct call *open; /* the present stack */
@@ -80,12 +85,13 @@ work_free(struct flame_work *work)
         return;
     }
     for (unsigned side = 0; side < PROFILE_SIDES; side++) {
-        free(work->below[side]);
+        pages_free(work->below[side]);
     }
-    free(work->mask);
-    free(work->map);
-    free(work->on_path);
-    free(work->next_child);
+    pages_free(work->mask);
+    pages_free(work->map);
+    pages_free(work->on_path);
+    pages_free(work->next_child);
+    ranking_done(&work->ranking);
     free(work->open);
     free(work->path);
     free(work);
@@ -98,16 +104,46 @@ flame_free(struct flame *flame)
         return;
     }
     work_free(flame->work);
-    free(flame->first);
-    free(flame->children);
-    free(flame->sums);
+    pages_free(flame->first);
+    pages_free(flame->children);
+    pages_free(flame->sums);
     for (unsigned side = 0; side < PROFILE_SIDES; side++) {
-        free(flame->total[side]);
-        free(flame->own_self[side]);
+        pages_free(flame->total[side]);
+        pages_free(flame->own_self[side]);
     }
     profile_release(flame->own);
     profile_release(flame->profile);
     free(flame);
+}
+
+bool
+flame_free_step(struct flame *flame)
+{
+    size_t nodes = flame->count > 0 ? flame->count : 0;
+    size_t children = nodes > 0 ? flame->first[nodes] : 0;
+    size_t made = flame->own != NULL ? flame->own->node_count : 0;
+    const struct {
+        void *array;
+        size_t bytes;
+    } arrays[] = {
+        {flame->children, children * sizeof(uint32_t)},
+        {flame->total[0], nodes * sizeof(double)},
+        {flame->total[1], nodes * sizeof(double)},
+        {flame->own_self[0], nodes * sizeof(double)},
+        {flame->own_self[1], nodes * sizeof(double)},
+        {made > 0 ? flame->own->parent : NULL, made * sizeof(uint32_t)},
+        {made > 0 ? flame->own->frame : NULL, made * sizeof(uint32_t)},
+        {flame->first, nodes * sizeof(uint32_t)},
+    };
+    for (; flame->dropping < ARRAY_SIZE(arrays); flame->dropping++, flame->dropped = 0) {
+        size_t bytes = arrays[flame->dropping].bytes;
+        if (flame->dropped < bytes) {
+            flame->dropped = pages_drop(arrays[flame->dropping].array, bytes, flame->dropped);
+            return false;
+        }
+    }
+    flame_free(flame);
+    return true;
 }
 
 struct flame *
@@ -132,7 +168,7 @@ flame_new(const struct profile *profile, const struct flame_options *options)
         flame->own = work->raw = profile_new();
         flame->failed = work->raw == NULL;
         if (work->raw != NULL) {
-            profile_reserve(work->raw, MIN(profile->node_count, PROFILE_NODES_MAX / 4) * 4);
+            profile_reserve(work->raw, MIN(profile->node_count, PROFILE_NODES_MAX / 8) * 8);
         }
     }
     flame->profile = profile_acquire(profile);
@@ -170,7 +206,7 @@ step_rules(struct flame *flame, struct flame_work *work)
 {
     const struct profile *profile = work->profile;
     if (work->mask == NULL) {
-        work->mask = calloc(profile->node_count, sizeof(uint32_t));
+        work->mask = pages_new(profile->node_count, sizeof(uint32_t), PAGES_PLAIN);
         flame->failed = work->mask == NULL;
         work->at = 1;
     }
@@ -189,7 +225,7 @@ step_totals(struct flame *flame, struct flame_work *work)
     const struct profile *profile = work->profile;
     uint32_t count = profile->node_count;
     for (unsigned side = 0; side < sides_of(work) && work->below[side] == NULL; side++) {
-        work->below[side] = calloc(count, sizeof(double));
+        work->below[side] = pages_new(count, sizeof(double), PAGES_PLAIN);
         flame->failed |= work->below[side] == NULL;
     }
     uint32_t end = flame->failed ? 0 : portion_end(work, count);
@@ -356,9 +392,6 @@ step_moments(struct flame *flame, struct flame_work *work)
         add_moment(flame, work, &work->profile->moments[work->at]);
     }
     take_raw(flame, work);
-    if (work->at >= count) {
-        profile_close(work->raw);
-    }
     return work->at >= count;
 }
 
@@ -377,7 +410,7 @@ step_map(struct flame *flame, struct flame_work *work)
         return true;
     }
     if (work->map == NULL) {
-        work->map = malloc(count * sizeof(uint32_t));
+        work->map = pages_new(count, sizeof(uint32_t), PAGES_PLAIN);
         flame->failed |= work->map == NULL;
         if (!flame->failed) {
             work->map[0] = work->options.part == FLAME_WHOLE ? 0 : PROFILE_NONE;
@@ -391,10 +424,14 @@ step_map(struct flame *flame, struct flame_work *work)
         work->map[work->at] = map_node(work, work->at);
     }
     take_raw(flame, work);
-    if (work->at >= count) {
-        profile_close(work->raw);
-    }
     return work->at >= count;
+}
+
+static bool
+step_close(struct flame *flame, struct flame_work *work)
+{
+    (void)flame;
+    return work->raw == NULL || profile_close_step(work->raw);
 }
 
 /* Both are there already, or nothing took time. */
@@ -403,10 +440,11 @@ begin_timed(struct flame *flame, struct flame_work *work)
 {
     double **values = work->raw->values[0];
     for (unsigned i = TIMED_OWN; i <= TIMED_START; i++) {
-        values[i] = values[i] != NULL ? values[i] : calloc(work->raw_count, sizeof(double));
+        values[i] =
+            values[i] != NULL ? values[i] : pages_new(work->raw_count, sizeof(double), PAGES_PLAIN);
         flame->failed |= values[i] == NULL;
     }
-    flame->total[0] = work->total[0] = calloc(work->raw_count, sizeof(double));
+    flame->total[0] = work->total[0] = pages_new(work->raw_count, sizeof(double), PAGES_PLAIN);
     flame->failed |= work->total[0] == NULL;
     work->self[0] = values[TIMED_OWN];
     flame->start = values[TIMED_START];
@@ -421,8 +459,10 @@ begin_values(struct flame *flame, struct flame_work *work)
     for (unsigned side = 0; side < sides_of(work); side++) {
         bool same = work->map == NULL && work->mask == NULL && sides_of(work) == 1 &&
                     work->values[side] != NULL;
-        flame->total[side] = work->total[side] = calloc(work->raw_count, sizeof(double));
-        flame->own_self[side] = same ? NULL : calloc(work->raw_count, sizeof(double));
+        flame->total[side] = work->total[side] =
+            pages_new(work->raw_count, sizeof(double), PAGES_PLAIN);
+        flame->own_self[side] =
+            same ? NULL : pages_new(work->raw_count, sizeof(double), PAGES_PLAIN);
         work->self[side] = same ? work->values[side] : flame->own_self[side];
         flame->failed |= work->total[side] == NULL || work->self[side] == NULL;
     }
@@ -501,7 +541,8 @@ static bool
 step_count(struct flame *flame, struct flame_work *work)
 {
     if (work->offset == NULL) {
-        flame->first = work->offset = calloc((size_t)work->raw_count + 2, sizeof(uint32_t));
+        flame->first = work->offset =
+            pages_new((size_t)work->raw_count + 2, sizeof(uint32_t), PAGES_PLAIN);
         flame->failed |= work->offset == NULL;
         work->at = 1;
         flame->stacks = 0;
@@ -534,7 +575,7 @@ step_fill(struct flame *flame, struct flame_work *work)
 {
     if (work->children == NULL) {
         flame->children = work->children =
-            malloc(((size_t)work->offset[work->raw_count + 1] + 1) * sizeof(uint32_t));
+            pages_new((size_t)work->offset[work->raw_count + 1] + 1, sizeof(uint32_t), PAGES_PLAIN);
         flame->failed |= work->children == NULL;
         work->at = 1;
     }
@@ -545,20 +586,6 @@ step_fill(struct flame *flame, struct flame_work *work)
         }
     }
     return work->at >= work->raw_count;
-}
-
-struct ranked {
-    double weight;
-    uint32_t node;
-};
-
-/* Equal ones stay in the order they came in. */
-static int
-compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *left = a, *right = b;
-    return left->weight != right->weight ? (left->weight < right->weight ? 1 : -1)
-                                         : (left->node > right->node) - (left->node < right->node);
 }
 
 static void
@@ -574,21 +601,27 @@ sort_few(const struct flame_work *work, uint32_t *nodes, uint32_t count)
     }
 }
 
+/* True when they are in order. */
 static bool
-sort_many(const struct flame_work *work, uint32_t *nodes, uint32_t count)
+sort_many(struct flame *flame, struct flame_work *work, uint32_t *nodes, uint32_t count)
 {
-    struct ranked *ranked = malloc(count * sizeof(*ranked));
-    if (ranked == NULL) {
+    struct ranking *ranking = &work->ranking;
+    if (ranking->items == NULL) {
+        if (!ranking_init(ranking, count)) {
+            flame->failed = true;
+            return true;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            ranking->items[i] = (struct ranked){weight(work, nodes[i]), nodes[i]};
+        }
+    }
+    if (!ranking_step(ranking, count <= PORTION ? INT64_MAX : 0)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        ranked[i] = (struct ranked){weight(work, nodes[i]), nodes[i]};
+        nodes[i] = ranking->items[i].number;
     }
-    qsort(ranked, count, sizeof(*ranked), compare_ranked);
-    for (uint32_t i = 0; i < count; i++) {
-        nodes[i] = ranked[i].node;
-    }
-    free(ranked);
+    ranking_done(ranking);
     return true;
 }
 
@@ -611,10 +644,10 @@ step_sort(struct flame *flame, struct flame_work *work)
     work->at = work->options.part == FLAME_TIMED ? count : work->at; /* they are in order */
     for (; work->at < count && done < PORTION; work->at++) {
         uint32_t begin = work->offset[work->at], many = work->offset[work->at + 1] - begin;
-        if (many > 1 && many <= 16) {
+        if (many > 1 && many <= FEW) {
             sort_few(work, work->children + begin, many);
-        } else if (many > 1) {
-            flame->failed |= !sort_many(work, work->children + begin, many);
+        } else if (many > 1 && !sort_many(flame, work, work->children + begin, many)) {
+            return false;
         }
         done += many + 1;
     }
@@ -628,9 +661,9 @@ static void
 begin_sums(struct flame *flame, struct flame_work *work)
 {
     size_t frames = (size_t)work->profile->frame_count + 1;
-    flame->sums = calloc(frames, sizeof(*flame->sums));
-    work->on_path = calloc(frames, sizeof(uint32_t));
-    work->next_child = malloc(flame->count * sizeof(uint32_t));
+    flame->sums = pages_new(frames, sizeof(*flame->sums), PAGES_PLAIN);
+    work->on_path = pages_new(frames, sizeof(uint32_t), PAGES_PLAIN);
+    work->next_child = pages_new(flame->count, sizeof(uint32_t), PAGES_PLAIN);
     flame->failed |= flame->sums == NULL || work->on_path == NULL || work->next_child == NULL;
     if (!flame->failed) {
         work->next_child[0] = flame->first[0];
@@ -673,10 +706,10 @@ step_sums(struct flame *flame, struct flame_work *work)
 }
 
 static bool (*const steps[])(struct flame *flame, struct flame_work *work) = {
-    [PHASE_RULES] = step_rules,   [PHASE_TOTALS] = step_totals,   [PHASE_MAP] = step_map,
-    [PHASE_VALUES] = step_values, [PHASE_UPWARDS] = step_upwards, [PHASE_SCALE] = step_scale,
-    [PHASE_COUNT] = step_count,   [PHASE_OFFSETS] = step_offsets, [PHASE_FILL] = step_fill,
-    [PHASE_SORT] = step_sort,     [PHASE_SUMS] = step_sums,
+    [PHASE_RULES] = step_rules, [PHASE_TOTALS] = step_totals, [PHASE_MAP] = step_map,
+    [PHASE_CLOSE] = step_close, [PHASE_VALUES] = step_values, [PHASE_UPWARDS] = step_upwards,
+    [PHASE_SCALE] = step_scale, [PHASE_COUNT] = step_count,   [PHASE_OFFSETS] = step_offsets,
+    [PHASE_FILL] = step_fill,   [PHASE_SORT] = step_sort,     [PHASE_SUMS] = step_sums,
 };
 
 static void

@@ -1,5 +1,5 @@
-/* Interned frames and the tree of calls, each found by an open-addressing table that holds what it
- * compares: one cache line a probe, as a profile of millions of stacks is mostly look-ups. */
+/* Interned frames and the tree of calls, each found by an open-addressing table that holds hashes:
+ * mostly one cache line a probe, as a profile of millions of stacks is mostly look-ups. */
 #include "flametop/core/profile.h"
 
 #include <math.h>
@@ -8,14 +8,16 @@
 
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
 
 #define NAMES_BYTES_MAX ((size_t)512 << 20)
 #define VALUE_MIN 1e-18 /* less is nothing */
 #define SLOTS_FIRST 1024u
+#define DROP_EACH 4096u
 #define MIGRATE 8u /* slots of the old table that move with each node that is added */
 
 struct profile_slot {
-    uint32_t a, b, number; /* nodes: parent, frame; frames: hash; number + 1, 0: free */
+    uint32_t hash, number; /* of nodes their number, 0: free; of frames one more */
 };
 
 struct profile *
@@ -31,12 +33,13 @@ profile_new(void)
     profile->sides = 1;
     profile->node_max = PROFILE_NODES_MAX;
     profile->frame_max = PROFILE_FRAMES_MAX;
-    profile->node_slots = calloc(SLOTS_FIRST, sizeof(struct profile_slot));
+    profile->node_slots = pages_new(SLOTS_FIRST, sizeof(struct profile_slot), PAGES_SMALL);
+    profile->indexed = 1;
     profile->frame_slots = calloc(SLOTS_FIRST, sizeof(struct profile_slot));
     profile->node_mask = profile->frame_mask = SLOTS_FIRST - 1;
     profile->node_capacity = SLOTS_FIRST;
-    profile->parent = calloc(profile->node_capacity, sizeof(uint32_t));
-    profile->frame = calloc(profile->node_capacity, sizeof(uint32_t));
+    profile->parent = pages_new(profile->node_capacity, sizeof(uint32_t), PAGES_PLAIN);
+    profile->frame = pages_new(profile->node_capacity, sizeof(uint32_t), PAGES_PLAIN);
     profile->node_count = 1;
     if (profile->node_slots == NULL || profile->frame_slots == NULL || profile->parent == NULL ||
         profile->frame == NULL) {
@@ -51,24 +54,15 @@ void
 profile_reserve(struct profile *profile, uint32_t nodes)
 {
     nodes = MIN(nodes, PROFILE_NODES_MAX);
-    uint32_t slots = SLOTS_FIRST;
-    while (slots / 2 < nodes) {
-        slots *= 2;
-    }
-    struct profile_slot *node_slots = calloc(slots, sizeof(*node_slots));
-    uint32_t *parent = calloc((size_t)nodes + 1, sizeof(*parent));
-    uint32_t *frame = calloc((size_t)nodes + 1, sizeof(*frame));
-    if (nodes <= profile->node_capacity || node_slots == NULL || parent == NULL || frame == NULL) {
-        free(node_slots);
-        free(parent);
-        free(frame);
+    uint32_t *parent = pages_new(nodes, sizeof(*parent), PAGES_PLAIN),
+             *frame = pages_new(nodes, sizeof(*frame), PAGES_PLAIN);
+    if (nodes <= profile->node_capacity || parent == NULL || frame == NULL) {
+        pages_free(parent);
+        pages_free(frame);
         return; /* it grows as usual */
     }
-    free(profile->node_slots);
-    free(profile->parent);
-    free(profile->frame);
-    profile->node_slots = node_slots;
-    profile->node_mask = slots - 1;
+    pages_free(profile->parent);
+    pages_free(profile->frame);
     profile->parent = parent;
     profile->frame = frame;
     profile->frame[0] = PROFILE_NONE;
@@ -78,10 +72,33 @@ profile_reserve(struct profile *profile, uint32_t nodes)
 void
 profile_close(struct profile *profile)
 {
-    free(profile->node_slots);
-    free(profile->old_slots);
+    pages_free(profile->node_slots);
+    pages_free(profile->old_slots);
+    pages_free(profile->spent_slots);
     free(profile->frame_slots);
     profile->node_slots = profile->old_slots = profile->frame_slots = NULL;
+    profile->spent_slots = NULL;
+}
+
+bool
+profile_close_step(struct profile *profile)
+{
+    const struct {
+        struct profile_slot *slots;
+        uint32_t mask;
+    } tables[] = {{profile->node_slots, profile->node_mask},
+                  {profile->old_slots, profile->old_mask},
+                  {profile->spent_slots, profile->old_mask}};
+    for (; profile->closing < ARRAY_SIZE(tables); profile->closing++, profile->closed_at = 0) {
+        size_t bytes = ((size_t)tables[profile->closing].mask + 1) * sizeof(struct profile_slot);
+        if (tables[profile->closing].slots != NULL && profile->closed_at < bytes) {
+            profile->closed_at =
+                pages_drop(tables[profile->closing].slots, bytes, profile->closed_at);
+            return false;
+        }
+    }
+    profile_close(profile);
+    return true;
 }
 
 /* Only the count of references changes in what is shared. */
@@ -103,11 +120,11 @@ profile_release(const struct profile *shared)
     free(profile->moments);
     for (unsigned side = 0; side < PROFILE_SIDES; side++) {
         for (unsigned i = 0; i < PROFILE_MEASURES_MAX; i++) {
-            free(profile->values[side][i]);
+            pages_free(profile->values[side][i]);
         }
     }
-    free(profile->parent);
-    free(profile->frame);
+    pages_free(profile->parent);
+    pages_free(profile->frame);
     free(profile->frames);
     arena_done(&profile->names);
     free(profile);
@@ -143,11 +160,11 @@ profile_measure(struct profile *profile, struct str name, const char *unit, doub
 
 /* ---- frames ---- */
 
-static uint64_t
+static uint32_t
 hash_frame(struct str name, struct str module)
 {
     uint64_t hash = hash_bytes(name.p, name.n);
-    return module.n > 0 ? hash_mix(hash, hash_bytes(module.p, module.n)) : hash;
+    return (uint32_t)(module.n > 0 ? hash_mix(hash, hash_bytes(module.p, module.n)) : hash);
 }
 
 static bool
@@ -186,7 +203,7 @@ grow_frame_slots(struct profile *profile)
     }
     for (size_t i = 0; i <= mask; i++) {
         struct profile_slot slot = profile->frame_slots[i];
-        uint32_t at = slot.b & wider;
+        uint32_t at = slot.hash & wider;
         while (slot.number != 0 && grown[at].number != 0) {
             at = (at + 1) & wider;
         }
@@ -236,12 +253,10 @@ profile_frame(struct profile *profile, struct str name, struct str module)
     name = name.n == 0 ? STR("[unnamed]") : name;
     name.n = MIN(name.n, PROFILE_NAME_BYTES_MAX);
     module.n = MIN(module.n, PROFILE_NAME_BYTES_MAX);
-    uint64_t hash = hash_frame(name, module);
-    uint32_t high = (uint32_t)(hash >> 32), low = (uint32_t)hash, at = low & profile->frame_mask;
+    uint32_t hash = hash_frame(name, module), at = hash & profile->frame_mask;
     for (; profile->frame_slots[at].number != 0; at = (at + 1) & profile->frame_mask) {
         struct profile_slot slot = profile->frame_slots[at];
-        if (slot.a == high && slot.b == low &&
-            is_frame(&profile->frames[slot.number - 1], name, module)) {
+        if (slot.hash == hash && is_frame(&profile->frames[slot.number - 1], name, module)) {
             return slot.number - 1;
         }
     }
@@ -249,7 +264,7 @@ profile_frame(struct profile *profile, struct str name, struct str module)
     if (number == PROFILE_NONE) {
         return number;
     }
-    profile->frame_slots[at] = (struct profile_slot){high, low, number + 1};
+    profile->frame_slots[at] = (struct profile_slot){hash, number + 1};
     if (profile->frame_count * 2 > profile->frame_mask && !grow_frame_slots(profile)) {
         profile->failed = true;
     }
@@ -259,15 +274,14 @@ profile_frame(struct profile *profile, struct str name, struct str module)
 /* ---- nodes ---- */
 
 static bool
-grow_array(void **array, size_t count, size_t wider, size_t bytes, bool zeroed)
+grow_array(void **array, size_t count, size_t wider, size_t bytes)
 {
-    void *grown = realloc(*array, wider * bytes);
+    void *grown = pages_new(wider, bytes, PAGES_PLAIN);
     if (grown == NULL) {
         return false;
     }
-    if (zeroed) {
-        memset((char *)grown + count * bytes, 0, (wider - count) * bytes);
-    }
+    memcpy(grown, *array, count * bytes);
+    pages_free(*array);
     *array = grown;
     return true;
 }
@@ -276,13 +290,12 @@ static bool
 grow_nodes(struct profile *profile)
 {
     uint32_t count = profile->node_capacity, wider = count * 2;
-    bool good = grow_array((void **)&profile->parent, count, wider, sizeof(uint32_t), false) &&
-                grow_array((void **)&profile->frame, count, wider, sizeof(uint32_t), false);
+    bool good = grow_array((void **)&profile->parent, count, wider, sizeof(uint32_t)) &&
+                grow_array((void **)&profile->frame, count, wider, sizeof(uint32_t));
     for (unsigned side = 0; side < PROFILE_SIDES; side++) {
         for (unsigned i = 0; good && i < PROFILE_MEASURES_MAX; i++) {
             double **values = &profile->values[side][i];
-            good =
-                *values == NULL || grow_array((void **)values, count, wider, sizeof(double), true);
+            good = *values == NULL || grow_array((void **)values, count, wider, sizeof(double));
         }
     }
     profile->failed |= !good;
@@ -299,15 +312,55 @@ has_room(struct profile *profile)
     return profile->node_count < profile->node_capacity || grow_nodes(profile);
 }
 
-/* Where a node is, or where it would go. */
 static uint32_t
-find_slot(const struct profile_slot *slots, uint32_t mask, uint32_t parent, uint32_t frame)
+hash_node(uint32_t parent, uint32_t frame)
 {
-    uint32_t at = (uint32_t)hash_u64((uint64_t)parent << 32 | frame) & mask;
-    while (slots[at].number != 0 && (slots[at].a != parent || slots[at].b != frame)) {
+    return (uint32_t)hash_u64((uint64_t)parent << 32 | frame);
+}
+
+static uint32_t
+free_slot(const struct profile_slot *slots, uint32_t mask, uint32_t hash)
+{
+    uint32_t at = hash & mask;
+    while (slots[at].number != 0) {
         at = (at + 1) & mask;
     }
     return at;
+}
+
+/* The node's number; 0: it is not in this table. */
+static uint32_t
+find_node(const struct profile *profile, const struct profile_slot *slots, uint32_t mask,
+          uint32_t parent, uint32_t frame)
+{
+    uint32_t hash = hash_node(parent, frame);
+    for (uint32_t at = hash & mask; slots[at].number != 0; at = (at + 1) & mask) {
+        uint32_t node = slots[at].number;
+        if (slots[at].hash == hash && profile->frame[node] == frame &&
+            profile->parent[node] == parent) {
+            return node;
+        }
+    }
+    return 0;
+}
+
+static void
+index_node(struct profile *profile, uint32_t hash, uint32_t node)
+{
+    struct profile_slot *slots = profile->node_slots;
+    slots[free_slot(slots, profile->node_mask, hash)] = (struct profile_slot){hash, node};
+}
+
+/* The table that was left is given back a part at a time as well. */
+static void
+drop_spent(struct profile *profile)
+{
+    size_t bytes = ((size_t)profile->old_mask + 1) * sizeof(struct profile_slot);
+    profile->spent_at = pages_drop(profile->spent_slots, bytes, profile->spent_at);
+    if (profile->spent_at == bytes) {
+        pages_free(profile->spent_slots);
+        profile->spent_slots = NULL;
+    }
 }
 
 /* A table that is full gets another of twice the size beside it, which takes over a few slots with
@@ -318,14 +371,16 @@ migrate(struct profile *profile)
     for (uint32_t i = 0; i < MIGRATE && profile->old_slots != NULL; i++) {
         struct profile_slot slot = profile->old_slots[profile->old_at];
         if (slot.number != 0) {
-            profile
-                ->node_slots[find_slot(profile->node_slots, profile->node_mask, slot.a, slot.b)] =
-                slot;
+            index_node(profile, slot.hash, slot.number);
         }
         if (profile->old_at++ == profile->old_mask) {
-            free(profile->old_slots);
+            profile->spent_slots = profile->old_slots;
+            profile->spent_at = 0;
             profile->old_slots = NULL;
         }
+    }
+    if (profile->spent_slots != NULL && profile->node_count % DROP_EACH == 0) {
+        drop_spent(profile);
     }
 }
 
@@ -333,11 +388,13 @@ static bool
 grow_node_slots(struct profile *profile)
 {
     uint32_t wider = profile->node_mask * 2 + 1;
-    struct profile_slot *grown = calloc((size_t)wider + 1, sizeof(*grown));
+    struct profile_slot *grown = pages_new((size_t)wider + 1, sizeof(*grown), PAGES_SMALL);
     if (grown == NULL || profile->old_slots != NULL) {
-        free(grown);
+        pages_free(grown);
         return false;
     }
+    pages_free(profile->spent_slots);
+    profile->spent_slots = NULL;
     profile->old_slots = profile->node_slots;
     profile->old_mask = profile->node_mask;
     profile->old_at = 0;
@@ -346,21 +403,44 @@ grow_node_slots(struct profile *profile)
     return true;
 }
 
+/* Those that were appended, all at once. */
+static bool
+index_appended(struct profile *profile)
+{
+    size_t slots = (size_t)profile->node_mask + 1;
+    while (slots / 4 < profile->node_count) {
+        slots *= 2;
+    }
+    struct profile_slot *grown = pages_new(slots, sizeof(*grown), PAGES_PLAIN);
+    if (grown == NULL) {
+        profile->failed = true;
+        return false;
+    }
+    pages_free(profile->node_slots);
+    pages_free(profile->old_slots);
+    profile->old_slots = NULL;
+    profile->node_slots = grown;
+    profile->node_mask = (uint32_t)(slots - 1);
+    for (uint32_t node = 1; node < profile->node_count; node++) {
+        index_node(profile, hash_node(profile->parent[node], profile->frame[node]), node);
+    }
+    profile->indexed = profile->node_count;
+    return true;
+}
+
 uint32_t
 profile_child(struct profile *profile, uint32_t parent, uint32_t frame)
 {
-    if (frame == PROFILE_NONE) {
+    if (frame == PROFILE_NONE ||
+        (profile->indexed < profile->node_count && !index_appended(profile))) {
         return parent;
     }
-    uint32_t at = find_slot(profile->node_slots, profile->node_mask, parent, frame);
-    if (profile->node_slots[at].number != 0) {
-        return profile->node_slots[at].number;
+    uint32_t known = find_node(profile, profile->node_slots, profile->node_mask, parent, frame);
+    if (known == 0 && profile->old_slots != NULL) {
+        known = find_node(profile, profile->old_slots, profile->old_mask, parent, frame);
     }
-    if (profile->old_slots != NULL) {
-        uint32_t old = find_slot(profile->old_slots, profile->old_mask, parent, frame);
-        if (profile->old_slots[old].number != 0) {
-            return profile->old_slots[old].number;
-        }
+    if (known != 0) {
+        return known;
     }
     if (!has_room(profile)) {
         profile->cut++;
@@ -369,7 +449,8 @@ profile_child(struct profile *profile, uint32_t parent, uint32_t frame)
     uint32_t node = profile->node_count++;
     profile->parent[node] = parent;
     profile->frame[node] = frame;
-    profile->node_slots[at] = (struct profile_slot){parent, frame, node};
+    index_node(profile, hash_node(parent, frame), node);
+    profile->indexed = profile->node_count;
     migrate(profile);
     if ((uint64_t)profile->node_count * 2 > profile->node_mask && !grow_node_slots(profile)) {
         profile->failed = true;
@@ -389,7 +470,7 @@ profile_put(struct profile *profile, uint32_t node, uint32_t measure, double val
     }
     double **values = &profile->values[profile->side][measure];
     if (*values == NULL) {
-        *values = calloc(profile->node_capacity, sizeof(double));
+        *values = pages_new(profile->node_capacity, sizeof(double), PAGES_PLAIN);
     }
     if (*values == NULL) {
         profile->failed = true;
@@ -408,6 +489,100 @@ profile_append(struct profile *profile, uint32_t parent, uint32_t frame)
     profile->parent[profile->node_count] = parent;
     profile->frame[profile->node_count] = frame;
     return profile->node_count++;
+}
+
+/* ---- the order of nodes ---- */
+
+#define FAR 4096u /* nodes: so far away nothing is in the cache */
+
+/* Whether enough of them are far from their parents for another order to be worth it. */
+static bool
+is_scattered(const struct profile *profile)
+{
+    uint32_t far = 0;
+    for (uint32_t node = 1; node < profile->node_count; node++) {
+        far += node - profile->parent[node] > FAR;
+    }
+    return far > profile->node_count / 16;
+}
+
+/* The number each node gets: its parent's, those of its elder siblings and all below them, one
+ * more. A node's parent has a smaller number, so both sums are walks along the nodes. */
+static uint32_t *
+number_anew(const struct profile *profile)
+{
+    uint32_t count = profile->node_count;
+    uint32_t *below =
+        pages_new(count, sizeof(uint32_t), PAGES_HUGE); /* nodes, itself included; then the next
+                                               number to be given below it */
+    uint32_t *number = pages_new(count, sizeof(uint32_t), PAGES_HUGE);
+    if (below == NULL || number == NULL) {
+        pages_free(below);
+        pages_free(number);
+        return NULL;
+    }
+    for (uint32_t node = count - 1; node > 0; node--) {
+        below[profile->parent[node]] += ++below[node];
+    }
+    below[0] = 1;
+    for (uint32_t node = 1; node < count; node++) {
+        uint32_t *next = &below[profile->parent[node]], all = below[node];
+        number[node] = *next;
+        *next += all;
+        below[node] = number[node] + 1;
+    }
+    pages_free(below);
+    return number;
+}
+
+static void
+move_values(struct profile *profile, const uint32_t *number, double *scratch)
+{
+    for (unsigned side = 0; side < profile->sides; side++) {
+        for (unsigned i = 0; i < profile->measure_count; i++) {
+            double *values = profile->values[side][i];
+            for (uint32_t node = 0; values != NULL && node < profile->node_count; node++) {
+                scratch[number[node]] = values[node];
+            }
+            if (values != NULL) {
+                memcpy(values, scratch, profile->node_count * sizeof(double));
+            }
+        }
+    }
+}
+
+static void
+move_nodes(struct profile *profile, const uint32_t *number, uint32_t *scratch)
+{
+    uint32_t count = profile->node_count;
+    for (uint32_t node = 0; node < count; node++) {
+        scratch[number[node]] = profile->frame[node];
+    }
+    memcpy(profile->frame, scratch, count * sizeof(uint32_t));
+    for (uint32_t node = 0; node < count; node++) {
+        scratch[number[node]] = number[profile->parent[node]];
+    }
+    memcpy(profile->parent, scratch, count * sizeof(uint32_t));
+}
+
+void
+profile_order(struct profile *profile)
+{
+    if (profile->failed || !is_scattered(profile)) {
+        return;
+    }
+    void *scratch = pages_new(profile->node_count, sizeof(double), PAGES_HUGE);
+    uint32_t *number = scratch != NULL ? number_anew(profile) : NULL;
+    if (number != NULL) {
+        move_values(profile, number, scratch);
+        move_nodes(profile, number, scratch);
+        for (uint32_t i = 0; i < profile->moment_count; i++) {
+            profile->moments[i].node = number[profile->moments[i].node];
+        }
+        profile->indexed = 1; /* the table has the old numbers */
+    }
+    pages_free(number);
+    pages_free(scratch);
 }
 
 /* ---- the order of time ---- */

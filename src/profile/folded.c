@@ -1,49 +1,87 @@
 /* Folded stacks: one a line, `root;caller;callee 12`, as stackcollapse-*.pl and inferno write them.
  * A second number is that of a comparison (difffolded.pl: before, after); '#' begins a comment.
  *
- * Lines that follow each other mostly begin alike, and what is alike is not looked up again. Where
- * lines are in no order, the longest beginning that is known is looked for from its end: it is most
- * of the stack, mostly. */
+ * A profile of a million stacks is hundreds of megabytes of beginnings that were there before, in
+ * any order. So a line is hashed as a whole, and every stack that is known is in one table by the
+ * hash of its text: the longest beginning that is known is looked for from the end, as it is most
+ * of the stack mostly, and only what is behind it is new. As each look-up is a miss of the cache,
+ * some lines are taken apart ahead and what they will need is fetched meanwhile.
+ *
+ * Texts with the same 64 bits of hash are taken for the same: of ten million stacks two, in one
+ * file of three hundred thousand. */
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
 #include "formats.h"
 
 #define DEPTH_MAX 65536u
-#define CACHE_SLOTS_MIN 1024u
-#define CACHE_SLOTS_MAX (1u << 21)
-#define BYTES_A_SLOT 128 /* of the file */
+#define AHEAD 8u /* lines */
+#define FETCH 5u /* beginnings of each */
+#define SLOTS_MIN 4096u
+#define BYTES_A_SLOT 64 /* of the file, to begin with */
 
-/* A beginning of a stack, by the hash of its frames. */
+/* A stack that is known. */
 struct beginning {
     uint64_t hash;
     uint32_t node, depth; /* depth 0: none */
 };
 
+/* How far a frame of a line reaches, and the hash of the line up to there. */
 struct level {
-    uint64_t hash; /* of the stack so far */
-    uint32_t node, end;
+    uint64_t hash;
+    uint32_t end;
 };
 
-/* The stack of the line before, and beginnings of others. */
+struct line {
+    struct str stack;
+    double value;
+    struct level *levels;
+    uint32_t depth;
+    bool is_cut; /* it is deeper */
+};
+
 struct folded {
     struct profile *profile;
     uint32_t measure;
-    struct str line; /* without the number */
-    struct level *levels;
-    uint32_t depth;
-    uint32_t known; /* levels from here on have their node; the others' are its callers */
-    struct beginning *cache;
-    uint32_t cache_mask;
+    bool fresh; /* the profile was empty: what is not in the table is not in it */
+    struct line lines[AHEAD];
+    unsigned first, waiting;
+    struct beginning *table;
+    uint32_t mask, count;
+    struct map frames; /* hash of a name → frame + 1 */
+    const char *end;   /* of the text */
 };
 
-/* The number at the end of a line, taken off it. */
+/* ---- a line ---- */
+
+static void
+trim_end(struct str *line)
+{
+    while (line->n > 0 && (line->p[line->n - 1] == ' ' || line->p[line->n - 1] == '\t')) {
+        line->n--;
+    }
+}
+
+/* The number at the end of a line, taken off it: a whole one mostly. */
 static bool
 take_number(struct str *line, double *ret_value)
 {
+    size_t at = line->n;
+    uint64_t value = 0, unit = 1;
+    for (; at > 0 && line->n - at < 18 && line->p[at - 1] >= '0' && line->p[at - 1] <= '9'; at--) {
+        value += (uint64_t)(line->p[at - 1] - '0') * unit;
+        unit *= 10;
+    }
+    if (at < line->n && at > 0 && line->p[at - 1] == ' ') {
+        line->n = at - 1;
+        *ret_value = (double)value;
+        return true;
+    }
     const char *blank = memrchr(line->p, ' ', line->n);
     if (blank == NULL) {
         return false;
@@ -56,154 +94,242 @@ take_number(struct str *line, double *ret_value)
     return true;
 }
 
-/* "stack 3 5" of a comparison: the later counts. A name may end in a number as well ("worker 3"),
- * so there must be a ';' before it or nothing at all. */
-static void
-trim_end(struct str *line)
+__extension__ typedef unsigned __int128 wide;
+
+/* Both halves of the product, as wyhash has it. */
+static uint64_t
+fold(uint64_t a, uint64_t b)
 {
-    while (line->n > 0 && (line->p[line->n - 1] == ' ' || line->p[line->n - 1] == '\t')) {
-        line->n--;
-    }
+    wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* How many frames of the line before this one has too. */
-static uint32_t
-common_depth(const struct folded *folded, struct str line)
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+#define LOW_BITS (EACH_BYTE * 0x7f)
+#define WORD_PRIME UINT64_C(0xa0761d6478bd642f)
+#define END_PRIME UINT64_C(0xe7037ed1a0b428db)
+
+/* The high bit of each byte that is a ';'. */
+static uint64_t
+find_stops(uint64_t word)
 {
-    size_t most = MIN(folded->line.n, line.n), n = 0;
-    while (n + 8 <= most && memcmp(folded->line.p + n, line.p + n, 8) == 0) {
-        n += 8;
+    uint64_t other = word ^ (EACH_BYTE * ';');
+    return ~(((other & LOW_BITS) + LOW_BITS) | other | LOW_BITS);
+}
+
+/* The bytes of a word that come before the n-th. */
+static uint64_t
+bytes_before(uint64_t word, unsigned n)
+{
+    return n > 0 ? word << (64 - 8 * n) >> (64 - 8 * n) : 0;
+}
+
+static void
+add_level(struct line *line, uint64_t hash, uint64_t rest, size_t end)
+{
+    if (line->depth == DEPTH_MAX) {
+        line->is_cut = true;
+        return;
     }
-    while (n < most && folded->line.p[n] == line.p[n]) {
-        n++;
+    hash = fold(hash ^ rest ^ END_PRIME, WORD_PRIME ^ end);
+    line->levels[line->depth++] = (struct level){hash, (uint32_t)end};
+}
+
+/* The first n bytes at p as a word, the first of them the lowest; n is 8 at most. */
+static uint64_t
+load(const char *p, size_t n, const char *end)
+{
+    uint64_t word = 0;
+    if (end - p >= 8) {
+        memcpy(&word, p, 8); /* of a size that is known: one instruction */
+        return n < 8 ? bytes_before(le64toh(word), (unsigned)n) : le64toh(word);
     }
-    uint32_t depth = folded->depth;
-    while (depth > 0) {
-        uint32_t end = folded->levels[depth - 1].end;
-        bool ends_here = end == line.n || (end < line.n && line.p[end] == ';');
-        if (end <= n && ends_here) {
-            break;
+    memcpy(&word, p, n);
+    return le64toh(word);
+}
+
+static uint64_t
+hash_name(struct str name, const char *end)
+{
+    uint64_t hash = END_PRIME ^ name.n;
+    for (size_t at = 0; at < name.n; at += 8) {
+        hash = fold(hash ^ load(name.p + at, MIN(name.n - at, (size_t)8), end), WORD_PRIME);
+    }
+    return fold(hash, END_PRIME);
+}
+
+static void
+split(struct line *line, const char *end)
+{
+    const char *p = line->stack.p;
+    size_t n = line->stack.n;
+    uint64_t hash = 0, word = 0;
+    line->depth = 0;
+    line->is_cut = false;
+    for (size_t at = 0; at < n; at += 8) {
+        word = load(p + at, MIN(n - at, (size_t)8), end);
+        for (uint64_t stops = find_stops(word); stops != 0; stops &= stops - 1) {
+            unsigned before = (unsigned)__builtin_ctzll(stops) / 8;
+            add_level(line, hash, bytes_before(word, before), at + before);
         }
-        depth--;
+        if (n - at < 8) {
+            break; /* the end is in this one */
+        }
+        hash = fold(hash ^ word, WORD_PRIME);
+        word = 0;
     }
-    return depth;
+    if (n > 0 && p[n - 1] != ';') {
+        add_level(line, hash, word, n);
+    }
 }
 
 static struct str
-part_of(const struct folded *folded, struct str line, uint32_t level)
+part_of(const struct line *line, uint32_t level)
 {
-    size_t from = level > 0 ? folded->levels[level - 1].end + 1 : 0;
-    return (struct str){line.p + from, folded->levels[level].end - from};
+    size_t from = level > 0 ? line->levels[level - 1].end + 1 : 0;
+    return (struct str){line->stack.p + from, line->levels[level].end - from};
 }
 
-/* Where the frames from `depth` on end, and what they hash to. Answers how many there are. */
-static uint32_t
-split(struct folded *folded, struct str line, uint32_t depth)
+/* ---- stacks that are known ---- */
+
+/* Where a beginning is, or where it would go. */
+static struct beginning *
+find_slot(const struct folded *folded, uint64_t hash, uint32_t depth)
 {
-    size_t at = depth > 0 ? folded->levels[depth - 1].end + 1 : 0;
-    uint64_t hash = depth > 0 ? folded->levels[depth - 1].hash : 0;
-    while (at < line.n && depth < DEPTH_MAX) {
-        const char *stop = memchr(line.p + at, ';', line.n - at);
-        size_t end = stop != NULL ? (size_t)(stop - line.p) : line.n;
-        hash = hash_mix(hash, hash_bytes(line.p + at, end - at));
-        folded->levels[depth++] = (struct level){.hash = hash, .end = (uint32_t)end};
-        at = end + 1;
+    uint32_t at = (uint32_t)hash & folded->mask;
+    while (folded->table[at].depth != 0 &&
+           (folded->table[at].hash != hash || folded->table[at].depth != depth)) {
+        at = (at + 1) & folded->mask;
     }
-    folded->profile->cut += at < line.n;
-    return depth;
+    return &folded->table[at];
 }
 
 static bool
-is_frame(const struct profile *profile, uint32_t node, struct str name)
+grow(struct folded *folded)
 {
-    uint32_t number = profile->frame[node];
-    const struct profile_frame *frame = &profile->frames[number];
-    return frame->name_n == name.n && memcmp(frame->name, name.p, name.n) == 0;
-}
-
-/* Each stack has its own node. Where something did not fit, a node may stand for its callers as
- * well, and nothing can be told by it. */
-static bool
-is_exact(const struct profile *profile)
-{
-    return profile->cut == 0 && !profile->failed;
-}
-
-/* How much of the stack is known, beyond its first `depth` frames that are. Two that hash alike are
- * told apart by the name of their last frame. */
-static uint32_t
-find_beginning(struct folded *folded, struct str line, uint32_t depth, uint32_t whole,
-               uint32_t *ret_node)
-{
-    for (uint32_t i = whole; is_exact(folded->profile) && i > depth; i--) {
-        const struct level *level = &folded->levels[i - 1];
-        const struct beginning *found = &folded->cache[level->hash & folded->cache_mask];
-        if (found->depth == i && found->hash == level->hash &&
-            is_frame(folded->profile, found->node, part_of(folded, line, i - 1))) {
-            *ret_node = found->node;
-            return i;
+    struct beginning *before = folded->table;
+    size_t slots = (size_t)folded->mask + 1;
+    struct beginning *wider =
+        slots <= UINT32_MAX / 4 ? pages_new(slots * 2, sizeof(*wider), PAGES_HUGE) : NULL;
+    if (wider == NULL) {
+        return false;
+    }
+    folded->table = wider;
+    folded->mask = (uint32_t)(slots * 2 - 1);
+    for (size_t i = 0; i < slots; i++) {
+        if (before[i].depth != 0) {
+            *find_slot(folded, before[i].hash, before[i].depth) = before[i];
         }
     }
-    return depth;
+    pages_free(before);
+    return true;
 }
 
-/* The node of the first `depth` frames of the line before. */
-static uint32_t
-node_at(struct folded *folded, uint32_t depth)
+static bool
+is_full(const struct folded *folded)
 {
-    while (depth > 0 && folded->known >= depth) {
-        uint32_t above = folded->profile->parent[folded->levels[folded->known].node];
-        folded->levels[--folded->known].node = above;
-    }
-    return depth > 0 ? folded->levels[depth - 1].node : 0;
+    return folded->count > folded->mask / 8 * 5;
 }
 
 static void
-add_line(struct folded *folded, struct str line, double value)
+remember(struct folded *folded, const struct level *level, uint32_t depth, uint32_t node)
+{
+    *find_slot(folded, level->hash, depth) = (struct beginning){level->hash, node, depth};
+    folded->count++;
+    if (is_full(folded) && !grow(folded)) {
+        folded->profile->failed = true;
+    }
+}
+
+static uint32_t
+frame_of(struct folded *folded, struct str name)
+{
+    uint64_t hash = hash_name(name, folded->end);
+    uintptr_t known = (uintptr_t)map_get(&folded->frames, hash);
+    if (known > 0) {
+        return (uint32_t)(known - 1);
+    }
+    uint32_t frame = profile_frame(folded->profile, name, STR(""));
+    if (frame != PROFILE_NONE) {
+        map_put(&folded->frames, hash, (void *)((uintptr_t)frame + 1));
+    }
+    return frame;
+}
+
+static void
+add_line(struct folded *folded, const struct line *line)
 {
     struct profile *profile = folded->profile;
-    uint32_t common = common_depth(folded, line), node = node_at(folded, common);
-    uint32_t whole = split(folded, line, common);
-    uint32_t depth = find_beginning(folded, line, common, whole, &node);
-    if (depth > common) {
-        folded->levels[depth - 1].node = node;
-        folded->known = depth - 1;
-    } else {
-        folded->known = MIN(folded->known, common);
-    }
-    for (; depth < whole; depth++) {
-        struct level *level = &folded->levels[depth];
-        uint32_t frame = profile_frame(profile, part_of(folded, line, depth), STR(""));
-        level->node = node = profile_child(profile, node, frame);
-        if (is_exact(profile)) {
-            folded->cache[level->hash & folded->cache_mask] =
-                (struct beginning){level->hash, node, depth + 1};
+    uint32_t depth = line->depth, node = 0;
+    for (; depth > 0; depth--) {
+        const struct beginning *known = find_slot(folded, line->levels[depth - 1].hash, depth);
+        if (known->depth != 0) {
+            node = known->node;
+            break;
         }
     }
-    folded->depth = is_exact(profile) ? whole : 0;
-    folded->known = folded->depth > 0 ? folded->known : 0;
-    folded->line = line;
-    profile_put(profile, node, folded->measure, value);
+    for (; depth < line->depth; depth++) {
+        uint32_t frame = frame_of(folded, part_of(line, depth));
+        uint32_t below = folded->fresh ? profile_append(profile, node, frame)
+                                       : profile_child(profile, node, frame);
+        if (below == node) {
+            break; /* no room: the rest of it counts for its caller */
+        }
+        node = below;
+        remember(folded, &line->levels[depth], depth + 1, node);
+    }
+    profile->cut += line->is_cut;
+    profile_put(profile, node, folded->measure, line->value);
+}
+
+/* ---- all lines ---- */
+
+/* What add_line is going to read. */
+static void
+fetch(const struct folded *folded, const struct line *line)
+{
+    for (uint32_t i = 0; i < MIN(line->depth, FETCH); i++) {
+        __builtin_prefetch(
+            &folded->table[(uint32_t)line->levels[line->depth - 1 - i].hash & folded->mask]);
+    }
+}
+
+static void
+add_oldest(struct folded *folded)
+{
+    add_line(folded, &folded->lines[folded->first]);
+    folded->first = (folded->first + 1) % AHEAD;
+    folded->waiting--;
 }
 
 static bool
 read_lines(struct folded *folded, struct str text, char *why, size_t why_size)
 {
-    struct str line;
-    for (size_t number = 1; str_line(&text, &line); number++) {
+    struct str stack;
+    for (size_t number = 1; str_line(&text, &stack); number++) {
         double value;
-        line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
-        trim_end(&line);
-        if (line.n == 0 || line.p[0] == '#') {
+        stack.n -= stack.n > 0 && stack.p[stack.n - 1] == '\r';
+        trim_end(&stack);
+        if (stack.n == 0 || stack.p[0] == '#') {
             continue;
         }
-        if (line.n > UINT32_MAX || !take_number(&line, &value)) {
+        if (stack.n > UINT32_MAX || !take_number(&stack, &value)) {
             snprintf(why, why_size,
                      "line %zu: folded stacks end in a number (root;caller;callee 12)", number);
             return false;
         }
-        trim_end(&line);
-        add_line(folded, line, value);
+        trim_end(&stack);
+        if (folded->waiting == AHEAD) {
+            add_oldest(folded);
+        }
+        struct line *line = &folded->lines[(folded->first + folded->waiting++) % AHEAD];
+        line->stack = stack;
+        line->value = value;
+        split(line, folded->end);
+        fetch(folded, line);
+    }
+    while (folded->waiting > 0) {
+        add_oldest(folded);
     }
     return true;
 }
@@ -213,19 +339,26 @@ folded_read(struct str text, struct profile *profile, char *why, size_t why_size
 {
     struct folded folded = {.profile = profile,
                             .measure = profile_measure(profile, STR("samples"), "", 1),
-                            .levels = malloc(DEPTH_MAX * sizeof(struct level)),
-                            .cache_mask = CACHE_SLOTS_MIN - 1};
-    while (folded.cache_mask + 1 < CACHE_SLOTS_MAX && folded.cache_mask < text.n / BYTES_A_SLOT) {
-        folded.cache_mask = folded.cache_mask * 2 + 1;
+                            .fresh = profile->node_count == 1,
+                            .mask = SLOTS_MIN - 1,
+                            .end = text.p + text.n};
+    map_init(&folded.frames, PROFILE_FRAMES_MAX);
+    while (folded.mask < text.n / BYTES_A_SLOT) {
+        folded.mask = folded.mask * 2 + 1;
     }
-    folded.cache = calloc((size_t)folded.cache_mask + 1, sizeof(struct beginning));
-    bool good = folded.levels != NULL && folded.cache != NULL;
+    struct level *levels = malloc(AHEAD * (size_t)DEPTH_MAX * sizeof(*levels));
+    folded.table = pages_new((size_t)folded.mask + 1, sizeof(*folded.table), PAGES_HUGE);
+    for (unsigned i = 0; levels != NULL && i < AHEAD; i++) {
+        folded.lines[i].levels = levels + i * (size_t)DEPTH_MAX;
+    }
+    bool good = levels != NULL && folded.table != NULL;
     if (!good) {
         snprintf(why, why_size, "out of memory");
     }
     good = good && read_lines(&folded, text, why, why_size);
-    free(folded.levels);
-    free(folded.cache);
+    free(levels);
+    map_done(&folded.frames);
+    pages_free(folded.table);
     return good;
 }
 

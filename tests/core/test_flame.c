@@ -287,6 +287,80 @@ test_flame__is_in_the_order_of_time(void **state)
     profile_release(profile);
 }
 
+/* Far from their parents, as where stacks come in no order. */
+static struct profile *
+scattered_profile(void)
+{
+    struct profile *profile = profile_new();
+    uint32_t tops[5000], measure = profile_measure(profile, STR("samples"), "", 1);
+    for (uint32_t round = 0; round < 4; round++) {
+        for (uint32_t i = 0; i < ARRAY_SIZE(tops); i++) {
+            char name[24];
+            snprintf(name, sizeof(name), "f%u.%u", round, (i * 7919 + round) % 5000);
+            uint32_t parent = round > 0 ? tops[i] : 0;
+            tops[i] = profile_append(profile, parent, frame_of(profile, name));
+            profile_put_next(profile, tops[i], measure, i + round + 1);
+        }
+    }
+    return profile;
+}
+
+static void
+test_profile__numbers_nodes_anew(void **state)
+{
+    (void)state;
+    struct profile *before = scattered_profile(), *after = scattered_profile();
+    profile_order(after);
+    assert_int_equal(after->node_count, before->node_count);
+    struct flame *one = make(before, (struct flame_options){0});
+    struct flame *other = make(after, (struct flame_options){0});
+    uint32_t moved = 0;
+    for (uint32_t node = 1; node < before->node_count; node += 17) {
+        uint32_t found = flame_find(other, one, node);
+        assert_true(after->parent[found] < found);
+        assert_int_equal(flame_depth(other, found), flame_depth(one, node));
+        assert_true(other->self[0][found] == one->self[0][node]);
+        assert_true(other->total[0][found] == one->total[0][node]);
+        moved += found != node;
+    }
+    assert_true(moved > before->node_count / 17 / 2);
+    for (uint32_t i = 0; i < before->moment_count; i += 17) {
+        uint32_t found = flame_find(other, one, before->moments[i].node);
+        assert_int_equal(after->moments[i].node, found);
+    }
+    uint32_t last = after->node_count - 1; /* what was appended is found as well */
+    assert_int_equal(profile_child(after, after->parent[last], after->frame[last]), last);
+    assert_int_equal(profile_child(after, 0, frame_of(after, "new")), last + 1);
+    flame_free(one);
+    flame_free(other);
+    profile_release(before);
+    profile_release(after);
+}
+
+/* One frame calls more than can be sorted at once. */
+static void
+test_flame__sorts_many_in_steps(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    uint32_t measure = profile_measure(profile, STR("samples"), "", 1);
+    for (uint32_t i = 0; i < 60000; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "f%u", i);
+        profile_put(profile, profile_child(profile, 0, frame_of(profile, name)), measure,
+                    1 + pick(50));
+    }
+    struct flame *flame = make(profile, (struct flame_options){0});
+    for (uint32_t i = 1; i < flame->first[1]; i++) {
+        uint32_t left = flame->children[i - 1], right = flame->children[i];
+        assert_true(flame->total[0][left] > flame->total[0][right] ||
+                    (flame->total[0][left] == flame->total[0][right] && left < right));
+    }
+    while (!flame_free_step(flame)) {
+    }
+    profile_release(profile);
+}
+
 /* A node is found in a tree of another profile by the names on the way to it. */
 static void
 test_flame__is_found_in_a_newer_profile(void **state)
@@ -566,6 +640,8 @@ main(void)
         cmocka_unit_test(test_flame__goes_deep),
         cmocka_unit_test(test_flame__is_in_the_order_of_time),
         cmocka_unit_test(test_flame__is_found_in_a_newer_profile),
+        cmocka_unit_test(test_flame__sorts_many_in_steps),
+        cmocka_unit_test(test_profile__numbers_nodes_anew),
         cmocka_unit_test(test_layout__tiles_every_width),
         cmocka_unit_test(test_layout__tiles_comparisons),
         cmocka_unit_test(test_layout__tiles_the_order_of_time),

@@ -65,10 +65,16 @@ struct flame {
     struct flame_work *work;         /* while it is made */
     struct profile *own;             /* what holds frame and parent; NULL: the profile */
     double *own_self[PROFILE_SIDES]; /* what self points to; NULL: the profile's */
+    unsigned dropping;               /* by flame_free_step: which array, */
+    size_t dropped;                  /* and how much of it */
 };
 
 struct flame *flame_new(const struct profile *profile, const struct flame_options *options);
 void flame_free(struct flame *flame);
+
+/* The same, a part at a time, as giving back a large one takes long; nothing else may be done with
+ * it meanwhile. True when it is gone. */
+bool flame_free_step(struct flame *flame);
 
 /* Goes on until all is done, or the monotonic time is reached; at least one portion of work is
  * done. True when all is done, or failed. */

@@ -73,8 +73,12 @@ struct profile {
     struct arena names;
     struct profile_slot *node_slots, *frame_slots;
     uint32_t node_mask, frame_mask;
+    uint32_t indexed;               /* nodes below this are in the table of children */
     struct profile_slot *old_slots; /* of nodes, while they move to a larger table; NULL: none */
     uint32_t old_mask, old_at;
+    struct profile_slot *spent_slots; /* moved, and not given back yet */
+    size_t spent_at, closed_at;
+    unsigned closing; /* by profile_close_step: which table */
 };
 
 /* NULL when out of memory. Who made it has one reference; the last release frees it. One that
@@ -83,8 +87,8 @@ struct profile *profile_new(void);
 const struct profile *profile_acquire(const struct profile *profile);
 void profile_release(const struct profile *profile); /* NULL: nothing */
 
-/* Makes room for so many nodes at once, so that adding one never takes long. The memory is used as
- * it fills. To be called before there are any. */
+/* Makes room for so many nodes, so that nothing has to be moved later. The memory is used as it
+ * fills. To be called before there are any. */
 void profile_reserve(struct profile *profile, uint32_t nodes);
 
 /* From here on values are of the other side. */
@@ -112,7 +116,8 @@ void profile_put_next(struct profile *profile, uint32_t node, uint32_t measure, 
 /* So much went by unmeasured after what was put last. */
 void profile_put_idle(struct profile *profile, uint32_t node, uint32_t measure, double value);
 
-/* A node of its own, even where `parent` has a child of this frame: for trees of single calls. */
+/* A new node, for callers that know that there is none of this frame (or want one of its own, in
+ * trees of single calls): nothing is looked up. */
 uint32_t profile_append(struct profile *profile, uint32_t parent, uint32_t frame);
 
 /* The frame of another profile here, by its texts; PROFILE_NONE: it is not there. Takes time by the
@@ -120,8 +125,13 @@ uint32_t profile_append(struct profile *profile, uint32_t parent, uint32_t frame
 uint32_t profile_frame_like(const struct profile *profile, const struct profile_frame *frame);
 bool profile_frames_equal(const struct profile_frame *a, const struct profile_frame *b);
 
+/* Numbers the nodes anew where they lie far from their parents, so that walks go along the memory;
+ * numbers that callers kept mean nothing any more. Not done when there is no memory for it. */
+void profile_order(struct profile *profile);
+
 /* What the table of children is needed for is over: gives its memory back. */
 void profile_close(struct profile *profile);
+bool profile_close_step(struct profile *profile); /* a part of it; true when all is done */
 
 /* What is there now, closed, with the same numbers of frames and nodes; NULL when out of memory.
  * The other may go on growing. */

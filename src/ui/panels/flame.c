@@ -15,8 +15,6 @@
 #include "flametop/core/unit.h"
 #include "flametop/ui/term.h"
 
-#define SLICE_NS (7 * NS_PER_MS)
-
 /* ---- small things ---- */
 
 struct flame_zoom *
@@ -78,10 +76,20 @@ piece_unzoom(struct flame_piece *piece)
 }
 
 static void
-piece_done(struct flame_piece *piece)
+discard(struct flame_panel *panel, struct flame *flame)
 {
-    flame_free(piece->tree);
-    flame_free(piece->making);
+    if (flame != NULL && panel->dying_count < FLAME_DYING_MAX) {
+        panel->dying[panel->dying_count++] = flame;
+    } else {
+        flame_free(flame);
+    }
+}
+
+static void
+piece_done(struct flame_panel *panel, struct flame_piece *piece)
+{
+    discard(panel, piece->tree);
+    discard(panel, piece->making);
     piece_unzoom(piece);
     flame_layout_done(&piece->layout);
     *piece = (struct flame_piece){0};
@@ -91,8 +99,12 @@ static void
 forget(struct flame_panel *panel)
 {
     for (unsigned i = 0; i < PIECES; i++) {
-        piece_done(&panel->pieces[i]);
+        piece_done(panel, &panel->pieces[i]);
     }
+    while (panel->dying_count > 0) {
+        flame_free(panel->dying[--panel->dying_count]);
+    }
+    ranking_done(&panel->ranking);
     flame_match_done(&panel->search);
     flame_match_done(&panel->wanted);
     flame_match_done(&panel->marking);
@@ -132,7 +144,7 @@ make(struct flame_panel *panel, unsigned index, enum flame_part part)
     for (unsigned i = 0; i < panel->look.rules; i++) {
         *(panel->rules[i].drop ? &options.drop : &options.keep) |= UINT32_C(1) << i;
     }
-    flame_free(piece->making);
+    discard(panel, piece->making);
     piece->making = flame_new(panel->profile, &options);
 }
 
@@ -183,9 +195,10 @@ adopt(struct flame_panel *panel, unsigned index)
     piece->making = NULL;
     panel->covered_tree = panel->covered_tree == before ? NULL : panel->covered_tree;
     panel->listed_tree = panel->listed_tree == before ? NULL : panel->listed_tree;
+    panel->ranked_tree = panel->ranked_tree == before ? NULL : panel->ranked_tree;
     panel->gone_tree = panel->gone_tree == before ? NULL : panel->gone_tree;
     piece->layout.flame = NULL;
-    flame_free(before);
+    discard(panel, before);
 }
 
 /* Answers whether there is more to do. */
@@ -262,7 +275,7 @@ renew(struct flame_panel *panel, const struct profile *profile)
     }
     panel->side = profile->sides > 1 ? panel->side : 0;
     for (unsigned i = 0; i < PIECES; i++) {
-        flame_free(panel->pieces[i].making);
+        discard(panel, panel->pieces[i].making);
         panel->pieces[i].making = NULL;
     }
     flame_rules_renew(panel, before);
@@ -303,7 +316,7 @@ begin(struct flame_panel *panel, const struct profile *profile, unsigned subject
 static bool
 work(struct flame_panel *panel, const struct panel_context *context)
 {
-    int64_t until_ns = clock_mono_ns() + SLICE_NS;
+    int64_t until_ns = clock_mono_ns() + FLAME_SLICE_NS;
     bool more = flame_rules_step(panel, context, until_ns);
     for (unsigned i = 0; i < PIECES && clock_mono_ns() < until_ns; i++) {
         bool shown = panel->look.sandwich ? i != PIECE_MAIN : i == PIECE_MAIN;
@@ -313,7 +326,10 @@ work(struct flame_panel *panel, const struct panel_context *context)
         more |= !flame_match_step(&panel->search, panel->profile, until_ns) ||
                 !flame_cover_step(panel, until_ns);
     }
-    return more;
+    while (panel->dying_count > 0 && clock_mono_ns() < until_ns) {
+        panel->dying_count -= flame_free_step(panel->dying[panel->dying_count - 1]);
+    }
+    return more || panel->dying_count > 0;
 }
 
 static bool
@@ -500,10 +516,10 @@ do_sandwich(struct flame_panel *panel, const struct panel_context *context, cons
     panel->page = FLAME_PAGE_GRAPH;
     panel->cursor = (struct flame_cursor){.piece = PIECE_CALLEES};
     for (unsigned i = PIECE_CALLERS; i < PIECES; i++) { /* another's are no place to wait in */
-        piece_done(&panel->pieces[i]);
+        piece_done(panel, &panel->pieces[i]);
         piece_unzoom(&panel->pieces[i]);
     }
-    panel->covered_tree = panel->listed_tree = panel->gone_tree = NULL;
+    panel->covered_tree = panel->listed_tree = panel->ranked_tree = panel->gone_tree = NULL;
     flame_make_all(panel);
 }
 
@@ -533,7 +549,7 @@ do_swap(struct flame_panel *panel, const struct panel_context *context, const ch
         return;
     }
     panel->side = 1 - panel->side;
-    panel->covered_tree = panel->listed_tree = NULL;
+    panel->covered_tree = panel->listed_tree = panel->ranked_tree = NULL;
 }
 
 static void

@@ -10,6 +10,7 @@
 #include <regex.h>
 
 #include "flametop/core/flame_layout.h"
+#include "flametop/core/ranking.h"
 #include "flametop/ui/panel.h"
 
 #define FLAME_RULES_MAX 32
@@ -17,6 +18,8 @@
 #define FLAME_ZOOM_MAX 64
 #define FLAME_PATTERN_BYTES 128
 #define FLAME_VALUE_BYTES 40
+#define FLAME_DYING_MAX 8
+#define FLAME_SLICE_NS (7 * NS_PER_MS) /* of work in one drawing */
 
 /* One tree on the screen. */
 struct flame_piece {
@@ -70,6 +73,8 @@ struct flame_panel {
     const struct profile *profile; /* the newest; NULL: none */
     unsigned subject;              /* what it is of */
     struct flame_piece pieces[PIECES];
+    struct flame *dying[FLAME_DYING_MAX]; /* given back a part at a time */
+    size_t dying_count;
     struct flame_cursor cursor, outside; /* outside: where it was before a sandwich */
     struct flame_look look, undo[FLAME_UNDO_MAX];
     size_t undo_count;
@@ -97,6 +102,9 @@ struct flame_panel {
     uint32_t listed_count;
     const struct flame *listed_tree;
     enum flame_order listed_order;
+    struct ranking ranking; /* of frames, while they are listed */
+    const struct flame *ranked_tree;
+    enum flame_order ranked_order;
     size_t selected, top;
     uint32_t kept;    /* the frame to be selected when they are listed anew; PROFILE_NONE: none */
     int rows;         /* of the table, or of the graph, as last drawn */

@@ -6,24 +6,12 @@
 #include <string.h>
 
 #include "flame.h"
+#include "flametop/base/clock.h"
 
 #define VALUE_WIDTH 10
 #define SHARE_WIDTH 8
 
 static const struct style style_dim = {.fg = ROLE_DIM};
-
-struct listed {
-    double key;
-    uint32_t frame;
-};
-
-static int
-compare(const void *a, const void *b)
-{
-    const struct listed *left = a, *right = b;
-    return left->key != right->key ? (left->key < right->key ? 1 : -1)
-                                   : (left->frame > right->frame) - (left->frame < right->frame);
-}
 
 static double
 key_of(const struct flame_panel *panel, const struct flame_sum *sum)
@@ -48,36 +36,59 @@ tree_of(const struct flame_panel *panel)
 }
 
 static void
-list(struct flame_panel *panel, const struct flame *tree)
+begin_ranking(struct flame_panel *panel, const struct flame *tree)
 {
     uint32_t count = tree->profile->frame_count, n = 0;
-    if (panel->listed_tree == tree && panel->listed_order == panel->order) {
-        return;
+    ranking_done(&panel->ranking);
+    if (!ranking_init(&panel->ranking, count)) {
+        count = 0; /* out of memory: an empty table */
     }
-    struct listed *all = malloc(((size_t)count + 1) * sizeof(*all));
-    free(panel->listed);
-    panel->listed = malloc(((size_t)count + 1) * sizeof(uint32_t));
-    for (uint32_t i = 0; all != NULL && i < count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct flame_sum *sum = &tree->sums[i];
         if (sum->total[0] > 0 || sum->total[1] > 0) {
-            all[n++] = (struct listed){key_of(panel, sum), i};
+            panel->ranking.items[n++] = (struct ranked){key_of(panel, sum), i};
         }
     }
-    if (n > 0) {
-        qsort(all, n, sizeof(*all), compare);
-    }
-    for (uint32_t i = 0; panel->listed != NULL && i < n; i++) {
-        panel->listed[i] = all[i].frame;
-    }
-    panel->listed_count = panel->listed != NULL ? n : 0;
-    panel->listed_tree = tree;
-    panel->listed_order = panel->order;
-    for (uint32_t i = 0; i < panel->listed_count && panel->kept != PROFILE_NONE; i++) {
+    panel->ranking.count = n;
+    panel->ranked_tree = tree;
+    panel->ranked_order = panel->order;
+}
+
+static void
+take_ranking(struct flame_panel *panel)
+{
+    struct ranking *ranking = &panel->ranking;
+    free(panel->listed);
+    panel->listed = malloc(((size_t)ranking->count + 1) * sizeof(uint32_t));
+    panel->listed_count = panel->listed != NULL ? ranking->count : 0;
+    for (uint32_t i = 0; i < panel->listed_count; i++) {
+        panel->listed[i] = ranking->items[i].number;
         panel->selected = panel->listed[i] == panel->kept ? i : panel->selected;
     }
+    panel->listed_tree = panel->ranked_tree;
+    panel->listed_order = panel->ranked_order;
     panel->kept = PROFILE_NONE;
-    panel->selected = MIN(panel->selected, (size_t)(n > 0 ? n - 1 : 0));
-    free(all);
+    panel->selected =
+        MIN(panel->selected, (size_t)(panel->listed_count > 0 ? panel->listed_count - 1 : 0));
+    ranking_done(ranking);
+    panel->ranked_tree = NULL;
+}
+
+/* Whether they are listed as wanted: a million frames are not in order at once. */
+static bool
+list(struct flame_panel *panel, const struct flame *tree)
+{
+    if (panel->listed_tree == tree && panel->listed_order == panel->order) {
+        return true;
+    }
+    if (panel->ranked_tree != tree || panel->ranked_order != panel->order) {
+        begin_ranking(panel, tree);
+    }
+    if (!ranking_step(&panel->ranking, clock_mono_ns() + FLAME_SLICE_NS)) {
+        return false;
+    }
+    take_ranking(panel);
+    return true;
 }
 
 uint32_t
@@ -157,14 +168,16 @@ void
 flame_frames_draw(struct flame_panel *panel, const struct panel_context *context,
                   struct canvas *canvas, struct rect area)
 {
-    (void)context;
     const struct flame *tree = tree_of(panel);
-    if (tree == NULL) {
+    bool ready = tree != NULL && list(panel, tree);
+    if (!ready) {
+        if (tree != NULL) {
+            panel_again(context);
+        }
         canvas_text(canvas, area.x + 1, area.y, area.width - 1, STR("adding up each frame …"),
                     style_dim);
         return;
     }
-    list(panel, tree);
     panel->rows = MAX(area.height - 1, 1);
     panel->area = (struct rect){area.x, area.y + 1, area.width, area.height - 1};
     draw_head(panel, canvas, area.x, area.y, area.width, tree->total[1] != NULL);
