@@ -14,26 +14,22 @@
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 #include "flametop/profile/live.h"
+#include "flametop/ui/app.h"
 #include "flame.h"
+#include "monitor.h"
 
 #define NAME_BYTES 96
 #define TEXT_BYTES 480
 
-/* What is sampled, in words: "node (812)". */
+/* The name of a process; "process" when there is none. */
 static void
 name_of(const char *proc, int64_t pid, char dst[NAME_BYTES])
 {
-    char path[300], raw[64], name[64] = "";
+    char path[300], raw[64];
     snprintf(path, sizeof(path), "%s/%lld/comm", proc, (long long)pid);
-    ssize_t n = pid > 0 ? file_read_at(AT_FDCWD, path, raw, sizeof(raw)) : 0;
-    if (n > 0) {
-        utf8_clean(str_trim((struct str){raw, (size_t)n}), name, sizeof(name));
-    }
-    if (pid == 0) {
-        snprintf(dst, NAME_BYTES, "this machine");
-    } else {
-        snprintf(dst, NAME_BYTES, "%s (%lld)", name[0] != '\0' ? name : "process", (long long)pid);
-    }
+    ssize_t n = file_read_at(AT_FDCWD, path, raw, sizeof(raw));
+    struct str name = str_trim((struct str){raw, n > 0 ? (size_t)n : 0});
+    utf8_clean(name.n > 0 ? name : STR("process"), dst, NAME_BYTES);
 }
 
 /* Ctrl-C ends the sampling, not the program. */
@@ -99,12 +95,12 @@ flame_live_is_wanted(const struct cli *cli)
 }
 
 static int
-finish(const struct cli *cli, struct profile *profile, const char *name,
+finish(const struct cli *cli, struct profile *profile, const char *what,
        const struct live_status *status)
 {
-    char text[TEXT_BYTES], said[TEXT_BYTES + NAME_BYTES];
+    char text[TEXT_BYTES], said[2 * TEXT_BYTES];
     live_describe(status, text, sizeof(text));
-    snprintf(said, sizeof(said), "%s: %s", name, text);
+    snprintf(said, sizeof(said), "%s: %s", what, text);
     if (status->state == LIVE_FAILED) {
         cli_complain("%s", text);
         return EXIT_FAILED;
@@ -119,6 +115,32 @@ finish(const struct cli *cli, struct profile *profile, const char *name,
     return flame_finish(cli, profile, said);
 }
 
+static int
+run_without_screen(const struct cli *cli, int64_t pid)
+{
+    char name[NAME_BYTES], what[NAME_BYTES + 32] = "this machine";
+    const char *proc = config_text(cli->config, "roots.proc");
+    struct live_options options = {.pid = (uint32_t)pid,
+                                   .rate_hz = (unsigned)config_integer(cli->config, "flame.rate"),
+                                   .proc = proc,
+                                   .sys = config_text(cli->config, "roots.sys")};
+    if (pid > 0) {
+        name_of(proc, pid, name);
+        snprintf(what, sizeof(what), "%s (%lld)", name, (long long)pid);
+    }
+    struct live *live = live_new(&options);
+    struct live_status status = {.state = LIVE_OPENING};
+    if (live == NULL) {
+        cli_complain("out of memory");
+        return EXIT_FAILED;
+    }
+    struct profile *profile = sample(live, config_integer(cli->config, "flame.for"), &status);
+    int code = finish(cli, profile, what, &status);
+    live_free(live);
+    profile_release(profile);
+    return code;
+}
+
 int
 flame_live_run(const struct cli *cli)
 {
@@ -130,22 +152,17 @@ flame_live_run(const struct cli *cli)
                      "now; --diff goes with a FILE");
         return EXIT_USAGE;
     }
+    bool screen = config_text(cli->config, "flame.output")[0] == '\0' && isatty(STDOUT_FILENO);
+    return screen ? monitor_run(cli) : run_without_screen(cli, pid);
+}
+
+void
+flame_live_begin(const struct cli *cli, struct app *app)
+{
     char name[NAME_BYTES];
-    const char *proc = config_text(cli->config, "roots.proc");
-    name_of(proc, pid, name);
-    struct live_options options = {.pid = (uint32_t)pid,
-                                   .rate_hz = (unsigned)config_integer(cli->config, "flame.rate"),
-                                   .proc = proc,
-                                   .sys = config_text(cli->config, "roots.sys")};
-    struct live *live = live_new(&options);
-    struct live_status status = {.state = LIVE_OPENING};
-    if (live == NULL) {
-        cli_complain("out of memory");
-        return EXIT_FAILED;
+    int64_t pid = wanted_pid(cli);
+    if (flame_live_is_wanted(cli)) {
+        name_of(config_text(cli->config, "roots.proc"), pid, name);
+        app_sample(app, pid, name);
     }
-    struct profile *profile = sample(live, config_integer(cli->config, "flame.for"), &status);
-    int code = finish(cli, profile, name, &status);
-    live_free(live);
-    profile_release(profile);
-    return code;
 }

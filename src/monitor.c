@@ -20,6 +20,8 @@
 #include "flametop/ui/app.h"
 #include "flametop/ui/term.h"
 #include "flame.h"
+#include "flame_live.h"
+#include "flame_sampler.h"
 #include "machine.h"
 #include "snapshot.h"
 #include "targets.h"
@@ -145,7 +147,7 @@ open_instance(void *context, const char *instance, char *why, size_t why_size)
 
 static struct app *
 make_app(const struct cli *cli, const struct targets *targets, struct opener *opener,
-         struct vms *vms, struct buf *filter)
+         struct vms *vms, const struct app_sampler *sampler, struct buf *filter)
 {
     if (!wanted_filter(cli, filter)) {
         return NULL;
@@ -166,6 +168,7 @@ make_app(const struct cli *cli, const struct targets *targets, struct opener *op
                                   .environment_context = (void *)cli,
                                   .vms = vms != NULL ? vms_lines : NULL,
                                   .vms_context = vms,
+                                  .sampler = has_local(targets) ? sampler : NULL,
                                   .open_instance = open_instance,
                                   .open_instance_context = opener};
     options.cards = config_list(cli->config, "cards", &options.card_count);
@@ -324,8 +327,10 @@ run_screen(const struct cli *cli, const struct targets *targets, const struct wa
     struct buf filter;
     struct opener opener = {.cli = cli, .targets = targets};
     struct vms *vms = has_local(targets) ? vms_new(cli) : NULL;
+    struct flame_sampler sampler;
     buf_init(&filter, 4096);
-    struct app *app = make_app(cli, targets, &opener, vms, &filter);
+    flame_sampler_init(&sampler, cli);
+    struct app *app = make_app(cli, targets, &opener, vms, &sampler.face, &filter);
     int code = EXIT_FAILED;
     if (app != NULL && app_set_targets(app, watched->list, watched->count)) {
         for (size_t i = 0; i < watched->count; i++) {
@@ -333,10 +338,12 @@ run_screen(const struct cli *cli, const struct targets *targets, const struct wa
                 app_set_target_picture(app, i, watched->pictures[i]);
             }
         }
+        flame_live_begin(cli, app);
         code = show(cli, watched, app);
     }
     app_free(app);
     vms_free(vms);
+    flame_sampler_done(&sampler);
     buf_done(&filter);
     return code;
 }

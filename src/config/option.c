@@ -188,7 +188,7 @@ const struct option option_table[] = {
      .text = "Profile to compare with, an older one: what grew and shrank is marked and coloured."},
     {.name = "flame.for", .flag = "for", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10s",
      .low = 0.1, .high = 3600, .unit = "s", .group = "Flame", .command = "flame",
-     .text = "With --pid or --machine: how long to sample before the result is written; Ctrl-C ends it sooner."},
+     .text = "How long to sample a process or the machine before the result is written; Ctrl-C ends it sooner. On the screen it goes on."},
     {.name = "flame.machine", .flag = "machine", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
      .command = "flame", .text = "Sample the stacks of all processes instead of reading a FILE."},
     {.name = "flame.output", .flag = "output", .letter = 'o', .argument = "FILE", .type = OPTION_TEXT,

@@ -304,9 +304,6 @@ static void
 add_warnings(const struct live_status *status, char *dst, size_t size, size_t n)
 {
     double samples = status->samples > 0 ? (double)status->samples : 1;
-    if (status->lost > 0 && n < size) {
-        n += (size_t)snprintf(dst + n, size - n, ", %llu lost", (unsigned long long)status->lost);
-    }
     if (status->truncated > 0 && n < size) {
         n += (size_t)snprintf(dst + n, size - n,
                               " · %.0f %% of stacks are deeper than the kernel "
@@ -341,8 +338,9 @@ live_describe(const struct live_status *status, char *dst, size_t size)
                  status->state == LIVE_FAILED ? status->why : states[status->state]);
         return;
     }
-    int n = snprintf(dst, size, "%s %lld s at %u Hz, %llu samples", states[status->state],
-                     (long long)((status->sampled_ns + NS_PER_S / 2) / NS_PER_S), status->rate_hz,
-                     (unsigned long long)status->samples);
+    int n =
+        snprintf(dst, size, "%s %lld s at %u Hz, %llu samples, %llu lost", states[status->state],
+                 (long long)((status->sampled_ns + NS_PER_S / 2) / NS_PER_S), status->rate_hz,
+                 (unsigned long long)status->samples, (unsigned long long)status->lost);
     add_warnings(status, dst, size, n > 0 ? (size_t)n : 0);
 }

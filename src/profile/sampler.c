@@ -21,7 +21,9 @@
 
 #define CPUS_MAX 4096u
 #define EVENTS_MAX ((size_t)65536)
-#define RING_BYTES ((size_t)65536) /* of data: more than half a second of the deepest stacks */
+#define RING_BYTES ((size_t)65536) /* of data: more than half a second of the deepest stacks at */
+#define RING_RATE_HZ 99u           /* this rate */
+#define RING_BYTES_MAX ((size_t)512 << 10)
 #define DESCRIPTORS_BESIDE 256u
 #define TASKS_MAX ((size_t)32768)
 #define ATTEMPTS 3
@@ -206,8 +208,11 @@ has_event_room(struct sampler *sampler)
 static bool
 open_ring(struct sampler *sampler, int fd)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    for (size_t bytes = MAX(RING_BYTES, page); bytes >= page; bytes /= 2) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), most = MAX(RING_BYTES, page);
+    while (most < RING_BYTES_MAX && most / RING_BYTES * RING_RATE_HZ < sampler->rate_hz) {
+        most *= 2;
+    }
+    for (size_t bytes = most; bytes >= page; bytes /= 2) {
         void *memory = mmap(NULL, page + bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (memory != MAP_FAILED) {
             sampler->rings[sampler->ring_count++] =
@@ -378,7 +383,11 @@ open_work(struct sampler *sampler)
     if (work == NULL) {
         return false;
     }
-    buf_init(&work->bytes, (sampler->ring_count + 1) * RING_BYTES);
+    size_t room = RING_BYTES;
+    for (size_t i = 0; i < sampler->ring_count; i++) {
+        room += sampler->rings[i].bytes;
+    }
+    buf_init(&work->bytes, room);
     work->fds = calloc(sampler->ring_count + 1, sizeof(*work->fds));
     for (size_t i = 0; work->fds != NULL && i < sampler->ring_count; i++) {
         work->fds[i] = (struct pollfd){.fd = sampler->rings[i].fd, .events = POLLIN};

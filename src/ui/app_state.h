@@ -61,6 +61,15 @@ struct question {
     struct box *target;
 };
 
+/* What is sampled (sampling.c). */
+struct sampling {
+    bool begun;
+    bool opened;      /* the flame view has it */
+    unsigned subject; /* by which it is known there */
+    char name[96];
+    struct app_sampled now;
+};
+
 struct app {
     struct app_options options;
     char filter[PROMPT_BYTES];
@@ -70,6 +79,7 @@ struct app {
     const struct profile *profile; /* of the flame view; NULL: none */
     char profile_title[256];
     unsigned profile_subject;
+    struct sampling sampling;
 
     struct clock clock;
     struct seat *seats; /* at least one */
@@ -161,6 +171,12 @@ void fleet_refresh(struct app *app); /* when it is shown and due */
 void seat_put(struct app *app, struct seat *seat, struct picture *picture); /* the newest */
 void seat_answered(struct app *app, struct seat *seat, const char *why);    /* "": it was done */
 
+/* sampling.c */
+void sampling_take(struct app *app);          /* what is newer */
+bool sampling_goes_on(const struct app *app); /* or is held */
+/* What the flame view says before there is anything to show; false: the usual words do. */
+bool sampling_remedy(const struct app *app, char *dst, size_t size);
+
 /* attached.c: how the link of the shown target is doing. */
 #define ATTACHED_BYTES 640
 int64_t app_now_ns(const struct app *app);                 /* monotonic */
@@ -210,7 +226,8 @@ void moment_go(struct app *app, int64_t wall_ns);
 /* The commands of the app's own. */
 /* clang-format off */
 #define APP_COMMANDS(X)                                                                                       \
-    X(accept) X(close) X(command) X(escape) X(evidence) X(help) X(interval) X(keymap) X(live) X(log) X(panel_next)      \
+    X(accept) X(close) X(command) X(escape) X(evidence) X(flame_sample) X(help) X(interval) X(keymap) X(live)   \
+    X(log) X(panel_next)                                                                                      \
     X(panel_previous) X(pause) X(quit) X(receive) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
     X(suspend) X(target) X(theme) X(time_go) X(time_skip) X(time_step) X(view)
 #define X(name) void app_do_##name(struct app *app, const char *argument);

@@ -345,7 +345,10 @@ static const struct offer {
         WITH_PROFILE,
         WITH_REQUESTS,
         WITHOUT_REQUESTS,
-        NOT_OF_PROFILE
+        NOT_OF_PROFILE,
+        WITH_SAMPLER,
+        WHILE_SAMPLING,
+        WHILE_SAMPLING_IS_HELD
     } when;
     bool always; /* before anything is shown, too */
 } offers[] = {
@@ -367,11 +370,16 @@ static const struct offer {
     {"processes", "tree", "tree", ALWAYS, false},
     {"processes", "sort.set", "sort", ALWAYS, false},
     {"processes", "process.signal", "signal", ALWAYS, false},
+    {"processes", "flame.sample", "flame graph", WITH_SAMPLER, false},
     {"processes", "process.nice 1", "nice", ALWAYS, false},
     {"processes", "follow", "follow", ALWAYS, false},
     {"processes", "columns", "columns", ALWAYS, false},
     {"metrics", "filter.set", "filter", ALWAYS, false},
     {"overview", "filter.set", "filter", ALWAYS, false},
+    {"overview", "flame.sample", "flame graph", WITH_SAMPLER, false},
+    {"flame", "flame.sample", "hold", WHILE_SAMPLING, false},
+    {"flame", "flame.sample", "go on", WHILE_SAMPLING_IS_HELD, false},
+    {"flame", "flame.sample", "sample this machine", WITH_SAMPLER, false},
     {"flame", "open", "zoom", WITH_PROFILE, false},
     {"flame", "search.set", "search", WITH_PROFILE, false},
     {"flame", "filter.set", "filter", WITH_PROFILE, false},
@@ -405,6 +413,17 @@ static const struct offer {
     {NULL, "command", "command", ALWAYS, false},
 };
 
+/* F in the flame view holds what is sampled, goes on, or begins. */
+static bool
+fits_sampling(const struct app *app, const struct offer *offer, const char *view)
+{
+    bool goes_on = sampling_goes_on(app), held = app->sampling.now.held;
+    bool may = app->options.sampler != NULL && !link_is_elsewhere(app_link(app));
+    return (offer->when == WITH_SAMPLER && may && (!goes_on || strcmp(view, "flame") != 0)) ||
+           (offer->when == WHILE_SAMPLING && goes_on && !held) ||
+           (offer->when == WHILE_SAMPLING_IS_HELD && goes_on && held);
+}
+
 static bool
 receives(const struct app *app)
 {
@@ -433,7 +452,8 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
         (offer->when == WITH_REQUESTS && requests) ||
         (offer->when == WITHOUT_REQUESTS && !requests && !receives(app)) ||
         (offer->when == WITH_PROFILE && profile) || (offer->when == NOT_OF_PROFILE && !alone) ||
-        (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone);
+        (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone) ||
+        fits_sampling(app, offer, view);
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
            !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));
 }

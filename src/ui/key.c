@@ -94,6 +94,7 @@ static const struct key_default defaults[] = {
     {"", "!", "evidence"},
     {"", "y", "copy"},
     {"", "s", "save"},
+    {"", "F", "flame.sample"},
     {"", ":", "command"},
     {"", "Ctrl-L", "redraw"},
     {"", "Ctrl-Z", "suspend"},

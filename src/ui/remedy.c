@@ -94,9 +94,12 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
     const struct view *view = view_find(app->view);
     const struct picture *picture = app_shown(app);
     const char *remedy = view_remedy(view, picture->base != NULL);
-    char lacks[2 * ATTACHED_BYTES];
+    char lacks[2 * ATTACHED_BYTES], sampled[sizeof(app->sampling.now.text) + 160];
     if (picture->base == NULL && attached_lacks(app, view->number, lacks, sizeof(lacks))) {
         remedy = lacks;
+    }
+    if (view->number == VIEW_FLAME && sampling_remedy(app, sampled, sizeof(sampled))) {
+        remedy = sampled;
     }
     if (app->options.profile != NULL) {
         remedy = "This is a profile: 6 shows it. flametop without a FILE watches this machine.";

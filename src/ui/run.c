@@ -23,12 +23,12 @@
 #define FRAME_NS_KEY (8 * NS_PER_MS) /* after single keys */
 #define BURST 4                      /* keys in one round that are many */
 #define KEYS_A_ROUND 256
-#define FIRST_ENGINE 2     /* in what is waited for */
+#define FIRST_ENGINE 3     /* in what is waited for */
 #define REPORT_PICTURES 60 /* percentiles are of this many pictures' time */
 
 struct run {
     struct app *app;
-    struct pollfd *fds; /* terminal, signals, then the engines */
+    struct pollfd *fds; /* terminal, signals, what is sampled, then the engines */
     struct canvas canvas;
     int signals;
     bool dirty, gone, burst;
@@ -280,6 +280,9 @@ prepare(struct run *run)
         (struct pollfd){.fd = term_fd(app->term),
                         .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))};
     run->fds[1] = (struct pollfd){.fd = run->signals, .events = POLLIN};
+    const struct app_sampler *sampler = app->options.sampler;
+    run->fds[2] = (struct pollfd){.fd = sampler != NULL ? sampler->fd(sampler->context) : -1,
+                                  .events = POLLIN};
     size_t i = 0;
     struct seat *seat;
     for (; (seat = seat_at(app, i)) != NULL; i++) { /* a file has no engine */
@@ -300,6 +303,10 @@ step(struct run *run)
         return;
     }
     take_signals(run);
+    if ((fds[2].revents & POLLIN) != 0) {
+        sampling_take(app);
+        run->dirty = true;
+    }
     run->dirty = run->dirty || (fds[0].revents & POLLOUT) != 0;
     if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         take_keys(run);

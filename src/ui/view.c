@@ -70,7 +70,8 @@ const struct view view_table[] = {
      "flame",
      "Flame",
      "Flm",
-     "No profile is open. flametop FILE opens one here: what perf script prints (perf record -g "
+     "No profile is open. F samples what this machine runs, and in view 3 the selected process. "
+     "flametop FILE opens what was recorded: what perf script prints (perf record -g "
      "COMMAND; perf script >p.txt; flametop p.txt), folded stacks, pprof, speedscope, callgrind, "
      "Chrome's and Node.js's CPU profiles.",
      {{{{"flame", 1}}}},

@@ -453,7 +453,7 @@ test_flame_view__without_a_profile_says_how_to_get_one(void **state)
     canvas_init(&stage.canvas);
     assert_true(canvas_resize(&stage.canvas, 120, 30));
     draw(&stage);
-    assert_shows(&stage, "flametop FILE opens one here");
+    assert_shows(&stage, "F samples what this machine runs");
     app_free(app);
     canvas_done(&stage.canvas);
     fake_done(&fake);

@@ -58,7 +58,7 @@ int live_fd(const struct live *live);
  * there is none that is newer than the one taken before. Clears live_fd. */
 struct profile *live_take(struct live *live, struct live_status *ret_status);
 
-/* "sampling for 12 s at 99 Hz, 1188 samples", and what a reader of the graph should know. */
+/* "sampling for 12 s at 99 Hz, 1188 samples, 0 lost", and what a reader should know of it. */
 void live_describe(const struct live_status *status, char *dst, size_t size);
 
 #endif

@@ -117,6 +117,10 @@ void panel_open_profile(const struct panel_context *context, const struct profil
 void panel_renew_profile(const struct panel_context *context, const struct profile *profile,
                          const char *title);
 
+/* Samples a process of this machine and shows it in the flame view, after a question where another
+ * is sampled already. */
+void panel_sample(const struct panel_context *context, int64_t pid, const char *name);
+
 /* Writes a flame tree to a file, after a question where there is one of that name; without a path
  * it asks for one. The command that it then runs on this panel is flame.save. */
 void panel_save_flame(const struct panel_context *context, const struct flame *flame,

@@ -917,6 +917,18 @@ show_environment(struct process_panel *panel, const struct panel_context *contex
     }
 }
 
+static void
+sample(struct process_panel *panel, const struct panel_context *context, const char *argument)
+{
+    (void)argument;
+    const char *name = text_of(panel->view.def, table_view_selected(&panel->view), "process.name");
+    if (selected_pid(panel) > 0) {
+        panel_sample(context, selected_pid(panel), name != NULL ? name : "process");
+    } else {
+        panel_say(context, "no process is selected");
+    }
+}
+
 static enum reaction
 process_command(void *state, const struct panel_context *context, const char *name,
                 const char *argument)
@@ -927,9 +939,13 @@ process_command(void *state, const struct panel_context *context, const char *na
         void (*run)(struct process_panel *panel, const struct panel_context *context,
                     const char *argument);
     } own[] = {
-        {"process.signal", ask_signal},       {"process.signal.ask", ask_signal},
-        {"process.signal.send", send_signal}, {"process.nice", ask_nice},
-        {"process.nice.set", set_nice},       {"process.environment", show_environment},
+        {"process.signal", ask_signal},
+        {"process.signal.ask", ask_signal},
+        {"process.signal.send", send_signal},
+        {"process.nice", ask_nice},
+        {"process.nice.set", set_nice},
+        {"process.environment", show_environment},
+        {"flame.sample", sample},
     };
     if (update(panel, context) == NULL) {
         return REACTION_NONE;
