@@ -304,17 +304,13 @@ static void
 add_warnings(const struct live_status *status, char *dst, size_t size, size_t n)
 {
     double samples = status->samples > 0 ? (double)status->samples : 1;
-    if (status->truncated > 0 && n < size) {
-        n += (size_t)snprintf(dst + n, size - n,
-                              " · %.0f %% of stacks are deeper than the kernel "
-                              "follows (kernel.perf_event_max_stack)",
-                              ceil((double)status->truncated / samples * 100));
-    }
     if (status->broken > 0 && n < size) {
-        n += (size_t)snprintf(dst + n, size - n,
-                              " · %.0f %% of stacks end early: code without "
-                              "frame pointers",
+        n += (size_t)snprintf(dst + n, size - n, " · %.0f %% end early: no frame pointers",
                               ceil((double)status->broken / samples * 100));
+    }
+    if (status->truncated > 0 && n < size) {
+        n += (size_t)snprintf(dst + n, size - n, " · %.0f %% cut: kernel.perf_event_max_stack",
+                              ceil((double)status->truncated / samples * 100));
     }
     if (!status->kernel && n < size) {
         n += (size_t)snprintf(dst + n, size - n,

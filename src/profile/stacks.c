@@ -10,6 +10,7 @@
 
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
+#include "demangle.h"
 #include "kallsyms.h"
 
 #define SPACES_MAX ((size_t)32768)
@@ -238,8 +239,9 @@ user_frame(struct stacks *stacks, struct space *space, uint64_t at)
         module_read(&stacks->modules, module, &place);
     }
     if (module != NULL && (module->is_elf || module->path.p[0] == '[')) {
+        char text[DEMANGLED_BYTES];
         struct str name = module_find(module, at - mapping->start + mapping->offset);
-        return name.n > 0 ? profile_frame(stacks->profile, name, module->path)
+        return name.n > 0 ? profile_frame(stacks->profile, demangle(name, text), module->path)
                           : frame_of_module(stacks, module);
     }
     return made_frame(stacks, space, module, at);
