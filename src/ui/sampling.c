@@ -107,7 +107,7 @@ static void
 ask_before(struct app *app, const char *argument, const char *what)
 {
     struct question *asked = &app->question;
-    *asked = (struct question){.open = true, .command = "flame.sample"};
+    *asked = (struct question){.open = true, .command = "flame.open"};
     snprintf(asked->text, sizeof(asked->text), "Drop the %llu samples of %s, and sample %s?",
              (unsigned long long)app->sampling.now.samples, app->sampling.name, what);
     strlcpy(asked->argument, argument, sizeof(asked->argument));
@@ -115,7 +115,7 @@ ask_before(struct app *app, const char *argument, const char *what)
 
 /* "812 node": a process and how it is called; "machine"; "": what stands to reason. */
 void
-app_do_flame_sample(struct app *app, const char *argument)
+app_do_flame_open(struct app *app, const char *argument)
 {
     bool here = app->view == VIEW_FLAME && argument[0] == '\0';
     struct str rest = str_from(argument), name = STR("process");
@@ -126,7 +126,7 @@ app_do_flame_sample(struct app *app, const char *argument)
         return;
     }
     if (argument[0] == '\0' &&
-        app_call(app, app_focus(app), "flame.sample", argument) != REACTION_NONE) {
+        app_call(app, app_focus(app), "flame.open", argument) != REACTION_NONE) {
         return; /* what is selected there */
     }
     if (app->options.sampler == NULL || link_is_elsewhere(app_link(app))) {
@@ -135,7 +135,7 @@ app_do_flame_sample(struct app *app, const char *argument)
     }
     if (argument[0] != '\0' && !str_is(rest, "machine")) {
         if (!str_u64(&rest, &pid) || pid == 0 || pid > INT32_MAX) {
-            app_say(app, "flame.sample “%s”: give the number of a process, or machine", argument);
+            app_say(app, "flame.open “%s”: give the number of a process, or machine", argument);
             return;
         }
         rest = str_trim(rest);
@@ -155,5 +155,5 @@ panel_sample(const struct panel_context *context, int64_t pid, const char *name)
 {
     char argument[128];
     snprintf(argument, sizeof(argument), "%lld %s", (long long)pid, name);
-    app_do_flame_sample(context->app, argument);
+    app_do_flame_open(context->app, argument);
 }

@@ -210,10 +210,10 @@ test_sampling__says_what_went_wrong(void **state)
     (void)state;
     struct stage stage;
     stage_init(&stage, true);
-    app_command(stage.app, "flame.sample 13");
+    app_command(stage.app, "flame.open 13");
     draw(&stage);
     assert_true(shows(&stage, "it is not yours"));
-    app_command(stage.app, "flame.sample x");
+    app_command(stage.app, "flame.open x");
     draw(&stage);
     assert_true(shows(&stage, "give the number of a process"));
     press(&stage, "6 F");

@@ -945,7 +945,7 @@ process_command(void *state, const struct panel_context *context, const char *na
         {"process.nice", ask_nice},
         {"process.nice.set", set_nice},
         {"process.environment", show_environment},
-        {"flame.sample", sample},
+        {"flame.open", sample},
     };
     if (update(panel, context) == NULL) {
         return REACTION_NONE;
