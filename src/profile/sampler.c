@@ -21,8 +21,8 @@
 
 #define CPUS_MAX 4096u
 #define EVENTS_MAX ((size_t)65536)
-#define RING_BYTES ((size_t)65536) /* of data: more than half a second of the deepest stacks at */
-#define RING_RATE_HZ 99u           /* this rate */
+#define RING_BYTES ((size_t)131072) /* of data: more than a second of the deepest stacks at */
+#define RING_RATE_HZ 99u            /* this rate */
 #define RING_BYTES_MAX ((size_t)512 << 10)
 #define DESCRIPTORS_BESIDE 256u
 #define TASKS_MAX ((size_t)32768)

@@ -66,6 +66,7 @@ struct sampling {
     bool begun;
     bool opened;      /* the flame view has it */
     unsigned subject; /* by which it is known there */
+    int64_t pid;      /* 0: the machine */
     char name[96];
     struct app_sampled now;
 };

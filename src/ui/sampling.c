@@ -30,7 +30,7 @@ app_sample(struct app *app, int64_t pid, const char *name)
         app_say(app, "%s", why);
         return false;
     }
-    app->sampling = (struct sampling){.begun = true};
+    app->sampling = (struct sampling){.begun = true, .pid = pid};
     if (pid > 0) {
         char clean[64];
         utf8_clean(str_from(name), clean, sizeof(clean));
@@ -142,6 +142,10 @@ app_do_flame_open(struct app *app, const char *argument)
         name = rest.n > 0 ? rest : name;
         snprintf(what, sizeof(what), "%s (%llu)", str_copy(name, text, sizeof(text)),
                  (unsigned long long)pid);
+    }
+    if (app->sampling.opened && sampling_goes_on(app) && app->sampling.pid == (int64_t)pid) {
+        app_show_view(app, VIEW_FLAME);
+        return;
     }
     if (app->sampling.opened && !app->answered) {
         ask_before(app, argument[0] != '\0' ? argument : "machine", what);

@@ -193,6 +193,9 @@ test_sampling__another_begins_after_a_question(void **state)
     press(&stage, "F");
     int64_t first = stage.sampler.pid;
     arrive(&stage, 10);
+    press(&stage, "3 F"); /* the same goes on */
+    assert_int_equal(stage.app->view, VIEW_FLAME);
+    assert_int_equal(stage.sampler.begun, 1);
     press(&stage, "3 Down Down F");
     assert_int_equal(stage.sampler.begun, 1);
     assert_true(shows(&stage, "Drop the 10 samples of"));
