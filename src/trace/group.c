@@ -13,7 +13,8 @@
 #include "flametop/base/macros.h"
 #include "flametop/core/histogram.h"
 
-#define PORTION 128 /* traces between two looks at the clock */
+#define PORTION 128     /* traces between two looks at the clock */
+#define SPANS_AS_ONE 16 /* a condition may look at each of them */
 #define PORTION_ROWS 16
 #define TEXT_BYTES_MAX ((size_t)4 << 20)
 #define SPAN_MIN_NS (10 * NS_PER_S) /* of fewer seconds no rate is told */
@@ -325,11 +326,12 @@ static bool
 count_portion(struct trace_groups_work *work)
 {
     const struct trace_grouping *grouping = &work->doing.grouping;
-    for (unsigned i = 0; i < PORTION; i++) {
+    for (unsigned i = 0; i < PORTION;) {
         const struct trace *trace = traces_next(work->doing.traces, &work->cursor);
         if (trace == NULL) {
             return true;
         }
+        i += 1 + trace->span_count / SPANS_AS_ONE;
         if (trace_scope_has(&grouping->scope, trace)) {
             const char *name = name_of(grouping, &work->key_of_attribute, trace);
             uint64_t key = key_of(grouping, name, trace);

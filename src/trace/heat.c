@@ -9,7 +9,8 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 
-#define PORTION 512 /* traces between two looks at the clock */
+#define PORTION 512     /* traces between two looks at the clock */
+#define SPANS_AS_ONE 16 /* a condition may look at each of them */
 #define LOW_NS NS_PER_MS
 #define HIGH_NS (10 * NS_PER_S) /* the scale without any trace */
 
@@ -230,7 +231,7 @@ show(struct trace_heat *heat, struct trace_heat_work *work)
 static void
 step(struct trace_heat *heat, struct trace_heat_work *work)
 {
-    for (unsigned i = 0; i < PORTION; i++) {
+    for (unsigned i = 0; i < PORTION;) {
         const struct trace *trace = traces_next(work->traces, &work->cursor);
         if (trace == NULL && work->scaled) {
             show(heat, work);
@@ -242,6 +243,7 @@ step(struct trace_heat *heat, struct trace_heat_work *work)
             work->cursor = (struct traces_cursor){0};
             return;
         }
+        i += 1 + trace->span_count / SPANS_AS_ONE;
         look_at(work, trace);
     }
 }

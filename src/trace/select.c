@@ -8,6 +8,7 @@
 #include "flametop/base/macros.h"
 
 #define PORTION 512       /* traces between two looks at the clock */
+#define SPANS_AS_ONE 16   /* a condition may look at each of them */
 #define WEIGHT_MAX 0x1p40 /* of one trace: sums of all stay in int64 */
 #define SLOW_FROM 0.95    /* quantiles */
 #define TYPICAL_FROM 0.40
@@ -80,11 +81,12 @@ trace_set_add(struct trace_set *set, const struct trace *trace)
 static bool
 add_portion(struct trace_set *set)
 {
-    for (unsigned i = 0; i < PORTION; i++) {
+    for (unsigned i = 0; i < PORTION;) {
         const struct trace *trace = traces_next(set->traces, &set->cursor);
         if (trace == NULL) {
             return true;
         }
+        i += 1 + trace->span_count / SPANS_AS_ONE;
         if (trace_scope_has(&set->scope, trace) && !trace_set_add(set, trace)) {
             return true;
         }
