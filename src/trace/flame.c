@@ -15,7 +15,7 @@
 #define PORTION 4096u /* spans, nodes between two looks at the clock */
 #define KNOWN 512u    /* frames of this trace that are found without hashing their names */
 
-enum phase { PHASE_TRACE, PHASE_SPANS, PHASE_VALUES, PHASE_DONE };
+enum phase { PHASE_TRACE, PHASE_PATH, PHASE_SPANS, PHASE_VALUES, PHASE_DONE };
 
 struct known {
     uint64_t of; /* which trace, counted from 1 */
@@ -146,7 +146,7 @@ begin_trace(struct trace_flame *flame, struct trace_flame_work *work)
         work->node = calloc(wider, sizeof(*work->node));
         work->node_capacity = work->node != NULL ? wider : 0;
     }
-    flame->failed |= work->node == NULL || !trace_path_of(&work->path, trace);
+    flame->failed |= work->node == NULL || !trace_path_begin(&work->path, trace);
     struct trace_flame_side *side = &flame->sides[work->side];
     side->traces++;
     side->spans += trace->span_count;
@@ -290,12 +290,17 @@ end_side(struct trace_flame *flame, struct trace_flame_work *work)
 }
 
 static void
-step(struct trace_flame *flame, struct trace_flame_work *work)
+step(struct trace_flame *flame, struct trace_flame_work *work, int64_t until_ns)
 {
     switch (work->phase) {
     case PHASE_TRACE:
-        work->phase = begin_trace(flame, work) ? PHASE_VALUES : PHASE_SPANS;
+        work->phase = begin_trace(flame, work) ? PHASE_VALUES : PHASE_PATH;
         work->at = 0;
+        break;
+    case PHASE_PATH:
+        if (trace_path_step(&work->path, until_ns)) {
+            work->phase = PHASE_SPANS;
+        }
         break;
     case PHASE_SPANS:
         if (put_spans(flame, work)) {
@@ -323,7 +328,7 @@ trace_flame_step(struct trace_flame *flame, int64_t until_ns)
 {
     struct trace_flame_work *work = flame->work;
     while (work != NULL && !flame->failed && work->phase != PHASE_DONE) {
-        step(flame, work);
+        step(flame, work, until_ns);
         if (work->phase != PHASE_DONE && !flame->failed && clock_mono_ns() >= until_ns) {
             return false;
         }

@@ -104,7 +104,7 @@ step_trace(struct trace_graph *graph, struct trace_graph_work *work)
         work->phase = GRAPH_SORT;
         return false;
     }
-    graph_read_trace(graph, work->set->list[work->trace]);
+    graph_begin_trace(graph, work->set->list[work->trace]);
     work->at = 0;
     return true;
 }
@@ -284,11 +284,17 @@ measure_span(struct trace_graph *graph, const struct trace_graph_work *work)
 }
 
 static void
-step(struct trace_graph *graph, struct trace_graph_work *work)
+step(struct trace_graph *graph, struct trace_graph_work *work, int64_t until_ns)
 {
     switch (work->phase) {
     case GRAPH_TRACE:
         if (step_trace(graph, work)) {
+            work->phase = GRAPH_PATH;
+        }
+        break;
+    case GRAPH_PATH:
+        if (trace_path_step(&work->path, until_ns)) {
+            graph_read_trace(graph, work->set->list[work->trace]);
             work->phase = GRAPH_SPANS;
         }
         break;
@@ -327,7 +333,7 @@ trace_graph_step(struct trace_graph *graph, int64_t until_ns)
 {
     struct trace_graph_work *work = graph->work;
     while (work->phase != GRAPH_DONE && !graph->failed) {
-        step(graph, work);
+        step(graph, work, until_ns);
         if (work->phase != GRAPH_DONE && !graph->failed && clock_mono_ns() >= until_ns) {
             return false;
         }

@@ -216,7 +216,7 @@ leaves_the_service(const struct trace_span *span)
 /* ---- reading ---- */
 
 void
-graph_read_trace(struct trace_graph *graph, const struct trace *trace)
+graph_begin_trace(struct trace_graph *graph, const struct trace *trace)
 {
     struct trace_graph_work *work = graph->work;
     if (trace->span_count > work->operation_capacity) {
@@ -225,10 +225,13 @@ graph_read_trace(struct trace_graph *graph, const struct trace *trace)
         work->operation = calloc(wider, sizeof(*work->operation));
         work->operation_capacity = work->operation != NULL ? wider : 0;
     }
-    if (work->operation == NULL || !trace_path_of(&work->path, trace)) {
-        graph->failed = true;
-        return;
-    }
+    graph->failed |= work->operation == NULL || !trace_path_begin(&work->path, trace);
+}
+
+void
+graph_read_trace(struct trace_graph *graph, const struct trace *trace)
+{
+    struct trace_graph_work *work = graph->work;
     work->requests += (double)trace_weight(trace) / TRACE_WEIGHT_ONE;
     work->first_ns = MIN(work->first_ns, trace->mono_ns);
     work->last_ns = MAX(work->last_ns, trace->mono_ns + trace->duration_ns);

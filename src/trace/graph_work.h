@@ -45,7 +45,15 @@ struct outcome { /* durations of an operation by how it ended */
     struct histogram good, failed;
 };
 
-enum graph_phase { GRAPH_TRACE, GRAPH_SPANS, GRAPH_SORT, GRAPH_FINISH, GRAPH_ORDER, GRAPH_DONE };
+enum graph_phase {
+    GRAPH_TRACE,
+    GRAPH_PATH,
+    GRAPH_SPANS,
+    GRAPH_SORT,
+    GRAPH_FINISH,
+    GRAPH_ORDER,
+    GRAPH_DONE
+};
 
 struct trace_graph_work {
     const struct trace_set *set;
@@ -68,7 +76,8 @@ struct trace_graph_work {
 /* One span into operations, services, edges and quality. */
 void graph_read_span(struct trace_graph *graph, const struct trace *trace, uint32_t span);
 
-/* A trace before its spans. */
+/* A trace: before its path is made, and before its spans are read. */
+void graph_begin_trace(struct trace_graph *graph, const struct trace *trace);
 void graph_read_trace(struct trace_graph *graph, const struct trace *trace);
 
 /* Whether the time of the trace went where no span tells on what. */

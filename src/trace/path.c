@@ -12,12 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 
 #define TIME_MAX                                                                                   \
     (INT64_C(1) << 60)    /* 36 years: beyond it times are clamped, sums stay in int64             \
                            */
 #define OVERLAP_SHARE 100 /* 1 % of the parent may overlap */
+#define PORTION 1024u     /* spans between two looks at the clock */
 #define FEW 12u           /* so many are sorted by insertion */
 
 struct child {
@@ -30,7 +32,13 @@ struct sweep { /* one level of the descent */
     uint32_t span, next; /* the next child to be looked at, from first[span] on */
 };
 
+enum phase { PHASE_CLIP, PHASE_SWEEP, PHASE_DONE };
+
 struct work {
+    const struct trace *trace;
+    enum phase phase;
+    uint32_t span, child; /* clipping: the parent that is next, and the place of its children */
+    uint32_t depth;       /* of the sweep that goes on */
     uint32_t *first, *children_count; /* by span: its waited-for children in `children` */
     struct child *children, *spare;
     struct sweep *sweeps;
@@ -302,7 +310,7 @@ gather(struct trace_path *path, const struct trace *trace, uint32_t parent, uint
 }
 
 static void
-clip_all(struct trace_path *path, const struct trace *trace)
+clip_root(struct trace_path *path, const struct trace *trace)
 {
     const struct trace_span *root = trace_spans(trace);
     int64_t known_ns = CLAMP(trace->duration_ns, INT64_C(0), TIME_MAX);
@@ -313,10 +321,18 @@ clip_all(struct trace_path *path, const struct trace *trace)
                                           .end_ns = start_ns + duration_ns,
                                           .self_ns = duration_ns,
                                           .counted = true};
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < path->count; i++) {
-        at = gather(path, trace, i, at);
+}
+
+/* Some parents; their children are what takes the time. True when all are through. */
+static bool
+clip_portion(struct trace_path *path, struct work *work)
+{
+    for (uint32_t clipped = 0; work->span < path->count && clipped < PORTION;) {
+        uint32_t before = work->child;
+        work->child = gather(path, work->trace, work->span++, before);
+        clipped += 1 + work->child - before;
     }
+    return work->span == path->count;
 }
 
 /* ---- the critical path ---- */
@@ -366,45 +382,86 @@ next_child(const struct work *work, struct sweep *sweep)
 }
 
 static void
-sweep_all(struct trace_path *path)
+begin_sweep(struct trace_path *path, struct work *work)
 {
-    struct work *work = path->work;
-    uint32_t depth = 0;
+    work->depth = 0;
     work->sweeps[0] = sweep_of(path, 0, path->times[0].start_ns, path->times[0].end_ns);
-    while (depth != UINT32_MAX) {
-        struct sweep *sweep = &work->sweeps[depth];
+}
+
+/* Some of the descent. True when it is back above the root. */
+static bool
+sweep_portion(struct trace_path *path, struct work *work)
+{
+    for (uint32_t i = 0; i < PORTION; i++) {
+        struct sweep *sweep = &work->sweeps[work->depth];
         const struct child *child = next_child(work, sweep);
         if (child == NULL) {
             add_segment(path, sweep->span, sweep->low_ns, sweep->t_ns);
-            depth--;
+            if (work->depth-- == 0) {
+                return true;
+            }
             continue;
         }
         int64_t end_ns = MIN(child->end_ns, sweep->t_ns);
         int64_t start_ns = MAX(child->start_ns, sweep->low_ns);
         add_segment(path, sweep->span, end_ns, sweep->t_ns);
         sweep->t_ns = start_ns;
-        work->sweeps[++depth] = sweep_of(path, child->span, start_ns, end_ns);
+        work->sweeps[++work->depth] = sweep_of(path, child->span, start_ns, end_ns);
     }
+    return false;
 }
 
-bool
-trace_path_of(struct trace_path *path, const struct trace *trace)
+/* The oldest first. */
+static void
+turn_segments(struct trace_path *path)
 {
-    if (!reserve(path, trace->span_count)) {
-        return false;
-    }
-    path->count = trace->span_count;
-    path->segment_count = 0;
-    path->duration_ns = 0;
-    if (path->count == 0) {
-        return true;
-    }
-    clip_all(path, trace);
-    sweep_all(path);
     for (size_t low = 0, high = path->segment_count; low + 1 < high; low++) {
         struct trace_segment_of_path swapped = path->segments[--high];
         path->segments[high] = path->segments[low];
         path->segments[low] = swapped;
     }
+}
+
+bool
+trace_path_begin(struct trace_path *path, const struct trace *trace)
+{
+    if (!reserve(path, MAX(trace->span_count, 1u))) {
+        return false;
+    }
+    struct work *work = path->work;
+    path->count = trace->span_count;
+    path->segment_count = 0;
+    path->duration_ns = 0;
+    work->trace = trace;
+    work->span = work->child = 0;
+    work->phase = path->count > 0 ? PHASE_CLIP : PHASE_DONE;
+    if (path->count > 0) {
+        clip_root(path, trace);
+    }
     return true;
+}
+
+bool
+trace_path_step(struct trace_path *path, int64_t until_ns)
+{
+    struct work *work = path->work;
+    while (work->phase != PHASE_DONE) {
+        if (work->phase == PHASE_CLIP && clip_portion(path, work)) {
+            begin_sweep(path, work);
+            work->phase = PHASE_SWEEP;
+        } else if (work->phase == PHASE_SWEEP && sweep_portion(path, work)) {
+            turn_segments(path);
+            work->phase = PHASE_DONE;
+        }
+        if (work->phase != PHASE_DONE && clock_mono_ns() >= until_ns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+trace_path_of(struct trace_path *path, const struct trace *trace)
+{
+    return trace_path_begin(path, trace) && trace_path_step(path, INT64_MAX);
 }

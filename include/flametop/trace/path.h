@@ -56,6 +56,12 @@ void trace_path_done(struct trace_path *path);
 /* Computes all of it; O(n log n), iterative. False when out of memory. */
 bool trace_path_of(struct trace_path *path, const struct trace *trace);
 
+/* The same in steps, for what may have 100,000 spans: begun (false when out of memory), then gone
+ * on with until all is done, or the monotonic time is reached; the trace must live as long. True
+ * when all is done. */
+bool trace_path_begin(struct trace_path *path, const struct trace *trace);
+bool trace_path_step(struct trace_path *path, int64_t until_ns);
+
 /* Whether the parent does not wait for this span: a CONSUMER of a PRODUCER, or one that only
  * follows from it. */
 bool trace_is_apart(const struct trace *trace, uint32_t span);
