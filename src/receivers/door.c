@@ -20,7 +20,7 @@
 #define HTTP_PORT 4318 /* where OTLP over HTTP is expected, and gRPC is a mistake */
 
 struct visitor {
-    LIST_ENTRY(visitor) entry;
+    TAILQ_ENTRY(visitor) entry;
     struct door *door;
     struct place *place;
     uv_poll_t poll;
@@ -31,7 +31,8 @@ struct visitor {
 struct door {
     struct receive *receive;
     uv_timer_t *timer;
-    LIST_HEAD(, visitor) visitors;
+    TAILQ_HEAD(visitors, visitor) visitors; /* the newest first */
+    ;
     size_t visitor_count;
     int64_t told[TOLD_MAX]; /* processes that were told what is wrong */
     size_t told_count;
@@ -49,7 +50,7 @@ static void
 visitor_end(struct visitor *visitor)
 {
     uv_poll_stop(&visitor->poll);
-    LIST_REMOVE(visitor, entry);
+    TAILQ_REMOVE(&visitor->door->visitors, visitor, entry);
     visitor->door->visitor_count--;
     if (visitor->fd >= 0) {
         close(visitor->fd);
@@ -170,8 +171,10 @@ on_words(uv_poll_t *poll, int status, int events)
 static void
 welcome(struct door *door, struct place *place, int fd)
 {
-    struct visitor *visitor =
-        door->visitor_count < VISITORS_MAX ? calloc(1, sizeof(*visitor)) : NULL;
+    if (door->visitor_count == VISITORS_MAX) { /* who was silent for longest makes way */
+        visitor_end(TAILQ_LAST(&door->visitors, visitors));
+    }
+    struct visitor *visitor = calloc(1, sizeof(*visitor));
     if (visitor == NULL || uv_poll_init(door->receive->setup.loop, &visitor->poll, fd) != 0) {
         free(visitor);
         close(fd);
@@ -182,7 +185,7 @@ welcome(struct door *door, struct place *place, int fd)
     visitor->fd = fd;
     visitor->since_ns = clock_mono_ns();
     visitor->poll.data = visitor;
-    LIST_INSERT_HEAD(&door->visitors, visitor, entry);
+    TAILQ_INSERT_HEAD(&door->visitors, visitor, entry);
     door->visitor_count++;
     place->accepted++;
     place->heard_ns = visitor->since_ns;
@@ -210,9 +213,9 @@ on_sweep(uv_timer_t *timer)
 {
     struct door *door = timer->data;
     int64_t late_ns = clock_mono_ns() - PATIENCE_NS;
-    struct visitor *visitor = LIST_FIRST(&door->visitors);
+    struct visitor *visitor = TAILQ_FIRST(&door->visitors);
     while (visitor != NULL) {
-        struct visitor *next = LIST_NEXT(visitor, entry);
+        struct visitor *next = TAILQ_NEXT(visitor, entry);
         if (visitor->since_ns < late_ns) {
             visitor_end(visitor);
         }
@@ -232,7 +235,7 @@ door_new(struct receive *receive)
     }
     door->receive = receive;
     door->timer = timer;
-    LIST_INIT(&door->visitors);
+    TAILQ_INIT(&door->visitors);
     uv_timer_init(receive->setup.loop, timer);
     timer->data = door;
     uv_timer_start(timer, on_sweep, PATIENCE_NS / NS_PER_MS / 2, PATIENCE_NS / NS_PER_MS / 2);
@@ -251,8 +254,8 @@ door_free(struct door *door)
     if (door == NULL) {
         return;
     }
-    while (!LIST_EMPTY(&door->visitors)) {
-        visitor_end(LIST_FIRST(&door->visitors));
+    while (!TAILQ_EMPTY(&door->visitors)) {
+        visitor_end(TAILQ_FIRST(&door->visitors));
     }
     uv_close((uv_handle_t *)door->timer, free_handle);
     free(door);

@@ -76,7 +76,7 @@ route_of(const char *path)
 }
 
 /* Answers, with what a page of this machine needs to see the answer. The server has judged the
- * Origin of all that sends. */
+ * Origin: a page of others meets 403. */
 static void
 reply(const struct http_message *message, int status, const char *type, const struct buf *body,
       const char *extra)
@@ -84,7 +84,7 @@ reply(const struct http_message *message, int status, const char *type, const st
     char allowed[ORIGIN_BYTES + 40];
     const char *origin = http_header(message, "Origin"), *headers[4] = {NULL};
     size_t n = 0;
-    if (origin != NULL && strlen(origin) < ORIGIN_BYTES) {
+    if (origin != NULL && strlen(origin) < ORIGIN_BYTES && status != 403) {
         snprintf(allowed, sizeof(allowed), "Access-Control-Allow-Origin: %s", origin);
         headers[n++] = allowed;
         headers[n++] = "Vary: Origin";

@@ -211,10 +211,26 @@ takes_text(const struct place *place)
     return place->udp ? "StatsD" : "OTLP, Zipkin, JSON";
 }
 
+/* The second address of a bare port is shown with the first, unless there is something to say. */
 static bool
 is_news(const struct place *place)
 {
-    return place->listening || place->note[0] != '\0';
+    return place->note[0] != '\0' || (place->listening && !place->spare);
+}
+
+/* What came to a place and, with a bare port, to its second address. */
+static void
+put_heard(const struct place *place, const struct place *end, union cell *row)
+{
+    const struct place *second =
+        place + 1 < end && place[1].spare && is_news(place) && !is_news(&place[1]) ? place + 1
+                                                                                   : NULL;
+    uint64_t accepted = place->accepted + (second != NULL ? second->accepted : 0);
+    int64_t heard_ns = MAX(place->heard_ns, second != NULL ? second->heard_ns : 0);
+    row[COLUMN_ACCEPTED].integer = (int64_t)accepted;
+    if (heard_ns != 0) {
+        row[COLUMN_HEARD].real = (double)(clock_mono_ns() - heard_ns) / 1e9;
+    }
 }
 
 /* Without taking its status from whoever started it. */
@@ -251,10 +267,7 @@ put_places(const struct receive *receive, struct batch *batch)
             arena_printf(batch->arena, "%s%s", place->udp ? "udp:" : "", place->where);
         row[COLUMN_TAKES].text = takes_text(place);
         row[COLUMN_STATE].text = place->listening ? "listening" : "not listening";
-        row[COLUMN_ACCEPTED].integer = (int64_t)place->accepted;
-        if (place->heard_ns != 0) {
-            row[COLUMN_HEARD].real = (double)(clock_mono_ns() - place->heard_ns) / 1e9;
-        }
+        put_heard(place, receive->places + receive->place_count, row);
         if (place->note[0] != '\0') {
             row[COLUMN_NOTE].text = arena_text(batch->arena, place->note, strlen(place->note));
         }
