@@ -18,6 +18,7 @@
 #define WIDTH 1200
 #define ROW_HEIGHT 17
 #define TOP 46
+#define GONE_MAX 8
 #define ROWS_MAX ((size_t)8192)
 #define CELLS_MAX ((size_t)400000)
 
@@ -187,6 +188,38 @@ put_cell(const struct flame *flame, const struct flame_cell *cell, size_t row, s
     buf_printf(out, "\"/><text x=\"%.1f\" y=\"%d\"></text></g>\n", cell->x / 10.0 + 3, y + 12);
 }
 
+/* Frames that a comparison has on its older side alone have no width: the heaviest are named. */
+static void
+put_gone(const struct flame *flame, int y, struct buf *out)
+{
+    const struct flame_sum *sums = flame->total[1] != NULL ? flame->sums : NULL;
+    uint32_t gone[GONE_MAX], count = 0, all = 0;
+    for (uint32_t i = 0; sums != NULL && i < flame->profile->frame_count; i++) {
+        if (sums[i].total[0] > 0 || sums[i].total[1] <= 0) {
+            continue;
+        }
+        uint32_t at = MIN(count, (uint32_t)GONE_MAX - 1);
+        bool fits = count < GONE_MAX || sums[gone[at]].total[1] < sums[i].total[1];
+        for (; fits && at > 0 && sums[gone[at - 1]].total[1] < sums[i].total[1]; at--) {
+            gone[at] = gone[at - 1];
+        }
+        if (fits) {
+            gone[at] = i;
+        }
+        count = MIN(count + 1, (uint32_t)GONE_MAX);
+        all++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct profile_frame *frame = &flame->profile->frames[gone[i]];
+        buf_printf(out, i == 0 ? "<text id=\"gone\" x=\"8\" y=\"%d\">gone: " : ", ", y);
+        put_text(out, (struct str){frame->name, frame->name_n});
+        buf_printf(out, " %.1f %%", sums[gone[i]].total[1] / flame->total[1][0] * 100);
+    }
+    if (count > 0) {
+        buf_printf(out, all > count ? ", %u more</text>\n" : "</text>\n", all - count);
+    }
+}
+
 /* As many rows as there are, and as can be drawn. */
 static size_t
 lay_out(struct flame_layout *layout)
@@ -210,7 +243,7 @@ writer_svg(const struct flame *flame, const char *title, struct buf *out)
     flame_layout_init(&layout);
     flame_layout_begin(&layout, flame, &zoom, 0, UNITS);
     size_t rows = lay_out(&layout);
-    int height = TOP + (int)rows * ROW_HEIGHT + 8;
+    int height = TOP + (int)rows * ROW_HEIGHT + (flame->total[1] != NULL ? 26 : 8);
     buf_printf(out,
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
@@ -224,6 +257,7 @@ writer_svg(const struct flame *flame, const char *title, struct buf *out)
                "<text class=\"b\" id=\"reset\" x=\"90\" y=\"38\">Esc zoom out</text>"
                "<text id=\"found\" x=\"%d\" y=\"38\" text-anchor=\"end\"></text>\n",
                WIDTH - 8);
+    put_gone(flame, height - 8, out);
     for (size_t row = 0; row < rows; row++) {
         for (size_t i = layout.rows[row]; i < layout.rows[row + 1] && !out->full; i++) {
             if (layout.cells[i].kind != FLAME_SELF) {

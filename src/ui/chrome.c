@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "flametop/base/utf8.h"
+#include "flametop/core/profile.h"
 #include "flametop/core/unit.h"
 #include "panels/reading.h"
 
@@ -343,6 +344,9 @@ static const struct offer {
         WHILE_ONE_OF_SEVERAL,
         NOT_OF_FLEET,
         WITH_PROFILE,
+        WITH_TWO_SIDES,
+        WITH_MEASURES,
+        WITH_TIMES,
         WITH_REQUESTS,
         WITHOUT_REQUESTS,
         NOT_OF_PROFILE,
@@ -382,11 +386,13 @@ static const struct offer {
     {"flame", "flame.open", "sample this machine", WITH_SAMPLER, false},
     {"flame", "open", "zoom", WITH_PROFILE, false},
     {"flame", "search.set", "search", WITH_PROFILE, false},
+    {"flame", "flame.swap", "before/now", WITH_TWO_SIDES, false},
+    {"flame", "flame.measure", "measure", WITH_MEASURES, false},
+    {"flame", "flame.order", "in time", WITH_TIMES, false},
     {"flame", "filter.set", "filter", WITH_PROFILE, false},
     {"flame", "page.next", "frames", WITH_PROFILE, false},
     {"flame", "flame.sandwich", "sandwich", WITH_PROFILE, false},
     {"flame", "flame.invert", "invert", WITH_PROFILE, false},
-    {"flame", "flame.order", "order", WITH_PROFILE, false},
     {"flame", "flame.save", "export", WITH_PROFILE, false},
     {"flame", "flame.hide", "hide", WITH_PROFILE, false},
     {"flame", "flame.undo", "undo", WITH_PROFILE, false},
@@ -424,6 +430,16 @@ fits_sampling(const struct app *app, const struct offer *offer, const char *view
            (offer->when == WHILE_SAMPLING_IS_HELD && goes_on && held);
 }
 
+/* What only some profiles have. */
+static bool
+is_offered_of(const struct profile *profile, const struct offer *offer)
+{
+    return profile != NULL &&
+           ((offer->when == WITH_TWO_SIDES && profile->sides > 1) ||
+            (offer->when == WITH_MEASURES && profile->measure_count > 1) ||
+            (offer->when == WITH_TIMES && profile->sides < 2 && profile->moment_count > 0));
+}
+
 static bool
 receives(const struct app *app)
 {
@@ -451,7 +467,8 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
         (offer->when == WITH_REQUESTS && requests) ||
         (offer->when == WITHOUT_REQUESTS && !requests && !receives(app)) ||
-        (offer->when == WITH_PROFILE && profile) || (offer->when == NOT_OF_PROFILE && !alone) ||
+        (offer->when == WITH_PROFILE && profile) || is_offered_of(app->profile, offer) ||
+        (offer->when == NOT_OF_PROFILE && !alone) ||
         (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone) ||
         fits_sampling(app, offer, view);
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&

@@ -45,7 +45,8 @@ fuzz_profile(const struct profile_format *format, const uint8_t *data, size_t si
         }
     }
     free(text);
-    for (unsigned part = FLAME_WHOLE; part <= FLAME_CALLERS && profile->measure_count > 0; part++) {
+    profile_order(profile);
+    for (unsigned part = FLAME_WHOLE; part < FLAME_PARTS && profile->measure_count > 0; part++) {
         struct flame_options options = {.part = (enum flame_part)part, .collapse = (size & 1) != 0};
         struct flame *flame = flame_new(profile, &options);
         flame_step(flame, INT64_MAX);

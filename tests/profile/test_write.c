@@ -207,6 +207,18 @@ test_write__svg_escapes_and_shows_every_call(void **state)
 }
 
 static void
+test_write__svg_names_what_is_gone(void **state)
+{
+    (void)state;
+    struct flame *flame = make(read_text("main;a 3\nmain;c 7\n", "main;<z> 15\nmain;y 5\n"), 0);
+    struct buf out;
+    write_as(flame, "x.svg", &out);
+    assert_non_null(strstr(out.data, ">gone: &lt;z&gt; 75.0 %, y 25.0 %</text>"));
+    buf_done(&out);
+    flame_free(flame);
+}
+
+static void
 test_write__says_which_endings_there_are(void **state)
 {
     (void)state;
@@ -231,6 +243,7 @@ main(void)
         cmocka_unit_test(test_write__json_has_the_tree_by_columns),
         cmocka_unit_test(test_write__json_of_a_comparison_has_both_as_measured),
         cmocka_unit_test(test_write__svg_escapes_and_shows_every_call),
+        cmocka_unit_test(test_write__svg_names_what_is_gone),
         cmocka_unit_test(test_write__says_which_endings_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

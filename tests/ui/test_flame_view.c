@@ -297,10 +297,11 @@ test_flame_view__swaps_sides(void **state)
     (void)state;
     struct stage stage;
     stage_init(&stage, 120, 30, GLYPHS_BRAILLE, true);
-    assert_shows(&stage, "1 gone");
-    assert_false(shows(&stage, "old_way"));
+    assert_shows(&stage, "gone: old_way");
+    assert_false(shows(&stage, "- old_way"));
     press(&stage, "d");
     assert_shows(&stage, "- old_way");
+    assert_shows(&stage, "not there before:");
     stage_done(&stage);
 }
 

@@ -304,6 +304,7 @@ begin(struct flame_panel *panel, const struct profile *profile, unsigned subject
     panel->profile = profile_acquire(profile);
     panel->subject = subject;
     panel->look.measure = profile->measure_chosen;
+    panel->order = profile->sides > 1 ? FLAME_BY_CHANGE : FLAME_BY_SELF;
     for (unsigned i = 0; i < PIECES; i++) {
         piece_unzoom(&panel->pieces[i]);
     }

@@ -19,6 +19,7 @@
 #define FLAME_PATTERN_BYTES 128
 #define FLAME_VALUE_BYTES 40
 #define FLAME_DYING_MAX 8
+#define FLAME_GONE_MAX 8
 #define FLAME_SLICE_NS (7 * NS_PER_MS) /* of work in one drawing */
 
 /* One tree on the screen. */
@@ -94,7 +95,7 @@ struct flame_panel {
 
     const struct flame *gone_tree; /* whose frames that are gone were counted */
     unsigned gone_side;
-    uint32_t gone;
+    uint32_t gone, gone_frames[FLAME_GONE_MAX]; /* how many, and the heaviest of them */
 
     enum flame_page page;
     enum flame_order order;

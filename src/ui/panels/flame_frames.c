@@ -143,24 +143,23 @@ draw_row(const struct flame_panel *panel, struct canvas *canvas, const struct fl
                           str_from(flame_share(values[i], whole, share)), style_dim);
         x += VALUE_WIDTH + SHARE_WIDTH + 2;
     }
+    const char *only = "";
     if (tree->total[1] != NULL) {
         char points[32];
         double change = (sum->self[0] - sum->self[1]) / fmax(tree->total[0][0], 1e-300) * 100;
-        snprintf(points, sizeof(points), "%s",
-                 sum->total[0] <= 0   ? "gone"
-                 : sum->total[1] <= 0 ? "new"
-                                      : "");
-        if (points[0] == '\0') {
-            snprintf(points, sizeof(points), "%+.1f %%", change);
-        }
+        snprintf(points, sizeof(points), "%+.1f %%", change);
         canvas_text_right(canvas, x, y, VALUE_WIDTH, str_from(points), text);
         x += VALUE_WIDTH + 1;
+        only = sum->total[0] <= 0 ? "gone  " : sum->total[1] <= 0 ? "new  " : "";
     }
     struct style name = {.fg = matched ? ROLE_SEARCH : ROLE_TEXT,
                          .attributes = matched ? CELL_BOLD : 0};
     int used = canvas_text(canvas, x + 1, y, width - (x - begin) - 1,
                            flame_name(tree->profile, frame), name);
-    canvas_text(canvas, x + 3 + used, y, MAX(width - (x - begin) - 3 - used, 0),
+    x += 3 + used;
+    x += canvas_text(canvas, x, y, MAX(width - (x - begin), 0), str_from(only),
+                     (struct style){.fg = ROLE_VALUE});
+    canvas_text(canvas, x, y, MAX(width - (x - begin), 0),
                 (struct str){about->module, about->module_n}, style_dim);
 }
 

@@ -260,6 +260,24 @@ add_zoom(const struct flame_panel *panel, char *dst, size_t size)
     add_text(dst, size, text);
 }
 
+/* Keeps the heaviest, in order. */
+static void
+keep_gone(struct flame_panel *panel, const struct flame *tree, uint32_t frame)
+{
+    unsigned other = 1 - panel->side;
+    uint32_t at = MIN(panel->gone, (uint32_t)FLAME_GONE_MAX - 1);
+    bool full = panel->gone >= FLAME_GONE_MAX;
+    double weight = tree->sums[frame].total[other];
+    panel->gone++;
+    if (full && tree->sums[panel->gone_frames[at]].total[other] >= weight) {
+        return;
+    }
+    for (; at > 0 && tree->sums[panel->gone_frames[at - 1]].total[other] < weight; at--) {
+        panel->gone_frames[at] = panel->gone_frames[at - 1];
+    }
+    panel->gone_frames[at] = frame;
+}
+
 /* Frames that only the other side of a comparison has: they have no width. */
 static uint32_t
 gone_of(struct flame_panel *panel, const struct flame *tree)
@@ -273,10 +291,45 @@ gone_of(struct flame_panel *panel, const struct flame *tree)
         panel->gone = 0;
         for (uint32_t i = 0; i < tree->profile->frame_count; i++) {
             const struct flame_sum *sum = &tree->sums[i];
-            panel->gone += sum->total[panel->side] <= 0 && sum->total[1 - panel->side] > 0;
+            if (sum->total[panel->side] <= 0 && sum->total[1 - panel->side] > 0) {
+                keep_gone(panel, tree, i);
+            }
         }
     }
     return panel->gone;
+}
+
+/* " gone: a 12.3 % · b 4.5 % · 3 more: . lists them" */
+static void
+draw_gone(struct flame_panel *panel, struct canvas *canvas, struct rect area)
+{
+    const struct flame *tree = panel->pieces[flame_first_piece(panel)].tree;
+    unsigned other = 1 - panel->side;
+    struct style text = {.fg = ROLE_TEXT};
+    uint32_t count = gone_of(panel, tree), i = 0;
+    const char *word = panel->side == 0 ? "gone:" : "not there before:";
+    int x = 1 + canvas_text(canvas, area.x + 1, area.y, area.width - 1, str_from(word), style_dim);
+    for (; i < MIN(count, (uint32_t)FLAME_GONE_MAX); i++) {
+        char share[FLAME_VALUE_BYTES], rest[64];
+        uint32_t frame = panel->gone_frames[i];
+        struct str name = flame_name(tree->profile, frame);
+        flame_share(tree->sums[frame].total[other], tree->total[other][0], share);
+        snprintf(rest, sizeof(rest), " \xC2\xB7 %u more: . lists them", count - i);
+        int room = area.width - 2 - x - (int)utf8_text_width(str_from(rest));
+        int wanted = (int)(utf8_text_width(name) + strlen(share)) + 5;
+        if (wanted > room && i > 0) {
+            break;
+        }
+        x += canvas_text(canvas, area.x + x, area.y, 3, i > 0 ? STR(" \xC2\xB7 ") : STR(" "),
+                         style_dim);
+        x += canvas_text(canvas, area.x + x, area.y, MAX(room - 8, 8), name, text);
+        x += 1 + canvas_text(canvas, area.x + x + 1, area.y, area.width - x - 1, str_from(share),
+                             (struct style){.fg = ROLE_VALUE});
+    }
+    if (i < count) {
+        canvas_printf(canvas, area.x + x, area.y, area.width - x, style_dim,
+                      " \xC2\xB7 %u more: . lists them", count - i);
+    }
 }
 
 static void
@@ -295,11 +348,6 @@ draw_title(struct flame_panel *panel, const struct panel_context *context, struc
         add_text(left, sizeof(left),
                  panel->side == 0 ? "widths now, + grown - shrunk"
                                   : "widths before, + grown - shrunk");
-    }
-    if (gone_of(panel, tree) > 0) {
-        char gone[48];
-        snprintf(gone, sizeof(gone), "%u gone: . lists them", panel->gone);
-        add_text(left, sizeof(left), gone);
     }
     if (tree->cut > 0) {
         char cut[64];
@@ -444,7 +492,9 @@ flame_graph_draw(struct flame_panel *panel, const struct panel_context *context,
                  struct canvas *canvas, struct rect area)
 {
     int details = area.height >= DETAIL_ROWS + 4 ? DETAIL_ROWS : 0;
-    struct rect graph = {area.x, area.y + 1, area.width, area.height - 1 - details};
+    const struct flame *tree = panel->pieces[flame_first_piece(panel)].tree;
+    int gone = area.height >= DETAIL_ROWS + 6 && gone_of(panel, tree) > 0;
+    struct rect graph = {area.x, area.y + 1, area.width, area.height - 1 - details - gone};
     panel->area = graph;
     panel->rows = MAX(graph.height, 1);
     flame_locate(panel, area.width);
@@ -455,6 +505,10 @@ flame_graph_draw(struct flame_panel *panel, const struct panel_context *context,
         struct band band = {
             &panel->pieces[PIECE_MAIN], PIECE_MAIN, graph.y, graph.height, panel->flipped, 0};
         draw_band(panel, canvas, &band, graph.x);
+    }
+    if (gone > 0) {
+        draw_gone(panel, canvas,
+                  (struct rect){area.x, area.y + area.height - details - 1, area.width, 1});
     }
     if (details > 0) {
         draw_details(panel, canvas,
