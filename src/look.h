@@ -3,6 +3,7 @@
 #ifndef FLAMETOP_LOOK_H
 #define FLAMETOP_LOOK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,9 @@ struct picture *look_next(struct look *look);
 
 /* Looks for the given time, at least twice, and answers the last picture; NULL as above. */
 struct picture *look_for(struct look *look, int64_t for_ns);
+
+/* Tells what is looked at; false when it could not be told now. */
+bool look_interest(struct look *look, const struct interest *interest);
 
 /* The newest picture that says how the link is doing, live or not; NULL: there is none. For when
  * the above had none. */

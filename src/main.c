@@ -9,6 +9,7 @@
 #include "exec.h"
 #include "flame.h"
 #include "monitor.h"
+#include "query.h"
 #include "serve.h"
 #include "snapshot.h"
 #include "traces.h"
@@ -46,6 +47,8 @@ run(struct cli *cli)
         return check_run(cli);
     case COMMAND_AGENT:
         return serve_run(cli);
+    case COMMAND_QUERY:
+        return query_run(cli);
     case COMMAND_EXEC:
         return exec_run(cli);
     case COMMAND_FLAME:

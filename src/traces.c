@@ -60,6 +60,12 @@ traces_is_target(const struct cli *cli)
            format_of(cli->line.arguments[0]) != NULL;
 }
 
+bool
+traces_is_file(const char *path)
+{
+    return format_of(path) != NULL;
+}
+
 struct loading {
     struct trace_store *store;
     int64_t newest_ns; /* end of the last span */
@@ -121,6 +127,13 @@ load(const struct cli *cli, const char *path, int64_t *ret_newest_ns)
     }
     *ret_newest_ns = loading.newest_ns;
     return traces;
+}
+
+struct traces *
+traces_load(const struct cli *cli, const char *path)
+{
+    int64_t newest_ns;
+    return load(cli, path, &newest_ns);
 }
 
 /* ---- without a terminal ---- */

@@ -42,6 +42,11 @@ const struct subcommand subcommand_table[] = {
      "process "
      "or of the machine are sampled now. Without a terminal frames are printed.",
      NULL, true},
+    {COMMAND_QUERY, "query", "QUERY [FILE|TARGET]", 1, 2,
+     "Ask the requests in a file of traces, or those an agent holds, one question: "
+     "\"p95 duration by endpoint where service=shop\", \"sum duration of spans by db.system.name\". "
+     "Functions: sum, avg, min, max, count, rate, stddev, pNN.",
+     NULL, false},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,
      "Report everything that is wrong in FILE, or in the files that would be read.", NULL, true},
     {COMMAND_COMPLETION, "completion", "SHELL", 1, 1,

@@ -1,0 +1,154 @@
+/* The query command. An agent is asked for its requests, and what it holds is waited for: newest
+ * first, until no more come. */
+#include "query.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/clock.h"
+#include "flametop/base/macros.h"
+#include "flametop/core/picture.h"
+#include "flametop/core/traces.h"
+#include "flametop/core/unit.h"
+#include "flametop/trace/query.h"
+#include "look.h"
+#include "traces.h"
+
+#define ROWS_MAX 100
+#define TAG_WIDTH 32
+#define VALUE_WIDTH 14
+#define PATIENCE_NS (20 * NS_PER_S)
+#define QUIET_PICTURES 3 /* so many without a new request: all are here */
+
+static bool
+ask(struct look *look)
+{
+    struct interest interest = {.process_sort = -1, .requests = true};
+    return look_interest(look, &interest);
+}
+
+/* The requests that an agent holds; NULL and a sentence. */
+static struct traces *
+wait_for(const struct targets *targets, const struct cli *cli)
+{
+    struct look *look = look_open(targets, cli, 0);
+    struct traces *traces = NULL;
+    struct picture *picture;
+    int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+    unsigned quiet = 0;
+    if (look == NULL) {
+        return NULL;
+    }
+    while (quiet < QUIET_PICTURES && clock_mono_ns() < until_ns &&
+           (picture = look_next(look)) != NULL) {
+        bool asked = ask(look); /* again and again: a link that comes late takes the last */
+        bool same =
+            traces != NULL && picture->traces != NULL && traces->count == picture->traces->count;
+        quiet = asked && (same || (traces == NULL && picture->traces == NULL)) ? quiet + 1 : 0;
+        traces_release(traces);
+        traces = traces_acquire(picture->traces);
+        picture_release(picture);
+    }
+    look_close(look);
+    if (traces == NULL) {
+        cli_complain("%s: no requests are held there", targets->list[0].shown);
+    }
+    return traces;
+}
+
+static struct traces *
+from_target(const struct cli *cli)
+{
+    struct cli rest = *cli; /* what follows the question */
+    struct targets targets;
+    struct traces *traces = NULL;
+    rest.line.arguments++;
+    rest.line.argument_count--;
+    if (targets_init(&targets, &rest)) {
+        const struct target *target = &targets.list[0];
+        if (target->kind == TARGET_FILE) {
+            cli_complain("%s: no file of traces", target->name);
+        } else if (target->kind == TARGET_LOCAL) {
+            cli_complain(
+                "no agent runs here that holds requests: name a file of traces or an agent");
+        } else {
+            traces = wait_for(&targets, cli);
+        }
+    }
+    targets_done(&targets);
+    return traces;
+}
+
+static int
+value_width(const struct trace_query *query)
+{
+    return (int)MAX(strlen(trace_query_value_name(query)), (size_t)VALUE_WIDTH);
+}
+
+/* Tags stand under their names; the last is not padded. */
+static void
+print_tag(struct buf *out, const char *text, bool last)
+{
+    buf_printf(out, "  %-*s", last ? 0 : TAG_WIDTH, text[0] != 0 ? text : "-");
+}
+
+static void
+print_row(const struct trace_query *query, const struct trace_query_row *row, struct buf *out)
+{
+    char value[40], count[40];
+    size_t tags = trace_query_tag_count(query);
+    unit_format(row->value, trace_query_unit(query), true, value, sizeof(value));
+    unit_format(row->count, "", true, count, sizeof(count));
+    buf_printf(out, "%*s %10s", value_width(query), value, count);
+    for (size_t i = 0; i < tags; i++) {
+        print_tag(out, row->tags[i], i + 1 == tags);
+    }
+    buf_putc(out, '\n');
+}
+
+static int
+print(struct trace_query *query)
+{
+    struct trace_query_row *rows = calloc(ROWS_MAX, sizeof(*rows));
+    struct buf out;
+    size_t tags = trace_query_tag_count(query);
+    size_t count = rows != NULL ? trace_query_rows(query, rows, ROWS_MAX) : 0;
+    buf_init(&out, (size_t)1 << 20);
+    buf_printf(&out, "%*s %10s", value_width(query), trace_query_value_name(query), "COUNT");
+    for (size_t i = 0; i < tags; i++) {
+        print_tag(&out, trace_query_tag(query, i), i + 1 == tags);
+    }
+    buf_putc(&out, '\n');
+    for (size_t i = 0; i < count; i++) {
+        print_row(query, &rows[i], &out);
+    }
+    int code = cli_print(&out);
+    buf_done(&out);
+    free(rows);
+    return code;
+}
+
+int
+query_run(const struct cli *cli)
+{
+    char why[240] = "";
+    const char *path = cli->line.argument_count > 1 ? cli->line.arguments[1] : NULL;
+    struct trace_query *query = trace_query_new(str_from(cli->line.arguments[0]), why, sizeof(why));
+    if (query == NULL) {
+        cli_complain("%s", why);
+        return EXIT_USAGE;
+    }
+    struct traces *traces =
+        path != NULL && traces_is_file(path) ? traces_load(cli, path) : from_target(cli);
+    struct traces_cursor at = {0};
+    const struct trace *trace;
+    while (traces != NULL && (trace = traces_next(traces, &at)) != NULL) {
+        trace_query_add(query, trace);
+    }
+    int code = traces != NULL ? print(query) : EXIT_UNKNOWN;
+    traces_release(traces);
+    trace_query_free(query);
+    return code;
+}
