@@ -835,6 +835,15 @@ requests_mouse(void *state, const struct panel_context *context, int x, int y, i
     return hit ? REACTION_HANDLED : REACTION_NONE;
 }
 
+/* An agent sends requests to who looks at them. */
+static void
+requests_interest(void *state, const struct panel_context *context, struct interest *interest)
+{
+    (void)state;
+    (void)context;
+    interest->requests = true;
+}
+
 const struct panel panel_requests = {
     .name = "requests",
     .title = "Requests",
@@ -843,6 +852,7 @@ const struct panel panel_requests = {
     .close = requests_close,
     .has_data = requests_have_data,
     .draw = requests_draw,
+    .interest = requests_interest,
     .command = requests_command,
     .current = requests_current,
     .mouse = requests_mouse,
