@@ -655,6 +655,16 @@ copy_array(const void *from, size_t count, size_t bytes)
     return copy;
 }
 
+static void *
+copy_pages(const void *from, size_t count, size_t bytes)
+{
+    void *copy = pages_new(count, bytes, PAGES_PLAIN);
+    if (copy != NULL) {
+        memcpy(copy, from, count * bytes);
+    }
+    return copy;
+}
+
 static bool
 copy_frames(struct profile *copy, const struct profile *profile)
 {
@@ -676,7 +686,7 @@ copy_values(struct profile *copy, const struct profile *profile)
         for (unsigned i = 0; good && i < PROFILE_MEASURES_MAX; i++) {
             const double *values = profile->values[side][i];
             if (values != NULL) {
-                copy->values[side][i] = copy_array(values, profile->node_count, sizeof(double));
+                copy->values[side][i] = copy_pages(values, profile->node_count, sizeof(double));
                 good = copy->values[side][i] != NULL;
             }
         }
@@ -695,11 +705,11 @@ profile_copy(const struct profile *profile)
     copy->references = 1;
     copy->frame_capacity = copy->frame_count;
     copy->node_capacity = copy->node_count;
-    copy->node_slots = copy->frame_slots = copy->old_slots = NULL;
+    copy->node_slots = copy->frame_slots = copy->old_slots = copy->spent_slots = NULL;
     memset(copy->values, 0, sizeof(copy->values));
     arena_init(&copy->names, NAMES_BYTES_MAX);
-    copy->parent = copy_array(profile->parent, profile->node_count, sizeof(uint32_t));
-    copy->frame = copy_array(profile->frame, profile->node_count, sizeof(uint32_t));
+    copy->parent = copy_pages(profile->parent, profile->node_count, sizeof(uint32_t));
+    copy->frame = copy_pages(profile->frame, profile->node_count, sizeof(uint32_t));
     copy->frames = NULL;
     copy->moments = NULL;
     if (profile->moment_count > 0) {
