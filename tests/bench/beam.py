@@ -41,9 +41,29 @@ def watch(node, seconds, *arguments):
 
 
 def cpu(node):
-    with open(f"/proc/{node.pid}/stat", encoding="ascii", errors="replace") as file:
-        words = file.read().rsplit(")", 1)[1].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    """Time its threads ran, in seconds: what a loaded machine does not stretch."""
+    total = 0
+    for task in os.listdir(f"/proc/{node.pid}/task"):
+        with open(f"/proc/{node.pid}/task/{task}/schedstat", encoding="ascii") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
+
+
+def share(node, seconds, *arguments):
+    """Of a core, while it is watched; the beginning is left out."""
+    child = subprocess.Popen([FLAMETOP, "snapshot", "--for", f"{seconds}s", "--format", "json", *arguments, node.url],
+                             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    time.sleep(seconds * 0.2)
+    began, used = time.monotonic(), cpu(node)
+    time.sleep(seconds * 0.7)
+    result = (cpu(node) - used) / (time.monotonic() - began)
+    return result, json.loads(child.communicate(timeout=seconds + 60)[0])
+
+
+def alone(node, seconds):
+    began, used = time.monotonic(), cpu(node)
+    time.sleep(seconds)
+    return (cpu(node) - used) / (time.monotonic() - began)
 
 
 def milliseconds(values):
@@ -52,11 +72,15 @@ def milliseconds(values):
 
 
 def scan_bytes(node):
-    """Of one answer to a scan: what is sent with scans less what is sent without, over their number."""
-    with_scans, rate = watch(node, 20)
-    _, without = watch(node, 20, "--no-inject")
-    scans = len(with_scans.get("beam.scan.duration", [])) / 20
-    return max(rate - without, 0) / scans if scans else 0
+    """Of the largest answer, which is that to a scan: the largest step of what was sent."""
+    child = subprocess.Popen([FLAMETOP, "snapshot", "--for", "30s", "--format", "csv", node.url],
+                             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    time.sleep(2)
+    sent = []
+    while child.poll() is None:
+        sent.append(int(node.eval(SENT)))
+        time.sleep(0.02)
+    return max((later - earlier for earlier, later in zip(sent, sent[1:])), default=0)
 
 
 def main():
@@ -64,19 +88,25 @@ def main():
         print("there is no erl: install erlang-base")
         return 1
     with Node("idle") as node:
-        began, used = time.monotonic(), cpu(node)
+        before = alone(node, 10)
+        used, _ = share(node, 20)
         series, rate = watch(node, 15)
-        share = (cpu(node) - used) / (time.monotonic() - began)
         print(f"idle node, 45 processes: round trip {milliseconds(series['beam.round_trip'])}; scan "
-              f"{milliseconds(series['beam.scan.duration'])}; {rate / 1e3:.1f} kB/s; {share * 100:.1f} % of a core")
+              f"{milliseconds(series['beam.scan.duration'])}; {rate / 1e3:.1f} kB/s; "
+              f"{used * 100:.2f} % of a core, {before * 100:.2f} % unwatched")
     with Node("many", arguments=("+P", "400000")) as node:
         node.eval("[spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 100000)], ok")
+        used, _ = share(node, 40)
         series, rate = watch(node, 30)
+        plain, _ = share(node, 20, "--no-inject")
+        a_scan = (used - plain) * statistics.median(series["beam.scan.interval"])
         print(f"100,000 processes: scan {milliseconds(series['beam.scan.duration'])}; every "
               f"{statistics.median(series['beam.scan.interval']):.1f} s; round trip "
               f"{milliseconds(series['beam.round_trip'])}; {rate / 1e3:.1f} kB/s; one scan about "
-              f"{scan_bytes(node) / 1e3:.1f} kB")
-        print(f"  observer_backend:etop_collect there: {{ms, bytes}} {node.eval(ETOP)}")
+              f"{scan_bytes(node) / 1e3:.1f} kB, {a_scan * 1e3:.0f} ms of CPU; watching {used * 100:.1f} % of a core")
+        began = cpu(node)
+        print(f"  observer_backend:etop_collect there: {{ms, bytes}} {node.eval(ETOP)}, {(cpu(node) - began) * 1e3:.0f} ms of "
+              "CPU")
     with Node("busy") as node:
         node.eval("[spawn(fun() -> timer:sleep(infinity) end) || _ <- lists:seq(1, 10000)], ok")
         node.eval("[spawn(fun() -> (fun L() -> L() end)() end) || _ <- lists:seq(1, 1000)], ok")

@@ -15,7 +15,7 @@ COOKIE = "test-cookie"
 # A line in, its value out.
 SHELL = """F = fun F() -> case io:get_line("") of eof -> halt(0, [{flush,false}]); L ->
  R = try {ok,T,_} = erl_scan:string(L), {ok,E} = erl_parse:parse_exprs(T), {value,V,_} = erl_eval:exprs(E, []), V
-     catch C:X -> {C,X} end, io:format("~0p~n", [R]), F() end end, process_flag(priority, max), F()."""
+     catch C:X -> {C,X} end, io:format("=> ~0p~n", [R]), F() end end, process_flag(priority, max), F()."""
 
 
 def have_erlang():
@@ -32,6 +32,7 @@ class Node:
     def __init__(self, name="node", port=None, cookie=COOKIE, arguments=(), **env):
         self.name, self.port, self.cookie = name, port or free_port(), cookie
         self.home = tempfile.mkdtemp(prefix="flametop-node-")
+        self.logged = ""
         self.errors = open(os.path.join(self.home, "errors"), "wb+")
         secret = os.path.join(self.home, ".erlang.cookie")
         with open(secret, "w", encoding="ascii") as file:
@@ -53,8 +54,9 @@ class Node:
             while True:
                 line = self.child.stdout.readline().decode()
                 assert line, f"the node has ended: {self.said()[-2000:]}"
-                if not line.startswith("=") and not line.startswith("**"):  # what the logger writes
-                    return line.rstrip("\n")
+                if line.startswith("=> "):
+                    return line[3:].rstrip("\n")
+                self.logged += line
 
     def wait_for(self, expression, wanted, seconds=10):
         """The last value, as soon as it is the wanted one."""
@@ -66,8 +68,9 @@ class Node:
             time.sleep(0.05)
 
     def said(self):
+        """What it logged, up to the last value it was asked for, and wrote to its standard error."""
         with open(os.path.join(self.home, "errors"), "rb") as file:
-            return file.read().decode(errors="replace")
+            return self.logged + file.read().decode(errors="replace")
 
     @property
     def pid(self):
