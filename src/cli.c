@@ -22,6 +22,7 @@
 #include "flametop/config/paths.h"
 #include "flametop/core/query.h"
 #include "flametop/engine/collector.h"
+#include "flametop/sources/beam.h"
 #include "flametop/sources/beam_metrics.h"
 #include "flametop/receivers/receive.h"
 #include "flametop/sources/endpoint.h"
@@ -102,7 +103,8 @@ print_version(struct buf *out)
     buf_printf(out, " %s", analyzer_request.name);
     buf_puts(out, "\nformats:");
     snapshot_list_formats(out);
-    buf_puts(out, "\ntargets: local, snapshot files, http, https, unix, ssh\n");
+    buf_printf(out, "\ntargets: local, snapshot files, http, https, unix, ssh%s\n",
+               beam_is_built() ? ", beam" : "");
 }
 
 /* What needs no configuration. */

@@ -273,7 +273,9 @@ on_connected(void *context, const struct beam_connected *connected)
         return;
     }
     str_copy(str_from(connected->node), beam->own, sizeof(beam->own));
-    str_copy(str_from(connected->note), beam->note, sizeof(beam->note));
+    if (connected->note[0] != '\0') {
+        log_warning("%s: %s", beam->options->target, connected->note);
+    }
     beam->pid = connected->pid;
     beam_connect_cancel(beam->connect);
     beam->connect = NULL;
@@ -356,7 +358,7 @@ sentence(const struct beam *beam, char *dst, size_t size)
                  beam->node.name, (long long)(silent_ns / NS_PER_S));
         return dst;
     case LIVE:
-        return beam->note;
+        return "";
     default:
         return beam->why;
     }

@@ -76,7 +76,7 @@ struct beam {
     struct interest interest;
     int64_t heard_ns, retry_ns, back_off_ns, round_trip_ns, scan_interval_ns, spoken_ns;
     int64_t pid; /* of the node's process on this machine; 0 */
-    char why[600], note[200], doing[300];
+    char why[600], doing[300];
 };
 
 /* ---- states ---- */

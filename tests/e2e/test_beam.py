@@ -17,7 +17,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from erlang import COOKIE, Mute, Node, epmd, free_port, have_erlang  # noqa: E402  (its folder is not a package)
-from terminal import HOME, Tmux, environment  # noqa: E402
+from terminal import HOME, Pty, Tmux, environment  # noqa: E402
 
 FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
 
@@ -211,6 +211,21 @@ def test_cookie__comes_from_where_it_is():
             shutil.rmtree(folder)
             told = done.stderr.decode()
             check(done.returncode == 1 and "cannot read the cookie in" in told and "--cookie-file" in told, told)
+
+
+def test_cookie__is_asked_for_without_echo():
+    """Where nothing tells it: no process is to be seen, and the home has none."""
+    nowhere = tempfile.mkdtemp(prefix="flametop-nowhere-")
+    with Node("asked") as node, Pty(FLAMETOP, "--proc", nowhere, node.url, width=120, height=40, errors=None) as p:
+        check(p.until(rb"cookie of .*: "), p.bytes[-2000:])
+        p.send(COOKIE + "\n")
+        check(p.until(rb"asked@.*live"), p.bytes[-3000:])
+        check(COOKIE.encode() not in p.bytes, "it was echoed")
+        with open(f"/proc/{p.child.pid}/cmdline", "rb") as file:
+            check(COOKIE.encode() not in file.read())
+        p.send("q")
+        check(p.wait() == 0, p.bytes[-1000:])
+    os.rmdir(nowhere)
 
 
 def test_wrong_cookie__is_not_tried_again():
