@@ -41,7 +41,7 @@ struct line {
     struct str stack;
     double value;
     struct level *levels;
-    uint32_t depth;
+    uint32_t depth, depth_max;
     bool is_cut; /* it is deeper */
 };
 
@@ -127,7 +127,7 @@ bytes_before(uint64_t word, unsigned n)
 static void
 add_level(struct line *line, uint64_t hash, uint64_t rest, size_t end)
 {
-    if (line->depth == DEPTH_MAX) {
+    if (line->depth == line->depth_max) {
         line->is_cut = true;
         return;
     }
@@ -346,10 +346,12 @@ folded_read(struct str text, struct profile *profile, char *why, size_t why_size
     while (folded.mask < text.n / BYTES_A_SLOT) {
         folded.mask = folded.mask * 2 + 1;
     }
-    struct level *levels = malloc(AHEAD * (size_t)DEPTH_MAX * sizeof(*levels));
+    uint32_t depth_max = (uint32_t)MIN(text.n + 1, (size_t)DEPTH_MAX);
+    struct level *levels = malloc(AHEAD * (size_t)depth_max * sizeof(*levels));
     folded.table = pages_new((size_t)folded.mask + 1, sizeof(*folded.table), PAGES_HUGE);
     for (unsigned i = 0; levels != NULL && i < AHEAD; i++) {
-        folded.lines[i].levels = levels + i * (size_t)DEPTH_MAX;
+        folded.lines[i].levels = levels + i * (size_t)depth_max;
+        folded.lines[i].depth_max = depth_max;
     }
     bool good = levels != NULL && folded.table != NULL;
     if (!good) {
