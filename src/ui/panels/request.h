@@ -71,6 +71,7 @@ struct waterfall {
     size_t row_count;
     uint32_t *segments, *segment_first; /* of the path, by span */
     int64_t from_ns, to_ns;             /* of the axis */
+    int label_width;                    /* of the widest name */
     int64_t running_ns;                 /* how long it runs already; 0: it has ended */
     size_t at, first;                   /* among the rows: selected, first on the screen */
     bool path_only;

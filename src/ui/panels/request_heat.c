@@ -143,6 +143,7 @@ draw_labels(const struct request_heat *heat, struct canvas *canvas, struct rect 
 
 /* ---- cursor and rectangle ---- */
 
+/* What is inside keeps its colours on a ground of its own; what is outside has none. */
 static void
 draw_rectangle(const struct request_heat *heat, struct canvas *canvas, struct rect area, int column,
                int row, int other_column, int other_row)
@@ -152,11 +153,18 @@ draw_rectangle(const struct request_heat *heat, struct canvas *canvas, struct re
     int right = CLAMP(MAX(column, other_column), 0, last);
     int low = CLAMP(MIN(row, other_row), 0, rows - 1),
         high = CLAMP(MAX(row, other_row), 0, rows - 1);
-    for (int r = low; r <= high; r++) {
-        struct rect cells = {area.x + left * heat->repeat, area.y + rows - 1 - r,
-                             (right - left + 1) * heat->repeat, 1};
-        cells.width = MIN(cells.width, area.x + area.width - cells.x);
-        canvas_restyle(canvas, cells, (struct style){ROLE_SELECT_FG, ROLE_SELECT_BG, CELL_REVERSE});
+    for (int r = 0; r < rows; r++) {
+        for (int c = 0; c <= last; c++) {
+            struct rect cell = {area.x + c * heat->repeat, area.y + rows - 1 - r, heat->repeat, 1};
+            bool inside = c >= left && c <= right && r >= low && r <= high;
+            cell.width = MIN(cell.width, area.x + area.width - cell.x);
+            if (!inside) {
+                canvas_restyle(canvas, cell, style_dim);
+            } else if (count_at(heat->heat, c, r) <= 0) {
+                canvas_fill(canvas, cell, canvas->glyphs == GLYPHS_ASCII ? '_' : ' ',
+                            (struct style){.fg = ROLE_SELECT_FG, .bg = ROLE_SELECT_BG});
+            }
+        }
     }
 }
 

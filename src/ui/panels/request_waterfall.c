@@ -19,6 +19,7 @@
 
 #define NUMBER_WIDTH 8
 #define LABEL_WIDTH_MIN 24
+#define MEASURED_MAX 4096 /* rows whose names are measured */
 #define DETAIL_ROWS 10
 #define LEGEND_WIDTH 30
 #define DETAIL_ROWS_MIN 4
@@ -131,6 +132,25 @@ fold_most(struct waterfall *waterfall)
     }
 }
 
+/* How wide the names are with their lines and services: bars take what they leave. */
+static void
+measure_labels(struct waterfall *waterfall)
+{
+    const struct trace *trace = waterfall->trace;
+    const struct trace_span *spans = trace_spans(trace);
+    waterfall->label_width = 0;
+    for (size_t i = 0; i < MIN(waterfall->row_count, (size_t)MEASURED_MAX); i++) {
+        uint32_t span = waterfall->rows[i], parent = spans[span].parent;
+        size_t width = 2 * (size_t)spans[span].depth + 2;
+        width += utf8_text_width(waterfall_label(trace, span));
+        if (parent == TRACE_NONE || spans[parent].resource != spans[span].resource) {
+            const struct trace_resource *resource = &trace_resources(trace)[spans[span].resource];
+            width += 1 + utf8_text_width(str_from(trace_text(trace, resource->service)));
+        }
+        waterfall->label_width = MAX(waterfall->label_width, (int)MIN(width, (size_t)1000));
+    }
+}
+
 static void
 list_rows(struct waterfall *waterfall)
 {
@@ -146,6 +166,7 @@ list_rows(struct waterfall *waterfall)
         waterfall->rows[waterfall->row_count++] = i;
         i = folded ? spans[i].after : i + 1;
     }
+    measure_labels(waterfall);
     waterfall_select(waterfall, selected);
 }
 
@@ -423,7 +444,8 @@ scroll(struct waterfall *waterfall, size_t height)
 static void
 draw_spans(struct waterfall *waterfall, struct canvas *canvas, struct rect area, bool focused)
 {
-    int label = CLAMP(area.width * 2 / 5, LABEL_WIDTH_MIN, 64);
+    int label = CLAMP(waterfall->label_width + 1, LABEL_WIDTH_MIN,
+                      CLAMP(area.width * 2 / 5, LABEL_WIDTH_MIN, 64));
     int numbers = area.width >= 60 ? 2 * (NUMBER_WIDTH + 1) : NUMBER_WIDTH + 1;
     struct bar bar = {.x = area.x + 1 + label + numbers + 1,
                       .width = MAX(area.width - label - numbers - 3, 4),
