@@ -55,7 +55,8 @@ endpoint_of(const struct table *table)
     for (size_t i = 0; i < table->count; i++) {
         const char *address = text_at(table, i, "receiver.address");
         bool stream = strncmp(address, "udp:", 4) != 0 && !is_at_port(address, ":8125");
-        if (stream && (found[0] == '\0' || is_at_port(address, ":4318"))) {
+        bool better = is_at_port(address, ":4318") && !is_at_port(found, ":4318");
+        if (stream && (found[0] == '\0' || better)) {
             found = address;
         }
     }
