@@ -74,6 +74,20 @@ read_trace_options(const struct config *config, struct arena *arena,
     }
 }
 
+struct trace_store *
+machine_file_store(const struct cli *cli, size_t bytes_max)
+{
+    struct arena arena;
+    struct trace_store_options options;
+    arena_init(&arena, RULES_BYTES_MAX);
+    read_trace_options(cli->config, &arena, &options);
+    options.bytes_max = options.open_bytes_max = bytes_max;
+    options.sampling_count = 0; /* a file is shown whole */
+    struct trace_store *store = trace_store_new(&options);
+    arena_done(&arena);
+    return store;
+}
+
 /* A collector with a store of traces, as configured. */
 static struct collector *
 make_collector(const struct cli *cli, struct collector_options *options)

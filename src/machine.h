@@ -20,6 +20,10 @@ struct picture *machine_open_file(const struct cli *cli, const char *path);
  * memory. */
 struct picture *machine_file_picture(const struct cli *cli, const char *path);
 
+/* A store for the traces of a file, with the thresholds that are configured. NULL: out of memory.
+ */
+struct trace_store *machine_file_store(const struct cli *cli, size_t bytes_max);
+
 /* A collector for the other end of a link: sources come from there, or by the link from here. */
 struct collector *machine_collector_of(const struct cli *cli, const char *target);
 

@@ -85,21 +85,12 @@ take_span(void *context, const struct span *span)
     return trace_store_span(loading->store, span, instant_of(loading->newest_ns));
 }
 
-static struct trace_store *
-make_store(const struct cli *cli)
-{
-    (void)cli;
-    struct trace_store_options options = {.bytes_max = TRACE_MEMORY,
-                                          .open_bytes_max = TRACE_MEMORY};
-    return trace_store_new(&options);
-}
-
 /* The traces of a file; NULL, and a sentence on stderr. */
 static struct traces *
 load(const struct cli *cli, const char *path, int64_t *ret_newest_ns)
 {
     const struct span_format *format = format_of(path);
-    struct loading loading = {.store = make_store(cli)};
+    struct loading loading = {.store = machine_file_store(cli, TRACE_MEMORY)};
     struct span_sink sink = {&loading, take_span, NULL};
     struct delivery delivery = {0};
     struct stat info;

@@ -14,7 +14,8 @@
 const struct subcommand subcommand_table[] = {
     {COMMAND_MONITOR, "", "[TARGET...]", 0, 256,
      "Open the monitor on TARGET: this machine (the default; the word local leaves its agent out), "
-     "the FILE of a snapshot or a profile, http://HOST:PORT, unix:PATH, ssh://HOST, an Erlang node "
+     "the FILE of a snapshot, a profile or traces, http://HOST:PORT, unix:PATH, ssh://HOST, an "
+     "Erlang node "
      "beam://NAME@HOST or @GROUP. "
      "Several are shown side by side; web-{01..40}:7711 is forty.",
      NULL, true},
@@ -38,7 +39,8 @@ const struct subcommand subcommand_table[] = {
     {COMMAND_FLAME, "flame", "[FILE]", 0, 1,
      "Open a profile of stacks as a flame graph: FILE holds folded stacks, the text of perf "
      "script, "
-     "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js; without FILE the stacks of a "
+     "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js; without FILE the stacks "
+     "of a "
      "process "
      "or of the machine are sampled now. Without a terminal frames are printed.",
      NULL, true},

@@ -247,8 +247,9 @@ id_of_text(struct arena *arena, struct str text, size_t width)
 const struct span_attribute *
 attribute_find(const struct span_attribute *attributes, size_t count, const char *key)
 {
+    size_t n = strlen(key);
     for (size_t i = 0; i < count; i++) {
-        if (str_is(attributes[i].key, key)) {
+        if (attributes[i].key.n == n && memcmp(attributes[i].key.p, key, n) == 0) {
             return &attributes[i];
         }
     }

@@ -148,7 +148,7 @@ static bool
 take_span(struct decoder *decoder, struct str message)
 {
     struct protobuf_field field;
-    struct str rest = message, trace_state = {"", 0};
+    struct str rest = message, before = message, first = {"", 0}, trace_state = {"", 0};
     size_t counts[SPAN_FIELDS] = {0};
     struct span span = {.trace_id = {"", 0},
                         .span_id = {"", 0},
@@ -163,12 +163,16 @@ take_span(struct decoder *decoder, struct str message)
         } else {
             take_number(&field, &span);
         }
+        if (field.number == SPAN_ATTRIBUTES && counts[SPAN_ATTRIBUTES] == 0) {
+            first = before;
+        }
         counts[field.number < SPAN_FIELDS ? field.number : 0]++;
+        before = rest;
     }
     if (rest.n > 0) {
         return decoder_fail(decoder, "a field of a span is cut or damaged");
     }
-    span.attributes = otlp_attributes(decoder, &decoder->inner, message, SPAN_ATTRIBUTES,
+    span.attributes = otlp_attributes(decoder, &decoder->inner, first, SPAN_ATTRIBUTES,
                                       counts[SPAN_ATTRIBUTES], &span.attribute_count);
     if (counts[SPAN_EVENTS] > 0) {
         take_events(decoder, message, counts[SPAN_EVENTS], &span);

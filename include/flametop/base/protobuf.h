@@ -65,37 +65,38 @@ protobuf_bytes(struct str *rest, struct str *ret_bytes)
     return true;
 }
 
-/* The next field; false at the end, and with rest->n > 0 where it is damaged. */
+/* The next field; false at the end, and with rest->n > 0 where it is damaged (the field is nothing
+ * then). */
 static inline bool
 protobuf_next(struct str *rest, struct protobuf_field *ret_field)
 {
     struct str after = *rest;
-    struct protobuf_field field = {.bytes = {"", 0}};
     uint64_t tag;
     bool good = protobuf_varint(&after, &tag) && tag >> 3 != 0 && tag >> 3 <= UINT32_MAX;
     if (!good) {
         return false;
     }
-    field.number = (uint32_t)(tag >> 3);
-    field.wire = (enum protobuf_wire)(tag & 7);
-    switch (field.wire) {
+    ret_field->number = (uint32_t)(tag >> 3);
+    ret_field->wire = (enum protobuf_wire)(tag & 7);
+    ret_field->value = 0;
+    ret_field->bytes = (struct str){"", 0};
+    switch (ret_field->wire) {
+    case PROTOBUF_BYTES:
+        good = protobuf_bytes(&after, &ret_field->bytes);
+        break;
     case PROTOBUF_VARINT:
-        good = protobuf_varint(&after, &field.value);
+        good = protobuf_varint(&after, &ret_field->value);
         break;
     case PROTOBUF_64:
-        good = protobuf_fixed(&after, 8, &field.value);
-        break;
-    case PROTOBUF_BYTES:
-        good = protobuf_bytes(&after, &field.bytes);
+        good = protobuf_fixed(&after, 8, &ret_field->value);
         break;
     case PROTOBUF_32:
-        good = protobuf_fixed(&after, 4, &field.value);
+        good = protobuf_fixed(&after, 4, &ret_field->value);
         break;
     default:
         good = false;
     }
     if (good) {
-        *ret_field = field;
         *rest = after;
     }
     return good;
