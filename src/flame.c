@@ -20,6 +20,7 @@
 #include "flametop/profile/write.h"
 #include "flametop/ui/app.h"
 #include "flame_live.h"
+#include "flame_node.h"
 #include "machine.h"
 #include "monitor.h"
 
@@ -340,6 +341,9 @@ flame_run(const struct cli *cli)
     const char *older = named ? config_text(cli->config, "flame.diff") : "";
     if (flame_live_is_wanted(cli)) {
         return flame_live_run(cli);
+    }
+    if (flame_node_is_wanted(cli)) {
+        return flame_node_run(cli);
     }
     const char *path = cli->line.arguments[0];
     struct profile *profile = open_profile(path, older);

@@ -42,11 +42,13 @@ const struct subcommand subcommand_table[] = {
      "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js; without FILE the stacks "
      "of a "
      "process "
-     "or of the machine are sampled now. Without a terminal frames are printed.",
+     "or of the machine are sampled now, with beam://NAME@HOST those of the node's processes. "
+     "Without a terminal frames are printed.",
      NULL, true},
     {COMMAND_QUERY, "query", "QUERY [FILE|TARGET]", 1, 2,
      "Ask the requests in a file of traces, or those an agent holds, one question: "
-     "\"p95 duration by endpoint where service=shop\", \"sum duration of spans by db.system.name\". "
+     "\"p95 duration by endpoint where service=shop\", \"sum duration of spans by "
+     "db.system.name\". "
      "Functions: sum, avg, min, max, count, rate, stddev, pNN.",
      NULL, false},
     {COMMAND_CHECK_CONFIG, "check-config", "[FILE]", 0, 1,

@@ -120,6 +120,27 @@ def test_rabbitmq_and_ejabberd__are_known_by_their_tables():
         check(pools["/ orders"]["pool.queue"] == 5 and pools["/ orders"]["pool.source"] == "rabbitmq", pools)
 
 
+def test_flame__shows_a_known_mix():
+    """Shares of samples, as far as a busy machine lets the node be looked at."""
+    path = os.path.join(MODULES, "mix.folded")
+    with node("mix") as at:
+        at.eval("troubled:mix()")
+        done = test_beam.run("flame", at.url, "--for", "12s", "-o", path, FLAMETOP_COOKIE=COOKIE)
+        check(done.returncode == 0, done.stderr.decode())
+        with open(path, encoding="utf-8") as file:
+            stacks = [line.rsplit(" ", 1) for line in file.read().splitlines()]
+        check(at.eval("length([P || P <- processes(), {_, {erl_eval, exprs, _}} <- "
+                      "[process_info(P, initial_call)]])") == "0", "something of ours is left there")
+    total = sum(int(count) for stack, count in stacks if stack.startswith("mixer;"))
+    check(total >= 30, stacks, done.stderr.decode())
+    shares = {name: sum(int(count) for stack, count in stacks if f"troubled:{name}/1" in stack) / total
+              for name in "abc"}
+    slack = 3 * (0.25 / total) ** 0.5 + 0.03  # three times what chance does to so many samples
+    for name, share in (("a", 0.6), ("b", 0.3), ("c", 0.1)):
+        check(abs(shares[name] - share) <= slack, shares, total)
+    print(f"        {total} samples: {shares}")
+
+
 def main():
     try:
         if test_beam.have_erlang() and shutil.which("erlc"):

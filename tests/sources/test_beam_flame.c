@@ -1,0 +1,99 @@
+/* Stacks that a node answered become a profile, outermost frame first. */
+#include "../check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flametop/base/file.h"
+#include "flametop/base/macros.h"
+#include "flametop/sources/beam_flame.h"
+
+/* The folded stack of a node of the profile. */
+static void
+fold(const struct profile *profile, uint32_t node, char *dst, size_t size)
+{
+    char before[512] = "";
+    dst[0] = '\0';
+    for (; node != 0; node = profile->parent[node]) {
+        const struct profile_frame *frame = &profile->frames[profile->frame[node]];
+        snprintf(dst, size, "%.*s%s%s", (int)frame->name_n, frame->name,
+                 before[0] != '\0' ? ";" : "", before);
+        snprintf(before, sizeof(before), "%s", dst);
+    }
+}
+
+static double
+weight(const struct profile *profile, const char *folded)
+{
+    char text[512];
+    for (uint32_t node = 1; node < profile->node_count; node++) {
+        fold(profile, node, text, sizeof(text));
+        if (strcmp(text, folded) == 0) {
+            return profile->values[0][0] != NULL ? profile->values[0][0][node] : 0;
+        }
+    }
+    return -1;
+}
+
+static struct str
+load(char **ret_bytes)
+{
+    char path[512];
+    const char *source = getenv("FLAMETOP_SOURCE");
+    snprintf(path, sizeof(path), "%s/tests/fixtures/erlang/stacks.term",
+             source != NULL ? source : ".");
+    ssize_t n = file_load(path, 1 << 20, ret_bytes);
+    assert_true(n > 1);
+    return (struct str){*ret_bytes + 1, (size_t)n - 1};
+}
+
+static void
+test_beam_flame__reads_stacks(void **state)
+{
+    (void)state;
+    char *bytes = NULL;
+    struct str term = load(&bytes);
+    struct profile *profile = profile_new();
+    uint32_t measure = profile_measure(profile, STR("samples"), "", 1);
+    uint64_t looks = 0;
+    assert_int_equal(beam_flame_read(term, profile, measure, &looks), 42);
+    assert_int_equal(looks, 80);
+    assert_int_equal(beam_flame_read(term, profile, measure, &looks), 42);
+    assert_int_equal(looks, 160);
+    assert_true(weight(profile, "mixer;Shop.Cart.add/2;lists:sort/1") == 60);
+    assert_true(weight(profile, "proc_lib:init_p/5;gen_server:loop/7") == 20);
+    assert_true(weight(profile, "mixer") == 4);
+    profile_release(profile);
+    free(bytes);
+}
+
+static void
+test_beam_flame__survives_what_is_cut(void **state)
+{
+    (void)state;
+    char *bytes = NULL;
+    struct str term = load(&bytes);
+    for (size_t n = 0; n < term.n; n++) {
+        char *part = malloc(n + 1); /* so that a step too far is seen */
+        uint64_t looks = 0;
+        struct profile *profile = profile_new();
+        memcpy(part, term.p, n);
+        assert_int_equal(beam_flame_read((struct str){part, n}, profile,
+                                         profile_measure(profile, STR("samples"), "", 1), &looks),
+                         0);
+        profile_release(profile);
+        free(part);
+    }
+    free(bytes);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_beam_flame__reads_stacks),
+        cmocka_unit_test(test_beam_flame__survives_what_is_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
