@@ -284,6 +284,26 @@ test_requests_view__filter_names_what_it_hides(void **state)
 }
 
 static void
+test_requests_view__any_number_of_filters(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, 60);
+    for (int i = 0; i < 100; i++) {
+        char line[64];
+        snprintf(line, sizeof(line), "filter.set spans>%d", i % 3);
+        app_command(stage.app, line);
+        if (i % 7 == 0) {
+            app_draw(stage.app, &stage.canvas);
+        }
+    }
+    draw(&stage);
+    assert_true(shows(&stage, "filter spans>0"));
+    assert_true(shows(&stage, "GET /orders/{id}"));
+    stage_done(&stage);
+}
+
+static void
 test_requests_view__critical_path_alone_and_folding(void **state)
 {
     struct stage stage;
@@ -451,6 +471,7 @@ main(void)
         cmocka_unit_test(test_requests_view__escape_leaves_a_request_and_then_its_group),
         cmocka_unit_test(test_requests_view__group_by_service_and_by_an_attribute),
         cmocka_unit_test(test_requests_view__filter_names_what_it_hides),
+        cmocka_unit_test(test_requests_view__any_number_of_filters),
         cmocka_unit_test(test_requests_view__critical_path_alone_and_folding),
         cmocka_unit_test(test_requests_view__copies_and_exports_a_request),
         cmocka_unit_test(test_requests_view__flame_graph_of_a_group_adds_up),

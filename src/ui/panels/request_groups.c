@@ -228,7 +228,9 @@ request_groups_work(struct requests *requests, const struct panel_context *conte
     const struct trace_group *before = groups->rows;
     bool done = trace_groups_step(groups, until_ns);
     uint64_t serial = hash_mix(groups->number, (uint64_t)(uintptr_t)groups->rows);
-    serial = hash_mix(serial, (uint64_t)context->picture->mono_ns);
+    serial = hash_mix(serial, (uint64_t)context->picture->mono_ns + done);
+    serial = hash_mix(serial, (uint64_t)(uintptr_t)requests->wish);
+    serial = hash_mix(serial, (uint64_t)context->span_ns + requests->grouping.by);
     if (groups->number == 0 || (serial == sheet->serial && groups->rows == before)) {
         return !done;
     }

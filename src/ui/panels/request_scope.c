@@ -111,6 +111,8 @@ give_up(struct requests *requests)
     trace_heat_free(requests->heat.heat);
     requests->groups = trace_groups_new();
     requests->heat.heat = trace_heat_new();
+    requests->group_sheet.table = NULL; /* its rows were of those groups */
+    requests->group_sheet.serial = 0;
     trace_set_done(&requests->making);
     trace_set_init(&requests->making);
     requests->is_making = false;
