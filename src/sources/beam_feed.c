@@ -80,9 +80,9 @@ feed_poll(void *state, struct batch *batch)
         feed->dropped = feed->shown = false;
         return SOURCE_DONE;
     }
-    if (feed->late && !feed->fresh) {
-        feed->late = false;
-        batch_fail(batch, SOURCE_DEGRADED, "the node did not answer this in time");
+    if (feed->trouble != NULL && !feed->fresh) {
+        batch_fail(batch, SOURCE_DEGRADED, "%s", feed->trouble);
+        feed->trouble = NULL;
         return SOURCE_DONE;
     }
     if (!feed->fresh) {
@@ -142,7 +142,7 @@ beam_feeds_init(struct beam *beam)
                             .open = feed_open,
                             .poll = feed_poll,
                             .close = feed_close};
-        buf_init(&beam->feeds[i].reply, BEAM_FRAME_BYTES_MAX);
+        buf_init(&beam->feeds[i].reply, REPLY_BYTES_MAX);
     }
 }
 
@@ -157,6 +157,7 @@ beam_keep(struct feed *feed, struct str value)
     buf_add(&feed->reply, value.p, value.n);
     feed->came_ns = clock_mono_ns();
     feed->fresh = !feed->reply.full;
+    feed->trouble = feed->fresh ? NULL : "the node's answer to this is longer than 4 MiB";
     if (id == FEED_VM) {
         beam->round_trip_ns = feed->came_ns - feed->asked_ns;
         beam->node.round_trip_s = (double)beam->round_trip_ns / 1e9;
@@ -185,7 +186,7 @@ beam_on_feed(void *context, enum beam_outcome outcome, struct str value)
         return;
     }
     if (outcome == BEAM_LATE) { /* only its numbers are what any node has at hand */
-        feed->late = true;
+        feed->trouble = "the node did not answer this in time";
         if (feed == &beam->feeds[FEED_VM]) {
             beam_miss(beam);
         }

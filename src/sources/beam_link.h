@@ -18,7 +18,8 @@
 
 #define PATIENCE_NS (5 * NS_PER_S) /* of a request */
 #define SCAN_SHARE 20              /* a scan takes at most this part of the time */
-#define SEEN_NS (2 * NS_PER_S)     /* how often tables are asked for that somebody looks at */
+#define REPLY_BYTES_MAX ((size_t)4 << 20)
+#define SEEN_NS (2 * NS_PER_S) /* how often tables are asked for that somebody looks at */
 
 enum feed_id {
     FEED_VM,
@@ -39,11 +40,11 @@ struct feed {
     struct source source; /* first: what open is given */
     struct beam *beam;
     struct buf reply;
-    bool fresh;   /* to be read */
-    bool asked;   /* an answer is awaited */
-    bool late;    /* the last answer did not come in time */
-    bool dropped; /* nobody looks any more: an empty batch takes its table away */
-    bool shown;   /* a table of it is in view */
+    bool fresh;          /* to be read */
+    bool asked;          /* an answer is awaited */
+    const char *trouble; /* why the last answer brought nothing; NULL */
+    bool dropped;        /* nobody looks any more: an empty batch takes its table away */
+    bool shown;          /* a table of it is in view */
     int64_t asked_ns, came_ns, due_ns;
     int64_t process; /* of the detail: whose */
 };

@@ -6,7 +6,7 @@
 #include "flametop/base/macros.h"
 #include "flametop/sources/beam_metrics.h"
 
-#define ROWS_MAX 512
+#define ROWS_MAX 512u
 #define LISTS 3
 #define LOOK_REDUCTIONS 4 /* what our asking for its memory costs a process */
 
@@ -175,6 +175,7 @@ beam_read_scan(struct beam_node *node, struct str reply, struct batch *batch)
     }
     for (int i = 0; i < LISTS && etf_list(&reply, &list); i++) {
         most = i == 1 && isnan(most) ? longest_queue(list) : most;
+        list.left = MIN(list.left, ROWS_MAX);
         while (scan.table->count < ROWS_MAX && etf_list_next(&list, &term)) {
             read_row(&scan, term, i == 0);
         }
@@ -183,6 +184,7 @@ beam_read_scan(struct beam_node *node, struct str reply, struct batch *batch)
         batch_put(batch, &beam_metrics[BEAM_MESSAGES_MOST], node->labels, most);
     }
     if (etf_list(&reply, &list)) {
+        list.left = MIN(list.left, ROWS_MAX);
         while (etf_list_next(&list, &term)) {
             read_name(&scan, term);
         }

@@ -9,7 +9,7 @@
 #include "flametop/base/macros.h"
 #include "flametop/sources/beam_metrics.h"
 
-#define ROWS_MAX 1000
+#define ROWS_MAX 1000u
 #define ADDRESS_BYTES 64
 
 /* The elements of a tuple of `arity`, into that many texts. */
@@ -48,6 +48,7 @@ begin_counted(struct str reply, const struct table_def *def, struct batch *batch
     }
     count = number(parts[0]);
     table->total = count >= 0 && count < INT32_MAX ? (size_t)count : 0;
+    ret_list->left = MIN(ret_list->left, ROWS_MAX);
     return table;
 }
 
@@ -219,6 +220,7 @@ beam_read_applications(struct beam_node *node, struct str reply, struct batch *b
     beam_before_begin(&next);
     bool is = table != NULL && etf_list(&reply, &list);
     batch->rejected += !is;
+    list.left = is ? MIN(list.left, ROWS_MAX) : 0;
     while (is && etf_list_next(&list, &term)) {
         union cell *row =
             elements(term, 2, pair) && elements(pair[0], 2, who) && elements(pair[1], 5, sums)
@@ -259,6 +261,7 @@ beam_read_peers(struct beam_node *node, struct str reply, struct batch *batch)
         batch->rejected++;
         return;
     }
+    list.left = MIN(list.left, ROWS_MAX);
     while (etf_list_next(&list, &term)) {
         union cell *row = elements(term, 3, parts) ? add(table, batch) : NULL;
         const char *name = row != NULL ? beam_text(batch, parts[0]) : NULL;
@@ -304,6 +307,7 @@ beam_read_tree(struct beam_node *node, struct str reply, struct batch *batch)
         batch->rejected++;
         return;
     }
+    list.left = MIN(list.left, ROWS_MAX);
     while (etf_list_next(&list, &term)) {
         union cell *row = elements(term, ARRAY_SIZE(parts), parts) ? add(table, batch) : NULL;
         const char *text = NULL;

@@ -7,6 +7,8 @@
 #include "flametop/base/macros.h"
 #include "flametop/sources/beam_metrics.h"
 
+#define SCHEDULERS_MAX 4096 /* a node has 1,024 normal and as many dirty ones at most */
+
 enum vm {
     VM_RUN_QUEUES,
     VM_TASKS,
@@ -177,7 +179,8 @@ read_wall_time(const struct beam_node *node, struct str wall, struct batch *batc
     struct str row;
     int64_t id;
     double active, total;
-    for (bool is = etf_list(&wall, &list); is && etf_list_next(&list, &row);) {
+    bool is = etf_list(&wall, &list);
+    for (int left = SCHEDULERS_MAX; is && left > 0 && etf_list_next(&list, &row); left--) {
         if (!etf_tuple(&row, 3) || !etf_integer(&row, &id) || !etf_number(&row, &active) ||
             !etf_number(&row, &total)) {
             batch->rejected++;
