@@ -16,7 +16,9 @@
 #include "../../src/agent/hub.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/record.h"
+#include "flametop/core/span.h"
 #include "flametop/engine/collector.h"
+#include "flametop/trace/store.h"
 
 #define TURNS 5000 /* of the loop, a millisecond each, before a test gives up */
 #define ROWS_MAX 3000
@@ -168,6 +170,7 @@ setup(void **state)
                                         .history_bytes = 1 << 20,
                                         .sources = sources,
                                         .source_count = ARRAY_SIZE(sources),
+                                        .traces = &(struct trace_store_options){.bytes_max = 0},
                                         .tap = {bench, on_batch}};
     bench->collector = collector_new(&options);
     struct hub_setup hub = {"this-one", bench, on_interest};
@@ -220,6 +223,8 @@ struct client {
     unsigned chunk_ticks[2]; /* of cpu, of other */
     unsigned kept_ticks;     /* of the processes */
     int64_t oldest_ns;
+    unsigned traces;
+    int64_t newest_trace_ns, oldest_trace_ns; /* the latest start; that of the last that came */
     bool disordered;
 };
 
@@ -288,6 +293,19 @@ on_tick(void *context, const struct record_tick *at)
     note(client, 't');
 }
 
+static void
+on_trace(void *context, const void *bytes, size_t n)
+{
+    struct client *client = context;
+    struct trace *trace = malloc(n);
+    memcpy(trace, bytes, n);
+    assert_true(trace_check(trace, n));
+    client->traces++;
+    client->newest_trace_ns = MAX(client->newest_trace_ns, trace->start_ns);
+    client->oldest_trace_ns = trace->start_ns;
+    free(trace);
+}
+
 static int
 dial(struct bench *bench)
 {
@@ -309,7 +327,8 @@ client_open(struct client *client, struct bench *bench, const char *arguments, b
                                    .batch = on_record_batch,
                                    .chunk = on_chunk,
                                    .kept = on_kept,
-                                   .tick = on_tick};
+                                   .tick = on_tick,
+                                   .trace = on_trace};
     char request[300];
     int n =
         snprintf(request, sizeof(request), "GET /stream?%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
@@ -546,6 +565,56 @@ test_hub__readers_that_join_together_each_get_what_they_asked(void **state)
     }
 }
 
+/* Requests that each take 1 s, one a second. */
+static void
+send_traces(struct bench *bench, int from, int count)
+{
+    static const struct span_resource resource = {.service = {"shop", 4}};
+    struct span_sink sink = collector_span_sink(bench->collector);
+    for (int i = from; i < from + count; i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "request-%d", i);
+        struct span span = {.trace_id = str_from(id),
+                            .span_id = STR("a"),
+                            .name = STR("GET /x"),
+                            .start_ns = i * NS_PER_S,
+                            .end_ns = (i + 1) * NS_PER_S,
+                            .resource = &resource};
+        assert_true(sink.span(sink.context, &span));
+    }
+}
+
+/* Newest first what there was, then each new one, once; nothing for who does not look at them. */
+static void
+test_hub__who_looks_at_requests_is_sent_them(void **state)
+{
+    struct bench *bench = *state;
+    struct client looks, not ;
+    send_traces(bench, 1, 2000);
+    ticks(bench, 3);
+    client_open(&looks, bench, "span=0&requests=1", true);
+    client_open(&not, bench, "span=0", false);
+    hear(bench, &looks, 1, 0);
+    hear(bench, &not, 1, 0);
+    for (int i = 0; i < TURNS && looks.traces < 2000; i++) {
+        turn(bench, &looks);
+        usleep(1000);
+    }
+    settle(bench, &not );
+    assert_int_equal(looks.traces, 2000);
+    assert_int_equal(looks.newest_trace_ns, 2000 * NS_PER_S);
+    assert_int_equal(looks.oldest_trace_ns, NS_PER_S);
+    assert_int_equal(not .traces, 0);
+    send_traces(bench, 3001, 3);
+    ticks(bench, 2);
+    hear(bench, &looks, 3, 0);
+    settle(bench, &looks);
+    assert_int_equal(looks.traces, 2003);
+    assert_int_equal(looks.newest_trace_ns, 3003 * NS_PER_S);
+    client_close(&looks);
+    client_close(&not );
+}
+
 static void
 test_hub__who_was_there_before_the_first_picture_waits(void **state)
 {
@@ -695,6 +764,7 @@ main(void)
         TEST(test_hub__history_reaches_as_far_as_asked),
         TEST(test_hub__who_comes_back_gets_what_it_missed),
         TEST(test_hub__readers_that_join_together_each_get_what_they_asked),
+        TEST(test_hub__who_looks_at_requests_is_sent_them),
         TEST(test_hub__who_was_there_before_the_first_picture_waits),
         TEST(test_hub__large_tables_come_whole_with_the_second_tick),
         TEST(test_hub__who_does_not_read_changes_nothing_for_others),
