@@ -32,7 +32,6 @@ struct door {
     struct receive *receive;
     uv_timer_t *timer;
     TAILQ_HEAD(visitors, visitor) visitors; /* the newest first */
-    ;
     size_t visitor_count;
     int64_t told[TOLD_MAX]; /* processes that were told what is wrong */
     size_t told_count;
