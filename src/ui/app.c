@@ -343,9 +343,12 @@ app_interest(struct app *app, struct interest *ret_interest)
     memset(ret_interest, 0, sizeof(*ret_interest));
     ret_interest->process_sort = -1;
     struct opened *opened = app_opened(app);
+    /* A view that has nothing to show yet asks for what it would show. */
+    bool empty = context.picture != NULL && !view_has_data(app, view_find(app->view));
     for (size_t i = 0; i < opened->count && context.picture != NULL; i++) {
         struct box *box = &opened->boxes[i];
-        if (box->area.width > 0 && box->panel->interest != NULL) {
+        if ((box->area.width > 0 || (empty && box->state != NULL)) &&
+            box->panel->interest != NULL) {
             box->panel->interest(box->state, &context, ret_interest);
         }
     }
