@@ -24,6 +24,7 @@
 #include "flametop/engine/collector.h"
 #include "flametop/sources/beam.h"
 #include "flametop/sources/beam_metrics.h"
+#include "flametop/receivers/decode.h"
 #include "flametop/receivers/receive.h"
 #include "flametop/sources/endpoint.h"
 #include "flametop/sources/table.h"
@@ -103,6 +104,10 @@ print_version(struct buf *out)
     buf_printf(out, " %s", analyzer_request.name);
     buf_puts(out, "\nformats:");
     snapshot_list_formats(out);
+    buf_puts(out, "\ntrace files:");
+    for (size_t i = 0; i < span_format_count; i++) {
+        buf_printf(out, "%s %s", i > 0 ? "," : "", span_format_table[i].name);
+    }
     buf_printf(out, "\ntargets: local, snapshot files, http, https, unix, ssh%s\n",
                beam_is_built() ? ", beam" : "");
 }

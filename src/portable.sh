@@ -11,6 +11,8 @@ PATH=$PATH:/sbin:/usr/sbin
 # What is opened at run time: the agent's HTTP server. The monitor's client, libcurl, is as large again and stays out.
 server=$(ldconfig -p | sed -n 's/.*libmicrohttpd\.so\.12 .*=> //p' | head -n 1)
 [ -n "$server" ] || { echo "portable.sh: libmicrohttpd.so.12 is not installed" >&2; exit 1; }
+# And what receives gRPC, which needs nothing else; without it who speaks gRPC is told what to set.
+grpc=$(ldconfig -p | sed -n 's/.*libnghttp2\.so\.14 .*=> //p' | head -n 1)
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -18,6 +20,7 @@ mkdir "$folder/new"
 cp "$program" "$folder/new/program"
 strip "$folder/new/program" 2>/dev/null || true
 cp -L "$server" "$folder/new/"
+[ -z "$grpc" ] || cp -L "$grpc" "$folder/new/"
 ldd "$program" "$server" | sed -n 's/.*=> \(\/[^ ]*\) (.*/\1/p' | sort -u | while read -r library; do
   cp -L "$library" "$folder/new/"
 done

@@ -61,7 +61,8 @@ struct connection {
     nghttp2_session *session;
     uv_poll_t poll;
     int fd;
-    unsigned calls;
+    LIST_HEAD(, call) calls;
+    unsigned call_count;
     const uint8_t *waiting; /* bytes that the socket did not take yet: nghttp2's */
     size_t waiting_n;
     int64_t progress_ns;
@@ -69,6 +70,7 @@ struct connection {
 
 /* One call: a stream of HTTP/2. */
 struct call {
+    LIST_ENTRY(call) entry;
     struct connection *connection;
     char path[160];
     bool post, grpc, gzip, answered;
@@ -98,7 +100,8 @@ static void
 call_free(struct call *call)
 {
     if (call != NULL) {
-        call->connection->calls--;
+        LIST_REMOVE(call, entry);
+        call->connection->call_count--;
         call->connection->server->bytes -= call->counted;
         buf_done(&call->body);
         buf_done(&call->reply);
@@ -255,14 +258,15 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *con
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0;
     }
-    struct call *call = connection->calls < CALLS_MAX ? calloc(1, sizeof(*call)) : NULL;
+    struct call *call = connection->call_count < CALLS_MAX ? calloc(1, sizeof(*call)) : NULL;
     if (call == NULL) {
         server->http2.submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                         NGHTTP2_REFUSED_STREAM);
         return 0;
     }
     call->connection = connection;
-    connection->calls++;
+    connection->call_count++;
+    LIST_INSERT_HEAD(&connection->calls, call, entry);
     buf_init(&call->body, server->options.message_max + PREFIX_BYTES);
     buf_init(&call->reply, REPLY_BYTES_MAX + PREFIX_BYTES);
     server->http2.session_set_stream_user_data(session, frame->hd.stream_id, call);
@@ -364,7 +368,10 @@ connection_close(struct connection *connection)
     uv_poll_stop(&connection->poll);
     LIST_REMOVE(connection, entry);
     connection->server->connection_count--;
-    connection->server->http2.session_del(connection->session); /* which closes its streams */
+    connection->server->http2.session_del(connection->session); /* calls nobody back */
+    while (!LIST_EMPTY(&connection->calls)) {
+        call_free(LIST_FIRST(&connection->calls));
+    }
     close(connection->fd);
     uv_close((uv_handle_t *)&connection->poll, connection_freed);
 }
@@ -469,6 +476,7 @@ grpc_server_take(struct grpc_server *server, int fd)
     connection->fd = fd;
     connection->poll.data = connection;
     connection->progress_ns = clock_mono_ns();
+    LIST_INIT(&connection->calls);
     LIST_INSERT_HEAD(&server->connections, connection, entry);
     server->connection_count++;
     go_on(connection, begin_session(connection) && receive(connection));
@@ -483,7 +491,7 @@ on_sweep(uv_timer_t *timer)
     struct connection *connection = LIST_FIRST(&server->connections);
     while (connection != NULL) {
         struct connection *next = LIST_NEXT(connection, entry);
-        bool busy = connection->calls > 0 || connection->waiting_n > 0;
+        bool busy = connection->call_count > 0 || connection->waiting_n > 0;
         if (busy && connection->progress_ns < late_ns) {
             connection_close(connection);
         }

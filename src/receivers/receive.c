@@ -13,6 +13,7 @@
 #include "receive_parts.h"
 
 #define CONNECTIONS_MAX 256
+#define NOTE_NS (600 * NS_PER_S)
 
 static const char *const protocols[RECEIVE_PROTOCOLS] = {
     [RECEIVE_OTLP_HTTP] = "otlp/http", [RECEIVE_OTLP_GRPC] = "otlp/grpc",
@@ -72,6 +73,7 @@ receive_tell(struct place *place, const char *format, ...)
     va_start(args, format);
     vsnprintf(place->note, sizeof(place->note), format, args);
     va_end(args);
+    place->noted_ns = clock_mono_ns();
     log_warning("receiving: %s", place->note);
 }
 
@@ -294,10 +296,24 @@ put_state(const struct receive *receive, struct batch *batch)
     }
 }
 
+/* Who knocked in vain is told for a while; what is in use stays so. */
+static void
+forget_notes(struct receive *receive)
+{
+    int64_t old_ns = clock_mono_ns() - NOTE_NS;
+    for (size_t i = 0; i < receive->place_count; i++) {
+        struct place *place = &receive->places[i];
+        if (place->listening && place->noted_ns < old_ns) {
+            place->note[0] = '\0';
+        }
+    }
+}
+
 static enum source_step
 received_poll(void *state, struct batch *batch)
 {
     struct receive *receive = state;
+    forget_notes(receive);
     put_counts(receive, batch);
     put_places(receive, batch);
     put_state(receive, batch);

@@ -41,6 +41,7 @@ struct place {
     bool listening;
     uint64_t accepted;             /* connections, or datagrams */
     int64_t heard_ns;              /* monotonic; 0: never */
+    int64_t noted_ns;              /* when, monotonic */
     char note[RECEIVE_NOTE_BYTES]; /* what is wrong, or who knocked in vain; "": nothing */
     struct receive *receive;
     uv_poll_t *poll; /* NULL: not listening */

@@ -79,6 +79,27 @@ test_guard__origin_must_be_ours(void **state)
 }
 
 static void
+test_guard__knows_pages_of_this_machine(void **state)
+{
+    static const char *const here[] = {"http://localhost:3000", "https://127.0.0.1",
+                                       "http://[::1]:8080", "http://LOCALHOST"};
+    static const char *const elsewhere[] = {"http://localhost.evil.example",
+                                            "http://10.0.0.1",
+                                            "null",
+                                            "file://",
+                                            "http://",
+                                            "",
+                                            "localhost:3000"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
+        assert_true(guard_origin_is_here(str_from(here[i])));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++) {
+        assert_false(guard_origin_is_here(str_from(elsewhere[i])));
+    }
+}
+
+static void
 test_guard__takes_secrets_out_of_headers(void **state)
 {
     (void)state;
@@ -229,6 +250,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guard__host_must_name_us),
         cmocka_unit_test(test_guard__origin_must_be_ours),
+        cmocka_unit_test(test_guard__knows_pages_of_this_machine),
         cmocka_unit_test(test_guard__takes_secrets_out_of_headers),
         cmocka_unit_test(test_guard__compares_whole_secrets),
         cmocka_unit_test(test_guard__decodes),
