@@ -79,7 +79,7 @@ test_config__says_what_is_wrong_and_where(void **state)
         {"thresholds:\n# none\nhistory:\n", ""},
         {"interval: 5\n", "f:1:11: interval: 5: did you mean 5s?\n"},
         {"intervall: 5s\n", "f:1:1: intervall: no such setting; did you mean interval?\n"},
-        {"bytes: 1MiB\n", "f:1:1: bytes: no such setting; did you mean history.bytes?\n"},
+        {"bytes: 1MiB\n", "f:1:1: bytes: no such setting; did you mean traces.bytes?\n"},
         {"history:\n  byte: 1MiB\n",
          "f:2:3: history.byte: no such setting; did you mean history.bytes?\n"},
         {"xyzzy: 1\n", "f:1:1: xyzzy: no such setting\n"},

@@ -166,6 +166,20 @@ test_node__says_what_plain_calls_do_not_tell(void **state)
     screen_free(screen);
 }
 
+/* Wherever the cursor is. */
+static void
+test_node__says_how_it_is_sampled(void **state)
+{
+    (void)state;
+    struct screen *screen = screen_new(120, 40, 4, GLYPHS_BRAILLE);
+    for (int i = 0; i < 4; i++) {
+        press(screen, "F");
+        assert_non_null(strstr(shown(screen), "flametop flame beam://" ERLANG_NODE));
+        press(screen, "\t");
+    }
+    screen_free(screen);
+}
+
 /* No size and no key makes the view write outside, or blanks it. */
 static void
 test_node__any_size_and_key(void **state)
@@ -214,6 +228,7 @@ main(void)
         cmocka_unit_test(test_node__opens_the_workers_of_a_pool),
         cmocka_unit_test(test_node__asks_for_what_is_looked_at),
         cmocka_unit_test(test_node__says_what_plain_calls_do_not_tell),
+        cmocka_unit_test(test_node__says_how_it_is_sampled),
         cmocka_unit_test(test_node__any_size_and_key),
         cmocka_unit_test(test_node__says_what_of_the_past_is_not_there),
     };

@@ -11,6 +11,7 @@
 #include "../widgets/card.h"
 #include "flametop/core/link.h"
 #include "flametop/ui/term.h"
+#include "panels.h"
 #include "reading.h"
 #include "telling.h"
 
@@ -990,6 +991,9 @@ cards_command(void *state, const struct panel_context *context, const char *name
 {
     (void)argument;
     struct cards *cards = state;
+    if (cards->set == &node_set && node_explain_flame(context, name)) {
+        return REACTION_HANDLED;
+    }
     static const struct {
         const char *name;
         int dx, dy;

@@ -171,6 +171,9 @@ node_command(void *state, const struct panel_context *context, const char *name,
              const char *argument)
 {
     struct node *node = state;
+    if (node_explain_flame(context, name)) {
+        return REACTION_HANDLED;
+    }
     if (!tables_update(node->tables, context)) {
         return REACTION_NONE;
     }
