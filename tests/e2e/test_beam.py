@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -182,6 +183,27 @@ def test_states__each_has_its_sentence():
         check(done.returncode == 2 and all(way in told for way in (".erlang.cookie", "--cookie-file", "FLAMETOP_COOKIE")),
               told)
         check("abc" not in told, told)
+
+
+def test_resolver__may_take_its_time():
+    """A name server that says nothing, in a namespace of mounts of our own: for root alone."""
+    servers = tempfile.NamedTemporaryFile("w", suffix=".conf")
+    servers.write("nameserver 127.0.0.1\noptions timeout:30 attempts:1\n")
+    servers.flush()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        try:
+            mute.bind(("127.0.0.1", 53))
+            subprocess.run(["unshare", "-m", "true"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"        a slow resolver is not tried here: {error}")
+            return
+        start = time.monotonic()
+        done = subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', servers.name,
+                               FLAMETOP, "snapshot", "beam://a@slow.example:4711"], capture_output=True, timeout=60,
+                              check=False, env=environment(FLAMETOP_COOKIE=COOKIE), stdin=subprocess.DEVNULL)
+        told = done.stderr.decode()
+        check(done.returncode == 1 and "takes too long" in told, told)
+        check(time.monotonic() - start < 15, "it took", time.monotonic() - start)
 
 
 def test_cookie__comes_from_where_it_is():
