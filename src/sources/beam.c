@@ -347,16 +347,13 @@ beam_open(const struct link_setup *setup, void **ret_state, char *why, size_t wh
 static const char *
 sentence(const struct beam *beam, char *dst, size_t size)
 {
-    int64_t silent_ns = clock_mono_ns() - beam->heard_ns;
     switch (beam->phase) {
     case CONNECTING:
         return beam->connect != NULL ? beam_connect_doing(beam->connect, dst, size) : beam->why;
     case GREETING:
         return "connected; the node is being asked";
     case SILENT:
-        snprintf(dst, size, "%s has not answered for %lld s: it is stopped, or too busy to answer",
-                 beam->node.name, (long long)(silent_ns / NS_PER_S));
-        return dst;
+        return "the node does not answer: it is stopped, or too busy";
     case LIVE:
         return "";
     default:
@@ -413,7 +410,8 @@ static void
 beam_retry(void *state)
 {
     struct beam *beam = state;
-    if (beam->phase == WAITING || beam->phase == REFUSED) {
+    if (beam->phase == WAITING || beam->phase == REFUSED || beam->phase == SILENT) {
+        disconnect(beam);
         beam->back_off_ns = RETRY_FIRST_NS;
         connect_now(beam);
     }
