@@ -6,6 +6,8 @@
 
 #include "flametop/base/macros.h"
 #include "flametop/base/str.h"
+#include "flametop/core/traces.h"
+#include "flametop/trace/store.h"
 
 /* ---- what the link brings ---- */
 
@@ -70,15 +72,15 @@ static bool
 open_link(struct attach *attach, const struct engine_options *options, struct uv_loop_s *loop,
           char *why, size_t why_size)
 {
-    struct link_setup setup = {
-        .loop = loop,
-        .catalog = options->catalog,
-        .tables = options->tables,
-        .table_count = options->table_count,
-        .interval_ns = options->interval_ns,
-        .span_ns = options->span_ns,
-        .options = options->link_options,
-        .sink = {attach, on_source, on_chunk, on_kept, on_host, on_clock, on_findings, on_tick, on_trace}};
+    struct link_setup setup = {.loop = loop,
+                               .catalog = options->catalog,
+                               .tables = options->tables,
+                               .table_count = options->table_count,
+                               .interval_ns = options->interval_ns,
+                               .span_ns = options->span_ns,
+                               .options = options->link_options,
+                               .sink = {attach, on_source, on_chunk, on_kept, on_host, on_clock,
+                                        on_findings, on_tick, on_trace}};
     if (options->link->open(&setup, &attach->link_state, why, why_size) < 0) {
         return false;
     }
@@ -300,12 +302,35 @@ on_answer(void *context, const char *why)
     attach->tick(attach->context); /* the picture that follows wakes the screen */
 }
 
+static int
+digit_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void
+mark_trace(struct attach *attach, const char *hex)
+{
+    char id[SPAN_ID_BYTES_MAX];
+    size_t n = 0;
+    struct trace_store *store = collector_traces(attach->collector);
+    while (n < sizeof(id) && digit_of(hex[2 * n]) >= 0 && digit_of(hex[2 * n + 1]) >= 0) {
+        id[n] = (char)(digit_of(hex[2 * n]) << 4 | digit_of(hex[2 * n + 1]));
+        n++;
+    }
+    if (store != NULL && n > 0) {
+        trace_store_mark(store, (struct str){id, n}, true);
+    }
+}
+
 void
 attach_command(struct attach *attach, const char *name, const char *arguments)
 {
     char why[200] = "";
     if (attach->link != NULL) {
         attach->link->command(attach->link_state, name, arguments, attach, on_answer);
+    } else if (strcmp(name, TRACE_MARK) == 0) {
+        mark_trace(attach, arguments);
     } else if (attach->receiver != NULL && strcmp(name, RECEIVER_START) == 0) {
         attach->receiver->start(attach->receiver_state, why, sizeof(why));
         on_answer(attach, why);

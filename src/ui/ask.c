@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "flametop/base/utf8.h"
+#include "flametop/core/traces.h"
 #include "flametop/core/profile.h"
 #include "command.h"
 
@@ -268,5 +269,16 @@ panel_save_trace(const struct panel_context *context, const struct trace *trace,
         app_say(app, "saved %s", whole);
     } else {
         app_say(app, "%s", why);
+    }
+}
+
+void
+panel_mark_trace(const struct panel_context *context, const struct trace *trace)
+{
+    struct app *app = context->app;
+    struct message message = {.type = MESSAGE_COMMAND, .command = {.name = TRACE_MARK}};
+    trace_id_text(trace, message.command.arguments, sizeof(message.command.arguments));
+    if (context->link == NULL && app->seat->engine != NULL) {
+        engine_send(app->seat->engine, &message);
     }
 }

@@ -86,6 +86,19 @@ def test_export__writes_a_request_that_can_be_sent_again():
         check("SELECT orders" in names and sum("parentSpanId" not in span for span in spans) == 1, names)
 
 
+def test_mark__keeps_a_request_and_finds_it_again():
+    with Shop() as (screen, _):
+        screen.keys("Enter")
+        sees(screen, r"Latency · POST /tools/invoke · database-query")
+        screen.keys("m")
+        sees(screen, r"marked: POST /tools/invoke")
+        screen.keys("f")
+        sees(screen, r"filter")
+        screen.text("status=marked")
+        screen.keys("Enter")
+        sees(screen, r"filter status=marked", r"· 1 requests")
+
+
 def test_question__is_answered_by_tags():
     with Shop() as (screen, _):
         screen.keys("a")

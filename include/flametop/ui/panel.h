@@ -131,6 +131,9 @@ void panel_save_flame(const struct panel_context *context, const struct flame *f
 void panel_save_trace(const struct panel_context *context, const struct trace *trace,
                       const char *path);
 
+/* Marks a request of this machine: it is kept longer than others. */
+void panel_mark_trace(const struct panel_context *context, const struct trace *trace);
+
 /* Puts text on the clipboard. */
 void panel_copy(const struct panel_context *context, struct str text);
 
