@@ -83,6 +83,14 @@ name_process(const struct erlang_process *process, char *dst, size_t size)
     }
 }
 
+/* Evaluated text: what we, or others like us, ask the node is done by such processes. */
+static bool
+is_evaluated(const struct erlang_process *process)
+{
+    return process->current != NULL && (strncmp(process->current, "prim_eval:", 10) == 0 ||
+                                        strncmp(process->current, "erl_eval:", 9) == 0);
+}
+
 /* The process that does most of the work, where it does at least `least` of all of it. The node's
  * own sum counts what we ask of it as well, which on an idle node is most; so the sum of the rows
  * stands for it, with what the others could do at most. */
@@ -98,6 +106,9 @@ find_busiest(const struct bench *bench, double least, struct erlang_process *ret
     }
     for (size_t i = 0; i < table->count; i++) {
         struct erlang_process process = process_at(table, &columns, i);
+        if (is_evaluated(&process)) {
+            continue;
+        }
         if (process.reductions > most) {
             most = process.reductions;
             *ret_process = process;

@@ -384,6 +384,18 @@ test_beam__names_the_process_whose_memory_grows(void **state)
     assert_true(says(f, "beam.memory:processes", "worker (<0.80.0>) holds"));
 }
 
+/* What evaluates text there is most likely one of us. */
+static void
+test_beam__blames_nobody_who_asks(void **state)
+{
+    struct fixture *f = *state;
+    world.actors[2] = (struct actor){95, NULL, "prim_eval:receive/2", 9e6, 0, 1e6};
+    world.actor_count = 3;
+    world.atoms_more = 5000;
+    pass(f, 12);
+    assert_true(says(f, "beam.atoms", "worker (<0.80.0>) does 67 % of the work"));
+}
+
 /* More schedulers would not help it. */
 static void
 test_beam__names_one_process_that_fills_a_scheduler(void **state)
@@ -463,6 +475,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_beam__names_the_memory_that_grows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_beam__names_the_process_whose_memory_grows, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_beam__blames_nobody_who_asks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_beam__names_one_process_that_fills_a_scheduler, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__says_that_the_run_queue_grows, set_up,
