@@ -417,9 +417,10 @@ step_map(struct flame *flame, struct flame_work *work)
         }
         work->at = 1;
     }
-    /* Stacks of their own are as much work as they are deep. */
+    /* A new node may move others to a larger table; stacks of their own are as much work as they
+     * are deep. */
     bool deep = work->options.part == FLAME_INVERTED || work->options.part == FLAME_CALLERS;
-    uint32_t end = work->at + MIN(count - work->at, deep ? PORTION / 128 : PORTION / 4);
+    uint32_t end = work->at + MIN(count - work->at, deep ? PORTION / 256 : PORTION / 16);
     for (; work->at < end && !flame->failed; work->at++) {
         work->map[work->at] = map_node(work, work->at);
     }
