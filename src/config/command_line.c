@@ -42,7 +42,7 @@ const struct subcommand subcommand_table[] = {
      "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js; without FILE the stacks "
      "of a "
      "process "
-     "or of the machine are sampled now, with beam://NAME@HOST those of the node's processes. "
+     "or of the machine are sampled now, with beam://NAME@HOST those of its processes. "
      "Without a terminal frames are printed.",
      NULL, true},
     {COMMAND_QUERY, "query", "QUERY [FILE|TARGET]", 1, 2,

@@ -170,13 +170,14 @@ def test_receive__is_not_flooded():
         before = agent.memory()
         large = b" " * (65 * MIB)
         check(agent.json("/v1/traces", large)[0] == 413, "65 MiB")
-        bomb = gzip.compress(b" " * (200 * MIB))
-        check(len(bomb) < MIB, "it is small")
+        bomb = gzip.compress(b" " * (600 * MIB), 1)
+        check(len(bomb) < 4 * MIB, "it is small")
         check(agent.json("/v1/traces", bomb, "-H", "Content-Encoding: gzip")[0] == 413, "a bomb")
         check(agent.json("/v1/traces", b"[" * MIB)[0] == 400, "as deep as one likes")
         check(agent.json("/v1/requests", b'{"spans":[' + b'{"name":"a","duration_ms":1},' * 1000)[0] == 400, "cut")
         check(agent.json("/v1/traces", otlp())[0] == 200, "it goes on")
-        check(until(lambda: agent.memory() < before + 100 * MIB), "memory stays", before, agent.memory())
+        # What ASan keeps of freed memory is in it as well, 256 MiB at most.
+        check(until(lambda: agent.memory() < before + 400 * MIB), "memory stays", before, agent.memory())
 
 
 def test_receive__sends_the_silent_away():
