@@ -9,8 +9,9 @@
 
 #define TRACES 100
 #define TRACES_MAX 1000
-#define LOOKED_AT_NS (50 * NS_PER_MS) /* an agent has more to do than to look through all of them  \
-                                       */
+#define LOOKED_AT_NS                                                                               \
+    (50 * NS_PER_MS) /* an agent has more to do than to look through all of them                   \
+                      */
 
 static void
 write_flags(struct json *json, uint32_t flags)

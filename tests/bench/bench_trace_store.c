@@ -1,8 +1,8 @@
 /* What traces cost: bench_trace_store [MIB].
  *
  * MIB mebibytes of finished traces (1,024 unless said otherwise) are pushed through a store of 16
- * MiB; then spans with the usual attributes, ten to a trace, are stored with their metrics, one tick
- * every 50,000 of them; then one trace of 100,000 spans is built. Prints spans a second of one
+ * MiB; then spans with the usual attributes, ten to a trace, are stored with their metrics, one
+ * tick every 50,000 of them; then one trace of 100,000 spans is built. Prints spans a second of one
  * core, the resident memory, and milliseconds. */
 #include <stdio.h>
 #include <stdlib.h>
