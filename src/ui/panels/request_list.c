@@ -6,7 +6,7 @@
 
 #include "flametop/base/utf8.h"
 
-#define LIST_MAX ((size_t)5000) /* rows: of more requests the slowest */
+#define LIST_MAX ((size_t)2000) /* rows: of more requests the slowest */
 
 enum {
     LIST_KEY,
