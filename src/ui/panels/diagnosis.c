@@ -63,6 +63,11 @@ draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect are
             (struct style){.fg = ROLE_DIM});
         return;
     }
+    if (picture->past && picture->base == NULL && picture->track_count == 0) {
+        wrap_draw(canvas, area, STR(" – a file: there are no readings of a machine in it to judge"),
+                  (struct style){.fg = ROLE_DIM});
+        return;
+    }
     bool covered = picture->looked_at != NULL && picture->looked_at[0] != '\0';
     char sign[8] = "";
     sign[utf8_put(glyph_level(canvas->glyphs, LEVEL_NORMAL), sign)] = '\0';
