@@ -79,16 +79,16 @@ has_judge(const char *metric)
     return false;
 }
 
-/* Whether a metric is of a machine or of an Erlang node: its built-in levels are the judges'
- * business. */
+/* Whether a metric is one of ours, of a machine or of an Erlang node: its built-in levels are the
+ * judges' business. Others may use the same names: a mapping's pool.busy is nobody's. */
 static bool
-is_judged(const char *metric)
+is_judged(const struct metric *metric)
 {
     static const char *const prefixes[] = {"system.",   "container.", "process.", "hw.",
                                            "flametop.", "beam.",      "pool.",    "worker."};
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-        if (strncmp(metric, prefixes[i], strlen(prefixes[i])) == 0) {
-            return true;
+        if (strncmp(metric->name, prefixes[i], strlen(prefixes[i])) == 0) {
+            return !metric->defined;
         }
     }
     return false;
@@ -104,7 +104,7 @@ find_thresholds(struct diagnosis *d, struct catalog *catalog)
          d->metrics_seen++) {
         char why[160];
         struct limit limit = limit_of(catalog, metric->name);
-        bool own = !limit.chosen && !is_judged(metric->name) &&
+        bool own = !limit.chosen && !is_judged(metric) &&
                    catalog_thresholds(catalog, metric, &limit.warning, &limit.critical);
         if ((limit.chosen && !has_judge(metric->name)) || own) {
             d->thresholds[d->threshold_count++] = (struct threshold){

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 try:
@@ -23,7 +24,7 @@ except ImportError:  # the interpreter found first is not the one that Debian's 
         sys.exit(0)
     os.execv("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
 from agent import CHANGE, READ, Agent  # noqa: E402  (their folder is not a package)
-from suite import check, main, write  # noqa: E402
+from suite import check, free_port, main, until, write  # noqa: E402
 
 SOURCE = os.environ.get("FLAMETOP_SOURCE", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 with open(os.path.join(SOURCE, "man", "openapi.yaml"), encoding="utf-8") as file:
@@ -212,6 +213,10 @@ QUESTIONS = [
     ("/api/v1/tables/{name}", 200, {"name": "processes", "query": {"sort": "+PID", "limit": "2", "filter": "pid>0"}}),
     ("/api/v1/tables/{name}", 400, {"name": "processes", "query": {"sort": "nothing"}}),
     ("/api/v1/tables/{name}", 404, {"name": "nothing"}),
+    ("/api/v1/traces", 200, {}),
+    ("/api/v1/traces", 400, {"query": {"filter": "duration>never"}}),
+    ("/api/v1/traces", 400, {"query": {"limit": "-1"}}),
+    ("/api/v1/traces/{id}", 404, {"name": "0" * 32}),
     ("/api/v1/findings", 200, {}),
     ("/api/v1/findings", 401, {"token": None}),
     ("/api/v1/commands/{name}", 401, {"name": "signal", "body": "{}", "token": None}),
@@ -221,7 +226,8 @@ QUESTIONS = [
     ("/api/v1/commands/{name}", 409, {"name": "signal", "body": '{"pid": 1, "start": 5}', "token": CHANGE}),
 ]
 # Asked for by other tests, here and in tests/agent.
-ELSEWHERE = {("/healthz", "503"), ("/api/v1/stream", "200"), ("/api/v1/interest", "200"), ("/api/v1/commands/{name}", "200")}
+ELSEWHERE = {("/healthz", "503"), ("/api/v1/stream", "200"), ("/api/v1/interest", "200"), ("/api/v1/commands/{name}", "200"),
+             ("/api/v1/traces/{id}", "200")}
 
 
 def start():
@@ -233,7 +239,7 @@ def test_routes__answer_as_described():
         time.sleep(0.6)  # so that there are rates
         for path, status, asked in QUESTIONS:
             method = "post" if "body" in asked else "get"
-            target = path.replace("{name}", asked.get("name", "")) + "?" + urllib.parse.urlencode(asked.get("query", {}))
+            target = re.sub(r"\{\w+\}", asked.get("name", ""), path) + "?" + urllib.parse.urlencode(asked.get("query", {}))
             answer = agent.ask(target.rstrip("?"), method.upper(), asked.get("headers", ()), asked.get("body"),
                                asked.get("host", "localhost"), asked.get("token", READ))
             check(answer.status == status, f"{method} {target}: {status} was wanted, not", answer)
@@ -243,6 +249,24 @@ def test_routes__answer_as_described():
             for operation in methods.values():
                 for status in operation["responses"].keys() - {"default", "101"}:
                     check((path, status) in told, path, status, "is described and was not asked for")
+
+
+def test_traces__answer_as_described():
+    port, trace = free_port(), "5b8aa5a2d2c872e8321cf37308d69df2"
+    request = {"trace_id": trace, "request": {"method": "POST", "path": "/tools/invoke", "tool": "database-query", "duration_ms": 450},
+               "spans": [{"name": "auth", "duration_ms": 5}, {"name": "tool_execution", "duration_ms": 400}]}
+    with Agent(f"--receive={port}") as agent:
+        sent = urllib.request.Request(f"http://127.0.0.1:{port}/v1/requests", json.dumps(request).encode())
+        with urllib.request.urlopen(sent, timeout=10) as answer:
+            check(answer.status == 200, answer.status)
+        answers = {"/api/v1/traces": None, "/api/v1/traces/{id}": None}
+        for path in answers:
+            check(until(lambda: trace.encode() in agent.ask("/api/v1/traces").body), "it is not listed")
+            answers[path] = agent.ask(path.replace("{id}", trace))
+            check(answers[path].status == 200, path, answers[path])
+            check_answer(path, "get", answers[path])
+        spans = answers["/api/v1/traces/{id}"].json()["resourceSpans"][0]["scopeSpans"][0]["spans"]
+        check(len(spans) == 3 and {"auth", "tool_execution"} < {span["name"] for span in spans}, spans)
 
 
 def test_commands__do_what_is_described():

@@ -617,7 +617,7 @@ def test_flame__compares_writes_and_prints():
     check(done.returncode == 0 and "old_way" in done.stdout.decode(), done)
     done = run("flame", path, "-o", "-")
     check(sorted(done.stdout.decode().splitlines()) == sorted(FOLDED.splitlines()), done.stdout)
-    scope = os.path.join(HOME, "graph.json")
+    scope = os.path.join(HOME, "graph.speedscope.json")
     check(run("flame", path, "-o", scope).returncode == 0)
     with open(scope, encoding="utf-8") as file:
         document = json.load(file)
