@@ -79,14 +79,15 @@ judge_saturated(struct bench *bench, const struct pool *pool)
     char wait[32], away[32];
     unit_format(pool->depth, "{request}", false, wait, sizeof(wait));
     unit_format(fmax(pool->refused, 0) + fmax(pool->late, 0), "", false, away, sizeof(away));
-    size_t n = 0;
-    if (pool->workers > 0 && pool->busy >= 0) {
-        n = (size_t)snprintf(j->what, sizeof(j->what), "pool %.40s: %.0f of %.0f workers busy, ",
-                             pool->name, pool->busy, pool->workers);
+    if (pool->workers > 0 && pool->busy >= 0) { /* numbers of others: they may have 300 digits */
+        snprintf(j->what, sizeof(j->what), "pool %.40s: %.0f of %.0f workers busy, ", pool->name,
+                 pool->busy, pool->workers);
     } else {
-        n = (size_t)snprintf(j->what, sizeof(j->what), "pool %.40s: ", pool->name);
+        snprintf(j->what, sizeof(j->what), "pool %.40s: ", pool->name);
     }
-    n += (size_t)snprintf(j->what + n, sizeof(j->what) - n, "%s requests wait", wait);
+    size_t n = strlen(j->what);
+    snprintf(j->what + n, sizeof(j->what) - n, "%s requests wait", wait);
+    n = strlen(j->what);
     if (lost) {
         snprintf(j->what + n, sizeof(j->what) - n, ", %s a second are sent away", away);
     }
