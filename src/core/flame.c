@@ -373,9 +373,11 @@ add_moment(struct flame *flame, struct flame_work *work, const struct profile_mo
         raw = work->open[common++].raw;
     }
     for (; common < depth; common++) {
-        uint32_t node = work->path[depth - 1 - common];
-        raw = profile_append(work->raw, raw, work->profile->frame[node]);
-        profile_put(work->raw, raw, TIMED_START, work->now);
+        uint32_t node = work->path[depth - 1 - common], caller = raw;
+        raw = profile_append(work->raw, caller, work->profile->frame[node]);
+        if (raw != caller) { /* where there is no room it is its caller, which began before */
+            profile_put(work->raw, raw, TIMED_START, work->now);
+        }
         work->open[common] = (struct call){node, raw};
     }
     work->open_count = depth;

@@ -287,6 +287,30 @@ test_flame__is_in_the_order_of_time(void **state)
     profile_release(profile);
 }
 
+/* What has no room counts for its caller, which began when it began. */
+static void
+test_flame__calls_without_room_move_no_other(void **state)
+{
+    (void)state;
+    struct profile *profile = profile_new();
+    uint32_t a = add(profile, "main;a", 0), b = add(profile, "main;b", 0);
+    uint32_t main = profile->parent[a];
+    profile_put_next(profile, main, 0, 2);
+    profile_put_next(profile, a, 0, 1);
+    profile_put_next(profile, b, 0, 4);
+    struct flame *flame = flame_new(profile, &(struct flame_options){.part = FLAME_TIMED});
+    flame->own->node_max = 3; /* the root, main and a */
+    while (!flame_step(flame, 0)) {
+    }
+    assert_false(flame->failed);
+    assert_int_equal(flame->count, 3);
+    assert_int_equal(flame->cut, 1);
+    assert_true(flame->start[1] == 0 && flame->start[2] == 2);
+    assert_true(flame->self[0][1] == 6 && flame->total[0][1] == 7);
+    flame_free(flame);
+    profile_release(profile);
+}
+
 /* Far from their parents, as where stacks come in no order. */
 static struct profile *
 scattered_profile(void)
@@ -639,6 +663,7 @@ main(void)
         cmocka_unit_test(test_flame__compares_normalised),
         cmocka_unit_test(test_flame__goes_deep),
         cmocka_unit_test(test_flame__is_in_the_order_of_time),
+        cmocka_unit_test(test_flame__calls_without_room_move_no_other),
         cmocka_unit_test(test_flame__is_found_in_a_newer_profile),
         cmocka_unit_test(test_flame__sorts_many_in_steps),
         cmocka_unit_test(test_profile__numbers_nodes_anew),
