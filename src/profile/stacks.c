@@ -20,6 +20,7 @@
 #define READ_BYTES ((size_t)65536)
 #define COMM_BYTES 64
 #define KERNEL_SERIAL 1u
+#define MADE_BYTES_MAX ((size_t)512 << 20) /* then no more maps of code are read */
 
 /* An address whose frame is known. */
 struct cached {
@@ -38,6 +39,7 @@ struct stacks {
     bool kernel_read;
     uint32_t truncated, unknown; /* frames */
     uint64_t serial;
+    size_t made_bytes; /* names of code made at run time, of all processes */
     struct map looked; /* what of which process was looked at again in this round */
     struct stacks_counts counts;
     struct cached cache[CACHE_SLOTS];
@@ -210,13 +212,22 @@ frame_of_module(struct stacks *stacks, const struct module *module)
     return profile_frame(stacks->profile, (struct str){text, (size_t)n}, module->path);
 }
 
+static size_t
+made_bytes(const struct space *space)
+{
+    return space->made.capacity * sizeof(struct symbol) + space->made.names.capacity;
+}
+
 /* Code made at run time gets its name a little later than it runs, and its place may be used again:
  * what is known of the process is then no longer believed. */
 static uint32_t
 made_frame(struct stacks *stacks, struct space *space, const struct module *module, uint64_t at)
 {
     uint64_t before = space->made_n;
-    struct str name = space_made(space, at, may_look(stacks, space, LOOKED_AT_MADE));
+    size_t others = stacks->made_bytes - made_bytes(space);
+    bool fresh = others < MADE_BYTES_MAX && may_look(stacks, space, LOOKED_AT_MADE);
+    struct str name = space_made(space, at, fresh);
+    stacks->made_bytes = others + made_bytes(space);
     if (name.n == 0 || space->made_n != before) {
         space->serial = ++stacks->serial;
     }
@@ -395,7 +406,9 @@ add_sample(struct stacks *stacks, const struct ring_record *record)
 static void
 forget_process(struct stacks *stacks, uint32_t pid)
 {
-    space_free(map_remove(&stacks->spaces, pid));
+    struct space *space = map_remove(&stacks->spaces, pid);
+    stacks->made_bytes -= space != NULL ? made_bytes(space) : 0;
+    space_free(space);
 }
 
 static void
@@ -404,6 +417,7 @@ on_comm(struct stacks *stacks, const struct ring_record *record)
     name_thread(stacks, record->tid, record->text);
     struct space *space = record->exec ? get_space(stacks, record->pid) : NULL;
     if (space != NULL) {
+        stacks->made_bytes -= made_bytes(space);
         space_clear(space);
         space->serial = ++stacks->serial;
     }
