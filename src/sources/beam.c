@@ -215,6 +215,14 @@ beam_on_info(struct beam *beam, struct str list)
                    beam, on_language);
 }
 
+void
+beam_on_no_info(struct beam *beam)
+{
+    if (beam->phase == GREETING) {
+        lose(beam, "it took us in and does not answer: stopped, or too busy");
+    }
+}
+
 static void
 on_info_list(void *context, enum beam_outcome outcome, struct str value)
 {
@@ -222,7 +230,7 @@ on_info_list(void *context, enum beam_outcome outcome, struct str value)
     if (outcome == BEAM_ANSWERED) {
         beam_on_info(beam, value);
     } else if (outcome != BEAM_GONE) {
-        lose(beam, "it took us in and does not answer: stopped, or too busy");
+        beam_on_no_info(beam);
     }
 }
 

@@ -21,7 +21,7 @@ struct round {
     enum feed_id feed; /* FEEDS: not for a feed */
     struct buf values[BEAM_VALUES_MAX];
     size_t left;
-    bool late;
+    bool late, gone; /* an answer did not come in time; the wire has ended, or is full */
 };
 
 /* ---- calls one by one ---- */
@@ -65,6 +65,15 @@ free_round(struct round *round)
     free(round);
 }
 
+/* Nothing of it is awaited any more. */
+static void
+set_unasked(struct beam *beam, enum feed_id id)
+{
+    if (id < FEEDS) {
+        beam->feeds[id].asked = false;
+    }
+}
+
 static void
 on_call(void *context, enum beam_outcome outcome, struct str value)
 {
@@ -75,18 +84,18 @@ on_call(void *context, enum beam_outcome outcome, struct str value)
     if (outcome == BEAM_ANSWERED) {
         buf_add(&round->values[turn.index], value.p, value.n);
     }
-    round->late |= outcome == BEAM_LATE || outcome == BEAM_GONE;
+    round->late |= outcome == BEAM_LATE;
+    round->gone |= outcome == BEAM_GONE;
     if (--round->left > 0) {
         return;
     }
-    bool whole = !round->late, live = beam->wire != NULL;
-    if (round->feed < FEEDS) {
-        beam->feeds[round->feed].asked = false;
-    }
-    if (whole && live) {
+    set_unasked(beam, round->feed);
+    if (!round->late && !round->gone) {
         beam_hear(beam);
         conclude_round(round);
-    } else if (live) {
+    } else if (!round->gone && round->feed == FEEDS) {
+        beam_on_no_info(beam);
+    } else if (!round->gone) { /* the wire's end is told by itself */
         beam_miss(beam);
     }
     free_round(round);
@@ -97,6 +106,7 @@ beam_start_round(struct beam *beam, const struct beam_calls *calls, enum feed_id
 {
     struct round *round = calloc(1, sizeof(*round));
     if (round == NULL) {
+        set_unasked(beam, feed);
         return;
     }
     *round = (struct round){.beam = beam, .calls = calls, .feed = feed, .left = calls->count + 1};
@@ -120,6 +130,7 @@ beam_start_round(struct beam *beam, const struct beam_calls *calls, enum feed_id
         buf_done(&arguments);
     }
     if (--round->left == 0) { /* none of them could be made */
+        set_unasked(beam, feed);
         free_round(round);
     }
 }

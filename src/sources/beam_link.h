@@ -93,8 +93,9 @@ void beam_set_timer(struct beam *beam, int64_t delay_ns);
 /* Puts the collector there, also once more. */
 void beam_start_collector(struct beam *beam);
 
-/* Who the node is: the results of beam_calls_info in a list. */
+/* Who the node is: the results of beam_calls_info in a list; or that it did not say so in time. */
 void beam_on_info(struct beam *beam, struct str list);
+void beam_on_no_info(struct beam *beam);
 
 /* ---- feeds ---- */
 

@@ -154,6 +154,16 @@ def test_plain_calls__put_nothing_there():
         check(not any(t["name"] == "beam.processes" and t["rows"] for t in picture["tables"]), "there are processes")
 
 
+def test_plain_calls__are_given_up_when_none_is_answered():
+    with Node("deaf") as node, tempfile.TemporaryDirectory() as folder:
+        node.eval("sys:suspend(rex)")
+        log = os.path.join(folder, "log")
+        refusal("--no-inject", "--log-level", "info", "--log-file", log, node.url)
+        with open(log, encoding="utf-8") as file:
+            said = file.read()
+        check("it took us in and does not answer" in said, said)
+
+
 def test_twenty__attach_at_once():
     with Node("many") as node:
         children = [subprocess.Popen([FLAMETOP, "snapshot", "--for", "2s", "--format", "csv", node.url],
