@@ -101,6 +101,13 @@ integer_of(struct str term, int64_t fallback)
     return etf_integer(&term, &value) ? value : fallback;
 }
 
+/* How many there are of something. */
+static int64_t
+count_of(struct str term, int64_t fallback)
+{
+    return CLAMP(integer_of(term, fallback), 0, INT32_MAX);
+}
+
 static void
 text_of(struct str term, char *dst, size_t size)
 {
@@ -126,11 +133,11 @@ beam_take_info(struct beam_node *node, const struct str *values)
     text_of(values[INFO_ERTS], node->erts, sizeof(node->erts));
     text_of(values[INFO_FLAVOR], node->flavor, sizeof(node->flavor));
     node->word_bytes = CLAMP(integer_of(values[INFO_WORD], 8), 4, 8);
-    node->schedulers = integer_of(values[INFO_SCHEDULERS], 0);
-    node->dirty_cpu = integer_of(values[INFO_DIRTY_CPU], 0);
-    node->online = integer_of(values[INFO_ONLINE], node->schedulers);
-    node->dirty_cpu_online = integer_of(values[INFO_DIRTY_CPU_ONLINE], node->dirty_cpu);
-    node->dirty_io_online = integer_of(values[INFO_DIRTY_IO], 0);
+    node->schedulers = count_of(values[INFO_SCHEDULERS], 0);
+    node->dirty_cpu = count_of(values[INFO_DIRTY_CPU], 0);
+    node->online = count_of(values[INFO_ONLINE], node->schedulers);
+    node->dirty_cpu_online = count_of(values[INFO_DIRTY_CPU_ONLINE], node->dirty_cpu);
+    node->dirty_io_online = count_of(values[INFO_DIRTY_IO], 0);
     node->started_ns = integer_of(values[INFO_STARTED], 0);
     node->buffer_limit = (double)integer_of(values[INFO_BUFFER_LIMIT], 0);
     node->uptime_s = node->round_trip_s = node->scan_interval_s = NAN;

@@ -8,7 +8,8 @@
 
 #define ROWS_MAX 512u
 #define LISTS 3
-#define LOOK_REDUCTIONS 4 /* what our asking for its memory costs a process */
+#define SCAN_US_MAX (INT64_C(3600) * 1000000) /* nobody waits for longer ones */
+#define LOOK_REDUCTIONS 4                     /* what our asking for its memory costs a process */
 
 struct scan {
     struct beam_node *node;
@@ -133,10 +134,10 @@ read_head(struct scan *scan, struct str term, double *ret_most)
         return false;
     }
     scan->seconds = node->scan_began_us != 0 && start_us > node->scan_began_us
-                        ? (double)(start_us - node->scan_began_us) / 1e6
+                        ? ((double)start_us - (double)node->scan_began_us) / 1e6
                         : NAN;
     node->scan_began_us = start_us;
-    node->scan_us = MAX(scan_us, 1);
+    node->scan_us = CLAMP(scan_us, 1, SCAN_US_MAX);
     node->scan_interval_s = scan->seconds;
     scan->table->total = (size_t)CLAMP(processes, 0, INT32_MAX);
     batch_put(batch, &beam_metrics[BEAM_SCAN_DURATION], node->labels, (double)scan_us / 1e6);

@@ -219,7 +219,7 @@ read_uptime(struct beam_node *node, struct str clock, struct batch *batch)
     int64_t now_ns;
     node->uptime_s = NAN;
     if (etf_integer(&clock, &now_ns) && node->started_ns != 0 && now_ns >= node->started_ns) {
-        node->uptime_s = (double)(now_ns - node->started_ns) / 1e9;
+        node->uptime_s = ((double)now_ns - (double)node->started_ns) / 1e9;
         put(node, batch, BEAM_UPTIME, NULL, NULL, node->uptime_s);
     }
 }
