@@ -131,8 +131,10 @@ beam_has_cookie(const struct beam_options *options, char *why, size_t why_size)
 /* ---- what there is ---- */
 
 static int
-list_nodes(const char *host, struct epmd_node *nodes, char *why, size_t why_size)
+list_nodes(const char *host, const struct beam_options *options, struct epmd_node *nodes, char *why,
+           size_t why_size)
 {
+    int64_t patience_ns = options->patience_ns > 0 ? options->patience_ns : PATIENCE_NS;
     struct epmd_place places[PLACES_MAX];
     char said[200];
     const char *name = host[0] != '\0' ? host : "localhost";
@@ -143,7 +145,7 @@ list_nodes(const char *host, struct epmd_node *nodes, char *why, size_t why_size
         return 0;
     }
     for (size_t i = 0; i < count && found < 0 && found != -ETIMEDOUT; i++) {
-        found = epmd_list(&places[i], PATIENCE_NS, nodes, EPMD_NODES_MAX);
+        found = epmd_list(&places[i], patience_ns, nodes, EPMD_NODES_MAX);
     }
     if (found == -ECONNREFUSED) {
         snprintf(why, why_size, "no epmd on %s (port %u): no node with a name runs there", name,
@@ -223,7 +225,7 @@ find_here(const struct beam_options *options, struct beam_found *ret_found, size
     gethostname(own, sizeof(own) - 1);
     own[strcspn(own, ".")] = '\0';
     if (nodes != NULL && vms != NULL) {
-        int known = list_nodes("", nodes, ignored, sizeof(ignored));
+        int known = list_nodes("", options, nodes, ignored, sizeof(ignored));
         count =
             beam_local_scan(options->roots.proc, nodes, (size_t)known, vms, MIN(max, BEAM_VMS_MAX));
     }
@@ -239,10 +241,11 @@ find_here(const struct beam_options *options, struct beam_found *ret_found, size
 }
 
 static size_t
-find_there(const char *host, struct beam_found *ret_found, size_t max, char *why, size_t why_size)
+find_there(const char *host, const struct beam_options *options, struct beam_found *ret_found,
+           size_t max, char *why, size_t why_size)
 {
     struct epmd_node *nodes = calloc(EPMD_NODES_MAX, sizeof(*nodes));
-    int known = nodes != NULL ? list_nodes(host, nodes, why, why_size) : 0;
+    int known = nodes != NULL ? list_nodes(host, options, nodes, why, why_size) : 0;
     size_t count = MIN((size_t)known, max);
     for (size_t i = 0; i < count; i++) {
         ret_found[i] = (struct beam_found){.port = nodes[i].port};
@@ -258,5 +261,5 @@ beam_find(const char *host, const struct beam_options *options, struct beam_foun
           size_t max, char *why, size_t why_size)
 {
     return host[0] == '\0' ? find_here(options, ret_found, max, why, why_size)
-                           : find_there(host, ret_found, max, why, why_size);
+                           : find_there(host, options, ret_found, max, why, why_size);
 }

@@ -64,8 +64,8 @@ struct beam_found {
     char why[400];    /* why it cannot be attached; "" */
 };
 
-/* The nodes of a host, or with host "" the VMs of this machine, waiting at most the patience for
- * epmd. Answers how many; 0 and a sentence when there are none or nobody tells. */
+/* The nodes of a host, or with host "" the VMs of this machine, waiting at most the patience (0: 3
+ * s) for epmd. Answers how many; 0 and a sentence when there are none or nobody tells. */
 size_t beam_find(const char *host, const struct beam_options *options, struct beam_found *ret_found,
                  size_t max, char *why, size_t why_size);
 
