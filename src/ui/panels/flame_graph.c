@@ -549,6 +549,9 @@ flame_graph_at(const struct flame_panel *panel, int x, int y, struct flame_curso
         return false;
     }
     const struct flame_layout *layout = &panel->pieces[piece].layout;
+    if (layout->flame == NULL) {
+        return false; /* its cells are of a tree, or a zoom, that is gone */
+    }
     for (size_t i = layout->rows[row]; i < layout->rows[row + 1]; i++) {
         const struct flame_cell *cell = &layout->cells[i];
         int at = x - panel->area.x;
