@@ -417,6 +417,24 @@ test_flame_view__keeps_a_sandwich_and_a_row_when_it_is_renewed(void **state)
     stage_done(&stage);
 }
 
+/* What was begun before a sandwich, and is not shown in it, holds up nothing. */
+static void
+test_flame_view__is_renewed_whatever_was_begun(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_init(&stage, 120, 30, GLYPHS_BRAILLE, false);
+    press(&stage, "Down Down Down");
+    app_command(stage.app, "flame.collapse"); /* nothing is drawn in between */
+    app_command(stage.app, "flame.sandwich");
+    draw(&stage);
+    assert_shows(&stage, "callers above");
+    app_set_profile(stage.app, newer_profile(), "a second later", true);
+    draw(&stage);
+    assert_shows(&stage, "fresh");
+    stage_done(&stage);
+}
+
 /* Any keys at any size: nothing is written outside, nothing is lost. */
 static void
 test_flame_view__takes_any_key(void **state)
@@ -475,6 +493,7 @@ main(void)
         cmocka_unit_test(test_flame_view__shows_the_order_of_time),
         cmocka_unit_test(test_flame_view__keeps_what_is_looked_at_when_it_is_renewed),
         cmocka_unit_test(test_flame_view__keeps_a_sandwich_and_a_row_when_it_is_renewed),
+        cmocka_unit_test(test_flame_view__is_renewed_whatever_was_begun),
         cmocka_unit_test(test_flame_view__takes_any_key),
         cmocka_unit_test(test_flame_view__without_a_profile_says_how_to_get_one),
     };

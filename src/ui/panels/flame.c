@@ -285,13 +285,20 @@ renew(struct flame_panel *panel, const struct profile *profile)
     profile_release(before);
 }
 
+/* The trees of the other pieces wait until they are. */
+static bool
+is_shown(const struct flame_panel *panel, unsigned index)
+{
+    return panel->look.sandwich == (index != PIECE_MAIN);
+}
+
 /* Versions that come faster than they can be shown are left out. */
 static bool
 is_busy(const struct flame_panel *panel)
 {
     bool busy = panel->marked < panel->look.rules;
     for (unsigned i = 0; i < PIECES; i++) {
-        busy |= panel->pieces[i].making != NULL;
+        busy |= is_shown(panel, i) && panel->pieces[i].making != NULL;
     }
     return busy;
 }
@@ -320,8 +327,7 @@ work(struct flame_panel *panel, const struct panel_context *context)
     int64_t until_ns = clock_mono_ns() + FLAME_SLICE_NS;
     bool more = flame_rules_step(panel, context, until_ns);
     for (unsigned i = 0; i < PIECES && clock_mono_ns() < until_ns; i++) {
-        bool shown = panel->look.sandwich ? i != PIECE_MAIN : i == PIECE_MAIN;
-        more |= shown && work_on(panel, i, until_ns);
+        more |= is_shown(panel, i) && work_on(panel, i, until_ns);
     }
     if (panel->search.frames != NULL) {
         more |= !flame_match_step(&panel->search, panel->profile, until_ns) ||
