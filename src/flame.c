@@ -128,13 +128,14 @@ has_values(const struct profile *profile)
 }
 
 static struct profile *
-open_profile(const char *path, const char *older)
+read_profile(const char *path, const char *older, bool names_only)
 {
     struct profile *profile = profile_new();
     if (profile == NULL) {
         cli_complain("out of memory");
         return NULL;
     }
+    profile->names_only = names_only;
     bool good = add_file(profile, path);
     if (good && older[0] != '\0') {
         profile_second_side(profile);
@@ -149,6 +150,26 @@ open_profile(const char *path, const char *older)
     if (!good) {
         profile_release(profile);
         return NULL;
+    }
+    return profile;
+}
+
+static bool
+is_file(const char *path)
+{
+    struct stat there;
+    return stat(path, &there) == 0 && S_ISREG(there.st_mode);
+}
+
+/* Formats that do not know modules would share no frame with those that do. */
+static struct profile *
+open_profile(const char *path, const char *older)
+{
+    struct profile *profile = read_profile(path, older, false);
+    if (profile != NULL && older[0] != '\0' && profile->modules[0] != profile->modules[1] &&
+        is_file(path) && is_file(older)) {
+        profile_release(profile);
+        profile = read_profile(path, older, true);
     }
     return profile;
 }
@@ -339,6 +360,13 @@ flame_run(const struct cli *cli)
 {
     bool named = cli->line.command->id == COMMAND_FLAME;
     const char *older = named ? config_text(cli->config, "flame.diff") : "";
+    const char *output = output_of(cli);
+    char why[WHY_BYTES];
+    if (output[0] != '\0' && strcmp(output, "-") != 0 &&
+        !profile_writes(output, why, sizeof(why))) { /* sampling may take long */
+        cli_complain("%s", why);
+        return EXIT_USAGE;
+    }
     if (flame_live_is_wanted(cli)) {
         return flame_live_run(cli);
     }
@@ -352,9 +380,8 @@ flame_run(const struct cli *cli)
     }
     char text[TEXT_BYTES];
     describe(profile, path, older, text, sizeof(text));
-    int code = output_of(cli)[0] == '\0' && isatty(STDOUT_FILENO)
-                   ? show(cli, profile, path, text)
-                   : flame_finish(cli, profile, text);
+    int code = output[0] == '\0' && isatty(STDOUT_FILENO) ? show(cli, profile, path, text)
+                                                          : flame_finish(cli, profile, text);
     profile_release(profile);
     return code;
 }

@@ -252,7 +252,8 @@ profile_frame(struct profile *profile, struct str name, struct str module)
 {
     name = name.n == 0 ? STR("[unnamed]") : name;
     name.n = MIN(name.n, PROFILE_NAME_BYTES_MAX);
-    module.n = MIN(module.n, PROFILE_NAME_BYTES_MAX);
+    module.n = profile->names_only ? 0 : MIN(module.n, PROFILE_NAME_BYTES_MAX);
+    profile->modules[profile->side] |= module.n > 0;
     uint32_t hash = hash_frame(name, module), at = hash & profile->frame_mask;
     for (; profile->frame_slots[at].number != 0; at = (at + 1) & profile->frame_mask) {
         struct profile_slot slot = profile->frame_slots[at];

@@ -115,6 +115,20 @@ static const struct {
                {".txt", writer_folded}};
 
 bool
+profile_writes(const char *path, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(writers); i++) {
+        if (str_ends(str_from(path), writers[i].ending)) {
+            return true;
+        }
+    }
+    snprintf(why, why_size,
+             "%s: give the file a name that ends in .svg, .speedscope.json, .json or .folded",
+             path);
+    return false;
+}
+
+bool
 profile_write(const struct flame *flame, const char *title, const char *path, struct buf *out,
               char *why, size_t why_size)
 {
@@ -128,8 +142,5 @@ profile_write(const struct flame *flame, const char *title, const char *path, st
             return good;
         }
     }
-    snprintf(why, why_size,
-             "%s: give the file a name that ends in .svg, .speedscope.json, .json or .folded",
-             path);
-    return false;
+    return profile_writes(path, why, why_size);
 }

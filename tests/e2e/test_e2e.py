@@ -626,12 +626,21 @@ def test_flame__compares_writes_and_prints():
     check(len(profile["samples"]) == len(profile["weights"]) == 6 and profile["endValue"] == 562, profile)
     done = run("flame", scope, "-o", "-")
     check(sorted(done.stdout.decode().splitlines()) == sorted(FOLDED.splitlines()), done.stdout)
+    for frame in document["shared"]["frames"]:  # as of a format that knows where code is from
+        frame["file"] = "/usr/bin/server"
+    with open(scope, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    for sides in ((path, scope), (scope, path)):
+        done = run("flame", sides[0], "--diff", sides[1])
+        changes = [line.split()[-3] for line in done.stdout.decode().splitlines()[2:]]
+        check(changes and all(float(change) == 0 for change in changes), done.stdout)
 
 
 def test_flame__says_what_is_wrong():
     check_sentence(run("flame", "/nowhere.folded"), 1, "/nowhere.folded", "No such file")
     check_sentence(run("flame", folded("not.txt", "hello\n")), 1, "no profile that is known", "pprof")
-    check_sentence(run("flame", folded(), "-o", os.path.join(HOME, "x.png")), 1, ".svg")
+    check_sentence(run("flame", folded(), "-o", os.path.join(HOME, "x.png")), 2, ".svg")
+    check_sentence(run("flame", "--machine", "--for", "60s", "-o", os.path.join(HOME, "x.png")), 2, ".svg")
     check_sentence(run("flame", folded("none.folded", "a;b 0\n")), 1, "no stacks")
 
 

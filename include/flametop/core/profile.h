@@ -58,6 +58,8 @@ struct profile {
     unsigned measure_count, measure_chosen;              /* the one to begin with */
     double *values[PROFILE_SIDES][PROFILE_MEASURES_MAX]; /* by node; NULL: nothing was measured */
     unsigned side, sides;                                /* the one that is filled; how many */
+    bool modules[PROFILE_SIDES];                         /* whether any frame came with one */
+    bool names_only;                                     /* modules of frames do not count */
     bool comparable; /* both sides are means of one thing already: neither is scaled to the other */
 
     /* The first side's values of one measure in the order of time; none where there are no times,

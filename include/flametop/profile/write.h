@@ -8,6 +8,9 @@
 #include "flametop/base/buf.h"
 #include "flametop/core/flame.h"
 
+/* Whether a file of this name can be written. False, and a sentence. */
+bool profile_writes(const char *path, char *why, size_t why_size);
+
 /* Writes a tree that can be drawn, by the end of the file's name: .svg (self-contained, can be
  * searched and zoomed into), .speedscope.json (of a tree in the order of time, as events), .json
  * (the tree by columns: flametop-flame(5)), .folded or .txt (folded stacks; of a comparison the
