@@ -18,6 +18,7 @@
 #include "flametop/receivers/decode.h"
 #include "flametop/trace/store.h"
 #include "flametop/ui/app.h"
+#include "flame.h"
 #include "machine.h"
 #include "monitor.h"
 
@@ -188,7 +189,7 @@ show(const struct cli *cli, struct traces *traces, const char *path, int64_t new
     }
     picture->mono_ns = picture->wall_ns = newest_ns;
     picture->traces = traces_acquire(traces);
-    struct app_options options = {.view = VIEW_REQUESTS};
+    struct app_options options = {.view = VIEW_REQUESTS, .save_flame = flame_save};
     int code = monitor_show(cli, &options, picture);
     picture_release(picture);
     return code;

@@ -195,7 +195,8 @@ prompt_draw(const struct prompt *prompt, struct canvas *canvas, int y)
 {
     struct style label = {.fg = ROLE_KEY, .attributes = CELL_BOLD}, plain = {.fg = ROLE_TEXT};
     canvas_fill(canvas, (struct rect){0, y, canvas->width, 1}, ' ', plain);
-    int x = canvas_printf(canvas, 0, y, canvas->width / 2, label, " %s: ", prompt->label);
+    int x = canvas_printf(canvas, 0, y, canvas->width / 2 - 2, label, " %s", prompt->label);
+    x += canvas_text(canvas, x, y, 2, STR(": "), label);
     int room = MAX(canvas->width - x - 1, 1);
     size_t from = 0;
     while (from < prompt->cursor &&

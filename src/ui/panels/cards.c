@@ -140,7 +140,7 @@ static const struct card_def machine_defs[] = {
      .metric = "request.error.ratio",
      .scale = READING_NICE,
      .role = ROLE_CHART_6,
-     .parts = {{"requests", "request.errors", "{request}/s"},
+     .parts = {{"failed", "request.errors", "{request}/s"},
                {"slow queries", "db.client.slow_queries", "{operation}/s"}},
      .facts = {{"cache hits", "cache.hit.ratio", "1"}}},
     {.title = "Load",

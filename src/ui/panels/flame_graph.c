@@ -376,6 +376,23 @@ draw_title(struct flame_panel *panel, const struct panel_context *context, struc
                 (struct style){.fg = ROLE_TITLE});
 }
 
+/* Means of one thing are compared as they are, other profiles by their shares. */
+static void
+format_change(const struct flame *tree, uint32_t node, bool ascii, char *dst, size_t size)
+{
+    char now[FLAME_VALUE_BYTES], before[FLAME_VALUE_BYTES];
+    double newer = tree->total[0][node], older = tree->total[1][node];
+    if (tree->profile->comparable) {
+        snprintf(dst, size, "   now %s, before %s", flame_value(tree, newer, ascii, now),
+                 flame_value(tree, older, ascii, before));
+        return;
+    }
+    snprintf(dst, size, "   now %s, before %s: %+.1f points",
+             flame_share(newer, tree->total[0][0], now),
+             flame_share(older, tree->total[1][0], before),
+             (newer - older) / fmax(tree->total[0][0], 1e-300) * 100);
+}
+
 static void
 format_details(const struct flame_panel *panel, const struct flame *tree,
                const struct flame_cell *cell, bool ascii, char *dst, size_t size)
@@ -387,12 +404,8 @@ format_details(const struct flame_panel *panel, const struct flame *tree,
     snprintf(dst, size, "self %s   total %s", own, all);
     uint32_t frame = tree->frame[cell->node];
     if (tree->total[1] != NULL) {
-        char now[FLAME_VALUE_BYTES], before[FLAME_VALUE_BYTES], text[160];
-        double change_points = (tree->total[0][cell->node] - tree->total[1][cell->node]) /
-                               fmax(tree->total[0][0], 1e-300) * 100;
-        snprintf(text, sizeof(text), "   now %s, before %s: %+.1f points",
-                 flame_share(tree->total[0][cell->node], tree->total[0][0], now),
-                 flame_share(tree->total[1][cell->node], tree->total[1][0], before), change_points);
+        char text[160];
+        format_change(tree, cell->node, ascii, text, sizeof(text));
         strlcat(dst, text, size);
     } else if (tree->sums != NULL && tree->work == NULL && frame != PROFILE_NONE) {
         char everywhere[96];
