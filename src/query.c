@@ -125,6 +125,9 @@ print(struct trace_query *query)
         print_row(query, &rows[i], &out);
     }
     int code = cli_print(&out);
+    if (code == EXIT_DONE && rows != NULL && count == 0) {
+        cli_complain("no request matches the question");
+    }
     buf_done(&out);
     free(rows);
     return code;

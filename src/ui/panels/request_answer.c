@@ -70,7 +70,7 @@ write_rows(struct requests *requests, bool ascii)
                           "%-12s of %s", value, of);
     }
     if (count == 0) {
-        request_lines_add(lines, ROLE_DIM, "nothing", "no request has it");
+        request_lines_add(lines, ROLE_DIM, "nothing", "no request matches the question");
     }
 }
 
