@@ -403,6 +403,23 @@ test_requests_view__question_is_answered(void **state)
     stage_done(&stage);
 }
 
+/* Keys that come before a drawing meet a page whose rows were made of what is gone since. */
+static void
+test_requests_view__keys_before_a_drawing(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 160, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, ". . . . . . ,");
+    app_command(stage.app, "filter.set spans>0"); /* makes another graph of calls */
+    draw(&stage);
+    app_command(stage.app, "page.next");
+    app_command(stage.app, "open");
+    draw(&stage);
+    assert_true(shows(&stage, "filter spans>0 name="));
+    stage_done(&stage);
+}
+
 static void
 test_requests_view__past_shows_what_had_begun(void **state)
 {
@@ -478,6 +495,7 @@ main(void)
         cmocka_unit_test(test_requests_view__compares_slow_with_typical_and_with_a_mark),
         cmocka_unit_test(test_requests_view__rectangle_by_the_mouse),
         cmocka_unit_test(test_requests_view__question_is_answered),
+        cmocka_unit_test(test_requests_view__keys_before_a_drawing),
         cmocka_unit_test(test_requests_view__past_shows_what_had_begun),
         cmocka_unit_test(test_requests_view__large_and_deep_request),
     };

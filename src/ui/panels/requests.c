@@ -164,6 +164,18 @@ fill(struct requests *requests, const struct panel_context *context)
     }
 }
 
+/* Before a key or a click: the page may be another than was drawn last, and what its rows were of
+ * may be gone since. */
+static void
+refresh(struct requests *requests, const struct panel_context *context)
+{
+    fill(requests, context);
+    struct request_sheet *sheet = sheet_of(requests);
+    if (sheet != NULL && sheet->table != NULL) {
+        table_view_update(&sheet->view, sheet->table, context->picture);
+    }
+}
+
 static void
 count_running(struct requests *requests)
 {
@@ -748,6 +760,7 @@ requests_command(void *state, const struct panel_context *context, const char *n
     if (context->picture->traces == NULL) {
         return REACTION_NONE;
     }
+    refresh(requests, context);
     if (strcmp(name, "escape") == 0 || strcmp(name, "close") == 0) {
         return close_one(requests, context, name) ? REACTION_HANDLED : REACTION_NONE;
     }
@@ -824,6 +837,7 @@ requests_mouse(void *state, const struct panel_context *context, int x, int y, i
 {
     struct requests *requests = state;
     bool moves = button == TERM_DRAG || button == TERM_RELEASE, hit = false;
+    refresh(requests, context);
     if (requests->waterfall.trace != NULL) {
         hit = !moves && waterfall_mouse(&requests->waterfall, context, x, y, button);
     } else if (request_heat_mouse(requests, context, x, y, button)) {
