@@ -432,11 +432,11 @@ add_pieces(struct intake *intake, struct gather *gather, const struct span *span
            const struct convention *convention, const struct key *const *keys,
            struct gather_span *to)
 {
-    char label[LABEL_BYTES_MAX];
-    struct str raw = {convention->label, convention->label_n};
+    bool redacted = false;
+    struct str label = {convention->label, convention->label_n};
     to->span.name = add_name(intake, gather, span->name);
     to->span.status_text = add_name(intake, gather, span->status_text);
-    to->span.label = gather_text(gather, clean(intake, raw, label, sizeof(label)));
+    to->span.label = gather_text(gather, safe(intake, label, LABEL_BYTES_MAX, &redacted));
     to->tool = add_name(intake, gather, convention->tool);
     return to->span.name != TRACE_NONE && to->span.status_text != TRACE_NONE &&
            to->span.label != TRACE_NONE && to->tool != TRACE_NONE &&

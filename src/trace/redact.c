@@ -93,6 +93,13 @@ starts_fold(struct str text, const char *prefix)
     return text.n >= n && strncasecmp(text.p, prefix, n) == 0;
 }
 
+static bool
+ends_fold(struct str text, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    return text.n >= n && strncasecmp(text.p + text.n - n, suffix, n) == 0;
+}
+
 /* A text that is a credential as a whole. */
 static bool
 is_credential(struct str text)
@@ -119,7 +126,13 @@ struct writer {
 static void
 put(struct writer *out, struct str text)
 {
-    size_t n = MIN(text.n, out->size - 1 - out->n);
+    size_t room = out->size - 1 - out->n, n = MIN(text.n, room);
+    if (n < text.n) { /* what is full ends with a whole character */
+        while (n > 0 && ((unsigned char)text.p[n] & 0xC0) == 0x80) {
+            n--;
+        }
+        out->size = out->n + n + 1;
+    }
     memcpy(out->dst + out->n, text.p, n);
     out->n += n;
 }
@@ -140,9 +153,27 @@ key_before(struct str text, size_t at)
     return (struct str){text.p + from, at - from};
 }
 
-/* Where the value ends that begins at `at`, after blanks; *ret_from is its first byte. */
+/* Behind "Bearer ", "Basic " and their like: the credential is the word that follows. */
 static size_t
-value_end(struct str text, size_t at, size_t *ret_from)
+scheme_end(struct str text, size_t at)
+{
+    static const char *const schemes[] = {"bearer ", "basic ", "digest ", "negotiate ", "token "};
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+        if (starts_fold((struct str){text.p + at, text.n - at}, schemes[i])) {
+            at += strlen(schemes[i]);
+            while (at < text.n && text.p[at] == ' ') {
+                at++;
+            }
+            return at;
+        }
+    }
+    return at;
+}
+
+/* Where the value ends that begins at `at`, after blanks; *ret_from is its first byte. Cookies are
+ * several: all that follows. */
+static size_t
+value_end(struct str text, size_t at, bool cookies, size_t *ret_from)
 {
     while (at < text.n && text.p[at] == ' ') {
         at++;
@@ -157,12 +188,12 @@ value_end(struct str text, size_t at, size_t *ret_from)
     if (at < text.n && quote == 0 && (text.p[at] == '[' || text.p[at] == '{')) {
         return text.n; /* whatever it holds */
     }
-    for (; at < text.n; at++) {
+    for (at = quote == 0 ? scheme_end(text, at) : at; at < text.n; at++) {
         char c = text.p[at];
         if (quote != 0 && c == '\\' && !escaped) {
             at++;
         } else if (quote != 0 ? c == quote || (escaped && c == '\\')
-                              : strchr("&;,}])\"'# ", c) != NULL) {
+                              : strchr(cookies ? "\"'" : "&;,}])\"'# ", c) != NULL) {
             break;
         }
     }
@@ -195,14 +226,16 @@ redact_text(struct str text, char *dst, size_t size, bool *ret_found)
     }
     for (size_t i = done; i < text.n; i++) {
         size_t from = 0, to = 0;
+        bool pair = (text.p[i] == '=' || text.p[i] == ':') && i > 0 && i + 1 < text.n;
+        struct str key = pair ? key_before(text, i) : (struct str){"", 0};
         if (text.p[i] == ':' && text.n - i > 3 && text.p[i + 1] == '/' && text.p[i + 2] == '/') {
             to = user_end(text, i);
             from = i + 3;
-        } else if ((text.p[i] == '=' || text.p[i] == ':') && i > 0 && i + 1 < text.n &&
-                   redact_names_secret(key_before(text, i))) {
-            to = value_end(text, i + 1, &from);
+        } else if (pair && redact_names_secret(key)) {
+            to = value_end(text, i + 1, text.p[i] == ':' && ends_fold(key, "cookie"), &from);
         }
-        if (to > from && from > done) {
+        bool held = to == from + 1 && text.p[from] == '?'; /* the place of a value, as in SQL */
+        if (to > from && from > done && !held) {
             put(&out, (struct str){text.p + done, from - done});
             put(&out, STR(REDACTED));
             done = to;

@@ -197,6 +197,12 @@ test_convention__redacts_secrets(void **state)
         {"tool.arguments", "{\"user\":\"bob\",\"password\":\"pw\\\"x\",\"n\":1}",
          "{\"user\":\"bob\",\"password\":\"[redacted]\",\"n\":1}"},
         {"dsn", "host=h password=pw dbname=x", "host=h password=[redacted] dbname=x"},
+        {"line", "curl -H 'Authorization: Bearer a.b-c' http://h",
+         "curl -H 'Authorization: [redacted]' http://h"},
+        {"line", "proxy-authorization: Basic  dTpw, x: 1", "proxy-authorization: [redacted], x: 1"},
+        {"line", "Cookie: a=1; sid=2, 3", "Cookie: [redacted]"},
+        {"url.query", "cookie=abc&b=2", "cookie=[redacted]&b=2"},
+        {"db.statement", "SET password = ? WHERE id = ?", "SET password = ? WHERE id = ?"},
         {"gen_ai.usage.input_tokens", "12", "12"},
         {"gen_ai.token.type", "input", "input"},
         {"author", "me", "me"},
@@ -212,6 +218,8 @@ test_convention__redacts_secrets(void **state)
         }
         assert_int_equal(seen.redacted, strstr(cases[i].want, "[redacted]") != NULL);
     }
+    assert_string_equal(see("login password=hunter2", SPAN_SERVER, NULL, 0).label,
+                        "login password=[redacted]");
 }
 
 /* Control characters never come through; what is too long is cut and says so. */
@@ -227,6 +235,12 @@ test_convention__cleans_texts(void **state)
     attribute = (struct span_attribute){.key = STR("k"), .text = {large, sizeof(large)}};
     struct seen seen = see("x", SPAN_INTERNAL, &attribute, 1);
     assert_int_equal(strlen(seen.value), sizeof(seen.value) - 1);
+    memcpy(large, "a://b@", 6); /* which grows as it is redacted, and is cut between characters */
+    for (size_t i = 6; i < 8190; i += 2) {
+        memcpy(large + i, "\xC3\xA9", 2);
+    }
+    attribute.text.n = 8190;
+    assert_true(see("x", SPAN_INTERNAL, &attribute, 1).redacted);
 }
 
 static void
