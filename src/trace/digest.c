@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flametop/base/utf8.h"
 #include "flametop/core/metric.h"
 
 #define TEXT_MAX 120 /* of a label */
@@ -54,8 +55,9 @@ name(const struct digests *digests, struct digest *digest, const char *const *te
     size_t sizes[DIGEST_LABELS] = {0}, all = 0;
     digest->labels[0] = 0;
     for (size_t i = 0; i < DIGEST_LABELS && digests->label_names[i] != NULL; i++) {
-        struct str text = {texts[i], MIN(strlen(texts[i]), (size_t)TEXT_MAX)};
-        labels_add(digest->labels, sizeof(digest->labels), digests->label_names[i], text);
+        char text[TEXT_MAX + 1];
+        utf8_clean(str_from(texts[i]), text, sizeof(text)); /* cut between characters */
+        labels_add(digest->labels, sizeof(digest->labels), digests->label_names[i], str_from(text));
         sizes[i] = strlen(texts[i]) + 1;
         all += sizes[i];
     }

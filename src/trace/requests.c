@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flametop/base/utf8.h"
 #include "flametop/trace/requests.h"
 #include "store_parts.h"
 
@@ -77,7 +78,7 @@ requests_trace(struct requests *requests, const struct trace *trace, int64_t mon
 static const char *
 short_text(struct str text, char *dst, size_t size)
 {
-    return text.n > 0 ? str_copy(text, dst, size) : UNKNOWN;
+    return utf8_clean(text, dst, size) > 0 ? dst : UNKNOWN;
 }
 
 void

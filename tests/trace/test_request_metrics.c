@@ -154,6 +154,29 @@ test_request_metrics__count_once(void **state)
     scene_done(&scene);
 }
 
+/* Names are cleaned, and what is too long for a label ends with a whole character. */
+static void
+test_request_metrics__label_by_clean_names(void **state)
+{
+    (void)state;
+    struct scene scene;
+    char tool[124], labels[200];
+    snprintf(tool, sizeof(tool), "%0119d\xC3\xA9", 7);
+    struct span_attribute agent[] = {
+        {.key = STR("gen_ai.operation.name"), .text = STR("invoke_agent")},
+        {.key = STR("gen_ai.agent.name"), .text = STR("plan\x1bner")}};
+    struct span_attribute named = {.key = STR("tool.name"), .text = str_from(tool)};
+    scene_init(&scene);
+    send_one(&scene, "a", agent, 2, NS_PER_MS, SPAN_UNSET);
+    send_one(&scene, "b", &named, 1, NS_PER_MS, SPAN_UNSET);
+    traces_release(trace_store_publish(scene.store, generate_now(NS_PER_S)));
+    assert_int_equal(poll_at(&scene, NS_PER_S), SOURCE_DONE);
+    assert_float_equal(value(&scene, "agent.task.count", "agent=plan?ner"), 1, 0);
+    snprintf(labels, sizeof(labels), "service=shop,endpoint=it,tool=%0119d", 7);
+    assert_float_equal(value(&scene, "request.count", labels), 1, 0);
+    scene_done(&scene);
+}
+
 static void
 test_request_metrics__know_queries_caches_waits_and_agents(void **state)
 {
@@ -229,6 +252,7 @@ main(void)
         cmocka_unit_test(test_request_metrics__are_silent_while_nothing_came),
         cmocka_unit_test(test_request_metrics__count_by_service_endpoint_and_tool),
         cmocka_unit_test(test_request_metrics__count_once),
+        cmocka_unit_test(test_request_metrics__label_by_clean_names),
         cmocka_unit_test(test_request_metrics__know_queries_caches_waits_and_agents),
         cmocka_unit_test(test_request_metrics__bound_their_labels),
     };
