@@ -193,17 +193,22 @@ header_makes_sense(const struct trace *trace)
            trace->resources < trace->text_bytes;
 }
 
-/* Whether they are safe for a terminal, as utf8_clean leaves them. */
+/* Whether they are safe for a terminal, as utf8_clean leaves them, and none is too long. */
 static bool
 texts_are_clean(const struct trace *trace)
 {
     const char *texts = trace_text(trace, 0);
     struct str rest = {texts, trace->text_bytes};
+    const char *begin = texts;
     if (texts[0] != 0 || texts[rest.n - 1] != 0) {
         return false;
     }
     while (rest.n > 0) {
         unsigned char c = (unsigned char)*rest.p;
+        if (rest.p - begin >= TRACE_TEXT_BYTES_MAX) {
+            return false;
+        }
+        begin = c == 0 ? rest.p + 1 : begin;
         if (c == 0 || (c >= 0x20 && c < 0x7F)) {
             rest.p++;
             rest.n--;
@@ -268,16 +273,21 @@ static bool
 parts_make_sense(const struct trace *trace)
 {
     uint32_t texts = trace->text_bytes;
+    uint64_t attributes_owned = 0, events_owned = 0, links_owned = 0;
     bool good = true;
     const struct trace_span *spans = trace_spans(trace);
     for (uint32_t i = 0; i < trace->span_count && good; i++) {
         good = span_makes_sense(trace, &spans[i]);
+        attributes_owned += spans[i].attribute_count;
+        events_owned += spans[i].event_count;
+        links_owned += spans[i].link_count;
     }
     const struct trace_resource *resources = trace_resources(trace);
     for (uint32_t i = 0; i < trace->resource_count && good; i++) {
         good = resources[i].service < texts && resources[i].scope < texts &&
                range_fits(resources[i].attribute, resources[i].attribute_count,
                           trace->attribute_count);
+        attributes_owned += resources[i].attribute_count;
     }
     const struct trace_attribute *attributes = trace_attributes(trace);
     for (uint32_t i = 0; i < trace->attribute_count && good; i++) {
@@ -289,12 +299,14 @@ parts_make_sense(const struct trace *trace)
         good = events[i].name < texts && events[i].time_ns >= -TIME_MAX &&
                events[i].time_ns <= TIME_MAX &&
                range_fits(events[i].attribute, events[i].attribute_count, trace->attribute_count);
+        attributes_owned += events[i].attribute_count;
     }
     const struct trace_link *links = trace_links(trace);
     for (uint32_t i = 0; i < trace->link_count && good; i++) {
         good = links[i].trace < texts && links[i].span < texts;
     }
-    return good;
+    return good && attributes_owned <= trace->attribute_count &&
+           events_owned <= trace->event_count && links_owned <= trace->link_count;
 }
 
 bool

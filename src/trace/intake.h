@@ -16,7 +16,7 @@
 
 #define INTAKE_KEYS_MAX 4096
 #define INTAKE_KEY_BYTES 200
-#define INTAKE_TEXT_BYTES 8192 /* of a value; what is longer is cut, with … at its end */
+#define INTAKE_TEXT_BYTES TRACE_TEXT_BYTES_MAX /* of a value; what is longer ends with … */
 #define INTAKE_NAME_BYTES 512
 #define INTAKE_PARTS_MAX 256 /* attributes, events and links of a span */
 

@@ -407,6 +407,17 @@ test_store__takes_traces_from_elsewhere(void **state)
     to = trace_store_publish(store, generate_now(0));
     assert_int_equal(to->count, 1);
     assert_memory_equal(traces_find(to, g->spans[0].trace_id), trace, trace->bytes);
+    struct trace *shared = malloc(trace->bytes); /* each span claims all attributes there are */
+    assert_non_null(shared);
+    memcpy(shared, trace, trace->bytes);
+    assert_true(shared->attribute_count > 0);
+    for (uint32_t i = 0; i < shared->span_count; i++) {
+        struct trace_span *span = (struct trace_span *)(shared + 1) + i;
+        span->attribute = 0;
+        span->attribute_count = shared->attribute_count;
+    }
+    assert_false(trace_store_trace(store, shared, shared->bytes, generate_now(0)));
+    free(shared);
     traces_release(from);
     traces_release(to);
     trace_store_free(store);

@@ -9,7 +9,8 @@
  * Spans stand in preorder, siblings by start: the first is the root, a span's descendants are the
  * ones up to `after`. So every walk is a loop. Invariants, checked by trace_check for bytes from
  * elsewhere: parent < i < after <= count; a parent's `after` covers its children's; offsets stand
- * inside their parts.
+ * inside their parts; no attribute, event or link is counted more often than it is there, so that
+ * a walk of all spans is as long as the trace.
  *
  * Spans whose parent never arrived (TRACE_ORPHANS): one alone, when there is no root, is the root;
  * otherwise they hang under a span that was made up (SPAN_MADE_UP, "(missing parent)"), below the
@@ -56,6 +57,7 @@ enum span_flags {
 #define TRACE_NONE UINT32_MAX
 #define TRACE_SPANS_MAX 200000
 #define TRACE_BYTES_MAX ((size_t)64 << 20)
+#define TRACE_TEXT_BYTES_MAX 8192 /* of one text, with its NUL */
 
 enum trace_flags {
     TRACE_ERROR = 1,           /* the root failed */
