@@ -14,7 +14,8 @@
 #define BYTES_MAX_DEFAULT ((size_t)16 << 20)
 #define SLOW_DEFAULT_S 2
 #define SLOW_QUERY_DEFAULT_S 0.5
-#define SPARE_BYTES ((size_t)16 << 10) /* larger ones are not kept for the next trace */
+#define SPARE_BYTES ((size_t)16 << 10)     /* larger ones are not kept for the next trace */
+#define REOPENED_BYTES_MAX TRACE_BYTES_MAX /* of finished traces opened again, a second */
 #define TIMED_EVERY 16
 #define RULES_BYTES_MAX ((size_t)256 << 10)
 
@@ -214,10 +215,29 @@ let_go(struct trace_store *store, struct gather *gather)
     }
 }
 
+/* A late span opens a finished trace again, which costs by its size: spans of several large ones in
+ * turn, each finished to make room for the next, would keep the thread busy for minutes. */
+static bool
+may_reopen(struct trace_store *store, const struct trace *done, struct instant now)
+{
+    if (done->bytes <= SPARE_BYTES) {
+        return true;
+    }
+    if (now.mono_ns - store->reopened_since_ns >= NS_PER_S) {
+        store->reopened_since_ns = now.mono_ns;
+        store->reopened_bytes = 0;
+    }
+    store->reopened_bytes += done->bytes;
+    return store->reopened_bytes <= REOPENED_BYTES_MAX;
+}
+
 static struct gather *
 open_trace(struct trace_store *store, uint64_t key, struct str id, struct instant now)
 {
     const struct trace *done = segments_find(&store->segments, key, (const uint8_t *)id.p, id.n);
+    if (done != NULL && !may_reopen(store, done, now)) {
+        return NULL;
+    }
     struct gather *gather =
         store->spare_count > 0 ? store->spare[--store->spare_count] : gather_new(store->seed);
     if (gather == NULL) {

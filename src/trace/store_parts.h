@@ -25,6 +25,8 @@ struct trace_store {
     struct gather *oldest, *newest;
     size_t open_count, open_bytes;
     size_t large_bytes; /* of these, of large ones */
+    int64_t reopened_since_ns;
+    size_t reopened_bytes; /* of finished traces that late spans opened again since then */
     struct gather *spare[SPARES];
     size_t spare_count;
 

@@ -462,6 +462,50 @@ test_store__finishes_early_when_there_are_too_many(void **state)
     trace_store_free(store);
 }
 
+static bool
+send_one(struct trace_store *store, uint64_t trace, uint64_t id, size_t bytes, int64_t at_ns)
+{
+    static const struct span_resource resource = {.service = {"shop", 4}};
+    static char text[4000];
+    memset(text, 'x', sizeof(text));
+    snprintf(text, sizeof(text), "%08llx", (unsigned long long)id);
+    text[8] = 'x';
+    struct span_attribute attribute = {.key = STR("k"), .text = {text, bytes}};
+    struct span span = {.trace_id = {(const char *)&trace, sizeof(trace)},
+                        .span_id = {(const char *)&id, sizeof(id)},
+                        .name = STR("x"),
+                        .start_ns = GENERATE_START_NS,
+                        .end_ns = GENERATE_START_NS + 1,
+                        .attributes = &attribute,
+                        .attribute_count = 1,
+                        .resource = &resource};
+    return trace_store_span(store, &span, generate_now(at_ns));
+}
+
+/* More than may be open, of which each gets a span in turn: opening each again for every span would
+ * cost all of it each time. */
+static void
+test_store__opens_only_so_much_again(void **state)
+{
+    (void)state;
+    struct trace_store_options options = {.bytes_max = (size_t)64 << 20,
+                                          .open_bytes_max = (size_t)1 << 20};
+    struct trace_store *store = trace_store_new(&options);
+    for (uint64_t i = 0; i < 400; i++) {
+        assert_true(send_one(store, i / 20 + 1, i + 1, 4000, 0));
+    }
+    size_t refused = 0;
+    for (uint64_t i = 0; i < 3000; i++) {
+        refused += !send_one(store, i % 20 + 1, 1000 + i, 8, 0);
+    }
+    assert_true(refused > 1000);
+    assert_true(send_one(store, 1, 9000, 8, NS_PER_S));
+    struct traces *list = trace_store_publish(store, generate_now(NS_PER_S));
+    assert_int_equal(list->dropped, refused);
+    traces_release(list);
+    trace_store_free(store);
+}
+
 /* Bytes from elsewhere that were changed anywhere are refused, or are safe to read. */
 static void
 test_store__reads_spoilt_traces_safely(void **state)
@@ -509,6 +553,7 @@ main(void)
         cmocka_unit_test(test_store__takes_traces_from_elsewhere),
         cmocka_unit_test(test_store__answers_the_same_list_while_nothing_changes),
         cmocka_unit_test(test_store__finishes_early_when_there_are_too_many),
+        cmocka_unit_test(test_store__opens_only_so_much_again),
         cmocka_unit_test(test_store__reads_spoilt_traces_safely),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

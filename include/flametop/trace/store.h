@@ -3,13 +3,14 @@
  * Spans of one trace are gathered until it is whole (its root and all parents are there) and quiet
  * for TRACE_QUIET_NS, or quiet for TRACE_PATIENCE_NS, or TRACE_AGE_NS old; then it is built
  * (core/trace.h), counted and published with the next list. A span that comes later opens it again,
- * as a new version; each time it waits longer. A span that was there already (a retried batch) is
- * counted once; of one that had not ended the end is taken.
+ * as a new version; each time it waits longer. Large traces are opened again only so often a
+ * second: spans beyond that are dropped. A span that was there already (a retried batch) is counted
+ * once; of one that had not ended the end is taken.
  *
- * On arrival: texts are cleaned, secrets in attributes redacted (keys by pattern: authorization,
- * cookie, password, secret, token, api key ...; also inside URLs and JSON), old and new semantic
- * conventions mapped to labels and systems, head sampling applied by rule. An attribute
- * `flametop.resources` (JSON) is the trace's `resources`, no attribute.
+ * On arrival: texts are cleaned, secrets in attributes and names redacted (keys by pattern:
+ * authorization, cookie, password, secret, token, api key ...; also inside URLs, JSON and lines of
+ * headers), old and new semantic conventions mapped to labels and systems, head sampling applied by
+ * rule. An attribute `flametop.resources` (JSON) is the trace's `resources`, no attribute.
  *
  * Bounded by bytes: the oldest segment goes first, but of what it holds slow, failed and marked
  * traces stay (in half of the bytes at most), and of the others one in TRACE_TAIL_SHARE, whose
