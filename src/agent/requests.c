@@ -9,6 +9,7 @@
 
 #define TRACES 100
 #define TRACES_MAX 1000
+#define PORTION 512 /* spans between two looks at the clock */
 #define LOOKED_AT_NS                                                                               \
     (50 * NS_PER_MS) /* an agent has more to do than to look through all of them                   \
                       */
@@ -65,12 +66,13 @@ write_matches(struct json *json, const struct traces *traces, const struct trace
 {
     int64_t until_ns = clock_mono_ns() + LOOKED_AT_NS;
     const struct trace *trace;
-    size_t written = 0, looked_at = 0;
+    size_t written = 0, spans = 0; /* since the clock was asked */
     struct traces_cursor at = {0};
     while (traces != NULL && (trace = traces_next(traces, &at)) != NULL) {
-        if (written == limit || (++looked_at % 64 == 0 && clock_mono_ns() > until_ns)) {
+        if (written == limit || (spans >= PORTION && clock_mono_ns() > until_ns)) {
             return false;
         }
+        spans = (spans < PORTION ? spans : 0) + trace->span_count;
         if (trace_filter_matches(filter, trace)) {
             write_trace(json, trace);
             written++;
