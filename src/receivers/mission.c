@@ -105,7 +105,7 @@ time_of_text(struct str text)
     tm.tm_mon -= 1;
     int64_t fraction_ns = take_fraction(&rest);
     int64_t seconds = (int64_t)timegm(&tm) - 60 * (int64_t)take_zone(&rest);
-    return seconds * NS_PER_S + fraction_ns;
+    return MAX(seconds * NS_PER_S + fraction_ns, INT64_C(0));
 }
 
 /* The next value as a time; 0 when it is none. */
