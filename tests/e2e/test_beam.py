@@ -126,6 +126,19 @@ def test_node__is_shown():
         check(t.until("exit=0"), t.screen())
 
 
+def test_drawer__stays_open():
+    """Each picture takes the rows of the one before with it."""
+    with Node("opened") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40) as t:
+        check(t.until(r"opened@", r"● live"), t.screen())
+        t.keys("4", "Tab", "Tab", "Down", "Enter")
+        check(t.until("BEGAN WITH"), t.screen())
+        time.sleep(3)
+        t.keys("q")
+        check(t.until(r"\A(?![\s\S]*BEGAN WITH)[\s\S]*● live"), t.screen())
+        t.keys("q")
+        check(t.until("exit=0"), t.screen())
+
+
 def test_nothing__is_left():
     with Node("clean") as node:
         before = traces(node)

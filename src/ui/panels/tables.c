@@ -99,8 +99,8 @@ is_there(const struct tables *tables, size_t i)
     return tables->shown[i] != NULL || tables->sheets[i].asked_for;
 }
 
-bool
-tables_update(struct tables *tables, const struct panel_context *context)
+static bool
+find_tables(struct tables *tables, const struct panel_context *context)
 {
     const struct picture *picture = context->picture;
     bool any = false;
@@ -125,6 +125,22 @@ tables_update(struct tables *tables, const struct panel_context *context)
         tables->current = (tables->current + 1) % tables->count;
     }
     return any;
+}
+
+bool
+tables_update(struct tables *tables, const struct panel_context *context)
+{
+    if (!find_tables(tables, context)) {
+        return false;
+    }
+    struct table_view *view = tables_view(tables);
+    if (tables->shown[tables->current] != NULL) {
+        table_view_update(view, tables->shown[tables->current], context->picture);
+    } else { /* the rows of an earlier picture went with it */
+        view->table = NULL;
+        view->count = 0;
+    }
+    return true;
 }
 
 /* "Queues 12", "workers 1000 of 4200" */
@@ -262,8 +278,6 @@ tables_draw(struct tables *tables, const struct panel_context *context, struct c
                     (struct style){.fg = ROLE_DIM});
         return;
     }
-    table_view_update(&tables->sheets[tables->current].view, tables->shown[tables->current],
-                      context->picture);
     if (titled) {
         draw_chooser(tables, canvas, (struct rect){area.x, area.y, area.width, 1});
     }
@@ -384,7 +398,7 @@ panel_close(void *state)
 static bool
 panel_has_data(void *state, const struct panel_context *context)
 {
-    return tables_update(state, context);
+    return find_tables(state, context);
 }
 
 static void

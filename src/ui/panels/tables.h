@@ -40,7 +40,7 @@ const char *tables_current(const struct tables *tables, const char *command);
 enum reaction tables_mouse(struct tables *tables, const struct panel_context *context, int x, int y,
                            int button);
 
-/* The current table as it is looked at; after tables_update. Its def is NULL while the picture does
+/* The current table as it is looked at; after tables_update. It has no rows while the picture does
  * not have it. */
 struct table_view *tables_view(struct tables *tables);
 
