@@ -87,6 +87,7 @@ def test_node__is_seen_as_it_sees_itself():
         node.eval("spawn(fun() -> register(hot, self()), (fun L(N) -> L(N + 1) end)(0) end)")
         node.eval("register(slow, spawn(fun() -> timer:sleep(infinity) end))")
         node.eval("[slow ! N || N <- lists:seq(1, 1234)], ok")
+        node.eval("spawn(timer, sleep, [infinity]) ! waits")
         picture = snapshot(node.url)
         check(picture["host"]["name"].startswith("seen@") and "OTP " in picture["host"]["system"], picture["host"])
         count = int(node.eval("erlang:system_info(process_count)"))
@@ -100,6 +101,7 @@ def test_node__is_seen_as_it_sees_itself():
         check(value(picture, "beam.scheduler.utilization") > 0.2, value(picture, "beam.scheduler.utilization"))
         processes = {row["beam.process.name"]: row for row in rows(picture, "beam.processes")}
         check(processes["slow"]["beam.process.message_queue"] == 1234, processes["slow"])
+        check("timer:sleep/1" in processes, "a plain process is not called by what it began with", list(processes))
         hottest = max(processes.values(), key=lambda row: row["beam.process.reductions"] or 0)
         check(hottest["beam.process.name"] == "hot" and hottest["beam.process.reductions"] > 1e6, hottest)
         check(processes["code_server"]["beam.process.application"] == "kernel" or
