@@ -376,7 +376,7 @@ ask_epmd(const struct beam_connect *connect, const struct epmd_place *places, si
              epmd_port());
     } else {
         fail(result, BEAM_UNREACHABLE, "epmd on %s (port %u): %s", address->host, epmd_port(),
-             error == -EPROTO ? "what answers is none" : strerror(-error));
+             error == -EPROTO ? "what answers there is no epmd" : strerror(-error));
     }
     return false;
 }
