@@ -56,7 +56,8 @@ endpoint_of(const struct table *table)
         const char *address = text_at(table, i, "receiver.address");
         bool stream = strncmp(address, "udp:", 4) != 0 && !is_at_port(address, ":8125");
         bool better = is_at_port(address, ":4318") && !is_at_port(found, ":4318");
-        if (stream && (found[0] == '\0' || better)) {
+        bool listening = strcmp(text_at(table, i, "receiver.state"), "listening") == 0;
+        if (stream && listening && (found[0] == '\0' || better)) {
             found = address;
         }
     }
@@ -72,19 +73,29 @@ draw_receivers(const struct picture *picture, struct canvas *canvas, struct rect
     if (table == NULL || table->count == 0) {
         return false;
     }
-    snprintf(text, sizeof(text),
-             "Listening, and nothing came yet. Start your service with "
-             "OTEL_EXPORTER_OTLP_ENDPOINT=http://%s, or by flametop exec -- COMMAND.",
-             endpoint_of(table));
+    const char *endpoint = endpoint_of(table);
+    snprintf(
+        text, sizeof(text),
+        endpoint[0] != '\0'
+            ? "Listening, and nothing came yet. Start your service with "
+              "OTEL_EXPORTER_OTLP_ENDPOINT=http://%s, or by flametop exec -- COMMAND."
+            : "No port listens for requests%s: flametop exec -- COMMAND takes one that is free.",
+        endpoint);
     utf8_clean(str_from(text), clean, sizeof(clean));
     area.y += wrap_draw(canvas, area, str_from(clean), (struct style){.fg = ROLE_TEXT}) + 1;
     for (size_t i = 0; i < table->count; i++) {
         const char *note = text_at(table, i, "receiver.note");
-        snprintf(text, sizeof(text), "%-22s %-24s %-12s %s", text_at(table, i, "receiver.address"),
-                 text_at(table, i, "receiver.takes"), text_at(table, i, "receiver.state"), note);
+        struct style style = {.fg = note[0] != '\0' ? ROLE_LEVEL_WARNING : ROLE_DIM};
+        snprintf(text, sizeof(text), "%-22s %-24s %s", text_at(table, i, "receiver.address"),
+                 text_at(table, i, "receiver.takes"), text_at(table, i, "receiver.state"));
         utf8_clean(str_from(text), clean, sizeof(clean));
-        canvas_text(canvas, area.x, area.y + (int)i, area.width, str_from(clean),
-                    (struct style){.fg = note[0] != '\0' ? ROLE_LEVEL_WARNING : ROLE_DIM});
+        canvas_text(canvas, area.x, area.y++, area.width, str_from(clean), style);
+        if (note[0] != '\0') {
+            utf8_clean(str_from(note), clean, sizeof(clean));
+            area.y += wrap_draw(
+                canvas, (struct rect){area.x + 2, area.y, MAX(area.width - 2, 1), area.height},
+                str_from(clean), style);
+        }
     }
     return true;
 }
