@@ -107,13 +107,23 @@ fleet_queries_done(struct fleet_queries *queries)
     }
 }
 
+/* Of a node its own value or none: that of the machine it is on says something else. */
+static size_t
+metrics_of(const struct fleet_row *row, size_t reading)
+{
+    bool node = strncmp(readings[reading].metrics[0], "beam.", strlen("beam.")) == 0 &&
+                picture_table(row->picture, "beam.nodes") != NULL;
+    return node ? 1 : FLEET_METRICS;
+}
+
 /* A metric that no source has brought yet is asked for again the next time. */
 static double
 read_value(const struct fleet_row *row, size_t reading, struct catalog *catalog)
 {
     char why[160];
     double value = NAN;
-    for (size_t i = 0; i < FLEET_METRICS && isnan(value) && row->picture != NULL; i++) {
+    size_t count = row->picture != NULL ? metrics_of(row, reading) : 0;
+    for (size_t i = 0; i < count && isnan(value); i++) {
         struct query **query = &row->queries->queries[reading][i];
         const char *metric = readings[reading].metrics[i];
         if (*query == NULL && metric != NULL) {
