@@ -11,6 +11,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/core/unit.h"
 #include "flametop/ui/term.h"
+#include "list.h"
 
 #define DEPTH_MAX 200
 #define TREE_DEPTHS 64
@@ -679,12 +680,8 @@ scroll(struct table_view *view, size_t rows)
     size_t most = view->count > rows ? view->count - rows : 0;
     if (view->follow && rows > 0) {
         view->first = view->at > rows / 2 ? view->at - rows / 2 : 0;
-    } else if (view->loose && !view->keep) {
-        view->first = MIN(view->first, most);
-    } else if (view->at < view->first) {
-        view->first = view->at;
-    } else if (rows > 0 && view->at >= view->first + rows) {
-        view->first = view->at - rows + 1;
+    } else if (!view->loose || view->keep) {
+        view->first = list_first(view->first, view->at, view->count, rows);
     }
     view->first = MIN(view->first, most);
 }
@@ -756,20 +753,12 @@ table_view_pin(struct table_view *view)
 static bool
 move_by(struct table_view *view, const char *name)
 {
-    int64_t page = MAX(view->area.height - 2, 1), at = (int64_t)view->at,
-            last = (int64_t)view->count - 1;
-    const struct {
-        const char *name;
-        int64_t to;
-    } moves[] = {{"move.up", at - 1},           {"move.down", at + 1}, {"move.page.up", at - page},
-                 {"move.page.down", at + page}, {"move.first", 0},     {"move.last", last}};
-    for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
-        if (strcmp(moves[i].name, name) == 0) {
-            select_at(view, moves[i].to);
-            return true;
-        }
+    size_t at = view->at;
+    if (!list_move(name, view->count, (size_t)MAX(view->area.height - 2, 1), &at)) {
+        return false;
     }
-    return false;
+    select_at(view, (int64_t)at);
+    return true;
 }
 
 /* Shows columns further right, or further left again. */

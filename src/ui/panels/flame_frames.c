@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "flame.h"
 #include "flametop/base/clock.h"
 
@@ -214,22 +215,8 @@ go_to_match(struct flame_panel *panel, bool forward)
 bool
 flame_frames_command(struct flame_panel *panel, const char *name)
 {
-    size_t last = panel->listed_count > 0 ? panel->listed_count - 1 : 0, at = panel->selected;
-    size_t page = (size_t)MAX(panel->rows, 1);
-    const struct {
-        const char *name;
-        size_t to;
-    } moves[] = {{"move.up", at - (at > 0)},
-                 {"move.down", at + 1},
-                 {"move.page.up", at > page ? at - page : 0},
-                 {"move.page.down", at + page},
-                 {"move.first", 0},
-                 {"move.last", last}};
-    for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
-        if (strcmp(moves[i].name, name) == 0) {
-            panel->selected = MIN(moves[i].to, last);
-            return true;
-        }
+    if (list_move(name, panel->listed_count, (size_t)MAX(panel->rows, 1), &panel->selected)) {
+        return true;
     }
     const struct flame *tree = tree_of(panel);
     int orders = tree != NULL && tree->total[1] != NULL ? FLAME_ORDERS : FLAME_BY_CHANGE;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "flametop/base/utf8.h"
 #include "flametop/core/unit.h"
 
@@ -301,12 +302,7 @@ request_tree_draw(struct request_tree *tree, const struct panel_context *context
     tree->y = area.y + 1;
     tree->height = MAX(area.height - 1, 0);
     size_t height = (size_t)tree->height;
-    if (tree->at < tree->first) {
-        tree->first = tree->at;
-    } else if (tree->at >= tree->first + height) {
-        tree->first = tree->at - MAX(height, (size_t)1) + 1;
-    }
-    tree->first = MIN(tree->first, tree->count > height ? tree->count - height : 0);
+    tree->first = list_first(tree->first, tree->at, tree->count, height);
     for (size_t i = 0; i < height && tree->first + i < tree->count; i++) {
         const struct request_tree_row *row = &tree->rows[tree->first + i];
         int y = tree->y + (int)i;
@@ -328,20 +324,7 @@ request_tree_draw(struct request_tree *tree, const struct panel_context *context
 bool
 request_tree_move(struct request_tree *tree, const char *name)
 {
-    int64_t page = MAX(tree->height - 1, 1), at = (int64_t)tree->at,
-            last = MAX((int64_t)tree->count - 1, 0);
-    const struct {
-        const char *name;
-        int64_t to;
-    } moves[] = {{"move.up", at - 1},           {"move.down", at + 1}, {"move.page.up", at - page},
-                 {"move.page.down", at + page}, {"move.first", 0},     {"move.last", last}};
-    for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
-        if (strcmp(moves[i].name, name) == 0) {
-            tree->at = (size_t)CLAMP(moves[i].to, 0, last);
-            return true;
-        }
-    }
-    return false;
+    return list_move(name, tree->count, (size_t)MAX(tree->height - 1, 1), &tree->at);
 }
 
 const struct request_tree_row *

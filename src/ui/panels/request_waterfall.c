@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "../widgets/card.h"
 #include "flametop/base/hash.h"
 #include "flametop/base/utf8.h"
@@ -429,19 +430,6 @@ draw_axis(struct canvas *canvas, const struct bar *bar, int y)
 }
 
 static void
-scroll(struct waterfall *waterfall, size_t height)
-{
-    waterfall->at = MIN(waterfall->at, MAX(waterfall->row_count, (size_t)1) - 1);
-    if (waterfall->at < waterfall->first) {
-        waterfall->first = waterfall->at;
-    } else if (height > 0 && waterfall->at >= waterfall->first + height) {
-        waterfall->first = waterfall->at - height + 1;
-    }
-    size_t most = waterfall->row_count > height ? waterfall->row_count - height : 0;
-    waterfall->first = MIN(waterfall->first, most);
-}
-
-static void
 draw_spans(struct waterfall *waterfall, struct canvas *canvas, struct rect area, bool focused)
 {
     int label = CLAMP(waterfall->label_width + 1, LABEL_WIDTH_MIN,
@@ -461,7 +449,9 @@ draw_spans(struct waterfall *waterfall, struct canvas *canvas, struct rect area,
     canvas_text_right(canvas, total, area.y, NUMBER_WIDTH, STR("TOTAL"), head);
     draw_axis(canvas, &bar, area.y);
     waterfall->area = (struct rect){area.x, area.y + 1, area.width, MAX(area.height - 1, 0)};
-    scroll(waterfall, (size_t)waterfall->area.height);
+    waterfall->at = MIN(waterfall->at, MAX(waterfall->row_count, (size_t)1) - 1);
+    waterfall->first = list_first(waterfall->first, waterfall->at, waterfall->row_count,
+                                  (size_t)waterfall->area.height);
     for (int i = 0; i < waterfall->area.height; i++) {
         size_t row = waterfall->first + (size_t)i;
         if (row >= waterfall->row_count) {
@@ -660,25 +650,6 @@ fold(struct waterfall *waterfall, bool on)
     waterfall_select(waterfall, span);
 }
 
-static bool
-move(struct waterfall *waterfall, const char *name)
-{
-    int64_t page = MAX(waterfall->area.height - 1, 1), at = (int64_t)waterfall->at,
-            last = (int64_t)waterfall->row_count - 1;
-    const struct {
-        const char *name;
-        int64_t to;
-    } moves[] = {{"move.up", at - 1},           {"move.down", at + 1}, {"move.page.up", at - page},
-                 {"move.page.down", at + page}, {"move.first", 0},     {"move.last", last}};
-    for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
-        if (strcmp(moves[i].name, name) == 0) {
-            waterfall->at = (size_t)CLAMP(moves[i].to, 0, MAX(last, 0));
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whole details, search, the path alone: one after the other. */
 static bool
 escape(struct waterfall *waterfall)
@@ -723,7 +694,8 @@ waterfall_command(struct waterfall *waterfall, const struct panel_context *conte
     } else if (strcmp(name, "search.next") == 0 || strcmp(name, "search.previous") == 0) {
         search_step(waterfall, context, strcmp(name, "search.next") == 0);
     } else {
-        return move(waterfall, name);
+        return list_move(name, waterfall->row_count, (size_t)MAX(waterfall->area.height - 1, 1),
+                         &waterfall->at);
     }
     return true;
 }
