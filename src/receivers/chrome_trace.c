@@ -183,8 +183,7 @@ take_whole(struct chrome *chrome, const struct event *event)
     case 'X':
         slice = add_slice(chrome, event, lane, process);
         if (slice != NULL) {
-            slice->end_ns =
-                slice->start_ns + MIN(from_us(event->duration_us), INT64_MAX - slice->start_ns);
+            slice->end_ns = ns_after(slice->start_ns, from_us(event->duration_us));
         }
         break;
     case 'B':
@@ -222,22 +221,14 @@ take_word(struct json_scan *scan)
 }
 
 static void
-take_text(struct chrome *chrome, struct json_scan *scan, struct str *text)
-{
-    if (!json_take_text(scan, &chrome->decoder->outer, text)) {
-        *text = (struct str){"", 0};
-    }
-}
-
-static void
 take_field(struct chrome *chrome, struct json_scan *scan, struct str key, struct event *event)
 {
     struct span_attribute value = {.text = {"", 0}};
     struct str word;
     if (str_is(key, "name")) {
-        take_text(chrome, scan, &event->name);
+        event->name = json_next_text(scan, &chrome->decoder->outer);
     } else if (str_is(key, "cat")) {
-        take_text(chrome, scan, &event->category);
+        event->category = json_next_text(scan, &chrome->decoder->outer);
     } else if (str_is(key, "ph")) {
         word = take_word(scan);
         event->phase = word.n == 1 ? word.p[0] : '\0';
@@ -281,15 +272,10 @@ take_event(struct chrome *chrome, struct json_scan *scan)
 static bool
 take_events(struct chrome *chrome, struct json_scan *scan)
 {
-    enum json_token token;
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT) {
-            take_event(chrome, scan);
-        } else {
-            json_scan_skip(scan, token);
-        }
+    while (json_next_object(scan)) {
+        take_event(chrome, scan);
     }
-    return token == JSON_ARRAY_END || (scan->p >= scan->end && chrome->count > 0);
+    return scan->why == NULL || (scan->p >= scan->end && chrome->count > 0);
 }
 
 static bool
@@ -407,7 +393,6 @@ chrome_trace_read(struct str body, const struct span_sink *sink, struct delivery
     struct decoder decoder;
     struct chrome chrome = {.decoder = &decoder};
     decoder_init(&decoder, sink, delivery);
-    decoder.none = (struct span_resource){.service = {"", 0}, .scope = {"", 0}};
     map_init(&chrome.open, EVENTS_MAX);
     map_init(&chrome.processes, 65536);
     map_init(&chrome.threads, 65536);

@@ -15,7 +15,8 @@
 void
 decoder_init(struct decoder *decoder, const struct span_sink *sink, struct delivery *delivery)
 {
-    *decoder = (struct decoder){.sink = sink, .delivery = delivery};
+    *decoder = (struct decoder){
+        .sink = sink, .delivery = delivery, .none = {.service = {"", 0}, .scope = {"", 0}}};
     arena_init(&decoder->outer, SCRATCH_BYTES_MAX);
     arena_init(&decoder->inner, SCRATCH_BYTES_MAX);
     buf_init(&decoder->text, VALUE_BYTES_MAX);
@@ -69,6 +70,18 @@ decoder_service(struct decoder *decoder, struct str service)
 }
 
 void
+span_init(struct decoder *decoder, struct span *span)
+{
+    arena_clear(&decoder->inner);
+    *span = (struct span){.trace_id = {"", 0},
+                          .span_id = {"", 0},
+                          .parent_id = {"", 0},
+                          .name = {"", 0},
+                          .status_text = {"", 0},
+                          .resource = decoder->resource};
+}
+
+void
 decoder_span(struct decoder *decoder, const struct span *span)
 {
     decoder->delivery->spans++;
@@ -114,6 +127,20 @@ decoder_bound(struct decoder *decoder, size_t count, size_t max)
         decoder->delivery->cut += count - max;
     }
     return MIN(count, max);
+}
+
+/* ---- times ---- */
+
+int64_t
+ns_of_us(int64_t us)
+{
+    return us > INT64_MAX / 1000 ? INT64_MAX : us < 0 ? 0 : us * 1000;
+}
+
+int64_t
+ns_after(int64_t start_ns, int64_t duration_ns)
+{
+    return start_ns > INT64_MAX - duration_ns ? INT64_MAX : start_ns + duration_ns;
 }
 
 /* ---- ids ---- */

@@ -37,6 +37,9 @@ void decoder_scope(struct decoder *decoder, struct str scope);
  * attributes can be set then (true). */
 bool decoder_service(struct decoder *decoder, struct str service);
 
+/* A span of that resource with nothing in it; what the last one held is gone. */
+void span_init(struct decoder *decoder, struct span *span);
+
 void decoder_span(struct decoder *decoder, const struct span *span);
 void decoder_reading(struct decoder *decoder, const struct measurement *reading);
 
@@ -45,6 +48,14 @@ bool decoder_fail(struct decoder *decoder, const char *format, ...) PRINTF_LIKE(
 
 /* The same with the line, of JSON that is wrong: what the scanner says, else `what`. */
 bool decoder_fail_json(struct decoder *decoder, const struct json_scan *scan, const char *what);
+
+/* ---- times ---- */
+
+/* Microseconds, none below zero, as nanoseconds. This and the next saturate. */
+int64_t ns_of_us(int64_t us);
+
+/* The end of what began then and took so long (0 or more). */
+int64_t ns_after(int64_t start_ns, int64_t duration_ns);
 
 /* ---- ids ---- */
 
@@ -84,6 +95,12 @@ struct str json_plain(struct arena *arena, struct str text);
 /* The next value as a string without escapes; false, and it is skipped, when it is none. */
 bool json_take_text(struct json_scan *scan, struct arena *arena, struct str *ret_text);
 
+/* The same, empty when it is none. */
+struct str json_next_text(struct json_scan *scan, struct arena *arena);
+
+/* The next value as an id (id_of_text) in the inner arena; empty when it is no string. */
+struct str json_take_id(struct decoder *decoder, struct json_scan *scan, size_t width);
+
 /* The next value as a whole number, written as a number or as a string; false, and it is skipped,
  * when it is none. Exact to 64 bits: a double would lose nanoseconds. What is beyond saturates. */
 bool json_take_integer(struct json_scan *scan, int64_t *ret_value);
@@ -99,6 +116,19 @@ bool json_take_any(struct json_scan *scan, struct arena *arena, struct span_attr
 /* {"key": value, ...} as attributes; NULL and 0 when the next value is no object. */
 size_t json_take_map(struct decoder *decoder, struct json_scan *scan, struct arena *arena,
                      const struct span_attribute **ret_attributes);
+
+/* Begins the next object of the array that was entered, skipping what is none; false at its end.
+ * What stays unread of an object must be skipped (json_scan_skip). */
+bool json_next_object(struct json_scan *scan);
+
+/* The list of objects that comes next: `one` fills an element of so many bytes, zeroed, from each,
+ * and reads to its end. At most `max`; what is beyond is counted. NULL and 0 when there are none.
+ */
+void *json_take_list(struct decoder *decoder, struct json_scan *scan, struct arena *arena,
+                     size_t max, size_t bytes,
+                     void (*one)(struct decoder *decoder, struct json_scan *scan,
+                                 struct arena *arena, void *element),
+                     size_t *ret_count);
 
 /* The elements of the array that was entered, or the fields of an object, without reading on: for
  * the size of what is to be filled. */

@@ -29,6 +29,21 @@ json_take_text(struct json_scan *scan, struct arena *arena, struct str *ret_text
     return true;
 }
 
+struct str
+json_next_text(struct json_scan *scan, struct arena *arena)
+{
+    struct str text = {"", 0};
+    json_take_text(scan, arena, &text);
+    return text;
+}
+
+struct str
+json_take_id(struct decoder *decoder, struct json_scan *scan, size_t width)
+{
+    struct str text = json_next_text(scan, &decoder->inner);
+    return text.n > 0 ? id_of_text(&decoder->inner, text, width) : text;
+}
+
 /* A whole number, or one with a fraction or exponent that is one. */
 static bool
 whole_number(struct str text, int64_t *ret_value)
@@ -143,6 +158,18 @@ json_take_any(struct json_scan *scan, struct arena *arena, struct span_attribute
     }
 }
 
+bool
+json_next_object(struct json_scan *scan)
+{
+    enum json_token token;
+    while ((token = json_scan_next(scan)) != JSON_OBJECT) {
+        if (token == JSON_ARRAY_END || !json_scan_skip(scan, token)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 size_t
 json_count(struct json_scan scan)
 {
@@ -181,6 +208,31 @@ json_take_map(struct decoder *decoder, struct json_scan *scan, struct arena *are
     }
     *ret_attributes = attributes;
     return attributes != NULL ? count : 0;
+}
+
+void *
+json_take_list(struct decoder *decoder, struct json_scan *scan, struct arena *arena, size_t max,
+               size_t bytes,
+               void (*one)(struct decoder *decoder, struct json_scan *scan, struct arena *arena,
+                           void *element),
+               size_t *ret_count)
+{
+    size_t n = 0;
+    *ret_count = 0;
+    if (!json_scan_enter(scan, JSON_ARRAY)) {
+        return NULL;
+    }
+    size_t room = decoder_bound(decoder, json_count(*scan), max);
+    char *list = room > 0 ? arena_array(arena, room, bytes) : NULL;
+    while (json_next_object(scan)) {
+        if (list != NULL && n < room) {
+            one(decoder, scan, arena, list + n++ * bytes);
+        } else {
+            json_scan_skip(scan, JSON_OBJECT);
+        }
+    }
+    *ret_count = n;
+    return list;
 }
 
 bool

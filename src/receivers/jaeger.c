@@ -12,40 +12,21 @@ struct jaeger_span {
     size_t links; /* room in span.links */
 };
 
-static int64_t
-from_us(int64_t us)
-{
-    return us > INT64_MAX / 1000 ? INT64_MAX : us < 0 ? 0 : us * 1000;
-}
-
-static struct str
-take_text(struct json_scan *scan, struct arena *arena)
-{
-    struct str text = {"", 0};
-    json_take_text(scan, arena, &text);
-    return text;
-}
-
-static struct str
-take_id(struct decoder *decoder, struct json_scan *scan, size_t width)
-{
-    struct str text = take_text(scan, &decoder->inner);
-    return text.n > 0 ? id_of_text(&decoder->inner, text, width) : text;
-}
-
 /* ---- tags ---- */
 
 /* {"key": ..., "type": "int64", "value": ...}: a large integer is a string. */
 static void
-take_tag(struct json_scan *scan, struct arena *arena, struct span_attribute *tag)
+take_tag(struct decoder *decoder, struct json_scan *scan, struct arena *arena, void *element)
 {
+    struct span_attribute *tag = element;
     struct str key, type = {"", 0};
+    (void)decoder;
     *tag = (struct span_attribute){.key = {"", 0}, .type = SPAN_TEXT, .text = {"", 0}};
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "key")) {
-            tag->key = take_text(scan, arena);
+            tag->key = json_next_text(scan, arena);
         } else if (str_is(key, "type")) {
-            type = take_text(scan, arena);
+            type = json_next_text(scan, arena);
         } else if (str_is(key, "value")) {
             json_take_any(scan, arena, tag);
         } else {
@@ -65,23 +46,10 @@ static size_t
 take_tags(struct decoder *decoder, struct json_scan *scan, struct arena *arena,
           const struct span_attribute **ret_tags)
 {
-    enum json_token token;
-    size_t n = 0;
-    *ret_tags = NULL;
-    if (!json_scan_enter(scan, JSON_ARRAY)) {
-        return 0;
-    }
-    size_t room = decoder_bound(decoder, json_count(*scan), SPAN_ATTRIBUTES_MAX);
-    struct span_attribute *tags = room > 0 ? arena_news(arena, struct span_attribute, room) : NULL;
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT && tags != NULL && n < room) {
-            take_tag(scan, arena, &tags[n++]);
-        } else {
-            json_scan_skip(scan, token);
-        }
-    }
-    *ret_tags = tags;
-    return n;
+    size_t count;
+    *ret_tags = json_take_list(decoder, scan, arena, SPAN_ATTRIBUTES_MAX, sizeof(**ret_tags),
+                               take_tag, &count);
+    return count;
 }
 
 /* ---- processes ---- */
@@ -93,7 +61,7 @@ take_process(struct decoder *decoder, struct json_scan *scan)
     struct span_resource *resource = decoder->resource;
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "serviceName")) {
-            resource->service = take_text(scan, &decoder->outer);
+            resource->service = json_next_text(scan, &decoder->outer);
         } else if (str_is(key, "tags")) {
             resource->attribute_count =
                 take_tags(decoder, scan, &decoder->outer, &resource->attributes);
@@ -133,11 +101,11 @@ take_reference(struct decoder *decoder, struct json_scan *scan, struct jaeger_sp
     struct span_link link = {.trace_id = {"", 0}, .span_id = {"", 0}};
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "refType")) {
-            type = take_text(scan, &decoder->inner);
+            type = json_next_text(scan, &decoder->inner);
         } else if (str_is(key, "traceID")) {
-            link.trace_id = take_id(decoder, scan, TRACE_ID_BYTES);
+            link.trace_id = json_take_id(decoder, scan, TRACE_ID_BYTES);
         } else if (str_is(key, "spanID")) {
-            link.span_id = take_id(decoder, scan, SPAN_ID_BYTES);
+            link.span_id = json_take_id(decoder, scan, SPAN_ID_BYTES);
         } else {
             json_scan_skip(scan, JSON_KEY);
         }
@@ -153,7 +121,6 @@ take_reference(struct decoder *decoder, struct json_scan *scan, struct jaeger_sp
 static void
 take_references(struct decoder *decoder, struct json_scan *scan, struct jaeger_span *jaeger)
 {
-    enum json_token token;
     if (!json_scan_enter(scan, JSON_ARRAY)) {
         return;
     }
@@ -162,32 +129,29 @@ take_references(struct decoder *decoder, struct json_scan *scan, struct jaeger_s
         jaeger->links > 0 ? arena_news(&decoder->inner, struct span_link, jaeger->links) : NULL;
     jaeger->span.links = links;
     jaeger->span.link_count = 0;
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT) {
-            take_reference(decoder, scan, jaeger, links);
-        } else {
-            json_scan_skip(scan, token);
-        }
+    while (json_next_object(scan)) {
+        take_reference(decoder, scan, jaeger, links);
     }
 }
 
 /* {"timestamp": ..., "fields": [...]}: the field "event", or "message", is its name. */
 static void
-take_log(struct decoder *decoder, struct json_scan *scan, struct span_event *event)
+take_log(struct decoder *decoder, struct json_scan *scan, struct arena *arena, void *element)
 {
+    struct span_event *event = element;
     struct str key;
     int64_t us = 0;
-    *event = (struct span_event){.name = STR("log")};
+    event->name = STR("log");
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "timestamp")) {
             json_take_integer(scan, &us);
         } else if (str_is(key, "fields")) {
-            event->attribute_count = take_tags(decoder, scan, &decoder->inner, &event->attributes);
+            event->attribute_count = take_tags(decoder, scan, arena, &event->attributes);
         } else {
             json_scan_skip(scan, JSON_KEY);
         }
     }
-    event->time_ns = from_us(us);
+    event->time_ns = ns_of_us(us);
     const struct span_attribute *name =
         attribute_find(event->attributes, event->attribute_count, "event");
     name =
@@ -195,27 +159,6 @@ take_log(struct decoder *decoder, struct json_scan *scan, struct span_event *eve
     if (name != NULL && name->type == SPAN_TEXT) {
         event->name = name->text;
     }
-}
-
-static void
-take_logs(struct decoder *decoder, struct json_scan *scan, struct span *span)
-{
-    enum json_token token;
-    if (!json_scan_enter(scan, JSON_ARRAY)) {
-        return;
-    }
-    size_t room = decoder_bound(decoder, json_count(*scan), SPAN_EVENTS_MAX), n = 0;
-    struct span_event *events =
-        room > 0 ? arena_news(&decoder->inner, struct span_event, room) : NULL;
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT && events != NULL && n < room) {
-            take_log(decoder, scan, &events[n++]);
-        } else {
-            json_scan_skip(scan, token);
-        }
-    }
-    span->events = events;
-    span->event_count = n;
 }
 
 static enum span_kind
@@ -263,25 +206,26 @@ take_field(struct decoder *decoder, struct json_scan *scan, struct str key,
     struct span *span = &jaeger->span;
     int64_t us = 0;
     if (str_is(key, "traceID")) {
-        span->trace_id = take_id(decoder, scan, TRACE_ID_BYTES);
+        span->trace_id = json_take_id(decoder, scan, TRACE_ID_BYTES);
     } else if (str_is(key, "spanID")) {
-        span->span_id = take_id(decoder, scan, SPAN_ID_BYTES);
+        span->span_id = json_take_id(decoder, scan, SPAN_ID_BYTES);
     } else if (str_is(key, "parentSpanID")) {
-        span->parent_id = take_id(decoder, scan, SPAN_ID_BYTES);
+        span->parent_id = json_take_id(decoder, scan, SPAN_ID_BYTES);
     } else if (str_is(key, "operationName")) {
-        span->name = take_text(scan, &decoder->inner);
+        span->name = json_next_text(scan, &decoder->inner);
     } else if (str_is(key, "startTime")) {
-        span->start_ns = json_take_integer(scan, &us) ? from_us(us) : 0;
+        span->start_ns = json_take_integer(scan, &us) ? ns_of_us(us) : 0;
     } else if (str_is(key, "duration")) {
         json_take_integer(scan, &jaeger->duration_us);
     } else if (str_is(key, "processID")) {
-        jaeger->process = take_text(scan, &decoder->inner);
+        jaeger->process = json_next_text(scan, &decoder->inner);
     } else if (str_is(key, "references")) {
         take_references(decoder, scan, jaeger);
     } else if (str_is(key, "tags")) {
         span->attribute_count = take_tags(decoder, scan, &decoder->inner, &span->attributes);
     } else if (str_is(key, "logs")) {
-        take_logs(decoder, scan, span);
+        span->events = json_take_list(decoder, scan, &decoder->inner, SPAN_EVENTS_MAX,
+                                      sizeof(*span->events), take_log, &span->event_count);
     } else {
         json_scan_skip(scan, JSON_KEY);
     }
@@ -302,23 +246,16 @@ static void
 take_span(struct decoder *decoder, struct json_scan *scan, const struct map *processes)
 {
     struct str key;
-    struct jaeger_span jaeger = {.span = {.trace_id = {"", 0},
-                                          .span_id = {"", 0},
-                                          .parent_id = {"", 0},
-                                          .name = {"", 0},
-                                          .status_text = {"", 0}},
-                                 .process = {"", 0}};
+    struct jaeger_span jaeger = {.process = {"", 0}};
     struct span *span = &jaeger.span;
-    arena_clear(&decoder->inner);
+    span_init(decoder, span);
     while (json_scan_key(scan, &key)) {
         take_field(decoder, scan, key, &jaeger);
     }
     if (scan->why != NULL) {
         return;
     }
-    int64_t duration_ns = from_us(jaeger.duration_us);
-    span->end_ns =
-        span->start_ns > INT64_MAX - duration_ns ? INT64_MAX : span->start_ns + duration_ns;
+    span->end_ns = ns_after(span->start_ns, ns_of_us(jaeger.duration_us));
     const struct span_resource *process =
         map_get(processes, hash_bytes(jaeger.process.p, jaeger.process.n));
     span->resource = process != NULL ? process : &decoder->none;
@@ -332,16 +269,11 @@ take_span(struct decoder *decoder, struct json_scan *scan, const struct map *pro
 static void
 take_spans(struct decoder *decoder, struct json_scan scan, const struct map *processes)
 {
-    enum json_token token;
     if (!json_scan_enter(&scan, JSON_ARRAY)) {
         return;
     }
-    while ((token = json_scan_next(&scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT) {
-            take_span(decoder, &scan, processes);
-        } else {
-            json_scan_skip(&scan, token);
-        }
+    while (json_next_object(&scan)) {
+        take_span(decoder, &scan, processes);
     }
 }
 
@@ -380,18 +312,13 @@ static bool
 take_document(struct decoder *decoder, struct json_scan *scan, void *context)
 {
     struct str key;
-    enum json_token token;
     (void)context;
     while (json_scan_key(scan, &key)) {
         if (!str_is(key, "data")) {
             json_scan_skip(scan, JSON_KEY);
         } else if (json_scan_enter(scan, JSON_ARRAY)) {
-            while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-                if (token == JSON_OBJECT) {
-                    take_trace(decoder, scan);
-                } else {
-                    json_scan_skip(scan, token);
-                }
+            while (json_next_object(scan)) {
+                take_trace(decoder, scan);
             }
         }
     }
@@ -403,7 +330,6 @@ jaeger_read(struct str body, const struct span_sink *sink, struct delivery *deli
 {
     struct decoder decoder;
     decoder_init(&decoder, sink, delivery);
-    decoder.none = (struct span_resource){.service = {"", 0}, .scope = {"", 0}};
     bool good = json_each(&decoder, body, false, NULL, take_document);
     decoder_done(&decoder);
     return good;

@@ -142,14 +142,6 @@ struct request {
     bool has_spans;
 };
 
-static struct str
-take_text(struct json_scan *scan, struct arena *arena)
-{
-    struct str text = {"", 0};
-    json_take_text(scan, arena, &text);
-    return text;
-}
-
 static bool
 take_ms(struct json_scan *scan, int64_t *ret_ns)
 {
@@ -181,11 +173,11 @@ take_request_field(struct decoder *decoder, struct json_scan *scan, struct str k
 {
     struct arena *arena = &decoder->outer;
     if (str_is(key, "method")) {
-        request->method = take_text(scan, arena);
+        request->method = json_next_text(scan, arena);
     } else if (str_is(key, "path") || str_is(key, "endpoint")) {
-        request->path = take_text(scan, arena);
+        request->path = json_next_text(scan, arena);
     } else if (str_is(key, "tool")) {
-        request->tool = take_text(scan, arena);
+        request->tool = json_next_text(scan, arena);
     } else if (str_is(key, "duration_ms")) {
         request->has_duration = take_ms(scan, &request->duration_ns);
     } else if (str_is(key, "status_code") || str_is(key, "status")) {
@@ -204,9 +196,9 @@ take_field(struct decoder *decoder, struct json_scan *scan, struct str key, stru
     struct span_attribute value = {.key = {"", 0}, .text = {"", 0}};
     struct str inner;
     if (str_is(key, "trace_id")) {
-        request->trace_id = take_text(scan, &decoder->outer);
+        request->trace_id = json_next_text(scan, &decoder->outer);
     } else if (str_is(key, "service")) {
-        request->service = take_text(scan, &decoder->outer);
+        request->service = json_next_text(scan, &decoder->outer);
     } else if (str_is(key, "timestamp") || str_is(key, "time") || str_is(key, "start_time")) {
         request->start_ns = take_time(decoder, scan);
     } else if (str_is(key, "resources")) {
@@ -301,7 +293,7 @@ take_part(struct decoder *decoder, struct json_scan *scan, struct span *span, in
         arena_news(&decoder->inner, struct span_attribute, room + 1);
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "name")) {
-            span->name = take_text(scan, &decoder->inner);
+            span->name = json_next_text(scan, &decoder->inner);
         } else if (str_is(key, "duration_ms")) {
             known = take_ms(scan, ret_ns);
         } else if (str_is(key, "error")) {
@@ -323,13 +315,12 @@ take_part(struct decoder *decoder, struct json_scan *scan, struct span *span, in
 static int64_t
 take_parts(struct decoder *decoder, struct json_scan scan, const struct span *root, bool deliver)
 {
-    enum json_token token;
     int64_t at_ns = root->start_ns;
     uint64_t number = 1;
     if (!json_scan_enter(&scan, JSON_ARRAY)) {
         return 0;
     }
-    while ((token = json_scan_next(&scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
+    while (json_next_object(&scan)) {
         struct span span = {.trace_id = root->trace_id,
                             .parent_id = root->span_id,
                             .name = {"", 0},
@@ -340,14 +331,10 @@ take_parts(struct decoder *decoder, struct json_scan scan, const struct span *ro
                             .resource = root->resource};
         int64_t duration_ns = 0;
         arena_clear(&decoder->inner);
-        if (token != JSON_OBJECT) {
-            json_scan_skip(&scan, token);
-            continue;
-        }
         if (!take_part(decoder, &scan, &span, &duration_ns)) {
             continue;
         }
-        at_ns = at_ns > INT64_MAX - duration_ns ? INT64_MAX : at_ns + duration_ns;
+        at_ns = ns_after(at_ns, duration_ns);
         span.end_ns = at_ns;
         span.span_id = id_of_number(
             &decoder->inner, hash_mix(hash_bytes(root->trace_id.p, root->trace_id.n), ++number));
@@ -382,9 +369,7 @@ deliver_request(struct decoder *decoder, struct request *request)
     root.start_ns = request->start_ns != 0
                         ? request->start_ns
                         : MAX(decoder->delivery->now_ns - request->duration_ns, INT64_C(0));
-    root.end_ns = root.start_ns > INT64_MAX - request->duration_ns
-                      ? INT64_MAX
-                      : root.start_ns + request->duration_ns;
+    root.end_ns = ns_after(root.start_ns, request->duration_ns);
     decoder_span(decoder, &root);
     if (request->has_spans) {
         take_parts(decoder, request->spans, &root, true);
@@ -439,7 +424,7 @@ static const struct {
 static bool
 take_kind(struct json_scan *scan, struct arena *arena, enum reading_kind *ret_kind)
 {
-    struct str word = take_text(scan, arena);
+    struct str word = json_next_text(scan, arena);
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         if (str_is(word, kinds[i].word)) {
             *ret_kind = kinds[i].kind;
@@ -462,13 +447,13 @@ take_sample_field(struct decoder *decoder, struct json_scan *scan, struct str ke
     struct measurement *reading = &sample->reading;
     struct arena *arena = &decoder->inner;
     if (str_is(key, "name") || str_is(key, "metric")) {
-        reading->name = take_text(scan, arena);
+        reading->name = json_next_text(scan, arena);
     } else if (str_is(key, "value")) {
         sample->valued = json_take_any(scan, arena, &sample->value);
     } else if (str_is(key, "unit")) {
-        reading->unit = take_text(scan, arena);
+        reading->unit = json_next_text(scan, arena);
     } else if (str_is(key, "description")) {
-        reading->description = take_text(scan, arena);
+        reading->description = json_next_text(scan, arena);
     } else if (str_is(key, "tags") || str_is(key, "labels")) {
         reading->tag_count = json_take_map(decoder, scan, arena, &reading->tags);
     } else if (str_is(key, "time") || str_is(key, "timestamp")) {

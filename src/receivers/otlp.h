@@ -3,6 +3,7 @@
 #define FLAMETOP_SRC_RECEIVERS_OTLP_H
 
 #include "decoder.h"
+#include "flametop/base/macros.h"
 #include "flametop/base/protobuf.h"
 
 /* The KeyValues in field `number` of a message, at most `count` of them. NULL when there are none.
@@ -21,6 +22,17 @@ void otlp_scope(struct decoder *decoder, struct str message);
  * says so. */
 bool otlp_each(struct decoder *decoder, struct str message, uint32_t number,
                bool (*each)(struct decoder *decoder, struct str message));
+
+/* The JSON in decoder.text as an attribute's value; a word of that when writing it was not good. */
+void otlp_put_json(struct decoder *decoder, struct arena *arena, bool good,
+                   struct span_attribute *attribute);
+
+/* A fixed64 of nanoseconds; what is beyond saturates. */
+static inline int64_t
+otlp_time(uint64_t value)
+{
+    return (int64_t)MIN(value, (uint64_t)INT64_MAX);
+}
 
 /* How many there are of a field. */
 size_t otlp_count(struct str message, uint32_t number);

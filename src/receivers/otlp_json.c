@@ -2,22 +2,6 @@
 #include "flametop/base/macros.h"
 #include "otlp.h"
 
-static void
-take_text(struct decoder *decoder, struct json_scan *scan, struct str *text)
-{
-    if (!json_take_text(scan, &decoder->inner, text)) {
-        *text = (struct str){"", 0};
-    }
-}
-
-static struct str
-take_id(struct decoder *decoder, struct json_scan *scan, size_t width)
-{
-    struct str text;
-    take_text(decoder, scan, &text);
-    return text.n > 0 ? id_of_text(&decoder->inner, text, width) : text;
-}
-
 /* A number, or the name that protobuf's JSON has for it as well: "SPAN_KIND_SERVER". */
 static unsigned
 take_enum(struct json_scan *scan, const char *const *names, size_t count)
@@ -51,7 +35,7 @@ take_status(struct decoder *decoder, struct json_scan *scan, struct span *span)
     }
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "message")) {
-            take_text(decoder, scan, &span->status_text);
+            span->status_text = json_next_text(scan, &decoder->inner);
         } else if (str_is(key, "code")) {
             span->status = (enum span_status)take_enum(scan, codes, ARRAY_SIZE(codes));
         } else {
@@ -61,18 +45,18 @@ take_status(struct decoder *decoder, struct json_scan *scan, struct span *span)
 }
 
 static void
-take_event(struct decoder *decoder, struct json_scan *scan, struct span_event *event)
+take_event(struct decoder *decoder, struct json_scan *scan, struct arena *arena, void *element)
 {
+    struct span_event *event = element;
     struct str key;
-    *event = (struct span_event){.name = {"", 0}};
+    event->name = (struct str){"", 0};
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "timeUnixNano")) {
             json_take_integer(scan, &event->time_ns);
         } else if (str_is(key, "name")) {
-            take_text(decoder, scan, &event->name);
+            event->name = json_next_text(scan, arena);
         } else if (str_is(key, "attributes")) {
-            event->attribute_count =
-                otlp_json_attributes(decoder, scan, &decoder->inner, &event->attributes);
+            event->attribute_count = otlp_json_attributes(decoder, scan, arena, &event->attributes);
         } else {
             json_scan_skip(scan, JSON_KEY);
         }
@@ -80,60 +64,21 @@ take_event(struct decoder *decoder, struct json_scan *scan, struct span_event *e
 }
 
 static void
-take_events(struct decoder *decoder, struct json_scan *scan, struct span *span)
+take_link(struct decoder *decoder, struct json_scan *scan, struct arena *arena, void *element)
 {
-    enum json_token token;
-    if (!json_scan_enter(scan, JSON_ARRAY)) {
-        return;
-    }
-    size_t room = decoder_bound(decoder, json_count(*scan), SPAN_EVENTS_MAX), n = 0;
-    struct span_event *events =
-        room > 0 ? arena_news(&decoder->inner, struct span_event, room) : NULL;
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT && events != NULL && n < room) {
-            take_event(decoder, scan, &events[n++]);
-        } else {
-            json_scan_skip(scan, token);
-        }
-    }
-    span->events = events;
-    span->event_count = n;
-}
-
-static void
-take_link(struct decoder *decoder, struct json_scan *scan, struct span_link *link)
-{
+    struct span_link *link = element;
     struct str key;
+    (void)arena;
     *link = (struct span_link){.trace_id = {"", 0}, .span_id = {"", 0}};
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "traceId")) {
-            link->trace_id = take_id(decoder, scan, TRACE_ID_BYTES);
+            link->trace_id = json_take_id(decoder, scan, TRACE_ID_BYTES);
         } else if (str_is(key, "spanId")) {
-            link->span_id = take_id(decoder, scan, SPAN_ID_BYTES);
+            link->span_id = json_take_id(decoder, scan, SPAN_ID_BYTES);
         } else {
             json_scan_skip(scan, JSON_KEY);
         }
     }
-}
-
-static void
-take_links(struct decoder *decoder, struct json_scan *scan, struct span *span)
-{
-    enum json_token token;
-    if (!json_scan_enter(scan, JSON_ARRAY)) {
-        return;
-    }
-    size_t room = decoder_bound(decoder, json_count(*scan), SPAN_LINKS_MAX), n = 0;
-    struct span_link *links = room > 0 ? arena_news(&decoder->inner, struct span_link, room) : NULL;
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT && links != NULL && n < room) {
-            take_link(decoder, scan, &links[n++]);
-        } else {
-            json_scan_skip(scan, token);
-        }
-    }
-    span->links = links;
-    span->link_count = n;
 }
 
 /* What is a text, a time or an id; false when the key is none of these. */
@@ -142,19 +87,19 @@ take_plain(struct decoder *decoder, struct json_scan *scan, struct str key, stru
            struct str *trace_state)
 {
     if (str_is(key, "name")) {
-        take_text(decoder, scan, &span->name);
+        span->name = json_next_text(scan, &decoder->inner);
     } else if (str_is(key, "traceId")) {
-        span->trace_id = take_id(decoder, scan, TRACE_ID_BYTES);
+        span->trace_id = json_take_id(decoder, scan, TRACE_ID_BYTES);
     } else if (str_is(key, "spanId")) {
-        span->span_id = take_id(decoder, scan, SPAN_ID_BYTES);
+        span->span_id = json_take_id(decoder, scan, SPAN_ID_BYTES);
     } else if (str_is(key, "parentSpanId")) {
-        span->parent_id = take_id(decoder, scan, SPAN_ID_BYTES);
+        span->parent_id = json_take_id(decoder, scan, SPAN_ID_BYTES);
     } else if (str_is(key, "startTimeUnixNano")) {
         json_take_integer(scan, &span->start_ns);
     } else if (str_is(key, "endTimeUnixNano")) {
         json_take_integer(scan, &span->end_ns);
     } else if (str_is(key, "traceState")) {
-        take_text(decoder, scan, trace_state);
+        *trace_state = json_next_text(scan, &decoder->inner);
     } else {
         return false;
     }
@@ -165,13 +110,8 @@ static void
 take_span(struct decoder *decoder, struct json_scan *scan)
 {
     struct str key, trace_state = {"", 0};
-    struct span span = {.trace_id = {"", 0},
-                        .span_id = {"", 0},
-                        .parent_id = {"", 0},
-                        .name = {"", 0},
-                        .status_text = {"", 0},
-                        .resource = decoder->resource};
-    arena_clear(&decoder->inner);
+    struct span span;
+    span_init(decoder, &span);
     while (json_scan_key(scan, &key)) {
         if (take_plain(decoder, scan, key, &span, &trace_state)) {
             continue;
@@ -182,9 +122,11 @@ take_span(struct decoder *decoder, struct json_scan *scan)
             span.attribute_count =
                 otlp_json_attributes(decoder, scan, &decoder->inner, &span.attributes);
         } else if (str_is(key, "events")) {
-            take_events(decoder, scan, &span);
+            span.events = json_take_list(decoder, scan, &decoder->inner, SPAN_EVENTS_MAX,
+                                         sizeof(*span.events), take_event, &span.event_count);
         } else if (str_is(key, "links")) {
-            take_links(decoder, scan, &span);
+            span.links = json_take_list(decoder, scan, &decoder->inner, SPAN_LINKS_MAX,
+                                        sizeof(*span.links), take_link, &span.link_count);
         } else if (str_is(key, "status")) {
             take_status(decoder, scan, &span);
         } else {

@@ -74,7 +74,6 @@ take_exponential(struct decoder *decoder, struct json_scan *scan, struct point_c
 static void
 take_quantiles(struct decoder *decoder, struct json_scan *scan, struct point *point)
 {
-    enum json_token token;
     struct str key;
     if (!json_scan_enter(scan, JSON_ARRAY)) {
         return;
@@ -82,9 +81,9 @@ take_quantiles(struct decoder *decoder, struct json_scan *scan, struct point *po
     size_t room = MIN(json_count(*scan), (size_t)POINT_BUCKETS_MAX), n = 0;
     double *quantiles = arena_news(&decoder->inner, double, room + 1);
     double *values = arena_news(&decoder->inner, double, room + 1);
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token != JSON_OBJECT || n == room || quantiles == NULL || values == NULL) {
-            json_scan_skip(scan, token);
+    while (json_next_object(scan)) {
+        if (n == room || quantiles == NULL || values == NULL) {
+            json_scan_skip(scan, JSON_OBJECT);
             continue;
         }
         while (json_scan_key(scan, &key)) {
@@ -183,16 +182,11 @@ take_point(struct decoder *decoder, struct json_scan *scan, const struct point_m
 static void
 take_points(struct decoder *decoder, struct json_scan scan, const struct point_metric *metric)
 {
-    enum json_token token;
     if (!json_scan_enter(&scan, JSON_ARRAY)) {
         return;
     }
-    while ((token = json_scan_next(&scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT) {
-            take_point(decoder, &scan, metric);
-        } else {
-            json_scan_skip(&scan, token);
-        }
+    while (json_next_object(&scan)) {
+        take_point(decoder, &scan, metric);
     }
 }
 

@@ -1,7 +1,5 @@
 /* OTLP's attributes in JSON: {"key": ..., "value": {"stringValue": ...}}. Arrays and maps become
  * plain JSON, level by level. */
-#include <math.h>
-#include <string.h>
 
 #include "flametop/base/json.h"
 #include "flametop/base/macros.h"
@@ -190,13 +188,7 @@ take_list(struct decoder *decoder, struct json_scan *scan, struct arena *arena, 
 {
     bool good = write_list(decoder, *scan, place);
     json_scan_skip(scan, JSON_KEY);
-    if (!good) {
-        attribute->text = STR("(larger than can be shown)");
-        return;
-    }
-    attribute->type = SPAN_JSON;
-    attribute->text.p = arena_text(arena, decoder->text.data, decoder->text.n);
-    attribute->text.n = strlen(attribute->text.p);
+    otlp_put_json(decoder, arena, good, attribute);
 }
 
 static void
@@ -239,9 +231,9 @@ take_value(struct decoder *decoder, struct json_scan *scan, struct arena *arena,
 }
 
 static void
-take_pair(struct decoder *decoder, struct json_scan *scan, struct arena *arena,
-          struct span_attribute *attribute)
+take_pair(struct decoder *decoder, struct json_scan *scan, struct arena *arena, void *element)
 {
+    struct span_attribute *attribute = element;
     struct str key;
     *attribute = (struct span_attribute){.key = {"", 0}, .type = SPAN_TEXT, .text = {"", 0}};
     while (json_scan_key(scan, &key)) {
@@ -259,24 +251,10 @@ size_t
 otlp_json_attributes(struct decoder *decoder, struct json_scan *scan, struct arena *arena,
                      const struct span_attribute **ret_attributes)
 {
-    enum json_token token;
-    size_t n = 0;
-    *ret_attributes = NULL;
-    if (!json_scan_enter(scan, JSON_ARRAY)) {
-        return 0;
-    }
-    size_t room = decoder_bound(decoder, json_count(*scan), SPAN_ATTRIBUTES_MAX);
-    struct span_attribute *attributes =
-        room > 0 ? arena_news(arena, struct span_attribute, room) : NULL;
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT && attributes != NULL && n < room) {
-            take_pair(decoder, scan, arena, &attributes[n++]);
-        } else {
-            json_scan_skip(scan, token);
-        }
-    }
-    *ret_attributes = attributes;
-    return n;
+    size_t count;
+    *ret_attributes = json_take_list(decoder, scan, arena, SPAN_ATTRIBUTES_MAX,
+                                     sizeof(**ret_attributes), take_pair, &count);
+    return count;
 }
 
 void
@@ -321,16 +299,11 @@ void
 otlp_json_each(struct decoder *decoder, struct json_scan *scan,
                void (*one)(struct decoder *decoder, struct json_scan *scan))
 {
-    enum json_token token;
     if (!json_scan_enter(scan, JSON_ARRAY)) {
         return;
     }
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT) {
-            one(decoder, scan);
-        } else {
-            json_scan_skip(scan, token);
-        }
+    while (json_next_object(scan)) {
+        one(decoder, scan);
     }
 }
 

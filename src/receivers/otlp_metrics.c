@@ -41,12 +41,6 @@ struct points {
     const struct shape *shape;
 };
 
-static int64_t
-nanoseconds(uint64_t value)
-{
-    return (int64_t)MIN(value, (uint64_t)INT64_MAX);
-}
-
 /* The numbers of a repeated field of 64 bits or of varints. */
 static void
 add_counts(struct decoder *decoder, struct protobuf_field *field, enum protobuf_wire wire,
@@ -137,9 +131,9 @@ take_fixed(const struct shape *shape, const struct protobuf_field *field, struct
         }
     }
     if (field->number == 2) {
-        point->start_ns = nanoseconds(field->value);
+        point->start_ns = otlp_time(field->value);
     } else if (field->number == 3) {
-        point->time_ns = nanoseconds(field->value);
+        point->time_ns = otlp_time(field->value);
     } else if (field->number == shape->value_integer) {
         point->value = (double)(int64_t)field->value;
     } else if (field->number == shape->count) {

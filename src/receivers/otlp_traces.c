@@ -23,12 +23,6 @@ enum { EVENT_TIME = 1, EVENT_NAME, EVENT_ATTRIBUTES };
 enum { LINK_TRACE_ID = 1, LINK_SPAN_ID };
 enum { STATUS_MESSAGE = 2, STATUS_CODE = 3 };
 
-static int64_t
-nanoseconds(uint64_t value)
-{
-    return (int64_t)MIN(value, (uint64_t)INT64_MAX);
-}
-
 static void
 take_status(struct str message, struct span *span)
 {
@@ -75,9 +69,9 @@ static void
 take_number(const struct protobuf_field *field, struct span *span)
 {
     if (protobuf_is(field, SPAN_START, PROTOBUF_64)) {
-        span->start_ns = nanoseconds(field->value);
+        span->start_ns = otlp_time(field->value);
     } else if (protobuf_is(field, SPAN_END, PROTOBUF_64)) {
-        span->end_ns = nanoseconds(field->value);
+        span->end_ns = otlp_time(field->value);
     } else if (protobuf_is(field, SPAN_KIND, PROTOBUF_VARINT)) {
         span->kind =
             field->value <= SPAN_CONSUMER ? (enum span_kind)field->value : SPAN_UNSPECIFIED;
@@ -92,7 +86,7 @@ take_event(struct decoder *decoder, struct str message, struct span_event *event
     *event = (struct span_event){.name = {"", 0}};
     for (struct str rest = message; protobuf_next(&rest, &field);) {
         if (protobuf_is(&field, EVENT_TIME, PROTOBUF_64)) {
-            event->time_ns = nanoseconds(field.value);
+            event->time_ns = otlp_time(field.value);
         } else if (protobuf_is(&field, EVENT_NAME, PROTOBUF_BYTES)) {
             event->name = field.bytes;
         }
@@ -150,13 +144,8 @@ take_span(struct decoder *decoder, struct str message)
     struct protobuf_field field;
     struct str rest = message, before = message, first = {"", 0}, trace_state = {"", 0};
     size_t counts[SPAN_FIELDS] = {0};
-    struct span span = {.trace_id = {"", 0},
-                        .span_id = {"", 0},
-                        .parent_id = {"", 0},
-                        .name = {"", 0},
-                        .status_text = {"", 0},
-                        .resource = decoder->resource};
-    arena_clear(&decoder->inner);
+    struct span span;
+    span_init(decoder, &span);
     while (protobuf_next(&rest, &field)) {
         if (field.wire == PROTOBUF_BYTES) {
             take_bytes(decoder, &field, &span, &trace_state);

@@ -128,11 +128,11 @@ write_json(struct buf *out, struct str any)
     return good && !out->full;
 }
 
-static void
-json_value(struct decoder *decoder, struct arena *arena, struct str any,
-           struct span_attribute *attribute)
+void
+otlp_put_json(struct decoder *decoder, struct arena *arena, bool good,
+              struct span_attribute *attribute)
 {
-    if (!write_json(&decoder->text, any)) {
+    if (!good) {
         attribute->text = STR("(larger than can be shown)");
         return;
     }
@@ -172,7 +172,7 @@ take_any(struct decoder *decoder, struct arena *arena, struct str any,
         attribute->text = field.bytes;
         break;
     default:
-        json_value(decoder, arena, any, attribute);
+        otlp_put_json(decoder, arena, write_json(&decoder->text, any), attribute);
     }
 }
 

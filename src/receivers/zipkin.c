@@ -18,31 +18,10 @@ struct zipkin {
     bool ended;
 };
 
-static int64_t
-from_us(int64_t us)
-{
-    return us > INT64_MAX / 1000 ? INT64_MAX : us < 0 ? 0 : us * 1000;
-}
-
-static struct str
-take_text(struct json_scan *scan, struct arena *arena)
-{
-    struct str text = {"", 0};
-    json_take_text(scan, arena, &text);
-    return text;
-}
-
-static struct str
-take_id(struct decoder *decoder, struct json_scan *scan, size_t width)
-{
-    struct str text = take_text(scan, &decoder->inner);
-    return text.n > 0 ? id_of_text(&decoder->inner, text, width) : text;
-}
-
 static enum span_kind
 take_kind(struct json_scan *scan, struct arena *arena)
 {
-    struct str word = take_text(scan, arena);
+    struct str word = json_next_text(scan, arena);
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         if (str_is(word, kinds[i].word)) {
             return kinds[i].kind;
@@ -61,9 +40,9 @@ take_endpoint(struct json_scan *scan, struct arena *arena)
     }
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "serviceName")) {
-            name = take_text(scan, arena);
+            name = json_next_text(scan, arena);
         } else if (str_is(key, "ipv4") || str_is(key, "ipv6")) {
-            address = take_text(scan, arena);
+            address = json_next_text(scan, arena);
         } else {
             json_scan_skip(scan, JSON_KEY);
         }
@@ -72,42 +51,23 @@ take_endpoint(struct json_scan *scan, struct arena *arena)
 }
 
 static void
-take_annotation(struct json_scan *scan, struct arena *arena, struct span_event *event)
+take_annotation(struct decoder *decoder, struct json_scan *scan, struct arena *arena, void *element)
 {
+    struct span_event *event = element;
     struct str key;
     int64_t us = 0;
-    *event = (struct span_event){.name = {"", 0}};
+    (void)decoder;
+    event->name = (struct str){"", 0};
     while (json_scan_key(scan, &key)) {
         if (str_is(key, "timestamp")) {
             json_take_integer(scan, &us);
         } else if (str_is(key, "value")) {
-            event->name = take_text(scan, arena);
+            event->name = json_next_text(scan, arena);
         } else {
             json_scan_skip(scan, JSON_KEY);
         }
     }
-    event->time_ns = from_us(us);
-}
-
-static void
-take_annotations(struct decoder *decoder, struct json_scan *scan, struct span *span)
-{
-    enum json_token token;
-    if (!json_scan_enter(scan, JSON_ARRAY)) {
-        return;
-    }
-    size_t room = decoder_bound(decoder, json_count(*scan), SPAN_EVENTS_MAX), n = 0;
-    struct span_event *events =
-        room > 0 ? arena_news(&decoder->inner, struct span_event, room) : NULL;
-    while ((token = json_scan_next(scan)) != JSON_ARRAY_END && token != JSON_ERROR) {
-        if (token == JSON_OBJECT && events != NULL && n < room) {
-            take_annotation(scan, &decoder->inner, &events[n++]);
-        } else {
-            json_scan_skip(scan, token);
-        }
-    }
-    span->events = events;
-    span->event_count = n;
+    event->time_ns = ns_of_us(us);
 }
 
 /* False when the key is none of these. */
@@ -118,13 +78,13 @@ take_id_or_time(struct decoder *decoder, struct json_scan *scan, struct str key,
     struct span *span = &zipkin->span;
     int64_t us = 0;
     if (str_is(key, "traceId")) {
-        span->trace_id = take_id(decoder, scan, TRACE_ID_BYTES);
+        span->trace_id = json_take_id(decoder, scan, TRACE_ID_BYTES);
     } else if (str_is(key, "id")) {
-        span->span_id = take_id(decoder, scan, SPAN_ID_BYTES);
+        span->span_id = json_take_id(decoder, scan, SPAN_ID_BYTES);
     } else if (str_is(key, "parentId")) {
-        span->parent_id = take_id(decoder, scan, SPAN_ID_BYTES);
+        span->parent_id = json_take_id(decoder, scan, SPAN_ID_BYTES);
     } else if (str_is(key, "timestamp")) {
-        span->start_ns = json_take_integer(scan, &us) ? from_us(us) : 0;
+        span->start_ns = json_take_integer(scan, &us) ? ns_of_us(us) : 0;
     } else if (str_is(key, "duration")) {
         zipkin->ended = json_take_integer(scan, &zipkin->duration_us);
     } else {
@@ -139,7 +99,7 @@ take_field(struct decoder *decoder, struct json_scan *scan, struct str key, stru
     struct span *span = &zipkin->span;
     bool shared = false;
     if (str_is(key, "name")) {
-        span->name = take_text(scan, &decoder->inner);
+        span->name = json_next_text(scan, &decoder->inner);
     } else if (str_is(key, "kind")) {
         span->kind = take_kind(scan, &decoder->inner);
     } else if (str_is(key, "localEndpoint")) {
@@ -149,7 +109,8 @@ take_field(struct decoder *decoder, struct json_scan *scan, struct str key, stru
     } else if (str_is(key, "tags")) {
         span->attribute_count = json_take_map(decoder, scan, &decoder->inner, &span->attributes);
     } else if (str_is(key, "annotations")) {
-        take_annotations(decoder, scan, span);
+        span->events = json_take_list(decoder, scan, &decoder->inner, SPAN_EVENTS_MAX,
+                                      sizeof(*span->events), take_annotation, &span->event_count);
     } else if (str_is(key, "shared")) {
         span->flags |= json_take_bool(scan, &shared) && shared ? SPAN_SHARED : 0;
     } else {
@@ -198,16 +159,10 @@ static bool
 take_span(struct decoder *decoder, struct json_scan *scan, void *context)
 {
     struct str key;
-    struct zipkin zipkin = {.span = {.trace_id = {"", 0},
-                                     .span_id = {"", 0},
-                                     .parent_id = {"", 0},
-                                     .name = {"", 0},
-                                     .status_text = {"", 0}},
-                            .service = {"", 0},
-                            .peer = {"", 0}};
+    struct zipkin zipkin = {.service = {"", 0}, .peer = {"", 0}};
     struct span *span = &zipkin.span;
     (void)context;
-    arena_clear(&decoder->inner);
+    span_init(decoder, span);
     while (json_scan_key(scan, &key)) {
         if (!take_id_or_time(decoder, scan, key, &zipkin)) {
             take_field(decoder, scan, key, &zipkin);
@@ -217,9 +172,7 @@ take_span(struct decoder *decoder, struct json_scan *scan, void *context)
         return false;
     }
     if (zipkin.ended) {
-        int64_t duration_ns = from_us(zipkin.duration_us);
-        span->end_ns =
-            span->start_ns > INT64_MAX - duration_ns ? INT64_MAX : span->start_ns + duration_ns;
+        span->end_ns = ns_after(span->start_ns, ns_of_us(zipkin.duration_us));
     }
     judge(span);
     add_peer(decoder, &zipkin);
