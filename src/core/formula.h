@@ -44,9 +44,9 @@ struct leaf {
     size_t cache_next;
     size_t track; /* where it was found last: looked at first */
 
-    int64_t interval_ns;  /* its readings are kept this often only; 0: each */
-    size_t counted;       /* series of the catalog when `absent` was found out */
-    bool absent;          /* the catalog has none of its metric */
+    int64_t interval_ns; /* its readings are kept this often only; 0: each */
+    size_t counted;      /* series of the catalog when `absent` was found out */
+    bool absent;         /* the catalog has none of its metric */
 };
 
 enum node_type {
@@ -74,7 +74,6 @@ struct node {
 struct groups {
     const struct metric *metric;
     const struct matchers *matchers; /* owned; only as long as its count */
-    const struct series *only;       /* instead of what matches; NULL: all of that */
     struct node *probe; /* the formula without the open labels: names the leaves to look at */
     uint64_t signature; /* of the layouts the children were made from */
     struct node **children;
