@@ -1,5 +1,5 @@
-/* What the parts of the layered store share: config.c holds and sets the values, config_file.c
- * walks a file, config_print.c prints them. */
+/* What the parts of the layered store share: config.c holds and sets the options, config_entry.c
+ * the entries of sections, config_file.c walks a file, config_print.c prints them. */
 #ifndef FLAMETOP_CONFIG_CONFIG_PARTS_H
 #define FLAMETOP_CONFIG_CONFIG_PARTS_H
 
@@ -23,7 +23,7 @@ struct site {
 struct setting {
     struct option_value value;
     const char *origin;
-    unsigned reading; /* which reading of a file set it last: twice in one is an error */
+    unsigned reading;        /* which reading of a file set it last: twice in one is an error */
     struct yaml_place place; /* of what set it, in a file */
 };
 
@@ -58,7 +58,8 @@ struct written {
 /* A mistake, with its place. */
 void config_report(const struct site *site, const char *why);
 
-/* The nearest names are suggested. */
+/* The nearest names are suggested; NULL: none is near. */
+void config_unknown(const struct site *site, const char *what, const char *nearest);
 void config_unknown_setting(const char *path, const struct site *site);
 void config_unknown_metric(const struct config *config, const char *name, const struct site *site);
 
@@ -68,17 +69,30 @@ const struct option_section *config_section_of(const char *path);
 bool config_is_group(const char *path);
 bool config_is_metric_prefix(const struct config *config, const char *name);
 
+/* What was written as a value of the option, in `unit` (NULL: its own). False when it is none. */
+bool config_parse(struct config *config, const struct option *option, const char *unit,
+                  const struct written *written, const struct site *site,
+                  struct option_value *ret_value);
+
+/* What the program has to say of a value. */
+bool config_passes_check(const struct config *config, const char *name, const char *value,
+                         const struct site *site);
+
+/* Stores a value that fits. Refuses the second one of a key in the same file. */
+void config_store(struct config *config, struct setting *setting, const struct option_value *value,
+                  const struct site *site);
+
 /* Each sets what fits and reports what does not. `path` lies below the section. */
 void config_set_option(struct config *config, const struct option *option,
                        const struct written *written, const struct site *site);
 void config_set_entry(struct config *config, const struct option_section *section, const char *path,
                       const struct written *written, const struct site *site);
-/* The first entry of the index-th name of a section; NULL past the end. Then those after it. */
-const struct entry *config_named(const struct config *config, const char *section, size_t index);
-const struct entry *config_named_next(const struct entry *first, const struct entry *entry);
-
 void config_set_metric_field(struct config *config, const struct option_section *section,
                              const char *metric_name, const char *field_name,
                              const struct written *written, const struct site *site);
+
+/* The first entry of the index-th name of a section; NULL past the end. Then those after it. */
+const struct entry *config_named(const struct config *config, const char *section, size_t index);
+const struct entry *config_named_next(const struct entry *first, const struct entry *entry);
 
 #endif
