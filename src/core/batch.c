@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 
 void
@@ -36,15 +37,18 @@ batch_begin(struct batch *batch, struct instant at, struct arena *arena)
     }
 }
 
-static bool
-grow(struct batch *batch)
+bool
+batch_reserve(struct batch *batch, size_t columns)
 {
-    size_t capacity = batch->column_capacity < 16 ? 32 : batch->column_capacity * 2;
-    const struct series **columns = reallocarray(batch->columns, capacity, sizeof(*columns));
-    if (columns == NULL) {
+    if (columns <= batch->column_capacity) {
+        return true;
+    }
+    size_t capacity = MAX(MAX(batch->column_capacity * 2, (size_t)32), columns);
+    const struct series **grown = reallocarray(batch->columns, capacity, sizeof(*grown));
+    if (grown == NULL) {
         return false;
     }
-    batch->columns = columns;
+    batch->columns = grown;
     double *values = reallocarray(batch->values, capacity, sizeof(*values));
     if (values == NULL) {
         return false;
@@ -67,7 +71,7 @@ batch_column(struct batch *batch, const struct metric *metric, const char *label
             return (int)i;
         }
     }
-    if (batch->column_count == batch->column_capacity && !grow(batch)) {
+    if (!batch_reserve(batch, batch->column_count + 1)) {
         batch->dropped++;
         return -1;
     }

@@ -71,29 +71,11 @@ last_forget(struct last *last)
     }
 }
 
-static bool
-grow(struct batch *batch)
-{
-    size_t capacity = MAX(batch->column_capacity * 2, (size_t)32);
-    const struct series **columns = reallocarray(batch->columns, capacity, sizeof(*columns));
-    if (columns == NULL) {
-        return false;
-    }
-    batch->columns = columns;
-    double *values = reallocarray(batch->values, capacity, sizeof(*values));
-    if (values == NULL) {
-        return false;
-    }
-    batch->values = values;
-    batch->column_capacity = capacity;
-    return true;
-}
-
 bool
 last_add_column(struct last *last, const struct series *series)
 {
     struct batch *batch = &last->batch;
-    if (batch->column_count == batch->column_capacity && !grow(batch)) {
+    if (!batch_reserve(batch, batch->column_count + 1)) {
         return false;
     }
     batch->columns[batch->column_count] = series;

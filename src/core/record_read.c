@@ -192,26 +192,6 @@ on_names(struct record_reader *reader, struct wire wire)
     }
 }
 
-static bool
-reserve_columns(struct batch *batch, size_t n)
-{
-    if (n <= batch->column_capacity) {
-        return true;
-    }
-    const struct series **columns = reallocarray(batch->columns, n, sizeof(*columns));
-    if (columns == NULL) {
-        return false;
-    }
-    batch->columns = columns;
-    double *values = reallocarray(batch->values, n, sizeof(*values));
-    if (values == NULL) {
-        return false;
-    }
-    batch->values = values;
-    batch->column_capacity = n;
-    return true;
-}
-
 /* The samples as they come: refused ones are NULL. */
 static bool
 read_samples(struct record_reader *reader, struct wire *wire)
@@ -220,7 +200,7 @@ read_samples(struct record_reader *reader, struct wire *wire)
     size_t n = wire_count(wire, reader->names.series_count);
     int64_t *ids = arena_news(&reader->arena, int64_t, n);
     batch->column_count = 0;
-    if (wire->bad || ids == NULL || !reserve_columns(batch, n) ||
+    if (wire->bad || ids == NULL || !batch_reserve(batch, n) ||
         !names_series(&reader->names, wire, n, reader->round, batch->columns, ids)) {
         return false;
     }
@@ -412,7 +392,7 @@ read_columns(struct record_reader *reader, struct wire *wire, struct last *last)
 static bool
 copy_columns(struct batch *batch, const struct batch *from)
 {
-    if (!reserve_columns(batch, from->column_count)) {
+    if (!batch_reserve(batch, from->column_count)) {
         return false;
     }
     for (size_t i = 0; i < from->column_count; i++) {

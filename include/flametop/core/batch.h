@@ -48,6 +48,9 @@ void batch_done(struct batch *batch);
 /* Before each poll: forgets values and tables, sets state OK. */
 void batch_begin(struct batch *batch, struct instant at, struct arena *arena);
 
+/* Room for so many columns, and values of them. False when out of memory. */
+bool batch_reserve(struct batch *batch, size_t columns);
+
 /* The column of a series, registered at first use. -1 (and `dropped` counted) when the catalog is
  * full. */
 int batch_column(struct batch *batch, const struct metric *metric, const char *labels);
