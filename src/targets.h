@@ -37,7 +37,7 @@ struct targets {
     size_t mapping_count;
     struct pool_def *pools;
     size_t pool_count;
-    struct receive_options receive; /* of this machine */
+    struct receive_options receive;                /* of this machine */
     char *token, *change_token, *headers, *cookie; /* secrets; NULL: none */
 };
 
@@ -65,9 +65,5 @@ struct engine *targets_engine(const struct targets *targets, const struct cli *c
 /* The same for a target that differs from those (core/instance.h); it outlives the engine. */
 struct engine *targets_engine_of(const struct targets *targets, const struct cli *cli,
                                  const struct target *target, char *why, size_t why_size);
-
-/* "web-{01..40}" and "{a,b}.example" into `out`, one a line; a text without braces is one line.
- * False when there would be more than `max`, or a brace does not close. */
-bool targets_expand(struct str text, size_t max, struct buf *out);
 
 #endif
