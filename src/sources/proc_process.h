@@ -1,7 +1,8 @@
 /* The process table inside: the record kept of each process, and the parts that fill it.
  *
- * proc_process.c lists and reads, proc_process_costly.c reads what costs more than one file a
- * process, proc_process_rows.c makes the table, proc_users.c names the owners. */
+ * proc_process.c keeps the records and goes from part to part, proc_process_list.c lists,
+ * proc_process_stat.c reads what is read of all, proc_process_costly.c what costs more than one
+ * file a process, proc_process_rows.c makes the table, proc_users.c names the owners. */
 #ifndef FLAMETOP_SOURCES_PROC_PROCESS_H
 #define FLAMETOP_SOURCES_PROC_PROCESS_H
 
@@ -20,6 +21,8 @@
 #define PROCESSES_MAX 65536    /* more are counted, not read */
 #define PROCESS_NAME_BYTES 256 /* cleaned; kernel workers have up to 63 raw */
 #define PROCESS_COMMAND_BYTES 1024
+
+#define SLICE_NS (4500 * NS_PER_US) /* poll returns within 5 ms */
 
 /* CPU time is counted in 10 ms: a rate over less than this says nothing. */
 #define RATE_WINDOW_NS (250 * NS_PER_MS)
@@ -217,6 +220,29 @@ int64_t scan_now_ns(const struct scan *scan);
 
 /* CPU use, 1 = one core; NaN when not known. */
 double process_cpu(const struct scan *scan, const struct process *process);
+
+struct process *process_new(int64_t pid);
+
+/* Forgets everything but the pid and the list's marks: the pid names another process now. */
+void process_reset(struct process *process);
+
+void process_close_stat(struct scan *scan, struct process *process);
+
+/* What was seen of it will come again, in its parent's counters. */
+void process_tell_parent(struct scan *scan, const struct process *process);
+
+/* It is gone: shown once more if it was ever known. The caller takes it out of by_pid. */
+void process_retire(struct scan *scan, struct process *process);
+void exited_free(struct scan *scan);
+
+/* Lists the living, or goes on to the reading where the last list holds; list_step is false when
+ * the slice is used up. list_open looks at what kind of /proc it is. */
+void list_open(struct scan *scan);
+void list_start(struct scan *scan);
+bool list_step(struct scan *scan, struct batch *batch);
+
+/* Reads `stat` of those that are due, from scan->at on; false when the slice is used up. */
+bool stat_step(struct scan *scan, struct batch *batch);
 
 /* Reads the costly files, from scan->at on; false when the slice is used up. */
 void costly_start(struct scan *scan);
