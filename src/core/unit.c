@@ -161,6 +161,20 @@ parts(double value, const char *unit, char *number, size_t size, const char **re
     }
 }
 
+/* A screen holds hundreds of these: no snprintf. */
+static char *
+join(const char *const *pieces, size_t count, char *dst, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (const char *p = pieces[i]; *p != 0 && n + 1 < size; p++) {
+            dst[n++] = *p;
+        }
+    }
+    dst[n] = 0;
+    return dst;
+}
+
 char *
 unit_format(double value, const char *unit, bool ascii, char *dst, size_t size)
 {
@@ -186,9 +200,9 @@ unit_format(double value, const char *unit, bool ascii, char *dst, size_t size)
     }
     size_t n = strlen(unit);
     bool rate = n >= 2 && strcmp(unit + n - 2, "/s") == 0 && strcmp(unit, "s/s") != 0;
-    snprintf(dst, size, "%s%s%s%s", number, suffix[0] != 0 || rate ? " " : "", suffix,
-             rate ? "/s" : "");
-    return dst;
+    const char *const pieces[] = {number, suffix[0] != 0 || rate ? " " : "", suffix,
+                                  rate ? "/s" : ""};
+    return join(pieces, ARRAY_SIZE(pieces), dst, size);
 }
 
 char *

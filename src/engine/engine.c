@@ -316,8 +316,7 @@ bool
 engine_send(struct engine *engine, const struct message *message)
 {
     bool sent = queue_push(&engine->queue, message);
-    /* Reports go with the next tick, which takes what waits: not worth waking up for. */
-    if (!sent || message->type != MESSAGE_REPORT) {
+    if (!sent || !message->patient) {
         uv_async_send(&engine->wake);
     }
     return sent;

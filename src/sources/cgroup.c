@@ -1,8 +1,8 @@
 /* Control groups: a table of them, and the limits of the monitor's own.
  *
- * The table's groups are walked while the table is in view, otherwise every IDLE_STRIDE-th tick, in
- * slices, breadth first, at most GROUPS_MAX of them and DEPTH_MAX deep; between walks the last rows
- * stand. The own limits are the tightest on the way from the monitor's group up to the root, and
+ * The table's groups are read while the table is in view, otherwise every IDLE_STRIDE-th tick, and
+ * looked for every LIST_TICKS, in slices, breadth first, at most GROUPS_MAX of them and DEPTH_MAX
+ * deep; in between the last rows stand. The own limits are the tightest on the way from the monitor's group up to the root, and
  * what is measured against a limit is read from the group that has it: the limit holds for all
  * below it. */
 #include <dirent.h>
@@ -26,6 +26,7 @@
 #define GROUPS_MAX 512
 #define DEPTH_MAX 6
 #define IDLE_STRIDE 5
+#define LIST_TICKS 3     /* groups seldom come and go: those known are read meanwhile */
 #define LIMITS_STRIDE 16 /* ticks between looks at the own limits */
 #define ABSENT_WALKS 16  /* walks between looks for files a group did not have */
 #define SLICE_NS (4500 * NS_PER_US)
@@ -209,7 +210,7 @@ enum walk_phase { WALK_START, WALK_LIST, WALK_READ, WALK_NONE };
 struct cgroups {
     struct source_setup setup;
     struct cgroup_files files;
-    uint64_t tick, walk;
+    uint64_t tick, walk, listed_tick;
     enum walk_phase phase;
     int64_t slice_ns;
     size_t at;
@@ -371,10 +372,12 @@ start_walk(struct cgroups *cgroups)
 {
     cgroups->tick++;
     bool due = cgroups->setup.interest->cgroups || cgroups->tick % IDLE_STRIDE == 1;
+    bool list = due && (cgroups->walk == 0 || cgroups->tick - cgroups->listed_tick >= LIST_TICKS);
     cgroups->at = 0;
-    cgroups->phase = due ? WALK_LIST : WALK_NONE;
-    if (due) {
+    cgroups->phase = list ? WALK_LIST : due ? WALK_READ : WALK_NONE;
+    if (list) {
         cgroups->walk++;
+        cgroups->listed_tick = cgroups->tick;
         cgroups->count = 0;
         cgroups->more = false;
         visit(cgroups, "/", 0);

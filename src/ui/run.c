@@ -44,7 +44,7 @@ struct run {
 static void
 report(struct run *run, const char *metric, const char *labels, double value)
 {
-    struct message message = {.type = MESSAGE_REPORT};
+    struct message message = {.type = MESSAGE_REPORT, .patient = true};
     if (run->app->seat->engine == NULL) {
         return;
     }
@@ -87,8 +87,19 @@ report_all(struct run *run, int64_t now_ns)
     }
 }
 
+/* Rows change places with each picture: not worth waking the engine up for. */
+static bool
+only_rows_differ(const struct interest *a, const struct interest *b)
+{
+    struct interest c;
+    memcpy(&c, b, sizeof(c));
+    memcpy(c.pids, a->pids, sizeof(c.pids));
+    c.pid_count = a->pid_count;
+    return memcmp(a, &c, sizeof(c)) == 0;
+}
+
 static void
-send_interest(struct app *app)
+send_interest(struct app *app, bool by_key)
 {
     struct message message;
     struct seat *seat;
@@ -99,6 +110,7 @@ send_interest(struct app *app)
         if (seat == app->seat) {
             app_interest(app, &message.interest);
         }
+        message.patient = !by_key && only_rows_differ(&message.interest, &seat->interest);
         if (seat->engine != NULL &&
             memcmp(&message.interest, &seat->interest, sizeof(seat->interest)) != 0 &&
             engine_send(seat->engine, &message)) {
@@ -130,11 +142,12 @@ draw(struct run *run)
     run->bytes += (uint64_t)MAX(written, 0);
     run->dropped += written == 0 && term_wants_write(app->term);
     histogram_add(&run->frame_s, (double)(end_ns - begin_ns) / 1e9);
-    if (run->key_ns > 0) {
+    bool by_key = run->key_ns > 0;
+    if (by_key) {
         histogram_add(&run->key_s, (double)(end_ns - run->key_ns) / 1e9);
         run->key_ns = 0;
     }
-    send_interest(app);
+    send_interest(app, by_key);
 }
 
 static void

@@ -33,6 +33,7 @@ enum message_type {
 
 struct message {
     enum message_type type;
+    bool patient; /* goes with the next tick, which takes what waits */
     union {
         struct interest interest;
         int64_t interval_ns;

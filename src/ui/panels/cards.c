@@ -379,7 +379,7 @@ struct card_state {
     struct query *used, *of;
     struct reading level;
     struct fact parts[CARD_PARTS_MAX], facts[FACTS_MAX];
-    bool has_data; /* stays once true */
+    struct presence presence;
     uint64_t picture_number;
     int64_t picture_ns;
     int cells;
@@ -777,11 +777,9 @@ is_shown(struct card_state *state, const struct card_def *def, const struct pane
     if (!fits_limit(def->limit, &context->picture->host)) {
         return false;
     }
-    if (!state->has_data && reading_is_open(&state->reading)) {
-        state->has_data = !isnan(query_now(state->reading.chart.query, context->picture));
-    }
-    return state->has_data || (def->everywhere && reading_is_open(&state->reading) &&
-                               context->picture->number <= PENDING_PICTURES && is_machine(context));
+    return reading_is_present(&state->reading, &state->presence, context->picture) ||
+           (def->everywhere && reading_is_open(&state->reading) &&
+            context->picture->number <= PENDING_PICTURES && is_machine(context));
 }
 
 static void

@@ -103,6 +103,20 @@ reading_follow_trend(struct reading *reading, bool anew)
 }
 
 bool
+reading_is_present(const struct reading *reading, struct presence *presence,
+                   const struct picture *picture)
+{
+    bool asked =
+        presence->picture_number == picture->number && presence->picture_ns == picture->mono_ns;
+    if (!presence->is && !asked && reading_is_open(reading)) {
+        presence->is = !isnan(query_now(reading->chart.query, picture));
+        presence->picture_number = picture->number;
+        presence->picture_ns = picture->mono_ns;
+    }
+    return presence->is;
+}
+
+bool
 reading_has_data(const struct reading *reading)
 {
     if (!reading_is_open(reading)) {

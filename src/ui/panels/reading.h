@@ -47,6 +47,17 @@ void reading_update(struct reading *reading, const struct panel_context *context
 /* The trend anew, if there is a new full bucket or `anew`. */
 void reading_follow_trend(struct reading *reading, bool anew);
 
+/* Whether there was a value in a picture it was asked of: stays once true. Panels ask several times
+ * a frame, and a metric that is absent is looked for in all series. */
+struct presence {
+    bool is;
+    uint64_t picture_number;
+    int64_t picture_ns;
+};
+
+bool reading_is_present(const struct reading *reading, struct presence *presence,
+                        const struct picture *picture);
+
 /* Whether there is anything in the chart. */
 bool reading_has_data(const struct reading *reading);
 

@@ -43,9 +43,9 @@ struct row {
     char value[READING_TEXT], reaches[READING_TEXT];
     uint64_t picture_number;
     int64_t picture_ns;
-    bool has_data;          /* of a fixed row; stays once true */
-    bool hidden;            /* quiet, or gone with its device */
-    struct query *quiet[3]; /* is, share, amount */
+    struct presence presence; /* of a fixed row */
+    bool hidden;              /* quiet, or gone with its device */
+    struct query *quiet[3];   /* is, share, amount */
 };
 
 struct section {
@@ -282,13 +282,13 @@ section_refresh(struct section *section, struct catalog *catalog,
     size_t count = 0;
     for (size_t i = 0; i < section->count; i++) {
         struct row *row = &section->rows[i];
-        if (row->fixed != NULL && !row->has_data && reading_is_open(&row->reading)) {
-            row->has_data = !isnan(query_now(row->reading.chart.query, context->picture));
+        if (row->fixed != NULL) {
+            reading_is_present(&row->reading, &row->presence, context->picture);
         }
         if (section->def->quiet != NULL) {
             row->hidden = is_quiet(row, section->def->quiet, context->picture);
         }
-        count += row->fixed == NULL ? !row->hidden : row->has_data;
+        count += row->fixed == NULL ? !row->hidden : row->presence.is;
     }
     return count;
 }
@@ -478,7 +478,7 @@ draw_rows(struct sections *sections, struct section *section, const struct panel
     }
     for (size_t i = 0; i < section->count && y < bottom; i++) {
         struct row *row = &section->rows[i];
-        if (row->hidden || (row->fixed != NULL && !row->has_data)) {
+        if (row->hidden || (row->fixed != NULL && !row->presence.is)) {
             continue;
         }
         row_update(section, row, context, grid.spark);
