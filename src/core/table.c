@@ -97,6 +97,35 @@ table_column(const struct table_def *def, const char *name)
     return -1;
 }
 
+/* NULL: there is none of this name and type. */
+static const union cell *
+cell_of(const struct table_def *def, const union cell *row, const char *name, enum column_type type)
+{
+    int column = row != NULL ? table_column(def, name) : -1;
+    return column >= 0 && def->columns[column].type == type ? &row[column] : NULL;
+}
+
+int64_t
+row_integer(const struct table_def *def, const union cell *row, const char *name)
+{
+    const union cell *cell = cell_of(def, row, name, COLUMN_INTEGER);
+    return cell != NULL ? cell->integer : CELL_UNKNOWN;
+}
+
+double
+row_real(const struct table_def *def, const union cell *row, const char *name)
+{
+    const union cell *cell = cell_of(def, row, name, COLUMN_REAL);
+    return cell != NULL ? cell->real : (double)NAN;
+}
+
+const char *
+row_text(const struct table_def *def, const union cell *row, const char *name)
+{
+    const union cell *cell = cell_of(def, row, name, COLUMN_TEXT);
+    return cell != NULL ? cell->text : NULL;
+}
+
 struct table *
 table_copy(struct arena *arena, const struct table *table)
 {

@@ -391,6 +391,18 @@ table_view_format(const struct column *column, union cell cell, bool full, bool 
     return dst;
 }
 
+void
+table_view_draw_fact(const struct column *column, union cell cell, int label_width,
+                     struct canvas *canvas, struct rect row)
+{
+    char text[TABLE_VIEW_TEXT];
+    table_view_format(column, cell, true, canvas->glyphs == GLYPHS_ASCII, text, sizeof(text));
+    int label = canvas_printf(canvas, row.x, row.y, row.width, (struct style){.fg = ROLE_DIM},
+                              "%-*s ", label_width, column->title);
+    canvas_text(canvas, row.x + label, row.y, MAX(row.width - label, 0), str_from(text),
+                (struct style){.fg = cell_known(column->type, cell) ? ROLE_VALUE : ROLE_DIM});
+}
+
 /* Columns in the order they are shown. */
 static size_t
 ordered(const struct table_view *view, int columns[TABLE_VIEW_COLUMNS])

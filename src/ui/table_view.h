@@ -117,4 +117,8 @@ const union cell *table_view_visible(const struct table_view *view, size_t i);
 char *table_view_format(const struct column *column, union cell cell, bool full, bool ascii,
                         char *dst, size_t size);
 
+/* A row "TITLE   value" of one cell in full, for drawers. */
+void table_view_draw_fact(const struct column *column, union cell cell, int label_width,
+                          struct canvas *canvas, struct rect row);
+
 #endif

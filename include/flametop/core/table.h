@@ -74,4 +74,10 @@ int cell_compare(enum column_type type, union cell a, union cell b);
 /* Index of a column by name; -1 when there is none. */
 int table_column(const struct table_def *def, const char *name);
 
+/* The cell of a row (NULL: no row) by the name of its column; unknown when there is no such column,
+ * or one of another type. */
+int64_t row_integer(const struct table_def *def, const union cell *row, const char *name);
+double row_real(const struct table_def *def, const union cell *row, const char *name);
+const char *row_text(const struct table_def *def, const union cell *row, const char *name);
+
 #endif

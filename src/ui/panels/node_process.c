@@ -12,6 +12,7 @@
 
 #define DETAIL_TABLE "beam.process.detail"
 #define FACT_WIDTH 38
+#define LABEL_WIDTH 11
 #define GROUP_WIDTH_MIN 36
 #define GROUPS_MAX 12
 #define FIXED_ROWS 8 /* box, charts, facts, head of a group */
@@ -77,27 +78,9 @@ node_process_height(const struct panel_context *context, const struct table_view
     return FIXED_ROWS + (int)MIN(most, (size_t)INT16_MAX);
 }
 
-/* "label value"; answers the cells used. */
-static void
-draw_fact(const struct table_view *view, const struct panel_context *context, const char *name,
-          const union cell *cells, struct canvas *canvas, struct rect area)
-{
-    char text[160];
-    int at = column_of(view, name);
-    if (at < 0) {
-        return;
-    }
-    const struct column *column = &view->def->columns[at];
-    table_view_format(column, cells[at], true, context->glyphs == GLYPHS_ASCII, text, sizeof(text));
-    int label = canvas_printf(canvas, area.x, area.y, area.width, (struct style){.fg = ROLE_DIM},
-                              "%-11s ", column->title);
-    canvas_text(canvas, area.x + label, area.y, MAX(area.width - label, 0), str_from(text),
-                (struct style){.fg = cell_known(column->type, cells[at]) ? ROLE_VALUE : ROLE_DIM});
-}
-
 static int
-draw_facts(const struct table_view *view, const struct panel_context *context,
-           const union cell *cells, struct canvas *canvas, struct rect area)
+draw_facts(const struct table_view *view, const union cell *cells, struct canvas *canvas,
+           struct rect area)
 {
     static const char *const facts[] = {
         "beam.process.current_function", "beam.process.initial_call", "beam.process.status",
@@ -105,9 +88,12 @@ draw_facts(const struct table_view *view, const struct panel_context *context,
     };
     int across = MAX(area.width / FACT_WIDTH, 1), width = area.width / across, shown = 0;
     for (size_t i = 0; i < ARRAY_SIZE(facts) && shown / across < area.height; i++, shown++) {
-        draw_fact(
-            view, context, facts[i], cells, canvas,
-            (struct rect){area.x + shown % across * width, area.y + shown / across, width - 1, 1});
+        int at = column_of(view, facts[i]);
+        if (at >= 0) {
+            table_view_draw_fact(&view->def->columns[at], cells[at], LABEL_WIDTH, canvas,
+                                 (struct rect){area.x + shown % across * width,
+                                               area.y + shown / across, width - 1, 1});
+        }
     }
     return (shown + across - 1) / across;
 }
@@ -219,13 +205,13 @@ node_process_draw(const struct table_view *view, struct trail *trail,
     struct rect inside = {area.x + 2, area.y + 1, area.width - 4, area.height - 2};
     bool stacked = inside.width < 80;
     int half = stacked ? inside.width : inside.width / 2;
-    trail_draw(trail, context, 0, "REDS", "{reduction}/s", ROLE_CHART_1, canvas,
+    trail_draw(trail, context, 0, "REDS ", "{reduction}/s", ROLE_CHART_1, canvas,
                (struct rect){inside.x, inside.y, half - 2, 1});
-    trail_draw(trail, context, 1, "MSGQ", "{message}", ROLE_CHART_2, canvas,
+    trail_draw(trail, context, 1, "MSGQ ", "{message}", ROLE_CHART_2, canvas,
                (struct rect){inside.x + (stacked ? 0 : half), inside.y + stacked, half - 2, 1});
     int y = 1 + stacked, facts = inside.height - y >= 6 ? 3 : 1;
-    y += draw_facts(view, context, cells, canvas,
-                    (struct rect){inside.x, inside.y + y, inside.width, facts});
+    y +=
+        draw_facts(view, cells, canvas, (struct rect){inside.x, inside.y + y, inside.width, facts});
     if (y < inside.height) {
         draw_detail(view, context, canvas,
                     (struct rect){inside.x, inside.y + y, inside.width, inside.height - y});

@@ -30,21 +30,13 @@ const struct sheet_def pool_sheets[POOL_SHEETS] = {
     {.name = "workers", .title = "Workers", .order = worker_order},
 };
 
-static const char *
-text_of(const struct table_view *view, const char *column)
-{
-    const union cell *cells = table_view_selected(view);
-    int at = view->def != NULL ? table_column(view->def, column) : -1;
-    return cells != NULL && at >= 0 && view->def->columns[at].type == COLUMN_TEXT ? cells[at].text
-                                                                                  : NULL;
-}
-
 bool
 pools_open_workers(struct tables *tables, const struct panel_context *context)
 {
     char filter[TABLE_VIEW_TEXT];
+    const struct table_view *view = tables_view(tables);
     const char *pool = strcmp(tables_name(tables), "pools") == 0
-                           ? text_of(tables_view(tables), "pool.name")
+                           ? row_text(view->def, table_view_selected(view), "pool.name")
                            : NULL;
     if (pool == NULL || !tables_update(tables, context) || !tables_choose(tables, "workers")) {
         return false;

@@ -4,12 +4,12 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "reading.h"
 
 #define POINTS_MAX 4096
 #define BUCKETS_MAX 1024
-#define LABEL_WIDTH 5
 #define SCALE_WIDTH 14 /* "max 12.3 MB/s" */
 #define SPAN_WIDTH 9
 
@@ -82,6 +82,13 @@ recall(struct trail *trail, const struct picture *picture, const struct table_de
     free(values);
 }
 
+static double
+real_at(const struct table_def *def, const union cell *cells, int column)
+{
+    bool fits = column >= 0 && def->columns[column].type == COLUMN_REAL;
+    return fits ? cells[column].real : (double)NAN;
+}
+
 void
 trail_follow(struct trail *trail, const struct picture *picture, const struct table_def *def,
              const union cell *cells, int64_t key, const int columns[TRAIL_COLUMNS],
@@ -104,7 +111,7 @@ trail_follow(struct trail *trail, const struct picture *picture, const struct ta
     if (now_ns > last_ns && cells != NULL) {
         double values[TRAIL_COLUMNS];
         for (int c = 0; c < TRAIL_COLUMNS; c++) {
-            values[c] = columns[c] >= 0 ? cells[columns[c]].real : (double)NAN;
+            values[c] = real_at(def, cells, columns[c]);
         }
         add(trail, now_ns, values);
     }
@@ -159,13 +166,13 @@ trail_draw(const struct trail *trail, const struct panel_context *context, int c
     bool ascii = context->glyphs == GLYPHS_ASCII;
     char scale[32], span[READING_TEXT];
     int64_t span_ns = span_since_first(trail, context->picture->mono_ns);
-    int width = LABEL_WIDTH + SCALE_WIDTH + SPAN_WIDTH, cells = MAX(row.width - width, 1);
+    int width = (int)strlen(label) + SCALE_WIDTH + SPAN_WIDTH, cells = MAX(row.width - width, 1);
     struct strip_plan plan =
         strip_plan(MIN(spark_columns(context->glyphs, cells), BUCKETS_MAX), span_ns);
     double most = fill_buckets(trail, column, context->picture, &plan, buckets);
     unit_format(most, unit, ascii, scale, sizeof(scale));
     canvas_printf(canvas, row.x, row.y, MIN(width, row.width), (struct style){.fg = ROLE_DIM},
-                  "%-5smax %-9s %-8s", label, scale, span_text(span_ns, span));
+                  "%smax %-9s %-8s", label, scale, span_text(span_ns, span));
     if (row.width <= width) {
         return;
     }

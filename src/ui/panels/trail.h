@@ -33,7 +33,8 @@ void trail_follow(struct trail *trail, const struct picture *picture, const stru
                   const union cell *cells, int64_t key, const int columns[TRAIL_COLUMNS],
                   int64_t since_ns);
 
-/* A sparkline of one column in one row with its label, highest value and span. */
+/* A sparkline of one column in one row with its label (up to the blank after it), highest value and
+ * span. */
 void trail_draw(const struct trail *trail, const struct panel_context *context, int column,
                 const char *label, const char *unit, uint8_t role, struct canvas *canvas,
                 struct rect row);
