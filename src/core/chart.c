@@ -167,28 +167,36 @@ chart_mean(const struct chart *chart)
     return count > 0 ? sum / (double)count : NAN;
 }
 
-enum trend
-chart_trend(const struct chart *chart, double scale)
+struct chart_sums
+chart_sums(const struct chart *chart)
 {
-    double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, syy = 0;
+    struct chart_sums sums = {0};
     for (size_t i = 0; i < chart->count; i++) {
         const struct bucket *bucket = bucket_at(chart, i);
         if (bucket->count > 0) {
             double x = (double)i, y = (double)bucket->sum / bucket->count;
-            n++;
-            sx += x;
-            sy += y;
-            sxx += x * x;
-            sxy += x * y;
-            syy += y * y;
+            sums.n++;
+            sums.x += x;
+            sums.y += y;
+            sums.xx += x * x;
+            sums.xy += x * y;
+            sums.yy += y * y;
         }
     }
+    return sums;
+}
+
+enum trend
+chart_trend(const struct chart *chart, double scale)
+{
+    const struct chart_sums sums = chart_sums(chart);
+    double n = sums.n;
     if (n < 8) {
         return TREND_UNKNOWN;
     }
-    double mean = sy / n, spread = sxx - sx * sx / n;
-    double slope = spread > 0 ? (sxy - sx * sy / n) / spread : 0;
-    double variance = fmax(0, syy / n - mean * mean);
+    double mean = sums.y / n, spread = sums.xx - sums.x * sums.x / n;
+    double slope = spread > 0 ? (sums.xy - sums.x * sums.y / n) / spread : 0;
+    double variance = fmax(0, sums.yy / n - mean * mean);
     double change = slope * n, noise = sqrt(fmax(0, variance - slope * slope * spread / n));
     double level = fmax(fabs(mean), 1e-12), nothing = NOTHING * scale;
     /* A change counts when it is a tenth of the level and stands out of the noise. */

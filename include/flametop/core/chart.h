@@ -45,6 +45,12 @@ const struct bucket *chart_bucket(const struct chart *chart, size_t i);
 double chart_max(const struct chart *chart);
 double chart_mean(const struct chart *chart);
 
+/* What a line through the buckets' means is made of; empty buckets are passed over. */
+struct chart_sums {
+    double n, x, y, xx, xy, yy; /* x: the number of the bucket */
+};
+struct chart_sums chart_sums(const struct chart *chart);
+
 /* Which way it goes, by least squares over the bucket means: the change over the whole span
  * relative to the mean, and how noisy it is. What is less than a few per cent of `scale` (a
  * threshold, the whole; 0: not known) is as good as nothing. */

@@ -189,21 +189,12 @@ double
 reading_reaches(const struct reading *reading, double top)
 {
     const struct chart *chart = &reading->chart;
-    double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, syy = 0;
-    for (size_t i = 0; reading->trend == TREND_RISING && i < chart->count; i++) {
-        const struct bucket *bucket = chart_bucket(chart, i);
-        if (bucket->count > 0) {
-            double x = (double)i, y = (double)bucket->sum / bucket->count;
-            n++;
-            sx += x;
-            sy += y;
-            sxx += x * x;
-            sxy += x * y;
-            syy += y * y;
-        }
+    if (reading->trend != TREND_RISING) {
+        return (double)NAN;
     }
-    double spread_x = sxx - sx * sx / MAX(n, 1.0), spread_y = syy - sy * sy / MAX(n, 1.0);
-    double common = sxy - sx * sy / MAX(n, 1.0);
+    const struct chart_sums sums = chart_sums(chart);
+    double n = sums.n, common = sums.xy - sums.x * sums.y / n;
+    double spread_x = sums.xx - sums.x * sums.x / n, spread_y = sums.yy - sums.y * sums.y / n;
     if (n < 16 || spread_x <= 0 || spread_y <= 0 || common * common < 0.9 * spread_x * spread_y) {
         return (double)NAN;
     }
