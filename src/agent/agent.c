@@ -79,19 +79,6 @@ agent_number(const struct http_message *message, const char *name, uint64_t fall
     return false;
 }
 
-void
-agent_write_labels(struct json *json, const char *labels)
-{
-    struct str rest = str_from(labels), key, value;
-    json_object(json);
-    while (labels_next(&rest, &key, &value)) {
-        char name[64], plain[512];
-        json_key(json, str_copy(key, name, sizeof(name)));
-        json_text(json, labels_unescape(value, plain, sizeof(plain)));
-    }
-    json_object_end(json);
-}
-
 unsigned
 agent_port(const void *state, size_t i)
 {

@@ -83,9 +83,6 @@ bool agent_number(const struct http_message *message, const char *name, uint64_t
 /* "5s", "1.5m" as nanoseconds. */
 bool agent_parse_duration(struct str text, int64_t *ret_ns);
 
-/* "a=b,c=d" as an object. */
-void agent_write_labels(struct json *json, const char *labels);
-
 /* ---- documents (document.c) ---- */
 
 /* The object of `metrics_update`: timestamp, the mission's groups, our names. */

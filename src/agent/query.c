@@ -3,13 +3,13 @@
  * A step holds the readings with from + i * step <= time < from + (i + 1) * step of the wall clock;
  * a step without one is null, never a guess. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "flametop/base/arena.h"
 #include "flametop/base/macros.h"
+#include "flametop/export/document.h"
 #include "parts.h"
 
 #define SPAN_NS (300 * NS_PER_S)
@@ -347,7 +347,7 @@ write_series(struct asked *asked, const char *labels, const struct room *room, s
     query_free(query);
     json_object(json);
     json_key(json, "labels");
-    agent_write_labels(json, labels);
+    document_labels(json, labels);
     if (asked->aggregate != NULL) {
         write_steps(asked, room->values, room->times_ns, n, json);
     } else {
@@ -386,8 +386,7 @@ write_head(const struct asked *asked, struct json *json)
     const struct metric *metric = asked->metric;
     char unit[64] = "";
     if (metric != NULL) {
-        snprintf(unit, sizeof(unit), "%s%s", metric->unit,
-                 metric->kind == METRIC_COUNTER && metric->formula == NULL ? "/s" : "");
+        document_unit(metric, unit, sizeof(unit));
     }
     json_key(json, "name");
     json_text(json, metric != NULL ? metric->name : asked->name);

@@ -5,67 +5,16 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/filter.h"
+#include "flametop/export/document.h"
 #include "parts.h"
 
 #define ROWS 100
 #define ROWS_MAX 100000
 #define INTEREST_NS (10 * NS_PER_S)
 
-struct order {
-    const struct table *table;
-    size_t row, column;
-    bool ascending;
-};
-
-static int
-by_column(const void *a, const void *b)
-{
-    const struct order *x = a, *y = b;
-    enum column_type type = x->table->def->columns[x->column].type;
-    int order = cell_compare(type, table_row(x->table, x->row)[x->column],
-                             table_row(y->table, y->row)[y->column]);
-    order = x->ascending ? order : -order;
-    return order != 0 ? order : (x->row > y->row) - (x->row < y->row);
-}
-
-static void
-write_cell(struct json *json, enum column_type type, union cell cell)
-{
-    if (!cell_known(type, cell)) {
-        json_null(json);
-    } else if (type == COLUMN_TEXT) {
-        json_text(json, cell.text);
-    } else if (type == COLUMN_INTEGER) {
-        json_int(json, cell.integer);
-    } else {
-        json_double(json, cell.real);
-    }
-}
-
-static void
-write_column(struct json *json, const struct order *order, size_t rows, const struct column *column,
-             size_t c)
-{
-    static const char *const types[] = {"real", "integer", "text"};
-    json_object(json);
-    json_key(json, "name");
-    json_text(json, column->name);
-    json_key(json, "type");
-    json_text(json, types[column->type]);
-    json_key(json, "unit");
-    json_text(json, column->unit);
-    json_key(json, "values");
-    json_array(json);
-    for (size_t i = 0; i < rows; i++) {
-        write_cell(json, column->type, table_row(order[i].table, order[i].row)[c]);
-    }
-    json_array_end(json);
-    json_object_end(json);
-}
-
 /* What the rows hold is read for these rows in the next seconds, too, where it is costly. */
 static void
-be_interested(struct agent *agent, const struct table *table, const struct order *order,
+be_interested(struct agent *agent, const struct table *table, const struct document_row *order,
               size_t rows)
 {
     struct interest interest = {.process_columns = UINT64_MAX, .process_sort = -1};
@@ -83,7 +32,7 @@ be_interested(struct agent *agent, const struct table *table, const struct order
 
 static void
 write_table(struct json *json, const struct picture *picture, const struct table *table,
-            const struct order *order, size_t matching, size_t rows)
+            const struct document_row *order, size_t matching, size_t rows)
 {
     json_object(json);
     json_key(json, "name");
@@ -97,16 +46,12 @@ write_table(struct json *json, const struct picture *picture, const struct table
     json_key(json, "rows");
     json_uint(json, rows);
     json_key(json, "columns");
-    json_array(json);
-    for (size_t c = 0; c < table->def->column_count; c++) {
-        write_column(json, order, rows, &table->def->columns[c], c);
-    }
-    json_array_end(json);
+    document_columns(json, table, order, rows);
     json_object_end(json);
 }
 
 /* The rows that match, sorted. NULL: the request is answered. */
-static struct order *
+static struct document_row *
 order_rows(const struct http_message *message, const struct table *table, size_t *ret_count)
 {
     const char *sort = http_argument(message, "sort"), *text = http_argument(message, "filter");
@@ -126,11 +71,11 @@ order_rows(const struct http_message *message, const struct table *table, size_t
         http_reply_error(message, 400, "filter: %s", why);
         return NULL;
     }
-    struct order *order = calloc(table->count + 1, sizeof(*order));
+    struct document_row *order = calloc(table->count + 1, sizeof(*order));
     size_t count = 0;
     for (size_t i = 0; order != NULL && i < table->count; i++) {
         if (filter_matches(filter, table_row(table, i))) {
-            order[count++] = (struct order){table, i, (size_t)column, ascending};
+            order[count++] = (struct document_row){table, i, (size_t)column, ascending};
         }
     }
     filter_free(filter);
@@ -138,7 +83,7 @@ order_rows(const struct http_message *message, const struct table *table, size_t
         http_reply_error(message, 503, "out of memory");
         return NULL;
     }
-    qsort(order, count, sizeof(*order), by_column);
+    document_sort(order, count);
     *ret_count = count;
     return order;
 }
@@ -156,7 +101,7 @@ answer_table(struct agent *agent, const struct http_message *message, const char
     if (table == NULL || !agent_number(message, "limit", ROWS, ROWS_MAX, &limit)) {
         return;
     }
-    struct order *order = order_rows(message, table, &count);
+    struct document_row *order = order_rows(message, table, &count);
     if (order == NULL) {
         return;
     }

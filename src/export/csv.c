@@ -6,6 +6,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/json.h"
 #include "flametop/core/format.h"
+#include "flametop/export/document.h"
 #include "reading.h"
 
 struct csv {
@@ -40,7 +41,7 @@ line(void *context, const struct reading *reading)
     buf_putc(csv->out, ',');
     field(csv->out, reading->labels);
     buf_printf(csv->out, ",%s,", json_double_text(reading->value, number));
-    field(csv->out, readings_unit(reading->metric, unit, sizeof(unit)));
+    field(csv->out, document_unit(reading->metric, unit, sizeof(unit)));
     buf_printf(csv->out, ",%s\r\n", csv->time);
 }
 

@@ -10,6 +10,7 @@
 
 #include "flametop/base/json.h"
 #include "flametop/core/format.h"
+#include "flametop/export/document.h"
 #include "flametop/export/snapshot.h"
 #include "reading.h"
 
@@ -109,20 +110,6 @@ write_findings(struct json *json, const struct picture *picture)
 }
 
 static void
-write_labels(struct json *json, const char *labels)
-{
-    struct str rest = str_from(labels), key, value;
-    json_key(json, "labels");
-    json_object(json);
-    while (labels_next(&rest, &key, &value)) {
-        char name[64], plain[512];
-        json_key(json, str_copy(key, name, sizeof(name)));
-        json_text(json, labels_unescape(value, plain, sizeof(plain)));
-    }
-    json_object_end(json);
-}
-
-static void
 write_reading(void *context, const struct reading *reading)
 {
     struct json *json = context;
@@ -133,11 +120,12 @@ write_reading(void *context, const struct reading *reading)
     json_object(json);
     json_key(json, "name");
     json_text(json, reading->metric->name);
-    write_labels(json, reading->labels);
+    json_key(json, "labels");
+    document_labels(json, reading->labels);
     json_key(json, "value");
     json_double(json, reading->value);
     json_key(json, "unit");
-    json_text(json, readings_unit(reading->metric, unit, sizeof(unit)));
+    json_text(json, document_unit(reading->metric, unit, sizeof(unit)));
     json_object_end(json);
 }
 
@@ -151,40 +139,9 @@ write_metrics(struct json *json, const struct picture *picture)
 }
 
 static void
-write_cell(struct json *json, enum column_type type, union cell cell)
-{
-    if (!cell_known(type, cell)) {
-        json_null(json);
-    } else if (type == COLUMN_TEXT) {
-        json_text(json, cell.text);
-    } else if (type == COLUMN_INTEGER) {
-        json_int(json, cell.integer);
-    } else {
-        json_double(json, cell.real);
-    }
-}
-
-struct order {
-    const struct table *table;
-    size_t row;
-};
-
-static int
-by_sort_column(const void *a, const void *b)
-{
-    const struct order *x = a, *y = b;
-    size_t column = x->table->def->sort_column;
-    enum column_type type = x->table->def->columns[column].type;
-    int order = cell_compare(type, table_row(y->table, y->row)[column],
-                             table_row(x->table, x->row)[column]);
-    return order != 0 ? order : (x->row > y->row) - (x->row < y->row);
-}
-
-static void
 write_table(struct json *json, const struct table *table, const struct format_options *options)
 {
-    static const char *const types[] = {"real", "integer", "text"};
-    struct order *order = calloc(table->count + 1, sizeof(*order));
+    struct document_row *order = calloc(table->count + 1, sizeof(*order));
     if (order == NULL) {
         return;
     }
@@ -192,10 +149,10 @@ write_table(struct json *json, const struct table *table, const struct format_op
     for (size_t i = 0; i < table->count; i++) {
         if (options->wants == NULL ||
             options->wants(options->wants_context, table, table_row(table, i))) {
-            order[count++] = (struct order){table, i};
+            order[count++] = (struct document_row){table, i, table->def->sort_column, false};
         }
     }
-    qsort(order, count, sizeof(*order), by_sort_column);
+    document_sort(order, count);
     size_t rows = MIN(count, options->rows_max);
     json_object(json);
     json_key(json, "name");
@@ -205,28 +162,7 @@ write_table(struct json *json, const struct table *table, const struct format_op
     json_key(json, "rows");
     json_uint(json, rows);
     json_key(json, "columns");
-    json_array(json);
-    for (size_t c = 0; c < table->def->column_count; c++) {
-        const struct column *column = &table->def->columns[c];
-        json_object(json);
-        json_key(json, "name");
-        json_text(json, column->name);
-        json_key(json, "type");
-        json_text(json, types[column->type]);
-        json_key(json, "unit");
-        json_text(json, column->unit);
-        json_key(json, "values");
-        bool pretty = json->pretty;
-        json->pretty = false;
-        json_array(json);
-        for (size_t i = 0; i < rows; i++) {
-            write_cell(json, column->type, table_row(table, order[i].row)[c]);
-        }
-        json_array_end(json);
-        json->pretty = pretty;
-        json_object_end(json);
-    }
-    json_array_end(json);
+    document_columns(json, table, order, rows);
     json_object_end(json);
     free(order);
 }

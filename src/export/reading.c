@@ -2,7 +2,6 @@
 #include "reading.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "flametop/core/query.h"
@@ -98,12 +97,4 @@ readings_each(const struct picture *picture, reading_each *each, void *context)
         }
     }
     arena_done(&walk.arena);
-}
-
-char *
-readings_unit(const struct metric *metric, char *dst, size_t size)
-{
-    bool is_rate = metric->kind == METRIC_COUNTER && metric->formula == NULL;
-    snprintf(dst, size, "%s%s", metric->unit, is_rate ? "/s" : "");
-    return dst;
 }

@@ -21,7 +21,4 @@ typedef void reading_each(void *context, const struct reading *reading);
  * several labels is read with all of them left open. */
 void readings_each(const struct picture *picture, reading_each *each, void *context);
 
-/* The unit of reading.value: a rate's is the counter's a second. Answers dst. */
-char *readings_unit(const struct metric *metric, char *dst, size_t size);
-
 #endif
