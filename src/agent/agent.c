@@ -196,7 +196,8 @@ agent_open(const struct exporter_setup *setup, void **ret_state, char *why, size
     agent->latency_s = NAN;
     LIST_INIT(&agent->subscribers);
     make_instance(agent->instance);
-    agent->hub = hub_new(&(struct hub_setup){agent->instance, setup->context, setup->interest});
+    agent->hub = hub_new(&(struct hub_setup){
+        .instance = agent->instance, .context = setup->context, .interest = setup->interest});
     if (agent->hub == NULL || !start_heartbeat(agent) ||
         (agent->server = start_server(agent, why, why_size)) == NULL) {
         agent_close(agent);
@@ -213,21 +214,25 @@ report(struct agent *agent)
     struct http_server_counts counts = http_server_counts(agent->server);
     struct hub_counts records = hub_counts(agent->hub);
     const struct {
-        const char *metric;
+        const char *metric, *labels;
         double value;
     } rows[] = {
-        {"flametop.agent.connections", (double)counts.connections},
-        {"flametop.agent.subscribers", (double)(agent->subscriber_count + records.readers)},
-        {"flametop.agent.requests", (double)counts.requests},
-        {"flametop.agent.requests.refused", (double)counts.refused},
-        {"flametop.agent.io", (double)counts.bytes_sent},
-        {"flametop.agent.updates.dropped",
+        {"flametop.agent.connections", "", (double)counts.connections},
+        {"flametop.agent.subscribers", "", (double)(agent->subscriber_count + records.readers)},
+        {"flametop.agent.requests", "", (double)counts.requests},
+        {"flametop.agent.requests.refused", "", (double)counts.refused},
+        {"flametop.agent.io", "", (double)counts.bytes_sent},
+        {"flametop.agent.updates.dropped", "",
          (double)(agent->updates_dropped + records.ticks_dropped)},
-        {"flametop.stream.latency", agent->latency_s},
+        {"flametop.agent.readers.dropped", "reason=slow", (double)records.dropped_slow},
+        {"flametop.agent.readers.dropped", "reason=memory", (double)records.dropped_memory},
+        {"flametop.agent.history.cut", "", (double)records.histories_cut},
+        {"flametop.stream.latency", "", agent->latency_s},
     };
     for (size_t i = 0; agent->setup.report != NULL && i < ARRAY_SIZE(rows); i++) {
         if (!isnan(rows[i].value)) {
-            agent->setup.report(agent->setup.context, rows[i].metric, "", rows[i].value);
+            agent->setup.report(agent->setup.context, rows[i].metric, rows[i].labels,
+                                rows[i].value);
         }
     }
     agent->latency_s = NAN;

@@ -5,7 +5,11 @@
  * whole again, made for it alone; nobody has a queue that grows.
  *
  * What is sent is made once for all that are as far, and packed into pieces that fit behind
- * anything (piece.h): ticks are shared by all, a first picture by those that join at it. */
+ * anything (piece.h): ticks are shared by all, a first picture by those that join at it.
+ *
+ * A slow reader keeps little alive: who takes less than PACE_BYTES in PACE_NS while something waits
+ * is let go, history that has not gone out after PAST_NS is not sent, and first pictures of before
+ * are held up to FIRSTS_BYTES_MAX. */
 #include "hub.h"
 
 #include <cjson/cJSON.h>
@@ -25,6 +29,10 @@
 #define RECENT_BYTES 2300 /* of these at least for the charts */
 #define CLIENT_ID_BYTES 40
 #define SPAN_S_MAX UINT64_C(10000000)
+#define PACE_NS (60 * NS_PER_S)
+#define PACE_BYTES (UINT64_C(64) << 10)
+#define PAST_NS (600 * NS_PER_S)
+#define FIRSTS_BYTES_MAX ((size_t)64 << 20)
 
 struct reader {
     LIST_ENTRY(reader) link;
@@ -41,6 +49,11 @@ struct reader {
     uint64_t n;
     struct record_mark mark;
     int64_t at_ns, since_ns, span_ns;
+
+    struct http_bytes *first; /* the first picture, until it has it */
+    int64_t joined_ns;        /* when it was sent that */
+    int64_t pace_ns;          /* since when it has taken less than PACE_BYTES */
+    uint64_t pace_sent;       /* what it had taken then */
 
     struct past *past; /* the history that is being sent; NULL: none is left */
     struct past_place place;
@@ -110,6 +123,13 @@ make_aside(struct hub *hub, bool packed, bool head, struct piece *piece)
     return good;
 }
 
+static void
+end_history(struct reader *reader)
+{
+    past_release(reader->past);
+    reader->past = NULL;
+}
+
 /* Pieces of history, as long as nothing else waits. */
 static void
 send_history(struct reader *reader)
@@ -123,8 +143,7 @@ send_history(struct reader *reader)
             good && piece.bytes != NULL && push(reader, &piece) && reader->place.part != PAST_END;
         piece_done(&piece);
         if (!more) {
-            past_release(reader->past);
-            reader->past = NULL;
+            end_history(reader);
         }
     }
 }
@@ -248,6 +267,77 @@ catch_up(struct reader *reader)
     }
 }
 
+/* ---- slow readers ---- */
+
+static void
+let_go(struct reader *reader, uint64_t *count)
+{
+    ++*count;
+    http_stream_drop(reader->stream); /* on_gone frees the reader */
+}
+
+/* Whether something waits, and hardly any of it was taken for a while. */
+static bool
+is_stuck(struct reader *reader)
+{
+    int64_t now_ns = reader->hub->picture->mono_ns;
+    uint64_t sent = http_stream_sent(reader->stream);
+    if (http_stream_queued(reader->stream) == 0 || sent - reader->pace_sent >= PACE_BYTES) {
+        reader->pace_ns = now_ns;
+        reader->pace_sent = sent;
+    }
+    return now_ns - reader->pace_ns > PACE_NS;
+}
+
+static void
+judge_readers(struct hub *hub)
+{
+    struct reader *reader, *next;
+    for (reader = LIST_FIRST(&hub->readers); reader != NULL; reader = next) {
+        next = LIST_NEXT(reader, link);
+        if (reader->past != NULL && hub->picture->mono_ns - reader->joined_ns > PAST_NS) {
+            end_history(reader);
+            hub->counts.histories_cut++;
+        }
+        if (is_stuck(reader)) {
+            let_go(reader, &hub->counts.dropped_slow);
+        }
+    }
+}
+
+/* Readers stand in the list newest first: the last that holds a first picture has had it longest.
+ * Answers the bytes of all of them, each once. */
+static size_t
+firsts_held(const struct hub *hub, struct reader **ret_oldest)
+{
+    struct reader *reader, *before;
+    size_t bytes = 0;
+    *ret_oldest = NULL;
+    LIST_FOREACH(reader, &hub->readers, link)
+    {
+        before = LIST_FIRST(&hub->readers);
+        while (before != reader && before->first != reader->first) {
+            before = LIST_NEXT(before, link);
+        }
+        bytes += reader->first != NULL && before == reader ? reader->first->n : 0;
+        *ret_oldest = reader->first != NULL ? reader : *ret_oldest;
+    }
+    return bytes;
+}
+
+/* Before another first picture is made. */
+static void
+make_room(struct hub *hub)
+{
+    struct reader *oldest;
+    size_t max = hub->setup.firsts_bytes_max != 0 ? hub->setup.firsts_bytes_max : FIRSTS_BYTES_MAX;
+    while (firsts_held(hub, &oldest) > max) {
+        let_go(oldest, &hub->counts.dropped_memory);
+    }
+}
+
+/* ---- joining ---- */
+
 /* How large `aside` is, packed. */
 static size_t
 packed_size(struct hub *hub)
@@ -308,6 +398,7 @@ make_first(struct hub *hub, const struct reader *reader)
                              .packed = reader->packed};
     size_t packed = SIZE_MAX;
     forget_first(hub);
+    make_room(hub);
     *first = (struct first){.packed = reader->packed,
                             .brief = reader->brief,
                             .since_ns = reader->since_ns,
@@ -372,6 +463,8 @@ join(struct reader *reader)
         return; /* with the next tick */
     }
     reader->joined = push(reader, &first->piece);
+    reader->joined_ns = reader->pace_ns = hub->picture->mono_ns;
+    reader->first = reader->joined ? http_bytes_acquire(first->piece.bytes) : NULL;
     reader->cut = true;
     reader->rows_had = first->rows_had;
     reader->mark = first->mark;
@@ -430,9 +523,12 @@ hub_also_interest(struct hub *hub, const struct interest *interest)
 static void
 on_writable(void *context, struct http_stream *stream)
 {
+    struct reader *reader = context;
     (void)stream;
-    send_history(context);
-    send_traces(context);
+    http_bytes_release(reader->first);
+    reader->first = NULL;
+    send_history(reader);
+    send_traces(reader);
 }
 
 static void
@@ -443,8 +539,8 @@ on_gone(void *context, struct http_stream *stream)
     (void)stream;
     LIST_REMOVE(reader, link);
     hub->counts.readers--;
+    http_bytes_release(reader->first);
     past_release(reader->past);
-    trace_feed_done(&reader->traces);
     if (reader->interested && !hub->ending) {
         merge_interest(hub);
     }
@@ -631,6 +727,7 @@ hub_picture(struct hub *hub, struct picture *picture)
     picture_release(hub->picture);
     hub->picture = picture_acquire(picture);
     hub->named = false;
+    judge_readers(hub);
     record_write_findings(hub->writer, &findings);
     record_write_tick(hub->writer, &tick);
     share(hub, true);

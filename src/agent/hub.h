@@ -16,6 +16,7 @@ struct hub_setup {
     void *context;
     /* What all readers together look at, whenever that changes. NULL: nobody wants to know. */
     void (*interest)(void *context, const struct interest *interest);
+    size_t firsts_bytes_max; /* of first pictures that are waiting for readers; 0: 64 MiB */
 };
 
 struct hub;
@@ -44,6 +45,9 @@ void hub_also_interest(struct hub *hub, const struct interest *interest);
 
 struct hub_counts {
     uint64_t readers, ticks_dropped, tick_bytes, tick_bytes_packed; /* of the last tick */
+    uint64_t dropped_slow;   /* readers let go: they took next to nothing of what waited */
+    uint64_t dropped_memory; /* to make room for first pictures of others */
+    uint64_t histories_cut;  /* that a reader took too slowly to be sent the rest */
 };
 struct hub_counts hub_counts(const struct hub *hub);
 

@@ -13,20 +13,25 @@
 #define TRACES_PIECE_BYTES ((size_t)128 << 10)
 #define TRACES_PAST_BYTES ((size_t)16 << 20) /* of what there was */
 
-/* All zero is the beginning. */
+/* A place among the segments of one generation: what is below `row` of that segment, and what is
+ * behind it. */
+struct trace_place {
+    uint64_t segment;
+    uint32_t row;
+};
+
+/* Places only, so that a slow reader keeps no trace alive. All zero is the beginning. */
 struct trace_feed {
     bool begun;
-    uint64_t segment; /* where what is new begins */
-    uint32_t row;
-    struct traces *past; /* held while it is sent; NULL: it was */
-    struct traces_cursor at;
+    struct trace_place next; /* where what is new begins */
+    bool past;               /* what there was is being sent */
+    bool kept;               /* of older ones that made room, by now */
+    struct trace_place at;   /* so far */
     size_t past_bytes;
 };
 
-void trace_feed_done(struct trace_feed *feed);
-
 /* Writes about TRACES_PIECE_BYTES of what it has not been sent; nothing when it has all. */
-void trace_feed_write(struct trace_feed *feed, struct traces *traces, struct record_writer *writer,
-                      struct buf *out);
+void trace_feed_write(struct trace_feed *feed, const struct traces *traces,
+                      struct record_writer *writer, struct buf *out);
 
 #endif

@@ -112,6 +112,21 @@ static const struct metric metrics[] = {
      .kind = METRIC_COUNTER,
      .better = BETTER_LOWER,
      .text = "Updates that clients who were behind did not get."},
+    {.name = "flametop.agent.readers.dropped",
+     .unit = "{client}",
+     .labels = "reason",
+     .kind = METRIC_COUNTER,
+     .better = BETTER_LOWER,
+     .text =
+         "Readers of the record stream that were let go: slow ones took next to nothing of what "
+         "waited, memory was needed for others."},
+    {.name = "flametop.agent.history.cut",
+     .unit = "{client}",
+     .labels = "",
+     .kind = METRIC_COUNTER,
+     .better = BETTER_LOWER,
+     .text =
+         "Readers of the record stream that took older history too slowly to be sent all of it."},
     {.name = "flametop.stream.latency",
      .unit = "s",
      .labels = "",

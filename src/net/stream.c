@@ -332,6 +332,25 @@ http_stream_end(struct http_stream *stream)
     }
 }
 
+void
+http_stream_drop(struct http_stream *stream)
+{
+    if (stream->upgrade != NULL) {
+        upgrade_close(stream);
+        return;
+    }
+    stream->ended = true;
+    byte_queue_done(&stream->queue);
+    stream->announced = false;
+    stream->events.gone(stream->events.context, stream);
+    if (stream->exchange != NULL) {
+        shutdown(stream->exchange->connection->fd, SHUT_RDWR); /* MHD sees the end and cleans up */
+    }
+    if (stream->mhd != NULL) {
+        stream_resume(stream);
+    }
+}
+
 /* --- For the server -------------------------------------------------------------------------- */
 
 void

@@ -14,6 +14,7 @@
 #include <zlib.h>
 
 #include "../../src/agent/hub.h"
+#include "../../src/agent/traces.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/record.h"
 #include "flametop/core/span.h"
@@ -173,7 +174,7 @@ setup(void **state)
                                         .traces = &(struct trace_store_options){.bytes_max = 0},
                                         .tap = {bench, on_batch}};
     bench->collector = collector_new(&options);
-    struct hub_setup hub = {"this-one", bench, on_interest};
+    struct hub_setup hub = {.instance = "this-one", .context = bench, .interest = on_interest};
     bench->hub = hub_new(&hub);
     struct http_server_options server = {.loop = &bench->loop,
                                          .listen = listen,
@@ -688,6 +689,123 @@ test_hub__who_does_not_read_changes_nothing_for_others(void **state)
     assert_int_equal(hub_counts(bench->hub).readers, 0);
 }
 
+/* Until the connection is closed from there. */
+static void
+hear_end(struct bench *bench, const struct client *client)
+{
+    char bytes[4096];
+    for (int i = 0; i < TURNS; i++) {
+        uv_run(&bench->loop, UV_RUN_NOWAIT);
+        ssize_t n = recv(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN)) {
+            return;
+        }
+        usleep(1000);
+    }
+    fail_msg("the connection is still open");
+}
+
+/* The loop does not turn meanwhile, so nothing that waits is taken. */
+static void
+test_hub__who_takes_nothing_for_long_is_let_go(void **state)
+{
+    struct bench *bench = *state;
+    struct client mute;
+    client_open(&mute, bench, "", false);
+    settle(bench, &mute);
+    ticks(bench, 60);
+    assert_int_equal(hub_counts(bench->hub).readers, 1);
+    ticks(bench, 2);
+    assert_int_equal(hub_counts(bench->hub).readers, 0);
+    assert_int_equal(hub_counts(bench->hub).dropped_slow, 1);
+    hear_end(bench, &mute);
+    client_close(&mute);
+}
+
+static void
+test_hub__who_takes_all_may_stay(void **state)
+{
+    struct bench *bench = *state;
+    struct client well;
+    client_open(&well, bench, "", true);
+    settle(bench, &well);
+    for (unsigned i = 1; i <= 150; i++) {
+        tick(bench);
+        hear(bench, &well, i, 0);
+    }
+    assert_int_equal(hub_counts(bench->hub).readers, 1);
+    client_close(&well);
+}
+
+static void
+test_hub__history_is_not_held_for_ever(void **state)
+{
+    struct bench *bench = *state;
+    struct client client;
+    client_open(&client, bench, "", false);
+    settle(bench, &client);
+    for (int i = 0; i < 200; i++) {
+        world.mono_ns += NS_PER_S;
+        picture_release(collector_tick(bench->collector));
+    }
+    tick(bench);
+    assert_int_equal(hub_counts(bench->hub).histories_cut, 0);
+    world.mono_ns += 600 * NS_PER_S;
+    tick(bench);
+    assert_int_equal(hub_counts(bench->hub).histories_cut, 1);
+    client_close(&client);
+}
+
+/* Each wants another first picture, and there is room for one. */
+static void
+test_hub__first_pictures_that_wait_are_bounded(void **state)
+{
+    struct bench *bench = *state;
+    struct client clients[3];
+    static const char *const wishes[] = {"", "span=30s", "span=0"};
+    hub_free(bench->hub);
+    bench->hub = hub_new(&(struct hub_setup){
+        .instance = "this-one", .context = bench, .interest = on_interest, .firsts_bytes_max = 1});
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        client_open(&clients[i], bench, wishes[i], i % 2 == 0);
+        settle(bench, &clients[i]);
+    }
+    assert_int_equal(hub_counts(bench->hub).readers, 3);
+    tick(bench);
+    assert_int_equal(hub_counts(bench->hub).dropped_memory, 2);
+    assert_int_equal(hub_counts(bench->hub).readers, 1);
+    hear(bench, &clients[0], 1, 0);
+    hear_end(bench, &clients[1]);
+    hear_end(bench, &clients[2]);
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        client_close(&clients[i]);
+    }
+}
+
+/* What the store has let go is gone, however slowly somebody reads. */
+static void
+test_hub__a_slow_reader_holds_no_traces(void **state)
+{
+    struct bench *bench = *state;
+    struct client mute;
+    client_open(&mute, bench, "span=0&requests=1", false);
+    settle(bench, &mute);
+    send_traces(bench, 1, 2000);
+    ticks(bench, 3);
+    world.mono_ns += NS_PER_S;
+    struct picture *picture = collector_tick(bench->collector);
+    struct traces *traces = traces_acquire(picture->traces);
+    assert_true(traces->bytes > 2 * TRACES_PIECE_BYTES);
+    hub_picture(bench->hub, picture);
+    picture_release(picture);
+    uv_run(&bench->loop, UV_RUN_NOWAIT); /* the first picture goes, and a piece of them comes */
+    send_traces(bench, 3000, 1);
+    ticks(bench, 3);
+    assert_int_equal(traces->refs, 1);
+    traces_release(traces);
+    client_close(&mute);
+}
+
 /* The status of a POST. */
 static long
 post(struct bench *bench, const char *arguments, const char *body)
@@ -768,6 +886,11 @@ main(void)
         TEST(test_hub__who_was_there_before_the_first_picture_waits),
         TEST(test_hub__large_tables_come_whole_with_the_second_tick),
         TEST(test_hub__who_does_not_read_changes_nothing_for_others),
+        TEST(test_hub__who_takes_nothing_for_long_is_let_go),
+        TEST(test_hub__who_takes_all_may_stay),
+        TEST(test_hub__history_is_not_held_for_ever),
+        TEST(test_hub__first_pictures_that_wait_are_bounded),
+        TEST(test_hub__a_slow_reader_holds_no_traces),
         TEST(test_hub__interests_are_joined_until_their_readers_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

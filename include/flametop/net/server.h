@@ -60,6 +60,9 @@ bool http_stream_push(struct http_stream *stream,
 size_t http_stream_queued(const struct http_stream *stream);
 uint64_t http_stream_sent(const struct http_stream *stream);
 void http_stream_end(struct http_stream *stream); /* after what is queued; gone follows */
+/* At once: what is queued is not sent, and `gone` has been called when this returns. Not for an
+ * upgraded stream inside its own callbacks. */
+void http_stream_drop(struct http_stream *stream);
 
 /* Exactly one of these answers a request, inside `handle`. Extra header lines: "Name: value" texts,
  * NULL at the end; NULL: none. */
