@@ -100,6 +100,12 @@ ends_fold(struct str text, const char *suffix)
     return text.n >= n && strncasecmp(text.p + text.n - n, suffix, n) == 0;
 }
 
+static bool
+is_web_token(struct str text)
+{
+    return text.n > 20 && str_starts(text, "eyJ") && memchr(text.p, '.', text.n) != NULL;
+}
+
 /* A text that is a credential as a whole. */
 static bool
 is_credential(struct str text)
@@ -107,15 +113,29 @@ is_credential(struct str text)
     if (text.n < 7 || ((*text.p | 0x20) != 'b' && *text.p != 'e')) {
         return false;
     }
-    return starts_fold(text, "bearer ") || starts_fold(text, "basic ") ||
-           (text.n > 20 && str_starts(text, "eyJ") && memchr(text.p, '.', text.n) != NULL);
+    return starts_fold(text, "bearer ") || starts_fold(text, "basic ") || is_web_token(text);
+}
+
+/* Whether a scheme stands before one of the blanks. */
+static bool
+has_scheme(struct str text)
+{
+    const char *blank = text.p;
+    while ((blank = memchr(blank, ' ', text.n - (size_t)(blank - text.p))) != NULL) {
+        struct str before = {text.p, (size_t)(blank++ - text.p)};
+        if (ends_fold(before, "bearer") || ends_fold(before, "basic")) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool
 redact_may_hold_secret(struct str text)
 {
-    return text.n > 3 && (memchr(text.p, '=', text.n) != NULL ||
-                          memchr(text.p, ':', text.n) != NULL || is_credential(text));
+    return text.n > 3 &&
+           (memchr(text.p, '=', text.n) != NULL || memchr(text.p, ':', text.n) != NULL ||
+            memmem(text.p, text.n, "eyJ", 3) != NULL || has_scheme(text));
 }
 
 struct writer {
@@ -153,6 +173,61 @@ key_before(struct str text, size_t at)
     return (struct str){text.p + from, at - from};
 }
 
+/* The bytes of a credential as they stand in headers (RFC 9110, token68). */
+static struct str
+token_at(struct str text, size_t at)
+{
+    size_t end = at;
+    while (end < text.n && (isalnum((unsigned char)text.p[end]) ||
+                            (text.p[end] != 0 && strchr("-._~+/=", text.p[end]) != NULL))) {
+        end++;
+    }
+    return (struct str){text.p + at, end - at};
+}
+
+/* Words that follow "bearer" in sentences; anything else is a token. */
+static bool
+is_plain_word(struct str word)
+{
+    static const char *const words[] = {
+        "token",         "tokens", "auth", "scheme", "of",          "authentication",
+        "authorization", "header", "is",   "was",    "credentials", "realm"};
+    while (word.n > 0 && word.p[word.n - 1] == '.') {
+        word.n--;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (word.n == strlen(words[i]) && starts_fold(word, words[i])) {
+            return true;
+        }
+    }
+    return word.n == 0;
+}
+
+/* Whether it is base64 of user:password. */
+static bool
+is_user_and_password(struct str word)
+{
+    uint32_t bits = 0;
+    unsigned count = 0;
+    for (size_t i = 0; i < word.n && word.p[i] != '='; i++) {
+        static const char digits[] =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const char *digit = strchr(digits, word.p[i]);
+        if (digit == NULL) {
+            return false;
+        }
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            if ((bits >> count & 0xff) == ':') {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Behind "Bearer ", "Basic " and their like: the credential is the word that follows. */
 static size_t
 scheme_end(struct str text, size_t at)
@@ -168,6 +243,22 @@ scheme_end(struct str text, size_t at)
         }
     }
     return at;
+}
+
+/* A credential without a key before it: where it ends, and its first byte; 0: there is none. */
+static size_t
+bare_end(struct str text, size_t at, size_t *ret_from)
+{
+    struct str rest = {text.p + at, text.n - at};
+    if (at > 0 && isalnum((unsigned char)text.p[at - 1])) {
+        return 0;
+    }
+    *ret_from = scheme_end(text, at);
+    struct str token = token_at(text, *ret_from);
+    bool secret = starts_fold(rest, "bearer ")  ? !is_plain_word(token)
+                  : starts_fold(rest, "basic ") ? is_user_and_password(token)
+                                                : is_web_token(token);
+    return secret ? *ret_from + token.n : 0;
 }
 
 /* Where the value ends that begins at `at`, after blanks; *ret_from is its first byte. Cookies are
@@ -204,15 +295,16 @@ value_end(struct str text, size_t at, bool cookies, size_t *ret_from)
 static size_t
 user_end(struct str text, size_t at)
 {
+    size_t end = 0;
     for (size_t i = at + 3; i < text.n && i < at + 256; i++) {
         if (text.p[i] == '@') {
-            return i;
+            end = i; /* the last: passwords may have some */
         }
         if (strchr("/?# \"", text.p[i]) != NULL) {
-            return 0;
+            break;
         }
     }
-    return 0;
+    return end;
 }
 
 size_t
@@ -233,6 +325,8 @@ redact_text(struct str text, char *dst, size_t size, bool *ret_found)
             from = i + 3;
         } else if (pair && redact_names_secret(key)) {
             to = value_end(text, i + 1, text.p[i] == ':' && ends_fold(key, "cookie"), &from);
+        } else if (text.p[i] == 'e' || (text.p[i] | 0x20) == 'b') {
+            to = bare_end(text, i, &from);
         }
         bool held = to == from + 1 && text.p[from] == '?'; /* the place of a value, as in SQL */
         if (to > from && from > done && !held) {
