@@ -1,7 +1,10 @@
 /* /api/v1/metrics/query: the readings of a metric in steps, or as statistics of the whole window.
  *
  * A step holds the readings with from + i * step <= time < from + (i + 1) * step of the wall clock;
- * a step without one is null, never a guess. */
+ * a step without one is null, never a guess.
+ *
+ * An answer is made in one go on the engine's thread, so what it looks at and what it holds are
+ * bounded: steps get longer, then older readings are left out, and the answer says so. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +20,10 @@
 #define STEPS_MAX 11000
 #define POINTS_MAX 100000
 #define SERIES_MAX 256
-#define VALUES_MAX 400000 /* of all series together */
-#define TIME_S_MAX 9e9    /* of the wall clock: what nanoseconds in 64 bits hold, with room */
+#define VALUES_MAX 400000    /* of all series together */
+#define READINGS_MAX 2000000 /* that all series are made of, unless the agent has another */
+#define ARENA_BYTES_MAX ((size_t)1 << 20)
+#define TIME_S_MAX 9e9 /* of the wall clock: what nanoseconds in 64 bits hold, with room */
 
 /* How the readings of a step become one number: `n` > 0 values in order of time. */
 struct aggregate {
@@ -129,7 +134,15 @@ struct asked {
     const struct aggregate *aggregate; /* NULL: statistics */
     const char *aggregate_name;
     double argument;
-    size_t values_left;
+    const char *note; /* what was asked for and is not answered; NULL: nothing */
+};
+
+/* What is answered. */
+struct chosen {
+    struct arena arena;
+    size_t count;
+    const char *labels[SERIES_MAX];
+    struct query *queries[SERIES_MAX];
 };
 
 /* Seconds since 1970; nothing before it. */
@@ -334,50 +347,20 @@ struct room {
     int64_t *times_ns;
 };
 
-static bool
-write_series(struct asked *asked, const char *labels, const struct room *room, struct json *json)
+static void
+write_series(const struct asked *asked, const struct chosen *chosen, size_t index,
+             const struct room *room, struct json *json)
 {
-    char why[200] = "";
-    struct query *query = make_query(asked, labels, why, sizeof(why));
-    if (query == NULL) {
-        http_reply_error(asked->message, 400, "%s", why);
-        return false;
-    }
-    size_t n = readings(asked, query, room->points, room->values, room->times_ns);
-    query_free(query);
+    size_t n = readings(asked, chosen->queries[index], room->points, room->values, room->times_ns);
     json_object(json);
     json_key(json, "labels");
-    document_labels(json, labels);
+    document_labels(json, chosen->labels[index]);
     if (asked->aggregate != NULL) {
         write_steps(asked, room->values, room->times_ns, n, json);
     } else {
         write_statistics(room->values, n, json);
     }
     json_object_end(json);
-    return true;
-}
-
-/* One series, or one for each value of the label `by`. */
-static bool
-write_all(struct asked *asked, const struct room *room, struct json *json)
-{
-    if (asked->by == NULL) {
-        return write_series(asked, asked->labels, room, json);
-    }
-    const char *values[SERIES_MAX];
-    struct arena arena;
-    arena_init(&arena, (size_t)1 << 20);
-    size_t count = query_label_values(asked->picture, asked->metric->name, asked->by, &arena,
-                                      values, MIN(SERIES_MAX, VALUES_MAX / asked->steps));
-    bool right = true;
-    for (size_t i = 0; right && i < count; i++) {
-        char labels[1024];
-        str_copy(str_from(asked->labels), labels, sizeof(labels));
-        labels_add(labels, sizeof(labels), asked->by, str_from(values[i]));
-        right = write_series(asked, labels, room, json);
-    }
-    arena_done(&arena);
-    return right;
 }
 
 static void
@@ -396,6 +379,8 @@ write_head(const struct asked *asked, struct json *json)
     json_time(json, asked->from_ns);
     json_key(json, "to");
     json_time(json, asked->to_ns);
+    json_key(json, "note");
+    json_text(json, asked->note);
     json_key(json, "agg");
     json_text(json, asked->aggregate_name);
     if (asked->aggregate != NULL) {
@@ -425,16 +410,111 @@ read_name(struct asked *asked)
     return true;
 }
 
-void
-answer_query(struct agent *agent, const struct http_message *message, const char *name)
+/* ---- what is answered ---- */
+
+/* False and the request is answered when it cannot be asked. */
+static bool
+choose(const struct asked *asked, struct chosen *chosen, const char *labels)
 {
-    struct asked asked = {.agent = agent, .message = message};
-    (void)name;
-    asked.picture = agent_picture(agent, message);
-    if (asked.picture == NULL || !read_name(&asked) || !read_aggregate(&asked) ||
-        !read_window(&asked)) {
-        return;
+    char why[200] = "";
+    struct query *query = make_query(asked, labels, why, sizeof(why));
+    if (query == NULL) {
+        http_reply_error(asked->message, 400, "%s", why);
+        return false;
     }
+    chosen->labels[chosen->count] = labels;
+    chosen->queries[chosen->count++] = query;
+    return true;
+}
+
+/* One series, or one for each value of the label `by`. */
+static bool
+choose_all(struct asked *asked, struct chosen *chosen)
+{
+    if (asked->by == NULL) {
+        return choose(asked, chosen, asked->labels);
+    }
+    const char *values[SERIES_MAX + 1];
+    size_t count = query_label_values(asked->picture, asked->metric->name, asked->by,
+                                      &chosen->arena, values, ARRAY_SIZE(values));
+    if (count > SERIES_MAX) {
+        asked->note = "there are more than 256 series: the first of them are here";
+        count = SERIES_MAX;
+    }
+    bool right = true;
+    for (size_t i = 0; right && i < count; i++) {
+        char labels[1024];
+        str_copy(str_from(asked->labels), labels, sizeof(labels));
+        labels_add(labels, sizeof(labels), asked->by, str_from(values[i]));
+        right = choose(asked, chosen, arena_text(&chosen->arena, labels, strlen(labels)));
+    }
+    return right;
+}
+
+static size_t
+weight_of(const struct asked *asked, const struct chosen *chosen)
+{
+    const struct picture *picture = asked->picture;
+    int64_t shift_ns = picture->wall_ns - picture->mono_ns;
+    size_t weight = 0;
+    for (size_t i = 0; i < chosen->count; i++) {
+        weight += query_weight(chosen->queries[i], picture, asked->from_ns - shift_ns,
+                               asked->to_ns - shift_ns);
+    }
+    return weight;
+}
+
+/* Leaves the older half out: whole steps, as long as there are several. */
+static void
+halve(struct asked *asked)
+{
+    size_t gone = asked->steps - asked->steps / 2;
+    if (asked->steps > 1) {
+        asked->from_ns += (int64_t)gone * asked->step_ns;
+        asked->steps -= gone;
+    } else {
+        asked->from_ns += (asked->to_ns - asked->from_ns) / 2;
+        asked->step_ns = asked->to_ns - asked->from_ns;
+    }
+}
+
+/* Longer steps, then less time, until one answer may hold it. */
+static void
+fit(struct asked *asked, const struct chosen *chosen)
+{
+    int64_t span_ns = asked->to_ns - asked->from_ns;
+    if (asked->steps * chosen->count > VALUES_MAX) {
+        int64_t steps = (int64_t)(VALUES_MAX / chosen->count);
+        asked->step_ns = (span_ns + steps - 1) / steps;
+        asked->steps = (size_t)((span_ns + asked->step_ns - 1) / asked->step_ns);
+        asked->note = "the steps are longer than asked for: they are too many for one answer";
+    }
+    size_t max = asked->agent->options->readings_max;
+    max = max != 0 ? max : READINGS_MAX;
+    while (asked->to_ns - asked->from_ns > NS_PER_S && weight_of(asked, chosen) > max) {
+        halve(asked);
+        asked->note = "older readings are left out: they are too many for one answer";
+    }
+}
+
+static void
+write_answer(const struct asked *asked, const struct chosen *chosen, const struct room *room,
+             struct json *json)
+{
+    json_object(json);
+    write_head(asked, json);
+    json_key(json, "series");
+    json_array(json);
+    for (size_t i = 0; i < chosen->count; i++) {
+        write_series(asked, chosen, i, room, json);
+    }
+    json_array_end(json);
+    json_object_end(json);
+}
+
+static void
+reply(struct asked *asked, const struct chosen *chosen)
+{
     struct room room = {calloc(POINTS_MAX, sizeof(*room.points)),
                         calloc(POINTS_MAX, sizeof(*room.values)),
                         calloc(POINTS_MAX, sizeof(*room.times_ns))};
@@ -442,19 +522,36 @@ answer_query(struct agent *agent, const struct http_message *message, const char
     struct json json;
     buf_init(&out, AGENT_ANSWER_BYTES_MAX);
     json_init(&json, &out, false);
-    json_object(&json);
-    write_head(&asked, &json);
-    json_key(&json, "series");
-    json_array(&json);
     if (room.points == NULL || room.values == NULL || room.times_ns == NULL) {
-        http_reply_error(message, 503, "out of memory");
-    } else if (write_all(&asked, &room, &json)) {
-        json_array_end(&json);
-        json_object_end(&json);
-        agent_reply_json(message, &out);
+        http_reply_error(asked->message, 503, "out of memory");
+    } else {
+        fit(asked, chosen);
+        write_answer(asked, chosen, &room, &json);
+        agent_reply_json(asked->message, &out);
     }
     buf_done(&out);
     free(room.points);
     free(room.values);
     free(room.times_ns);
+}
+
+void
+answer_query(struct agent *agent, const struct http_message *message, const char *name)
+{
+    struct asked asked = {.agent = agent, .message = message};
+    struct chosen chosen = {.count = 0};
+    (void)name;
+    asked.picture = agent_picture(agent, message);
+    if (asked.picture == NULL || !read_name(&asked) || !read_aggregate(&asked) ||
+        !read_window(&asked)) {
+        return;
+    }
+    arena_init(&chosen.arena, ARENA_BYTES_MAX);
+    if (choose_all(&asked, &chosen)) {
+        reply(&asked, &chosen);
+    }
+    for (size_t i = 0; i < chosen.count; i++) {
+        query_free(chosen.queries[i]);
+    }
+    arena_done(&chosen.arena);
 }

@@ -13,6 +13,21 @@ coverage_done(const struct range *range, struct coverage *coverage)
     range_give(range, coverage->times);
 }
 
+size_t
+coverage_ticks(const struct track *track, const struct range *range)
+{
+    size_t ticks = 0, count = track->chunks != NULL ? track->chunks->count : 0;
+    for (size_t i = 0; i < track->head_ticks; i++) {
+        int64_t at_ns = track->head->mono_ns[i];
+        ticks += at_ns > range->from_ns && at_ns <= range->to_ns;
+    }
+    while (count-- > 0 && track->chunks->chunks[count]->last_ns > range->from_ns) {
+        const struct chunk *chunk = track->chunks->chunks[count];
+        ticks += chunk->first_ns <= range->to_ns ? chunk->ticks : 0;
+    }
+    return ticks;
+}
+
 static const int64_t *
 segment_times(const struct track *track, size_t index_from_end, struct segment *ret_segment,
               int64_t scratch[CHUNK_TICKS])

@@ -27,6 +27,8 @@ struct coverage {
  * range. */
 bool coverage_find(const struct track *track, const struct range *range, int64_t lead_ns,
                    struct coverage *ret);
+/* How many ticks that would be without those before, to a chunk. */
+size_t coverage_ticks(const struct track *track, const struct range *range);
 void coverage_done(const struct range *range, struct coverage *coverage);
 
 #endif

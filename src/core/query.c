@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coverage.h"
 #include "flametop/base/macros.h"
 #include "leaf.h"
 
@@ -158,6 +159,16 @@ open_labels(const struct groups *groups, const char *labels, char *ret, size_t s
     return true;
 }
 
+/* NULL: it has none yet. */
+static const struct layout *
+newest_layout(const struct track *track)
+{
+    size_t count = track->chunks != NULL ? track->chunks->count : 0;
+    return track->head != NULL ? track->head->layout
+           : count > 0         ? track->chunks->chunks[count - 1]->layout
+                               : NULL;
+}
+
 static void
 groups_refresh(struct groups *groups, const struct range *range)
 {
@@ -167,11 +178,7 @@ groups_refresh(struct groups *groups, const struct range *range)
     }
     struct leaf *leaf = first_leaf(groups->probe, key);
     const struct track *track = leaf != NULL ? leaf_track(leaf, range->picture) : NULL;
-    const struct layout *layout = track == NULL         ? NULL
-                                  : track->head != NULL ? track->head->layout
-                                  : track->chunks != NULL && track->chunks->count > 0
-                                      ? track->chunks->chunks[track->chunks->count - 1]->layout
-                                      : NULL;
+    const struct layout *layout = track != NULL ? newest_layout(track) : NULL;
     if (layout == NULL || layout->serial == groups->signature) {
         return;
     }
@@ -321,6 +328,37 @@ query_now(struct query *query, const struct picture *picture)
     }
     vector_done(&range, &vector);
     return value;
+}
+
+static size_t
+weigh(struct node *node, const struct range *range)
+{
+    size_t weight = 0;
+    if (node == NULL) {
+        return 0;
+    }
+    if (node->leaf != NULL) {
+        const struct track *track = leaf_track(node->leaf, range->picture);
+        const struct layout *layout = track != NULL ? newest_layout(track) : NULL;
+        const struct match *list;
+        return layout != NULL
+                   ? leaf_columns(node->leaf, layout, &list) * coverage_ticks(track, range)
+                   : 0;
+    }
+    if (node->groups != NULL) {
+        groups_refresh(node->groups, range);
+    }
+    for (size_t i = 0; node->groups != NULL && i < node->groups->count; i++) {
+        weight += weigh(node->groups->children[i], range);
+    }
+    return weight + weigh(node->a, range) + weigh(node->b, range);
+}
+
+size_t
+query_weight(struct query *query, const struct picture *picture, int64_t from_ns, int64_t to_ns)
+{
+    struct range range = {picture, query->catalog, from_ns, MIN(to_ns, picture->mono_ns), NULL};
+    return weigh(query->root, &range);
 }
 
 size_t

@@ -48,6 +48,7 @@ static const struct table_def *const tables[] = {&rows};
 struct world {
     int64_t mono_ns;
     double level;
+    int many; /* devices more */
 };
 
 static struct instant
@@ -78,6 +79,9 @@ source_poll(void *state, struct batch *batch)
     batch_put(batch, &metrics[0], "", w->level);
     batch_put(batch, &metrics[1], "device=a", seconds * 100);
     batch_put(batch, &metrics[1], "device=b", seconds * 300);
+    for (int i = 0; i < w->many; i++) {
+        batch_put(batch, &metrics[1], arena_printf(batch->arena, "device=m%d", i), seconds);
+    }
     struct table *table = batch_table(batch, &rows, 8);
     for (int i = 0; i < 8; i++) {
         union cell *row = table_add(table, batch->arena);
@@ -230,7 +234,7 @@ dial(struct bench *bench)
 static struct str
 hear(struct bench *bench, int fd, bool (*done)(struct str text, const char *what), const char *what)
 {
-    static char text[2000000];
+    static char text[4000000];
     size_t n = 0;
     for (int i = 0; i < TURNS; i++) {
         uv_run(&bench->loop, UV_RUN_NOWAIT);
@@ -413,6 +417,53 @@ test_routes__answers_queries(void **state)
     cJSON_Delete(json);
     json = ask(bench, "/api/v1/metrics/query?name=t.bytes&labels=device%3Da&from=-3h&to=-2h", 200);
     assert_true(cJSON_IsNull(member(json, "series.0.values.0"))); /* before there was anything */
+    cJSON_Delete(json);
+}
+
+/* 10 readings of 2 devices, of which one answer may look at 8. */
+static void
+test_routes__leaves_older_readings_out_and_says_so(void **state)
+{
+    struct bench *bench = *state;
+    bench->options.readings_max = 8;
+    start(bench);
+    for (int i = 1; i <= 10; i++) {
+        tick(bench, i / 10.0);
+    }
+    cJSON *json = ask(bench, "/api/v1/metrics/query?name=t.bytes&by=device&from=-8s&step=1s", 200);
+    assert_non_null(strstr(word(json, "note"), "older readings are left out"));
+    assert_string_equal(word(json, "from"), "2023-11-14T22:30:06.000Z");
+    assert_int_equal(cJSON_GetArraySize(member(json, "series.1.values")), 4);
+    assert_true(fabs(number(json, "series.1.values.3") - 300) < 1e-6);
+    cJSON_Delete(json);
+    json =
+        ask(bench, "/api/v1/metrics/query?name=t.bytes&labels=device%3Da&from=-8s&agg=stats", 200);
+    assert_int_equal(number(json, "series.0.statistics.count"), 9);
+    assert_true(cJSON_IsNull(member(json, "note")));
+    cJSON_Delete(json);
+}
+
+static void
+test_routes__makes_steps_longer_and_says_so(void **state)
+{
+    struct bench *bench = *state;
+    world.many = 98;
+    start(bench);
+    for (int i = 1; i <= 3; i++) {
+        tick(bench, i / 10.0);
+    }
+    cJSON *json =
+        ask(bench, "/api/v1/metrics/query?name=t.bytes&by=device&from=-10000s&step=1s", 200);
+    assert_non_null(strstr(word(json, "note"), "steps are longer"));
+    assert_true(number(json, "step_s") == 2.5);
+    assert_int_equal(cJSON_GetArraySize(member(json, "series")), 100);
+    assert_int_equal(cJSON_GetArraySize(member(json, "series.99.values")), 4000);
+    cJSON_Delete(json);
+    world.many = 300;
+    tick(bench, 0.5);
+    json = ask(bench, "/api/v1/metrics/query?name=t.bytes&by=device&from=-2s&step=1s", 200);
+    assert_non_null(strstr(word(json, "note"), "more than 256 series"));
+    assert_int_equal(cJSON_GetArraySize(member(json, "series")), 256);
     cJSON_Delete(json);
 }
 
@@ -876,6 +927,8 @@ main(void)
         TEST(test_routes__refuses_without_tokens),
         TEST(test_routes__writes_snapshots),
         TEST(test_routes__answers_queries),
+        TEST(test_routes__leaves_older_readings_out_and_says_so),
+        TEST(test_routes__makes_steps_longer_and_says_so),
         TEST(test_routes__refuses_bad_queries),
         TEST(test_routes__cuts_tables),
         TEST(test_routes__tells_findings),

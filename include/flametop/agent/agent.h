@@ -26,6 +26,7 @@ struct agent_options {
     unsigned connections_max; /* 0: 1024 */
     int64_t timeout_ns;       /* 0: 20 s */
     int64_t heartbeat_ns;     /* of WebSockets and event streams; 0: 30 s */
+    size_t readings_max;      /* that the answer to one query looks at; 0: 2,000,000 */
     struct roots roots;       /* where processes are looked up before they get a signal */
 
     /* Writes the members of an object: the configuration, without secrets. NULL: none. */

@@ -49,6 +49,10 @@ double query_now(struct query *query, const struct picture *picture);
 size_t query_points(struct query *query, const struct picture *picture, int64_t from_ns,
                     int64_t to_ns, struct point *ret_points, size_t max);
 
+/* How many readings a question over from_ns < time <= to_ns looks at, about: what it costs. */
+size_t query_weight(struct query *query, const struct picture *picture, int64_t from_ns,
+                    int64_t to_ns);
+
 /* The distinct values of one label that the metric (or what its formula names) has in the newest
  * data of this picture, unescaped into the arena, in order of appearance. Answers how many (at most
  * max). */
