@@ -89,6 +89,7 @@ struct pool_batch {
     struct batch *batch;
     struct table *pool_table, *worker_table;
     size_t processes; /* looked at */
+    size_t left_out, workers_left_out;
 };
 
 /* ---- life ---- */
@@ -169,19 +170,28 @@ quote(const char *text, struct buf *out)
 void
 pools_source(const struct pools *pools, struct buf *text)
 {
-    buf_puts(text,
-             "(fun() ->\n"
-             "Parse = fun(T) -> try {ok,Ts,_} = erl_scan:string(T),\n"
-             "  {ok,Es} = erl_parse:parse_exprs(case lists:last(Ts) of {dot,_} -> Ts; L -> "
-             "Ts ++ [{dot,element(2,L)}] end), {ok,Es} catch _:_ -> bad end end,\n"
-             "Has = fun(none) -> true; (S) -> try is_pid(erlang:whereis("
-             "erlang:list_to_existing_atom(S))) catch _:_ -> false end end,\n"
-             "Cut = fun(V) -> try lists:sublist(V, 1000) catch _:_ -> V end end,\n"
-             "Ask = fun({I,N,P}) -> {I, case Has(N) of false -> absent; true -> case P of bad -> "
-             "bad;\n"
-             "  {ok,Es} -> try {value,V,_} = erl_eval:exprs(Es, []), {ok, Cut(V)}\n"
-             "    catch error:undef -> undef; _:_ -> failed end end end} end,\n"
-             "Snakepit = ");
+    buf_puts(
+        text,
+        "(fun() ->\n"
+        "Parse = fun(T) -> try {ok,Ts,_} = erl_scan:string(T),\n"
+        "  {ok,Es} = erl_parse:parse_exprs(case lists:last(Ts) of {dot,_} -> Ts; L -> "
+        "Ts ++ [{dot,element(2,L)}] end), {ok,Es} catch _:_ -> bad end end,\n"
+        "Has = fun(none) -> true; (S) -> try is_pid(erlang:whereis("
+        "erlang:list_to_existing_atom(S))) catch _:_ -> false end end,\n"
+        /* A long list, also beside what goes on with it (ets:select/3), and a large map. */
+        "Few = fun(L) -> D = length(L), if D > 500 -> {lists:sublist(L, 500), D - 500}; "
+        "true -> {L, 0} end end,\n"
+        "Cut = fun(V) when is_list(V) -> Few(V);\n"
+        "  ({L,K}) when is_list(L) -> {F,N} = Few(L), {{F,K},N};\n"
+        "  (V) when map_size(V) > 500 -> {F,N} = Few(maps:to_list(V)), {maps:from_list(F),N};\n"
+        "  (V) -> {V,0} end,\n"
+        "Told = fun(V) -> {F,N} = try Cut(V) catch _:_ -> {V,0} end, "
+        "case erlang:external_size(F) of B when B > 1000000 -> {large,B}; _ -> {ok,F,N} end end,\n"
+        "Ask = fun({I,N,P}) -> {I, case Has(N) of false -> absent; true -> case P of bad -> "
+        "bad;\n"
+        "  {ok,Es} -> try {value,V,_} = erl_eval:exprs(Es, []), Told(V)\n"
+        "    catch error:undef -> undef; _:_ -> failed end end end} end,\n"
+        "Snakepit = ");
     buf_puts(text, snakepit_source);
     buf_puts(text, ",\nDefs = [");
     for (size_t i = 0; i < pools->count; i++) {
@@ -337,7 +347,7 @@ pool_put(struct pool_batch *to, const struct pool_told *given)
     struct known *known = known_of(to->pools, "pool", told.source, told.name, "");
     struct table *table = table_of(to, &to->pool_table, &pool_table);
     if (known == NULL || table == NULL || table->count == POOL_ROWS_MAX) {
-        to->batch->dropped++;
+        to->left_out++;
         return;
     }
     step(known, (double[COUNTS]){told.requests, told.errors, told.timeouts, told.refused, NAN},
@@ -422,7 +432,7 @@ worker_put(struct pool_batch *to, const struct worker_told *told)
     struct known *known = known_of(to->pools, "worker", told->source, told->pool, told->id);
     struct table *table = table_of(to, &to->worker_table, &worker_table);
     if (known == NULL || table == NULL || table->count == WORKER_ROWS_MAX) {
-        to->batch->dropped++;
+        to->workers_left_out++;
         return;
     }
     union cell *row = table_add(table, to->batch->arena);
@@ -526,6 +536,12 @@ read_answer(const struct pool_def *def, struct str term, struct pool_batch *to)
     }
 }
 
+void
+workers_leave_out(struct pool_batch *to, int64_t count)
+{
+    to->workers_left_out += (size_t)CLAMP(count, 0, INT32_MAX);
+}
+
 static void
 read_result(const struct pool_def *def, struct str result, struct pool_batch *to)
 {
@@ -536,10 +552,19 @@ read_result(const struct pool_def *def, struct str result, struct pool_batch *to
         {"undef", "the node has no such function"},
         {"failed", "the call failed on the node"},
     };
-    struct str rest = result, term;
-    if (etf_tuple(&rest, 2) && etf_skip(&rest, &term) && etf_is_atom(term, "ok") &&
-        etf_skip(&rest, &term)) {
+    struct str rest = result, tag, term;
+    int64_t number;
+    if (etf_tuple(&rest, 3) && etf_skip(&rest, &tag) && etf_is_atom(tag, "ok") &&
+        etf_skip(&rest, &term) && etf_integer(&rest, &number)) {
         read_answer(def, term, to);
+        to->left_out += (size_t)CLAMP(number, 0, INT32_MAX);
+        return;
+    }
+    if (etf_tuple(&rest, 2) && etf_skip(&rest, &tag) && etf_is_atom(tag, "large") &&
+        etf_integer(&rest, &number)) {
+        batch_fail(to->batch, SOURCE_DEGRADED,
+                   "pools: %.40s: its answer is %lld bytes long, at most a million are read",
+                   def->name, (long long)number);
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(failures) && !def->quiet; i++) {
@@ -571,10 +596,11 @@ pools_read(struct pools *pools, struct str term, const char *node, bool local, s
         }
     }
     if (to.pool_table != NULL) {
-        to.pool_table->total = to.pool_table->count;
+        to.pool_table->total = to.pool_table->count + to.left_out;
     }
     if (to.worker_table != NULL) {
-        to.worker_table->total = to.worker_table->count;
+        to.worker_table->total = to.worker_table->count + to.workers_left_out;
     }
+    batch->dropped += to.left_out + to.workers_left_out;
     return good;
 }

@@ -30,6 +30,7 @@ extern const struct worker_told worker_untold;
 struct pool_batch;
 void pool_put(struct pool_batch *to, const struct pool_told *told);
 void worker_put(struct pool_batch *to, const struct worker_told *told);
+void workers_leave_out(struct pool_batch *to, int64_t count); /* by the node: there are more */
 
 /* Snakepit (pool_snakepit.c): the text of a fun that answers `none` or a term for the reader, which
  * is false when the term is none of those. */

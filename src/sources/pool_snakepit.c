@@ -12,14 +12,15 @@
 #include "pool_path.h"
 
 /* {snakepit, [{Name, Profile, {ok | all, Stats} | failed}], Lifecycle, Sessions,
- *  [{Id, Pool, Module, Adapter, Status, Alive, OsPid, Since, {Capacity, Load} | none}], QueueMax}
+ *  [{Id, Pool, Module, Adapter, Status, Alive, OsPid, Since, {Capacity, Load} | none}], QueueMax,
+ *  WorkersLeftOut}
  */
 const char snakepit_source[] =
     "fun() -> case erlang:whereis('Elixir.Snakepit.Pool') of undefined -> none; _ ->\n"
     "  Try = fun(F) -> try F() catch _:_ -> failed end end,\n"
     "  One = erlang:function_exported('Elixir.Snakepit.Pool',get_stats,2),\n"
     "  Configs = case Try(fun() -> 'Elixir.Snakepit.Config':get_pool_configs() end) of\n"
-    "    {ok,[_|_] = L} -> L; _ -> [#{name => default}] end,\n"
+    "    {ok,[_|_] = L} -> lists:sublist(L,500); _ -> [#{name => default}] end,\n"
     "  Stats = fun(P) when One -> case Try(fun() -> 'Elixir.Snakepit.Pool':get_stats("
     "'Elixir.Snakepit.Pool',P) end) of M when is_map(M) -> {ok,M}; _ -> failed end;\n"
     "    (_) -> case Try(fun() -> 'Elixir.Snakepit.Pool':get_stats() end) of "
@@ -33,16 +34,18 @@ const char snakepit_source[] =
     "maps:get(adapter_module,Meta,none), maps:get(status,I,none),\n"
     "     is_pid(Pid) andalso node(Pid) =:= node() andalso erlang:is_process_alive(Pid), "
     "maps:get(process_pid,I,none), maps:get(registered_at,I,none), maps:get(Pid,Loads,none)} end,\n"
-    "  Workers = case Try(fun() -> 'Elixir.Snakepit.Pool.ProcessRegistry':list_all_workers() end) "
+    "  {Workers,More} = case Try(fun() -> "
+    "'Elixir.Snakepit.Pool.ProcessRegistry':list_all_workers() end) "
     "of\n"
-    "    Ws when is_list(Ws) -> [Worker(W) || {_,#{}} = W <- lists:sublist(Ws,1000)]; "
-    "_ -> [] end,\n"
+    "    Ws when is_list(Ws) -> {[Worker(W) || {_,#{}} = W <- lists:sublist(Ws,1000)], "
+    "erlang:max(0,length(Ws) - 1000)}; _ -> {[],0} end,\n"
     "  {snakepit, [{maps:get(name,C,default), maps:get(worker_profile,C,none), "
     "Stats(maps:get(name,C,default))} || C <- case One of true -> Configs; "
     "false -> [hd(Configs)] end],\n"
     "   Try(fun() -> 'Elixir.Snakepit.Worker.LifecycleManager':get_stats() end),\n"
     "   Try(fun() -> 'Elixir.Snakepit.Bridge.SessionStore':get_stats() end), Workers,\n"
-    "   case application:get_env(snakepit,pool_max_queue_size) of {ok,Q} -> Q; _ -> 1000 end}\n"
+    "   case application:get_env(snakepit,pool_max_queue_size) of {ok,Q} -> Q; _ -> 1000 end, "
+    "More}\n"
     "end end";
 
 static const char source[] = "snakepit";
@@ -216,10 +219,12 @@ snakepit_read(struct str term, int64_t wall_ns, struct pool_batch *to)
     struct answer answer;
     struct pool_rows rows;
     char only[POOL_NAME_BYTES] = "default";
-    if (!etf_tuple(&rest, 6) || !etf_skip(&rest, &tag) || !etf_is_atom(tag, "snakepit") ||
+    int64_t more;
+    if (!etf_tuple(&rest, 7) || !etf_skip(&rest, &tag) || !etf_is_atom(tag, "snakepit") ||
         !etf_skip(&rest, &answer.pools) || !etf_skip(&rest, &answer.lifecycle) ||
         !etf_skip(&rest, &answer.sessions) || !etf_skip(&rest, &answer.workers) ||
-        !etf_skip(&rest, &answer.queue_limit) || !pool_rows_begin(answer.pools, ".", &rows)) {
+        !etf_skip(&rest, &answer.queue_limit) || !etf_integer(&rest, &more) ||
+        !pool_rows_begin(answer.pools, ".", &rows)) {
         return false;
     }
     answer.pool_count = rows.left;
@@ -238,5 +243,6 @@ snakepit_read(struct str term, int64_t wall_ns, struct pool_batch *to)
             read_worker(&worker, answer.pools, only, wall_ns, to);
         }
     }
+    workers_leave_out(to, more);
     return true;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../src/sources/etf.h"
 #include "../../src/sources/pool_path.h"
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
@@ -195,6 +196,53 @@ test_pool__knows_rabbitmq_and_ejabberd(void **state)
     EQUAL(row(bench, &pool_table, POOL_NAME, "ejabberd")[POOL_SESSION_COUNT].real, 42);
 }
 
+static size_t
+total(const struct bench *bench, const struct table_def *def)
+{
+    for (size_t t = 0; t < bench->batch.table_count; t++) {
+        if (bench->batch.tables[t]->def == def) {
+            return bench->batch.tables[t]->total;
+        }
+    }
+    return 0;
+}
+
+/* By the node, and here. */
+static void
+test_pool__counts_what_is_left_out(void **state)
+{
+    struct bench *bench = *state;
+    assert_true(read_at(bench, "snakepit", 100));
+    assert_int_equal(total(bench, &worker_table), 5 + 7);
+    assert_int_equal(bench->batch.dropped, 7);
+    assert_true(read_at(bench, "pools", 101));
+    assert_int_equal(total(bench, &pool_table), 5 + 40);
+    assert_int_equal(bench->batch.dropped, 7 + 40); /* since the start */
+}
+
+static void
+test_pool__says_which_answer_is_too_long(void **state)
+{
+    struct bench *bench = *state;
+    struct buf term;
+    buf_init(&term, 4096);
+    etf_put_tuple(&term, 3);
+    etf_put_atom(&term, "pools");
+    etf_put_atom(&term, "none");
+    etf_put_list(&term, 1);
+    etf_put_tuple(&term, 2);
+    etf_put_integer(&term, 0);
+    etf_put_tuple(&term, 2);
+    etf_put_atom(&term, "large");
+    etf_put_integer(&term, 5000000);
+    etf_put_nil(&term);
+    batch_begin(&bench->batch, (struct instant){.mono_ns = NS_PER_S}, &bench->arena);
+    assert_true(
+        pools_read(bench->pools, (struct str){term.data, term.n}, "n@h", false, &bench->batch));
+    assert_non_null(strstr(bench->batch.why, "app: its answer is 5000000 bytes long"));
+    buf_done(&term);
+}
+
 /* Cut anywhere, it is either no answer or one with less in it. */
 static void
 test_pool__survives_what_is_cut(void **state)
@@ -268,6 +316,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_pool__reads_what_the_configuration_describes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_pool__knows_rabbitmq_and_ejabberd, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pool__counts_what_is_left_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pool__says_which_answer_is_too_long, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_pool__survives_what_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pool__follows_paths, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pool__asks_with_quoted_calls, set_up, tear_down),
