@@ -162,13 +162,27 @@ is_up(const struct fleet_row *row)
     return row->picture != NULL && attached_is_live(row->link);
 }
 
-/* What is over alarms nobody. */
+/* The row of an Erlang node is of the node: the machine below it has a row of its own, or is none
+ * of the fleet. */
+static bool
+is_of_row(const struct fleet_row *row, const struct finding *finding)
+{
+    bool node = row->link != NULL && strcmp(row->link->kind, "beam") == 0;
+    return !node || strncmp(finding->id, "beam.", 5) == 0 || strncmp(finding->id, "pool.", 5) == 0;
+}
+
+/* What is over alarms nobody: it comes after what is not. */
 static const struct finding *
 worst_of(const struct fleet_row *row)
 {
     const struct picture *picture = row->picture;
-    bool any = picture->finding_count > 0 && picture->findings[0].until_wall_ns == 0;
-    return any ? &picture->findings[0] : NULL;
+    size_t i = 0;
+    while (i < picture->finding_count && picture->findings[i].until_wall_ns == 0 &&
+           !is_of_row(row, &picture->findings[i])) {
+        i++;
+    }
+    bool any = i < picture->finding_count && picture->findings[i].until_wall_ns == 0;
+    return any ? &picture->findings[i] : NULL;
 }
 
 /* What one row comes to. */

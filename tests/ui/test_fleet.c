@@ -307,6 +307,25 @@ test_fleet__worst_first(void **state)
     fleet_free(fleet);
 }
 
+/* What is wrong with the machine below it is the machine's. */
+static void
+test_fleet__a_node_is_judged_as_a_node(void **state)
+{
+    (void)state;
+    struct fleet *fleet = fleet_new(3, 120, 40, false);
+    for (size_t i = 0; i < 2; i++) {
+        fleet->links[i].kind = "beam";
+        fake_finding(&fleet->fakes[i], LEVEL_CRITICAL, 90, "disk sda 98 % busy", NULL);
+    }
+    fake_finding(&fleet->fakes[1], LEVEL_WARNING, 50, "messages wait for slow_worker", NULL);
+    fleet->fakes[1].picture->findings[1].id = "beam.mailbox:slow_worker";
+    come_all(fleet);
+    char *text = shown(fleet);
+    assert_has(text, "messages wait for slow_worker");
+    assert_lacks(text, "disk sda 98 % busy");
+    fleet_free(fleet);
+}
+
 static void
 test_fleet__marks_the_odd_one_and_leaves_out_empty_columns(void **state)
 {
@@ -556,6 +575,7 @@ main(void)
         cmocka_unit_test(test_fleet__a_question_stays_with_its_target),
         cmocka_unit_test(test_fleet__an_offer_waits_until_its_target_is_opened),
         cmocka_unit_test(test_fleet__worst_first),
+        cmocka_unit_test(test_fleet__a_node_is_judged_as_a_node),
         cmocka_unit_test(test_fleet__marks_the_odd_one_and_leaves_out_empty_columns),
         cmocka_unit_test(test_fleet__refuses_what_is_of_one_target),
         cmocka_unit_test(test_fleet__sorts_searches_and_chooses_columns),
