@@ -90,6 +90,9 @@ on_call(void *context, enum beam_outcome outcome, struct str value)
         return;
     }
     set_unasked(beam, round->feed);
+    if (!round->gone) {
+        beam_look_again(beam);
+    }
     if (!round->late && !round->gone) {
         beam_hear(beam);
         conclude_round(round);
@@ -406,13 +409,23 @@ beam_ask_what_is_due(struct beam *beam)
         look_for_collector(beam);
     }
     for (size_t i = 0; i < FEEDS && beam->wire != NULL; i++) {
+        const struct feed *feed = &beam->feeds[i];
         take_turn(beam, (enum feed_id)i, now_ns);
-        if (is_wanted(beam, (enum feed_id)i)) {
-            next_ns = MIN(next_ns, MAX(beam->feeds[i].due_ns, now_ns + SOON_NS));
+        /* what is awaited, or not read yet, has its turn again when that has come to an end */
+        if (is_wanted(beam, (enum feed_id)i) && !feed->asked && !feed->fresh) {
+            next_ns = MIN(next_ns, MAX(feed->due_ns, now_ns + SOON_NS));
         }
     }
     if (beam->has_collector && now_ns - beam->spoken_ns >= KEEP_ALIVE_NS) {
         beam_ask(beam, "ping", NULL, 0, beam, on_ping);
     }
     beam_set_timer(beam, next_ns - now_ns);
+}
+
+void
+beam_look_again(struct beam *beam)
+{
+    if (beam->phase == LIVE || beam->phase == SILENT) {
+        beam_set_timer(beam, 0);
+    }
 }

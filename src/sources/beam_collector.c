@@ -28,6 +28,8 @@ static const char *const text[] = {
 /* What ends with us. */
 "_ = erlang:monitor_node(CN, true),"
 "_ = erlang:system_flag(scheduler_wall_time, true),"
+/* Whoever lists processes, we or others, is told whose ours are. */
+"Own = fun() -> erlang:put('$initial_call', {flametop,collector,0}) end, _ = Own(),"
 "OTP = erlang:list_to_integer(erlang:system_info(otp_release)),"
 /* What we ask may be gone when the answer is there: nodes would call it back, and look up names. */
 "Say = fun(F,X) -> erlang:send(F, X, [noconnect]) end,"
@@ -37,12 +39,12 @@ static const char *const text[] = {
 " try erlang:apply(M,F,A) catch _:_ -> error end end, Cs) end,"
 /* In a process that lives a second at most. */
 "Safe = fun(Fun) -> Me = self(), R = make_ref(),"
-" {P,M} = erlang:spawn_opt(fun() -> Me ! {R,Fun()} end, [monitor,{priority,high}]),"
+" {P,M} = erlang:spawn_opt(fun() -> Own(), Me ! {R,Fun()} end, [monitor,{priority,high}]),"
 " receive {R,V} -> erlang:demonitor(M,[flush]), V;"
 "  {'DOWN',M,_,_,_} -> error"
 " after 1000 -> erlang:exit(P,kill), erlang:demonitor(M,[flush]),"
 "  receive {R,V} -> V after 0 -> timeout end end end,"
-"Later = fun(F,R,Fun) -> erlang:spawn_opt(fun() -> Say(F,{R,Safe(Fun)}) end, [{priority,high}]) end,"
+"Later = fun(F,R,Fun) -> erlang:spawn_opt(fun() -> Own(), Say(F,{R,Safe(Fun)}) end, [{priority,high}]) end,"
 /* The scan: what processes tell without being asked by a signal. */
 "C = fun ets:match_spec_compile/1,"
 "It = [reductions,message_queue_len,status,heap_size],"
@@ -77,7 +79,7 @@ static const char *const text[] = {
 " {{R,Q,H,S},Ms} = Ck(Ps,N,Pv,K,{[],[],[],0},[]),"
 " P2 = maps:from_list(lists:append(Ms)), I = {T0,Now()-T0,N,S},"
 " U = lists:usort([erlang:element(2,E) || E <- R++Q++H]),"
-" _ = erlang:spawn_opt(fun() -> Say(F,{W,{I,R,Q,H,Safe(fun() -> Det(U) end)}}) end,"
+" _ = erlang:spawn_opt(fun() -> Own(), Say(F,{W,{I,R,Q,H,Safe(fun() -> Det(U) end)}}) end,"
 "  [{priority,high}]), P2 end,",
 /* Sums of the processes of each application: a bag of them by group leader, 5,000 at a time. */
 "MA = C([{[{'_','$1'},{'_','$2'},{'_','$3'},{'_','$4'}],[],[{{'$1','$2','$3','$4'}}]}]),"
@@ -128,7 +130,7 @@ static const char *const text[] = {
 " || {A,G} <- lists:sort(Ms())]),1000) end,",
 /* Scans have a process of their own: however long one takes, the rest is answered. */
 "Me = self(),"
-"Sc = erlang:spawn_opt(fun() -> Mn = erlang:monitor(process, Me),"
+"Sc = erlang:spawn_opt(fun() -> Own(), Mn = erlang:monitor(process, Me),"
 " (fun L(Pv) -> receive"
 "  {scan,F,R,K} -> P2 = Scan(F,R,Pv,K), erlang:garbage_collect(), L(P2);"
 "  {'DOWN',Mn,_,_,_} -> ok end end)(#{}) end, [{priority,high}]),"

@@ -100,6 +100,7 @@ feed_poll(void *state, struct batch *batch)
         feed->due_ns = feed->asked_ns + beam->scan_interval_ns;
     }
     buf_clear(&feed->reply);
+    beam_look_again(beam);
     return SOURCE_DONE;
 }
 
@@ -185,6 +186,7 @@ beam_on_feed(void *context, enum beam_outcome outcome, struct str value)
     if (outcome == BEAM_GONE) {
         return;
     }
+    beam_look_again(beam);
     if (outcome == BEAM_LATE) { /* only its numbers are what any node has at hand */
         feed->trouble = "the node did not answer this in time";
         if (feed == &beam->feeds[FEED_VM]) {

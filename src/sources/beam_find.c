@@ -152,7 +152,10 @@ list_nodes(const char *host, const struct beam_options *options, struct epmd_nod
                  epmd_port());
     } else if (found < 0) {
         snprintf(why, why_size, "epmd on %s (port %u): %s", name, epmd_port(),
-                 found == -ETIMEDOUT ? "no answer" : strerror(-found));
+                 found == -ETIMEDOUT
+                     ? "no answer: a firewall may be in between, or the host is gone"
+                 : found == -EPROTO ? "what answers there is no epmd"
+                                    : strerror(-found));
     } else if (found == 0) {
         snprintf(why, why_size, "epmd on %s knows no node", name);
     }

@@ -127,6 +127,9 @@ void beam_start_round(struct beam *beam, const struct beam_calls *calls, enum fe
 /* How to ask for pools is told the collector once. */
 void beam_teach_pools(struct beam *beam);
 
+/* Something that was awaited has come, or was read. */
+void beam_look_again(struct beam *beam);
+
 /* Asks what is due, and sets the timer for what comes next. */
 void beam_ask_what_is_due(struct beam *beam);
 

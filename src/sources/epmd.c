@@ -213,9 +213,11 @@ epmd_list(const struct epmd_place *place, int64_t patience_ns, struct epmd_node 
     }
     ssize_t n = ask(place, (struct str){question, sizeof(question)}, patience_ns, answer,
                     ANSWER_BYTES_MAX, ANSWER_BYTES_MAX);
-    int count = n < 0   ? (int)n
-                : n < 4 ? -EPROTO
-                        : (int)epmd_parse_names((struct str){answer, (size_t)n}, ret_nodes, max);
+    /* it begins with its own port, in four bytes */
+    bool is = n >= 4 && answer[0] == 0 && answer[1] == 0;
+    int count = n < 0 ? (int)n
+                : is  ? (int)epmd_parse_names((struct str){answer, (size_t)n}, ret_nodes, max)
+                      : -EPROTO;
     free(answer);
     return count;
 }
