@@ -83,8 +83,8 @@ first_view(const struct cli *cli, const struct targets *targets)
     static const struct {
         const char *word;
         int number;
-    } views[] = {{"overview", 1}, {"system", 2},   {"processes", 3},
-                 {"beam", 4},     {"requests", 5}, {"findings", 8}, {"metrics", 9}};
+    } views[] = {{"overview", 1}, {"system", 2},   {"processes", 3}, {"beam", 4},
+                 {"requests", 5}, {"findings", 8}, {"metrics", 9}};
     const char *word = config_text(cli->config, "view");
     size_t i = 0;
     while (i + 1 < ARRAY_SIZE(views) && strcmp(views[i].word, word) != 0) {
@@ -326,7 +326,7 @@ run_screen(const struct cli *cli, const struct targets *targets, const struct wa
 {
     struct buf filter;
     struct opener opener = {.cli = cli, .targets = targets};
-    struct vms *vms = has_local(targets) ? vms_new(cli) : NULL;
+    struct vms *vms = has_local(targets) ? vms_new(cli, targets->cookie) : NULL;
     struct flame_sampler sampler;
     buf_init(&filter, 4096);
     flame_sampler_init(&sampler, cli);
@@ -393,8 +393,9 @@ monitor_run(const struct cli *cli)
         return EXIT_USAGE;
     }
     if (!targets_init(&targets, cli)) {
+        int refusal = targets_refusal(&targets);
         targets_done(&targets);
-        return EXIT_USAGE;
+        return refusal;
     }
     int code = EXIT_FAILED;
     bool plain = is_plain(cli, &targets);

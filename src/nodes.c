@@ -101,6 +101,7 @@ add_found(struct targets *targets, const struct cli *cli, const struct beam_addr
         found != NULL ? beam_find(address->host, &options, found, FOUND_MAX, why, sizeof(why)) : 0;
     if (count == 0) {
         cli_complain("%s: %s", word, why);
+        targets->unreachable = true;
     }
     bool good = count > 0;
     for (size_t i = 0; i < count && good; i++) {

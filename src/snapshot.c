@@ -425,9 +425,12 @@ run_chosen(const struct cli *cli, struct chosen *chosen, const char *path)
     struct targets targets = {0};
     int code = EXIT_USAGE;
     buf_init(&filter, TEXT_BYTES_MAX);
-    if (wanted_filter(cli, &filter) && targets_init(&targets, cli)) {
+    bool wanted = wanted_filter(cli, &filter);
+    if (wanted && targets_init(&targets, cli)) {
         chosen->filter = filter.n > 0 ? filter.data : NULL;
         code = run_all(cli, &targets, chosen, path);
+    } else if (wanted) {
+        code = targets_refusal(&targets);
     }
     targets_done(&targets);
     buf_done(&filter);

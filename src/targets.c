@@ -257,6 +257,12 @@ targets_init(struct targets *targets, const struct cli *cli)
     return good && targets->count > 0 && can_receive(targets, cli);
 }
 
+int
+targets_refusal(const struct targets *targets)
+{
+    return targets->unreachable ? EXIT_FAILED : EXIT_USAGE;
+}
+
 void
 targets_done(struct targets *targets)
 {

@@ -39,6 +39,7 @@ struct targets {
     size_t pool_count;
     struct receive_options receive;                /* of this machine */
     char *token, *change_token, *headers, *cookie; /* secrets; NULL: none */
+    bool unreachable; /* why there are none: who would name them does not answer */
 };
 
 /* The targets of the command line, groups and braces expanded, each once; this machine, or its
@@ -46,6 +47,9 @@ struct targets {
  * them is none. targets_done in either case; engines may use them until then. */
 bool targets_init(struct targets *targets, const struct cli *cli);
 void targets_done(struct targets *targets);
+
+/* The exit code when it was false. */
+int targets_refusal(const struct targets *targets);
 
 /* Adds one, or answers the one that is there already; NULL, and a sentence, when there are too
  * many.

@@ -27,7 +27,7 @@ struct vms {
 };
 
 struct vms *
-vms_new(const struct cli *cli)
+vms_new(const struct cli *cli, const char *cookie)
 {
     struct vms *vms = calloc(1, sizeof(*vms));
     struct beam_found *found = calloc(FOUND_MAX, sizeof(*found));
@@ -39,6 +39,7 @@ vms_new(const struct cli *cli)
     }
     vms->found = found;
     vms->options = (struct beam_options){.cookie_file = cookie_file[0] != '\0' ? cookie_file : NULL,
+                                         .cookie = cookie,
                                          .roots = machine_roots(cli),
                                          .patience_ns = PATIENCE_NS};
     buf_init(&vms->lines, 65536);

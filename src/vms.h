@@ -7,8 +7,8 @@
 
 struct vms;
 
-/* `cli` outlives it. NULL when out of memory. */
-struct vms *vms_new(const struct cli *cli);
+/* Both outlive it; `cookie` was given by the environment, NULL: none. NULL when out of memory. */
+struct vms *vms_new(const struct cli *cli, const char *cookie);
 void vms_free(struct vms *vms);
 
 /* What is known by now, one VM a line: "pid 812  shop@web-01: flametop shop@web-01", or why it
