@@ -2,9 +2,9 @@
  *
  * The table's groups are read while the table is in view, otherwise every IDLE_STRIDE-th tick, and
  * looked for every LIST_TICKS, in slices, breadth first, at most GROUPS_MAX of them and DEPTH_MAX
- * deep; in between the last rows stand. The own limits are the tightest on the way from the monitor's group up to the root, and
- * what is measured against a limit is read from the group that has it: the limit holds for all
- * below it. */
+ * deep; in between the last rows stand. The own limits are the tightest on the way from the
+ * monitor's group up to the root, and what is measured against a limit is read from the group that
+ * has it: the limit holds for all below it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

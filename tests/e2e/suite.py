@@ -65,26 +65,42 @@ def write(name, text, mode=0o600):
     return path
 
 
-def main(functions, after=()):
-    """`after`: what is done when all tests were, whatever came of them; what fails there fails the run."""
+AGAIN_MAX = 2  # tests of one run that may be tried again: more of them are no accident
+
+
+def attempt(name, test, how=""):
+    """None when it passed or was skipped, else the trace of what broke."""
+    start = time.monotonic()
+    try:
+        test()
+    except Skip as why:
+        print(f"skipped {name}: {why}", flush=True)
+        return why
+    except Exception:  # a test that breaks is a test that fails; the others still run
+        return traceback.format_exc()
+    print(f"passed  {name}{how} {time.monotonic() - start:.1f} s", flush=True)
+    return None
+
+
+def main(functions, after=(), wanted=None):
+    """`after`: what is done when all tests were, whatever came of them; what fails there fails the run.
+
+    These tests meet real terminals, clocks and sockets on machines that do other work as well: one that fails is told
+    with its trace, tried a second time, and told again when it passes then (./dev test shows that line)."""
     tests = [(name, value) for name, value in functions.items() if name.startswith("test_") and callable(value)]
-    wanted = sys.argv[1:]
-    passed = failed = skipped = 0
+    wanted = sys.argv[1:] if wanted is None else wanted
+    passed = failed = skipped = again = 0
     for name, test in tests:
         if wanted and not any(word in name for word in wanted):
             continue
-        start = time.monotonic()
-        try:
-            test()
-        except Skip as why:
-            skipped += 1
-            print(f"skipped {name}: {why}", flush=True)
-        except Exception:  # a test that breaks is a test that fails; the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
+        wrong = attempt(name, test)
+        if isinstance(wrong, str) and again < AGAIN_MAX:
+            again += 1
+            print(f"once more: {name}\n{wrong}", flush=True)
+            wrong = attempt(name, test, " at the second try")
+        if isinstance(wrong, str):
+            print(f"FAILED  {name}\n{wrong}", flush=True)
+        passed, failed, skipped = passed + (wrong is None), failed + isinstance(wrong, str), skipped + isinstance(wrong, Skip)
     for work in after:
         try:
             work()

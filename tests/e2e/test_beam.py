@@ -14,24 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from erlang import COOKIE, Mute, Node, epmd, free_port, have_erlang  # noqa: E402  (its folder is not a package)
+from suite import FLAMETOP, check, run  # noqa: E402
+import suite  # noqa: E402
 from terminal import HOME, Pty, Tmux, environment  # noqa: E402
-
-FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
-
-
-def check(condition, message="", *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, [message, *context])))
-
-
-def run(*arguments, timeout=60, **env):
-    return subprocess.run([FLAMETOP, *arguments], capture_output=True, timeout=timeout, env=environment(**env),
-                          stdin=subprocess.DEVNULL, check=False)
-
 
 def snapshot(*arguments, seconds="3s", **env):
     done = run("snapshot", "--for", seconds, "--format", "json", *arguments, **env)
@@ -372,29 +360,15 @@ def test_list__says_which_can_be_attached():
             check(done.returncode == 0 and "one@" in done.stdout.decode(), done)
 
 
-def main():
+def main(functions):
     if not have_erlang():
         print("skipped: there is no erl (package erlang-base)\n0 passed, 0 failed, 1 skipped")
         return 0
     if b"built without libei" in run("snapshot", "beam://a@localhost:1").stderr:
         print("skipped: built without libei (package erlang-dev)\n0 passed, 0 failed, 1 skipped")
         return 0
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_") and callable(test)]
-    passed = failed = 0
-    for name, test in tests:
-        if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
-        except Exception:  # the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
+    return suite.main(functions)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

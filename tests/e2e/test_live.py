@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
-FLAMETOP = os.path.abspath(os.environ.get("FLAMETOP_BINARY", "build/src/flametop"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from suite import FLAMETOP, Skip, check, main  # noqa: E402  (its folder is not a package)
+
 HOME = tempfile.mkdtemp(prefix="flametop-live-")
 os.chmod(HOME, 0o755)
 
@@ -66,15 +67,6 @@ setTimeout(() => process.exit(0), 60000);
 function turn() { for (let i = 0; i < 10; i++) { seventy(); thirty(); } setImmediate(turn); }
 turn();
 """
-
-
-class Skip(Exception):
-    """Why a test cannot run here."""
-
-
-def check(condition, message="", *context):
-    if not condition:
-        raise AssertionError(" ".join(map(str, [message, *context])))
 
 
 def flame(*arguments, prefix=(), timeout=60):
@@ -284,29 +276,9 @@ def test_live__says_which_right_is_missing():
         check(paranoid < 2 or b"without the kernel's part" in done.stderr, done)
 
 
-def main():
-    tests = [(name, value) for name, value in globals().items() if name.startswith("test_") and callable(value)]
-    wanted = sys.argv[1:]
-    passed = failed = skipped = 0
-    for name, test in tests:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-        except Skip as why:
-            skipped += 1
-            print(f"skipped {name}: {why}", flush=True)
-        except Exception:  # a test that breaks is a test that fails; the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-        else:
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
+def leave_nothing():
     shutil.rmtree(HOME, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped" if skipped else f"{passed} passed, {failed} failed")
-    return failed != 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals(), after=[leave_nothing]))

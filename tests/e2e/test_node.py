@@ -145,11 +145,7 @@ def main():
     try:
         if test_beam.have_erlang() and shutil.which("erlc"):
             compile_modules()
-        mine = {name: test for name, test in globals().items() if name.startswith("test_") and callable(test)}
-        for name in [name for name in vars(test_beam) if name.startswith("test_")]:
-            delattr(test_beam, name)
-        vars(test_beam).update(mine)
-        return test_beam.main()
+        return test_beam.main(globals())
     finally:
         shutil.rmtree(MODULES, ignore_errors=True)
 

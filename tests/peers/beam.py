@@ -11,10 +11,10 @@ import pathlib
 import subprocess
 import sys
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import servers  # noqa: E402  (its folder is not a package)
+import suite  # noqa: E402  (servers knows where)
 from endpoints import fill, request  # noqa: E402
 
 FLAMETOP = os.path.abspath(sys.argv[1])
@@ -63,26 +63,5 @@ def test_ejabberd__is_attached():
         assert "ejabberd" in applications, applications
 
 
-def main():
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_") and callable(test)]
-    passed = failed = skipped = 0
-    for name, test in tests:
-        if sys.argv[2:] and not any(word in name for word in sys.argv[2:]):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-            passed += 1
-            print(f"passed  {name} {time.monotonic() - start:.1f} s", flush=True)
-        except servers.Missing as missing:
-            skipped += 1
-            print(f"skipped {name}: {missing}", flush=True)
-        except Exception:  # the others still run
-            failed += 1
-            print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(suite.main(globals(), wanted=sys.argv[2:]))

@@ -15,6 +15,7 @@ import time
 import urllib.request
 
 import servers
+import suite  # servers knows where
 
 HOME = tempfile.mkdtemp(prefix="flametop-endpoints-")
 DEAD = "127.0.0.1:9"  # discard: nobody listens
@@ -240,23 +241,5 @@ def test_dead__is_a_sentence():
         assert "refused the connection" in err and err.count("\n") == 1, err
 
 
-def main():
-    failed = skipped = 0
-    tests = [(name, function) for name, function in globals().items() if name.startswith("test_")]
-    for name, function in tests:
-        began = time.monotonic()
-        try:
-            function()
-            print(f"ok {name}: {time.monotonic() - began:.1f} s", flush=True)
-        except servers.Missing as missing:
-            skipped += 1
-            print(f"skipped {name}: {missing}", flush=True)
-        except Exception as error:  # each is told, the others run
-            failed += 1
-            print(f"FAILED {name}: {type(error).__name__}: {error}", flush=True)
-    print(f"{len(tests) - failed - skipped} passed, {failed} failed, {skipped} skipped")
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(suite.main(globals(), wanted=sys.argv[2:]))

@@ -9,15 +9,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from suite import Skip  # noqa: E402
+
 ROOT = pathlib.Path(os.environ.get("FLAMETOP_PEERS", "/nonexistent"))
 FOLDERS = ["usr/sbin", "usr/bin", "sbin", "bin", "usr/lib/rabbitmq/bin"]
-
-
-class Missing(Exception):
-    """A package is not there: the test is skipped."""
 
 
 def find(path):
@@ -27,7 +27,7 @@ def find(path):
         for place in places:
             if (root / place).exists():
                 return root / place
-    raise Missing(f"{path} is not installed")
+    raise Skip(f"{path} is not installed")
 
 
 def free_port():
@@ -189,7 +189,7 @@ def erlang(folder, epmd_port):
     runtime = find("usr/lib/erlang/bin/start.boot").parents[1]
     binaries = next(runtime.glob("erts-*/bin"), None)
     if binaries is None:
-        raise Missing("erlang-base is not installed")
+        raise Skip("erlang-base is not installed")
     shim = write(folder, "bin/erl", f"""#!/bin/sh
 ROOTDIR={runtime} BINDIR={binaries} EMU=beam PROGNAME=erl
 export ROOTDIR BINDIR EMU PROGNAME
@@ -208,7 +208,7 @@ def rabbitmq():
     server = next((root / "usr/lib/rabbitmq/bin/rabbitmq-server" for root in (pathlib.Path("/"), ROOT)
                    if (root / "usr/lib/rabbitmq/bin/rabbitmq-server").exists()), None)
     if server is None:
-        raise Missing("rabbitmq-server is not installed")
+        raise Skip("rabbitmq-server is not installed")
     programs, mapper = erlang(folder, epmd_port)
     config = write(folder, "rabbit.conf", f"""
 listeners.tcp.default = 127.0.0.1:{free_port()}
