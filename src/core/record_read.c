@@ -98,7 +98,7 @@ type_name(unsigned type)
         [RECORD_HELLO] = "hello", [RECORD_NAMES] = "names",       [RECORD_BATCH] = "batch",
         [RECORD_CHUNK] = "chunk", [RECORD_END] = "end",           [RECORD_CHANGES] = "changes",
         [RECORD_TICK] = "tick",   [RECORD_FINDINGS] = "findings", [RECORD_KEPT] = "kept",
-        [RECORD_TRACE] = "trace"};
+        [RECORD_TRACE] = "trace", [RECORD_PROFILE] = "profile"};
     return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type] : "unknown";
 }
 
@@ -680,13 +680,22 @@ on_trace(struct record_reader *reader, struct wire wire)
 }
 
 static void
+on_profile(struct record_reader *reader, struct wire wire)
+{
+    if (reader->events.profile != NULL) {
+        reader->events.profile(reader->events.context,
+                               (struct str){(const char *)wire.p, wire_left(&wire)});
+    }
+}
+
+static void
 on_record(struct record_reader *reader, unsigned type, struct wire payload)
 {
     static void (*const handlers[])(struct record_reader *, struct wire) = {
         [RECORD_HELLO] = on_hello, [RECORD_NAMES] = on_names,       [RECORD_BATCH] = on_batch,
         [RECORD_CHUNK] = on_chunk, [RECORD_END] = on_end,           [RECORD_CHANGES] = on_changes,
         [RECORD_TICK] = on_tick,   [RECORD_FINDINGS] = on_findings, [RECORD_KEPT] = on_kept,
-        [RECORD_TRACE] = on_trace,
+        [RECORD_TRACE] = on_trace, [RECORD_PROFILE] = on_profile,
     };
     if (type >= ARRAY_SIZE(handlers) || handlers[type] == NULL) {
         return; /* of a later version */

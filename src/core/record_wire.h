@@ -50,6 +50,8 @@
  *
  * trace: a trace as it is (core/trace.h)
  *
+ * profile: how much a sampling grew (core/sampling.c)
+ *
  * end: nothing
  *
  * Lists of ids and values are blocks of 1,024, each a column of core/codec.h behind its length.

@@ -300,6 +300,13 @@ record_write_history(struct record_writer *writer, const char *source, const str
 }
 
 void
+record_write_profile(struct record_writer *writer, const struct buf *growth)
+{
+    buf_add(&writer->payload, growth->data, growth->n);
+    writer_finish(writer, RECORD_PROFILE);
+}
+
+void
 record_write_trace(struct record_writer *writer, const struct trace *trace, struct buf *out)
 {
     struct aside own = step_aside(writer, out, false);

@@ -7,9 +7,9 @@
  * (metric rows and series, each with the id later records use), batch (one source, one instant:
  * values by series id, tables), changes (a batch as what differs from the source's batch before),
  * chunk (one source: series ids and the chunk's bytes), findings, tick (all batches of one instant
- * have come), kept (a table's kept rows over time: the chunk's bytes and its texts), end. A reader
- * skips types it does not know and stops with a sentence at a damaged record: everything before it
- * stands. */
+ * have come), kept (a table's kept rows over time: the chunk's bytes and its texts), trace, profile
+ * (how much a sampling grew), end. A reader skips types it does not know and stops with a sentence
+ * at a damaged record: everything before it stands. */
 #ifndef FLAMETOP_CORE_RECORD_H
 #define FLAMETOP_CORE_RECORD_H
 
@@ -37,6 +37,7 @@ enum record_type {
     RECORD_FINDINGS,
     RECORD_KEPT,
     RECORD_TRACE,
+    RECORD_PROFILE,
 };
 
 struct record_hello {
@@ -125,6 +126,9 @@ void record_write_kept(struct record_writer *writer, const struct table_def *def
 struct trace;
 void record_write_trace(struct record_writer *writer, const struct trace *trace, struct buf *out);
 
+/* What sampling_write (core/sampling.h) made. */
+void record_write_profile(struct record_writer *writer, const struct buf *growth);
+
 /* Records and tables that could not be written. */
 uint64_t record_writer_dropped(const struct record_writer *writer);
 
@@ -144,6 +148,7 @@ struct record_events {
     void (*kept)(void *context, const struct kept_part *part);               /* during the call */
     void (*trace)(void *context, const void *bytes, size_t n); /* during the call; neither checked
                                                                   nor aligned */
+    void (*profile)(void *context, struct str growth); /* for sampling_read; during the call */
 };
 
 struct record_reader;
