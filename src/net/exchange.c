@@ -129,10 +129,27 @@ exchange_add_headers(const struct http_exchange *exchange, struct MHD_Response *
     }
 }
 
+void
+exchange_wake(struct http_exchange *exchange)
+{
+    if (exchange->suspended) {
+        exchange->suspended = false;
+        exchange_mhd(exchange)->resume_connection(exchange->mhd);
+        listener_kick(exchange->connection->listener);
+    }
+}
+
 bool
 exchange_answer(struct http_exchange *exchange, int status, struct MHD_Response *response)
 {
     const struct mhd *mhd = exchange_mhd(exchange);
+    if (exchange->suspended) { /* libmicrohttpd takes it in its next call */
+        exchange->response = response;
+        exchange->status = status;
+        exchange->answered = true;
+        exchange_wake(exchange);
+        return true;
+    }
     exchange->answered = mhd->queue_response(exchange->mhd, (unsigned)status, response) == MHD_YES;
     mhd->destroy_response(response); /* the connection holds it */
     return exchange->answered;
@@ -146,6 +163,8 @@ reply(struct http_exchange *exchange, int status, const char *type, struct str b
     struct MHD_Response *response =
         mhd->create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
     if (response == NULL) {
+        exchange->gone = NULL; /* who put it off has done what it could */
+        exchange_wake(exchange);
         return;
     }
     exchange_add_headers(exchange, response, type, headers);
@@ -387,10 +406,34 @@ request_whole(struct http_exchange *exchange)
     }
     struct http_message message = message_of(exchange);
     server->options.handle(server->options.context, &message);
+    if (exchange->deferred && !exchange->answered) {
+        exchange->suspended = true;
+        exchange_mhd(exchange)->suspend_connection(exchange->mhd);
+        return MHD_YES;
+    }
     if (!exchange->answered) {
         reply_sentence(exchange, 500, "there is no answer");
     }
     return exchange->answered ? MHD_YES : MHD_NO;
+}
+
+const struct http_message *
+http_defer(const struct http_message *message, void *context, void (*gone)(void *context))
+{
+    struct http_exchange *exchange = message->exchange;
+    exchange->deferred = true;
+    exchange->later = *message;
+    exchange->gone_context = context;
+    exchange->gone = gone;
+    return &exchange->later;
+}
+
+static enum MHD_Result
+answer_late(struct http_exchange *exchange)
+{
+    struct MHD_Response *response = exchange->response;
+    exchange->response = NULL;
+    return exchange_answer(exchange, exchange->status, response) ? MHD_YES : MHD_NO;
 }
 
 enum MHD_Result
@@ -415,7 +458,10 @@ exchange_on_request(void *context, struct MHD_Connection *mhd, const char *url, 
         *n = 0;
         return exchange->abandoned ? MHD_NO : MHD_YES;
     }
-    return exchange->answered ? MHD_YES : request_whole(exchange);
+    if (exchange->response != NULL) {
+        return answer_late(exchange);
+    }
+    return exchange->answered ? MHD_YES : exchange->deferred ? MHD_NO : request_whole(exchange);
 }
 
 void
@@ -423,6 +469,12 @@ exchange_free(struct http_exchange *exchange)
 {
     if (exchange == NULL) {
         return;
+    }
+    if (exchange->gone != NULL && !exchange->answered) {
+        exchange->gone(exchange->gone_context);
+    }
+    if (exchange->response != NULL) {
+        exchange_mhd(exchange)->destroy_response(exchange->response);
     }
     exchange_server(exchange)->body_bytes -= exchange->counted;
     exchange->connection->exchange = NULL;

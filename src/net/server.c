@@ -119,6 +119,10 @@ on_sweep(uv_timer_t *timer)
             shutdown(connection->fd, SHUT_RDWR); /* MHD sees the end and cleans up */
             connection->waiting = false;
         }
+        if (connection->exchange != NULL && connection->exchange->suspended &&
+            connection_left(connection)) {
+            exchange_wake(connection->exchange);
+        }
     }
     stream_close_stuck(server, late_ns);
     for (size_t i = 0; i < server->listener_count; i++) {
@@ -482,8 +486,15 @@ close_handle(void *handle)
 static void
 send_ends(struct http_server *server)
 {
+    struct connection *connection;
     server->stopping = true;
     stream_end_all(server);
+    LIST_FOREACH(connection, &server->connections, entry)
+    {
+        if (connection->exchange != NULL) {
+            exchange_wake(connection->exchange);
+        }
+    }
     for (size_t i = 0; i < server->listener_count; i++) {
         for (int run = 0; run < LAST_RUNS; run++) {
             server->mhd.run(server->listeners[i].daemon);

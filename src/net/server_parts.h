@@ -88,6 +88,13 @@ struct http_exchange {
     const char *method;
     struct inflater *inflater;
     struct http_stream *stream; /* the answer, as long as it goes on */
+
+    /* Of an answer that was put off. */
+    bool deferred, suspended;
+    struct http_message later;
+    struct MHD_Response *response; /* to be given in the next call; NULL: none */
+    void *gone_context;
+    void (*gone)(void *context);
 };
 
 struct http_stream {
@@ -152,6 +159,9 @@ void exchange_free(struct http_exchange *exchange);
 /* The headers of every answer and these: "Name: value", NULL at the end. Type NULL: none. */
 void exchange_add_headers(const struct http_exchange *exchange, struct MHD_Response *response,
                           const char *type, const char *const *headers);
+
+/* Goes on with a request whose answer was put off: it is answered, or its reader has left. */
+void exchange_wake(struct http_exchange *exchange);
 
 /* Answers with the response, which belongs to the connection from then on. */
 bool exchange_answer(struct http_exchange *exchange, int status, struct MHD_Response *response);

@@ -64,8 +64,8 @@ void http_stream_end(struct http_stream *stream); /* after what is queued; gone 
  * upgraded stream inside its own callbacks. */
 void http_stream_drop(struct http_stream *stream);
 
-/* Exactly one of these answers a request, inside `handle`. Extra header lines: "Name: value" texts,
- * NULL at the end; NULL: none. */
+/* Exactly one of these answers a request, inside `handle` but for http_defer. Extra header lines:
+ * "Name: value" texts, NULL at the end; NULL: none. */
 void http_reply(const struct http_message *message, int status, const char *type, struct str body,
                 const char *const *headers);
 void http_reply_error(const struct http_message *message, int status, const char *format, ...)
@@ -73,6 +73,12 @@ void http_reply_error(const struct http_message *message, int status, const char
 struct http_stream *http_reply_stream(const struct http_message *message, const char *type,
                                       const char *const *headers,
                                       const struct http_stream_events *events, size_t queue_max);
+
+/* Puts the answer off: one of the above gives it later, on the loop's thread, to the message that
+ * is returned, whose texts stay until then. `gone` is called instead when nobody waits for it any
+ * more (the reader has left, the server stops). */
+const struct http_message *http_defer(const struct http_message *message, void *context,
+                                      void (*gone)(void *context));
 
 /* 101: the same as a stream downwards, and bytes upwards by `received` (false closes). */
 struct http_stream *http_reply_upgrade(const struct http_message *message,
