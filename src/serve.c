@@ -225,6 +225,7 @@ make_options(struct serve *serve)
     options->timeout_ns = config_integer(config, "agent.timeout");
     options->heartbeat_ns = config_integer(config, "ws.heartbeat");
     options->roots.proc = config_text(config, "roots.proc");
+    options->roots.sys = config_text(config, "roots.sys");
     options->write_config = write_config;
     options->context = serve;
     return read_access(serve);

@@ -10,8 +10,9 @@
 static void
 write_features(struct json *json)
 {
-    static const char *const features[] = {"snapshot", "events",   "websocket", "query", "tables",
-                                           "findings", "commands", "metrics",   "stream"};
+    static const char *const features[] = {"snapshot", "events",   "websocket", "query",
+                                           "tables",   "findings", "commands",  "metrics",
+                                           "stream",   "traces",   "flame"};
     json_key(json, "features");
     json_array(json);
     for (size_t i = 0; i < ARRAY_SIZE(features); i++) {

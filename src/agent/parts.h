@@ -40,6 +40,8 @@ struct agent {
     uint64_t updates_dropped;
     double latency_s; /* worst round trip of a ping since the last picture; NaN: none */
 
+    unsigned flame_count, profile_count; /* flame graphs being made; live profiles being sampled */
+
     int64_t interest_until_ns; /* when what tables asked for is no longer read */
     bool interested;
 };
@@ -63,6 +65,7 @@ route_answer answer_query;
 route_answer answer_table, answer_findings;
 route_answer answer_traces, answer_trace;
 route_answer answer_command;
+route_answer answer_flame, answer_flame_stream;
 route_answer answer_stream, answer_interest, answer_events, answer_websocket;
 
 /* ---- help for handlers ---- */
@@ -79,6 +82,11 @@ bool agent_duration(const struct http_message *message, const char *name, int64_
                     int64_t *ret_ns);
 bool agent_number(const struct http_message *message, const char *name, uint64_t fallback,
                   uint64_t max, uint64_t *ret_value);
+
+/* One as "2026-11-21T14:02:31.250Z", seconds since 1970, or "-5m": before the picture; of the wall
+ * clock. */
+bool agent_time(const struct http_message *message, const struct picture *picture, const char *name,
+                int64_t fallback_ns, int64_t *ret_ns);
 
 /* "5s", "1.5m" as nanoseconds. */
 bool agent_parse_duration(struct str text, int64_t *ret_ns);

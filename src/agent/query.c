@@ -186,15 +186,16 @@ parse_time(const char *text, int64_t now_ns, int64_t *ret_ns)
     return str_double(&rest, &seconds) && rest.n == 0 && wall_time(seconds, ret_ns);
 }
 
-static bool
-read_time(const struct asked *asked, const char *name, int64_t fallback_ns, int64_t *ret_ns)
+bool
+agent_time(const struct http_message *message, const struct picture *picture, const char *name,
+           int64_t fallback_ns, int64_t *ret_ns)
 {
-    const char *text = http_argument(asked->message, name);
+    const char *text = http_argument(message, name);
     *ret_ns = fallback_ns;
-    if (text == NULL || parse_time(text, asked->picture->wall_ns, ret_ns)) {
+    if (text == NULL || parse_time(text, picture->wall_ns, ret_ns)) {
         return true;
     }
-    http_reply_error(asked->message, 400,
+    http_reply_error(message, 400,
                      "%s is a time in UTC, as 2026-11-21T14:02:31Z, seconds since 1970, or -5m",
                      name);
     return false;
@@ -231,8 +232,9 @@ static bool
 read_window(struct asked *asked)
 {
     const struct picture *picture = asked->picture;
-    if (!read_time(asked, "to", picture->wall_ns, &asked->to_ns) ||
-        !read_time(asked, "from", asked->to_ns - SPAN_NS, &asked->from_ns)) {
+    const struct http_message *message = asked->message;
+    if (!agent_time(message, picture, "to", picture->wall_ns, &asked->to_ns) ||
+        !agent_time(message, picture, "from", asked->to_ns - SPAN_NS, &asked->from_ns)) {
         return false;
     }
     if (asked->from_ns >= asked->to_ns) {

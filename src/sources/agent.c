@@ -24,6 +24,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/core/record.h"
 #include "flametop/core/trace.h"
+#include "agent_sampling.h"
 #include "remote.h"
 
 #define WAITING_MAX 64
@@ -71,6 +72,7 @@ struct agent_link {
 
     struct interest interest;
     bool interested, told;
+    struct agent_sampling sampling;
     struct order {           /* a command that waits for its answer */
         link_answer *answer; /* NULL: free */
         void *context;
@@ -398,6 +400,7 @@ lose(struct agent_link *agent, const char *why, bool refused)
     http_cancel(agent->telling);
     agent->stream = agent->greeting = agent->telling = NULL;
     agent->told = false;
+    agent_sampling_lose(&agent->sampling);
     drop_torn(agent);
     drop_reader(agent);
     snprintf(agent->why, sizeof(agent->why), "%s", why);
@@ -458,20 +461,6 @@ on_bytes(void *context, const void *bytes, size_t n)
     return record_reader_feed(agent->reader, bytes, n) == 0;
 }
 
-/* What the agent itself says of its refusal; false when it says nothing. */
-static bool
-say_refusal(const struct http_answer *answer, char *why, size_t size)
-{
-    cJSON *body = cJSON_ParseWithLength(answer->body.p, answer->body.n);
-    const char *said = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "error"));
-    bool any = said != NULL && said[0] != '\0';
-    if (any) {
-        utf8_clean(str_from(said), why, size);
-    }
-    cJSON_Delete(body);
-    return any;
-}
-
 static void
 say_status(const struct agent_link *agent, const struct http_answer *answer, char *why, size_t size)
 {
@@ -491,7 +480,7 @@ say_status(const struct agent_link *agent, const struct http_answer *answer, cha
     default:
         if (answer->why[0] != '\0') {
             snprintf(why, size, "%s", answer->why);
-        } else if (!say_refusal(answer, why, size)) {
+        } else if (!agent_refusal(answer, why, size)) {
             snprintf(why, size, "it answered with status %d", answer->status);
         }
     }
@@ -721,7 +710,7 @@ on_command_done(void *context, const struct http_answer *answer)
     if (answer->status == 401) {
         snprintf(why, sizeof(why),
                  "the agent does not know this token for changes: look at --change-token-file");
-    } else if (answer->status / 100 != 2 && !say_refusal(answer, why, sizeof(why))) {
+    } else if (answer->status / 100 != 2 && !agent_refusal(answer, why, sizeof(why))) {
         snprintf(why, sizeof(why), "%s", answer->why[0] != '\0' ? answer->why : "it was refused");
     }
     link_answer *tell = order->answer;
@@ -787,7 +776,15 @@ agent_status(const void *state, struct link_status *ret_status)
                                        .clock_error_ns = agent->clock_error_ns,
                                        .round_trip_ns = agent->round_trip_ns,
                                        .may_change = agent->options.change_token != NULL,
+                                       .samples = 1U << SAMPLING_MACHINE | 1U << SAMPLING_PROCESS,
                                        .insecure = agent->options.credentials.insecure};
+}
+
+static void
+agent_sample(void *state, const struct sampling_wish *wish)
+{
+    struct agent_link *agent = state;
+    agent_sampling_wish(&agent->sampling, wish);
 }
 
 static void
@@ -827,6 +824,7 @@ static void
 agent_close(void *state)
 {
     struct agent_link *agent = state;
+    agent_sampling_done(&agent->sampling);
     http_client_free(agent->client);
     close_timer(agent->timer);
     close_timer(agent->drain);
@@ -915,6 +913,10 @@ agent_open(const struct link_setup *setup, void **ret_state, char *why, size_t w
         agent_close(agent);
         return -EIO;
     }
+    agent->sampling = (struct agent_sampling){.client = agent->client,
+                                              .catalog = setup->catalog,
+                                              .token = agent->options.change_token,
+                                              .sink = &agent->setup.sink};
     connect_agent(agent);
     *ret_state = agent;
     return 0;
@@ -928,5 +930,6 @@ const struct link link_agent = {
     .interval = agent_interval,
     .retry = agent_retry,
     .command = agent_command,
+    .sample = agent_sample,
     .close = agent_close,
 };

@@ -1,0 +1,341 @@
+/* GET /api/v1/flame: a flame graph as a document, made in steps of a few milliseconds between which
+ * the agent does everything else; the request waits. Of the requests that are held, merged; or of
+ * what runs now, sampled for a while. */
+#include "flame.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/core/flame.h"
+#include "flametop/profile/write.h"
+#include "flametop/trace/filter.h"
+#include "flametop/trace/flame.h"
+
+#define JOBS_MAX 8
+#define STEP_NS (4 * NS_PER_MS)
+#define SECONDS 5
+#define TITLE_BYTES 240
+
+struct flame_format {
+    const char *name, *ending, *type;
+};
+
+static const struct flame_format formats[] = {
+    {"speedscope", ".speedscope.json", "application/json"},
+    {"json", ".json", "application/json"},
+    {"folded", ".folded", "text/plain; charset=utf-8"},
+    {"svg", ".svg", "image/svg+xml"},
+};
+
+struct flame_job {
+    struct agent *agent;
+    const struct http_message *message; /* to be answered */
+    const struct flame_format *format;
+    char title[TITLE_BYTES];
+    uv_timer_t *timer;
+
+    struct live *live; /* NULL: of requests */
+    uv_poll_t *poll;
+
+    struct trace_filter *filter; /* NULL: any */
+    struct trace_set set;
+    struct trace_flame *making;
+
+    const struct profile *profile; /* NULL: not there yet */
+    unsigned measure;
+    struct flame *flame;
+};
+
+/* ---- life ---- */
+
+static void
+free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void
+job_free(void *context)
+{
+    struct flame_job *job = context;
+    if (job->poll != NULL) {
+        uv_poll_stop(job->poll); /* before the descriptor is closed */
+        uv_close((uv_handle_t *)job->poll, free_handle);
+    }
+    if (job->timer != NULL) {
+        uv_close((uv_handle_t *)job->timer, free_handle);
+    }
+    agent_profile_end(job->agent, job->live);
+    flame_free(job->flame);
+    profile_release(job->profile);
+    trace_flame_free(job->making);
+    trace_set_done(&job->set);
+    trace_filter_free(job->filter);
+    job->agent->flame_count--;
+    free(job);
+}
+
+static void
+refuse(struct flame_job *job, int status, const char *why)
+{
+    http_reply_error(job->message, status, "%s", why);
+    job_free(job);
+}
+
+/* ---- the tree, and the answer ---- */
+
+static void
+answer(struct flame_job *job)
+{
+    static const char *const headers[] = {
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src "
+        "'unsafe-inline'",
+        NULL};
+    struct buf out;
+    char why[200];
+    buf_init(&out, AGENT_ANSWER_BYTES_MAX);
+    bool good = profile_write(job->flame, job->title, job->format->ending, &out, why, sizeof(why));
+    if (good && !out.full) {
+        http_reply(job->message, 200, job->format->type, (struct str){out.data, out.n}, headers);
+    } else {
+        http_reply_error(job->message, 500, "the answer is too large: ask for less");
+    }
+    buf_done(&out);
+    job_free(job);
+}
+
+static void
+on_tree(uv_timer_t *timer)
+{
+    struct flame_job *job = timer->data;
+    if (!flame_step(job->flame, clock_mono_ns() + STEP_NS)) {
+        return;
+    }
+    if (job->flame->failed) {
+        refuse(job, 503, "out of memory");
+    } else {
+        answer(job);
+    }
+}
+
+/* The profile is whole. */
+static void
+begin_tree(struct flame_job *job)
+{
+    struct flame_options options = {.measure = job->measure};
+    job->flame = job->profile != NULL ? flame_new(job->profile, &options) : NULL;
+    if (job->flame == NULL) {
+        refuse(job, 503, "out of memory");
+    } else {
+        uv_timer_start(job->timer, on_tree, 0, 1);
+    }
+}
+
+/* ---- of requests ---- */
+
+static void
+on_requests(uv_timer_t *timer)
+{
+    struct flame_job *job = timer->data;
+    int64_t until_ns = clock_mono_ns() + STEP_NS;
+    if (!trace_set_step(&job->set, until_ns)) {
+        return;
+    }
+    if (job->making == NULL) {
+        job->making = trace_flame_new(&job->set, NULL);
+    }
+    if (job->making != NULL && !trace_flame_step(job->making, until_ns)) {
+        return;
+    }
+    if (job->making == NULL || job->making->failed || job->set.failed) {
+        refuse(job, 503, "out of memory");
+        return;
+    }
+    job->profile = trace_flame_take(job->making);
+    begin_tree(job);
+}
+
+static bool
+accepts(const void *context, const struct trace *trace)
+{
+    return trace_filter_matches(context, trace);
+}
+
+static bool
+read_mode(struct flame_job *job, const struct http_message *message)
+{
+    static const char *const modes[TRACE_MEASURES] = {
+        [MEASURE_WALL] = "wall",
+        [MEASURE_TOTAL] = "total",
+        [MEASURE_SELF] = "self",
+        [MEASURE_COUNT] = "count",
+    };
+    const char *mode = http_argument(message, "mode");
+    for (unsigned i = 0; i < TRACE_MEASURES; i++) {
+        if (strcmp(mode != NULL ? mode : modes[MEASURE_WALL], modes[i]) == 0) {
+            job->measure = i;
+            snprintf(job->title, sizeof(job->title), "requests, %s", modes[i]);
+            return true;
+        }
+    }
+    http_reply_error(message, 400, "mode is wall, total, self or count");
+    return false;
+}
+
+/* False: the request is answered. */
+static bool
+begin_requests(struct flame_job *job, const struct http_message *message)
+{
+    const struct picture *picture = job->agent->picture;
+    const char *text = http_argument(message, "filter");
+    int64_t from_ns, to_ns, shift_ns = picture->wall_ns - picture->mono_ns;
+    char why[200] = "";
+    if (!read_mode(job, message) || !agent_time(message, picture, "from", INT64_MIN, &from_ns) ||
+        !agent_time(message, picture, "to", 0, &to_ns)) {
+        return false;
+    }
+    job->filter = trace_filter_new(str_from(text != NULL ? text : ""), why, sizeof(why));
+    if (why[0] != '\0') {
+        http_reply_error(message, 400, "%s", why);
+        return false;
+    }
+    struct trace_scope scope = {.from_ns = from_ns == INT64_MIN ? from_ns : from_ns - shift_ns,
+                                .to_ns = to_ns == 0 ? 0 : to_ns - shift_ns,
+                                .accepts = job->filter != NULL ? accepts : NULL,
+                                .context = job->filter};
+    trace_set_begin(&job->set, picture->traces, &scope);
+    return uv_timer_start(job->timer, on_requests, 0, 1) == 0;
+}
+
+/* ---- of what runs ---- */
+
+static void
+on_time(uv_timer_t *timer)
+{
+    struct flame_job *job = timer->data;
+    live_switch(job->live, false); /* what it has then comes at once */
+}
+
+/* One that saw nothing is empty, no error. */
+static const struct profile *
+empty_profile(void)
+{
+    struct profile *profile = profile_new();
+    if (profile != NULL) {
+        profile_measure(profile, STR("samples"), "", 1);
+        profile_close(profile);
+    }
+    return profile;
+}
+
+static void
+on_live(uv_poll_t *poll, int status, int events)
+{
+    struct flame_job *job = poll->data;
+    struct sampling_status now;
+    (void)status;
+    (void)events;
+    const struct profile *newer = live_take(job->live, &now);
+    profile_release(newer != NULL ? job->profile : NULL);
+    job->profile = newer != NULL ? newer : job->profile;
+    if (now.state == SAMPLING_FAILED) {
+        refuse(job, 403, now.why);
+    } else if (now.state >= SAMPLING_HELD) {
+        uv_poll_stop(poll);
+        job->profile = job->profile != NULL ? job->profile : empty_profile();
+        begin_tree(job);
+    }
+}
+
+/* False: the request is answered. */
+static bool
+begin_live(struct flame_job *job, const struct http_message *message)
+{
+    const char *pid = http_argument(message, "pid");
+    uint64_t seconds;
+    if (!agent_number(message, "seconds", SECONDS, FLAME_SECONDS_MAX, &seconds)) {
+        return false;
+    }
+    job->live = agent_profile_begin(job->agent, message);
+    job->poll = job->live != NULL ? calloc(1, sizeof(*job->poll)) : NULL;
+    if (job->live == NULL) {
+        return false;
+    }
+    if (job->poll == NULL ||
+        uv_poll_init(job->agent->setup.loop, job->poll, live_fd(job->live)) != 0) {
+        free(job->poll);
+        job->poll = NULL;
+        http_reply_error(message, 503, "out of memory");
+        return false;
+    }
+    snprintf(job->title, sizeof(job->title), "%s%.20s, %llu s",
+             pid != NULL ? "process " : "machine", pid != NULL ? pid : "",
+             (unsigned long long)MAX(seconds, 1));
+    job->poll->data = job;
+    uv_poll_start(job->poll, UV_READABLE, on_live);
+    return uv_timer_start(job->timer, on_time, MAX(seconds, 1) * 1000, 0) == 0;
+}
+
+/* ---- the request ---- */
+
+static const struct flame_format *
+read_format(const struct http_message *message)
+{
+    const char *name = http_argument(message, "format");
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (strcmp(name != NULL ? name : formats[0].name, formats[i].name) == 0) {
+            return &formats[i];
+        }
+    }
+    http_reply_error(message, 400, "format is speedscope, json, folded or svg");
+    return NULL;
+}
+
+static struct flame_job *
+job_new(struct agent *agent)
+{
+    struct flame_job *job = calloc(1, sizeof(*job));
+    uv_timer_t *timer = calloc(1, sizeof(*timer));
+    if (job == NULL || timer == NULL) {
+        free(job);
+        free(timer);
+        return NULL;
+    }
+    uv_timer_init(agent->setup.loop, timer);
+    timer->data = job;
+    job->agent = agent;
+    job->timer = timer;
+    trace_set_init(&job->set);
+    agent->flame_count++;
+    return job;
+}
+
+void
+answer_flame(struct agent *agent, const struct http_message *message, const char *name)
+{
+    bool live = http_argument(message, "pid") != NULL || http_argument(message, "machine") != NULL;
+    const struct flame_format *format = read_format(message);
+    (void)name;
+    if (format == NULL || agent_picture(agent, message) == NULL) {
+        return;
+    }
+    if (agent->flame_count >= JOBS_MAX) {
+        http_reply_error(message, 429, "%d flame graphs are being made here: ask again later",
+                         JOBS_MAX);
+        return;
+    }
+    struct flame_job *job = job_new(agent);
+    if (job == NULL) {
+        http_reply_error(message, 503, "out of memory");
+        return;
+    }
+    job->format = format;
+    if ((live ? begin_live : begin_requests)(job, message)) {
+        job->message = http_defer(message, job, job_free);
+    } else {
+        job_free(job);
+    }
+}

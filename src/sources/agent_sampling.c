@@ -1,0 +1,179 @@
+/* Sampling at an agent. */
+#include "agent_sampling.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+
+#define SILENCE_NS (30 * NS_PER_S) /* an agent says once a second how it is doing */
+
+bool
+agent_refusal(const struct http_answer *answer, char *why, size_t size)
+{
+    cJSON *body = cJSON_ParseWithLength(answer->body.p, answer->body.n);
+    const char *said = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "error"));
+    bool any = said != NULL && said[0] != '\0';
+    if (any) {
+        utf8_clean(str_from(said), why, size);
+    }
+    cJSON_Delete(body);
+    return any;
+}
+
+static void
+tell(struct agent_sampling *sampling, bool newer)
+{
+    const struct profile *copy = newer ? profile_copy(sampling->grown.profile) : NULL;
+    sampling->sink->sampled(sampling->sink->context, &sampling->grown.status, copy);
+}
+
+static void
+stop(struct agent_sampling *sampling)
+{
+    http_cancel(sampling->call);
+    sampling->call = NULL;
+    record_reader_free(sampling->reader);
+    sampling->reader = NULL;
+}
+
+/* There will be no more. */
+static void
+conclude(struct agent_sampling *sampling, const char *why)
+{
+    struct sampling_status *status = &sampling->grown.status;
+    stop(sampling);
+    if (!sampling_is_over(status)) {
+        status->state = status->samples > 0 ? SAMPLING_ENDED : SAMPLING_FAILED;
+        snprintf(status->why, sizeof(status->why), "%s", why);
+        tell(sampling, false);
+    }
+}
+
+static void
+on_growth(void *context, struct str growth)
+{
+    struct agent_sampling *sampling = context;
+    uint64_t before = sampling->grown.status.samples;
+    if (sampling_read(&sampling->grown, growth)) {
+        tell(sampling, sampling->grown.status.samples > before);
+    } else {
+        sampling->damaged = true;
+    }
+}
+
+static bool
+on_bytes(void *context, const void *bytes, size_t n)
+{
+    struct agent_sampling *sampling = context;
+    return record_reader_feed(sampling->reader, bytes, n) == 0 && !sampling->damaged;
+}
+
+static void
+on_done(void *context, const struct http_answer *answer)
+{
+    struct agent_sampling *sampling = context;
+    char why[SAMPLING_WHY_BYTES] = "the connection broke: it ended";
+    bool refused = answer->status != 0 && answer->status / 100 != 2;
+    sampling->call = NULL;
+    if (answer->status == 404) {
+        snprintf(why, sizeof(why),
+                 "this agent samples nothing: it is older than this flametop, update it there");
+    } else if (refused && !agent_refusal(answer, why, sizeof(why))) {
+        snprintf(why, sizeof(why), "it answered with status %d", answer->status);
+    } else if (sampling->damaged || record_reader_why(sampling->reader)[0] != '\0') {
+        snprintf(why, sizeof(why), "what the agent sent is damaged: it ended");
+    } else if (answer->status == 0 && answer->why[0] != '\0') {
+        snprintf(why, sizeof(why), "%s", answer->why);
+    }
+    conclude(sampling, why);
+}
+
+static void
+begin(struct agent_sampling *sampling)
+{
+    struct record_events events = {.context = sampling, .profile = on_growth};
+    const struct sampling_wish *wish = &sampling->wish;
+    char path[128], what[48] = "machine=1";
+    struct http_request request = {.path = path,
+                                   .accept = "application/x-flametop",
+                                   .token = sampling->token,
+                                   .timeout_ns = SILENCE_NS,
+                                   .context = sampling,
+                                   .bytes = on_bytes,
+                                   .done = on_done};
+    if (wish->kind == SAMPLING_PROCESS) {
+        snprintf(what, sizeof(what), "pid=%" PRId64, wish->id);
+    }
+    snprintf(path, sizeof(path), "/api/v1/flame/stream?%s&hz=%u", what, wish->rate_hz);
+    sampling->damaged = false;
+    sampling->grown.status.state = SAMPLING_BEGINS;
+    sampling->reader = record_reader_new(sampling->catalog, &events);
+    sampling->call = sampling->reader != NULL ? http_send(sampling->client, &request) : NULL;
+    if (sampling->call == NULL) {
+        conclude(sampling, "out of memory");
+    }
+}
+
+static bool
+is_other(const struct sampling_wish *a, const struct sampling_wish *b)
+{
+    return a->kind != b->kind || a->id != b->id || a->rate_hz != b->rate_hz;
+}
+
+static void
+hold(struct agent_sampling *sampling, bool held)
+{
+    if (held) {
+        stop(sampling);
+        sampling->grown.status.state = SAMPLING_HELD;
+        tell(sampling, false);
+    } else if (sampling->call == NULL) {
+        sampling_reader_again(&sampling->grown);
+        begin(sampling);
+    }
+}
+
+void
+agent_sampling_wish(struct agent_sampling *sampling, const struct sampling_wish *wish)
+{
+    bool other = sampling->grown.profile == NULL || is_other(&sampling->wish, wish);
+    bool changed = sampling->wish.held != wish->held;
+    sampling->wish = *wish;
+    if (!other) {
+        if (changed && !sampling_is_over(&sampling->grown.status)) {
+            hold(sampling, wish->held);
+        }
+        return;
+    }
+    stop(sampling);
+    sampling_reader_done(&sampling->grown);
+    if (wish->kind == SAMPLING_NOTHING) {
+        return;
+    }
+    if (!sampling_reader_init(&sampling->grown)) {
+        struct sampling_status status = {.state = SAMPLING_FAILED, .why = "out of memory"};
+        sampling->sink->sampled(sampling->sink->context, &status, NULL);
+    } else if (wish->kind != SAMPLING_PROCESS && wish->kind != SAMPLING_MACHINE) {
+        conclude(sampling, "an agent samples processes and its machine");
+    } else {
+        begin(sampling);
+    }
+}
+
+void
+agent_sampling_lose(struct agent_sampling *sampling)
+{
+    if (sampling->call != NULL) {
+        conclude(sampling, "the connection broke: it ended");
+    }
+}
+
+void
+agent_sampling_done(struct agent_sampling *sampling)
+{
+    stop(sampling);
+    sampling_reader_done(&sampling->grown);
+}
