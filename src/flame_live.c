@@ -13,13 +13,21 @@
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
-#include "flametop/profile/live.h"
+#include "flametop/core/sampling.h"
 #include "flametop/ui/app.h"
 #include "flame.h"
+#include "flame_sampler.h"
+#include "look.h"
 #include "monitor.h"
+#include "nodes.h"
+#include "targets.h"
 
 #define NAME_BYTES 96
-#define TEXT_BYTES 480
+#define PATIENCE_NS (10 * NS_PER_S) /* with who samples */
+#define FAR_LATE_NS (1500 * NS_PER_MS)
+#define USAGE                                                                                      \
+    "flame: give a FILE, or one of --pid PID and --machine to sample what runs now, with the "     \
+    "address of an agent before them to do so there; --diff goes with a FILE"
 
 /* The name of a process; "process" when there is none. */
 static void
@@ -45,29 +53,37 @@ open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Answers the last profile that came, NULL when none did. */
-static struct profile *
-sample(struct live *live, int64_t span_ns, struct live_status *status)
+/* Answers the last profile that came, NULL when none did. Who samples is asked to hold at the end,
+ * and waited for until it does. What is far is heard of once a second: so much longer it may take.
+ */
+static const struct profile *
+sample(const struct app_sampler *sampler, int64_t span_ns, int64_t late_ns,
+       struct sampling_status *status)
 {
     int signals = open_signals();
-    int64_t until_ns = clock_mono_ns() + span_ns;
-    struct profile *profile = NULL, *newer;
+    int64_t until_ns = clock_mono_ns() + span_ns + PATIENCE_NS;
+    const struct profile *profile = NULL, *newer;
     bool asked = false, last = false;
     while (!last) {
         int64_t left_ns = MAX(until_ns - clock_mono_ns(), 0);
-        struct pollfd fds[] = {{.fd = live_fd(live), .events = POLLIN},
+        struct pollfd fds[] = {{.fd = sampler->fd(sampler->context), .events = POLLIN},
                                {.fd = asked ? -1 : signals, .events = POLLIN}};
-        int count =
-            poll(fds, ARRAY_SIZE(fds), asked ? -1 : (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS));
-        if (!asked && (count == 0 || (fds[1].revents & POLLIN) != 0)) {
+        int count = poll(fds, ARRAY_SIZE(fds), (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS));
+        last = asked && count == 0;
+        if (!asked &&
+            (count == 0 || (fds[1].revents & POLLIN) != 0 || status->sampled_ns >= span_ns)) {
             asked = true;
-            live_switch(live, false);
+            until_ns = clock_mono_ns() + PATIENCE_NS;
+            sampler->hold(sampler->context, true);
         }
         if (count > 0 && (fds[0].revents & POLLIN) != 0) {
-            newer = live_take(live, status);
+            newer = sampler->take(sampler->context, status);
             profile_release(newer != NULL ? profile : NULL);
             profile = newer != NULL ? newer : profile;
-            last = status->state >= LIVE_HELD;
+            last = status->state >= SAMPLING_HELD;
+        }
+        if (!asked && status->state == SAMPLING_RUNS) {
+            until_ns = clock_mono_ns() + span_ns - status->sampled_ns + late_ns;
         }
     }
     if (signals >= 0) {
@@ -87,22 +103,37 @@ wanted_pid(const struct cli *cli)
     return str_i64(&text, &pid) && text.n == 0 && pid > 0 ? pid : 0;
 }
 
+/* Where it is sampled: an agent's address; NULL: here. */
+static const char *
+wanted_place(const struct cli *cli)
+{
+    const char *word = cli->line.argument_count == 1 ? cli->line.arguments[0] : "";
+    bool asked = wanted_pid(cli) > 0 || config_bool(cli->config, "flame.machine");
+    return word[0] != '\0' && (asked || strstr(word, "://") != NULL) && !nodes_is_one(word) ? word
+                                                                                            : NULL;
+}
+
 bool
 flame_live_is_wanted(const struct cli *cli)
 {
     return cli->line.command->id == COMMAND_FLAME &&
-           (cli->line.argument_count == 0 || config_bool(cli->config, "flame.machine"));
+           (cli->line.argument_count == 0 || config_bool(cli->config, "flame.machine") ||
+            wanted_place(cli) != NULL);
 }
 
 static int
-finish(const struct cli *cli, struct profile *profile, const char *what,
-       const struct live_status *status)
+finish(const struct cli *cli, const struct profile *profile, const char *what,
+       const struct sampling_status *status)
 {
-    char text[TEXT_BYTES], said[2 * TEXT_BYTES];
-    live_describe(status, text, sizeof(text));
+    char text[SAMPLING_TEXT_BYTES], said[SAMPLING_TEXT_BYTES + NAME_BYTES + 600];
+    sampling_describe(status, text, sizeof(text));
     snprintf(said, sizeof(said), "%s: %s", what, text);
-    if (status->state == LIVE_FAILED) {
+    if (status->state == SAMPLING_FAILED) {
         cli_complain("%s", text);
+        return EXIT_FAILED;
+    }
+    if (status->state == SAMPLING_BEGINS) {
+        cli_complain("%s: there was no answer", what);
         return EXIT_FAILED;
     }
     if (profile == NULL || status->samples == 0) {
@@ -115,29 +146,75 @@ finish(const struct cli *cli, struct profile *profile, const char *what,
     return flame_finish(cli, profile, said);
 }
 
-static int
-run_without_screen(const struct cli *cli, int64_t pid)
+static struct sampling_wish
+wish_of(const struct cli *cli)
 {
-    char name[NAME_BYTES], what[NAME_BYTES + 32] = "this machine";
-    const char *proc = config_text(cli->config, "roots.proc");
-    struct live_options options = {.pid = (uint32_t)pid,
-                                   .rate_hz = (unsigned)config_integer(cli->config, "flame.rate"),
-                                   .proc = proc,
-                                   .sys = config_text(cli->config, "roots.sys")};
-    if (pid > 0) {
-        name_of(proc, pid, name);
-        snprintf(what, sizeof(what), "%s (%lld)", name, (long long)pid);
-    }
-    struct live *live = live_new(&options);
-    struct live_status status = {.state = LIVE_OPENING};
-    if (live == NULL) {
-        cli_complain("out of memory");
+    int64_t pid = wanted_pid(cli);
+    return (struct sampling_wish){.kind = pid > 0 ? SAMPLING_PROCESS : SAMPLING_MACHINE,
+                                  .id = pid,
+                                  .rate_hz = (unsigned)config_integer(cli->config, "flame.rate")};
+}
+
+static int
+run_sampler(const struct cli *cli, const struct app_sampler *sampler, int64_t late_ns,
+            const char *what)
+{
+    struct sampling_wish wish = wish_of(cli);
+    struct sampling_status status = {.state = SAMPLING_BEGINS};
+    char why[200] = "";
+    if (!sampler->begin(sampler->context, &wish, why, sizeof(why))) {
+        cli_complain("%s", why);
         return EXIT_FAILED;
     }
-    struct profile *profile = sample(live, config_integer(cli->config, "flame.for"), &status);
+    const struct profile *profile =
+        sample(sampler, config_integer(cli->config, "flame.for"), late_ns, &status);
     int code = finish(cli, profile, what, &status);
-    live_free(live);
     profile_release(profile);
+    return code;
+}
+
+static int
+run_here(const struct cli *cli)
+{
+    char name[NAME_BYTES], what[NAME_BYTES + 32] = "this machine";
+    int64_t pid = wanted_pid(cli);
+    struct flame_sampler sampler;
+    if (pid > 0) {
+        name_of(config_text(cli->config, "roots.proc"), pid, name);
+        snprintf(what, sizeof(what), "%s (%lld)", name, (long long)pid);
+    }
+    flame_sampler_init(&sampler, cli);
+    int code = run_sampler(cli, &sampler.face, 0, what);
+    flame_sampler_done(&sampler);
+    return code;
+}
+
+static int
+run_there(const struct cli *cli)
+{
+    struct targets targets;
+    struct look *look = NULL;
+    struct picture *picture = NULL;
+    int code = EXIT_USAGE;
+    bool good = targets_init(&targets, cli);
+    if (good && (targets.count != 1 || targets.list[0].kind == TARGET_FILE)) {
+        cli_complain(USAGE);
+    } else if (good) {
+        code = EXIT_FAILED;
+        look = look_open(&targets, cli, 0);
+        picture = look != NULL ? look_next(look) : NULL; /* or it has said why */
+    }
+    if (picture != NULL) {
+        struct app_sampler sampler = look_sampler(look);
+        char what[NAME_BYTES + 600] = "";
+        int64_t pid = wanted_pid(cli);
+        snprintf(what, sizeof(what), pid > 0 ? "%s, process %lld" : "%s", targets.list[0].shown,
+                 (long long)pid);
+        code = run_sampler(cli, &sampler, FAR_LATE_NS, what);
+    }
+    picture_release(picture);
+    look_close(look);
+    targets_done(&targets);
     return code;
 }
 
@@ -145,24 +222,24 @@ int
 flame_live_run(const struct cli *cli)
 {
     bool machine = config_bool(cli->config, "flame.machine");
-    int64_t pid = wanted_pid(cli);
-    if (cli->line.argument_count > 0 || config_text(cli->config, "flame.diff")[0] != '\0' ||
-        machine == (pid > 0)) {
-        cli_complain("flame: give a FILE, or one of --pid PID and --machine to sample what runs "
-                     "now; --diff goes with a FILE");
+    if ((cli->line.argument_count > 0 && wanted_place(cli) == NULL) ||
+        config_text(cli->config, "flame.diff")[0] != '\0' || machine == (wanted_pid(cli) > 0)) {
+        cli_complain(USAGE);
         return EXIT_USAGE;
     }
     bool screen = config_text(cli->config, "flame.output")[0] == '\0' && isatty(STDOUT_FILENO);
-    return screen ? monitor_run(cli) : run_without_screen(cli, pid);
+    return screen ? monitor_run(cli) : wanted_place(cli) != NULL ? run_there(cli) : run_here(cli);
 }
 
 void
 flame_live_begin(const struct cli *cli, struct app *app)
 {
-    char name[NAME_BYTES];
-    int64_t pid = wanted_pid(cli);
+    char name[NAME_BYTES] = "process";
     if (flame_live_is_wanted(cli)) {
-        name_of(config_text(cli->config, "roots.proc"), pid, name);
-        app_sample(app, pid, name);
+        struct sampling_wish wish = wish_of(cli);
+        if (wanted_place(cli) == NULL) {
+            name_of(config_text(cli->config, "roots.proc"), wish.id, name);
+        }
+        app_sample(app, &wish, name);
     }
 }

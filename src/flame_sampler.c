@@ -14,12 +14,11 @@ end(void *context)
 }
 
 static bool
-begin(void *context, int64_t pid, char *why, size_t why_size)
+begin(void *context, const struct sampling_wish *wish, char *why, size_t why_size)
 {
     struct flame_sampler *sampler = context;
-    struct live_options options = {.pid = (uint32_t)pid,
-                                   .rate_hz =
-                                       (unsigned)config_integer(sampler->cli->config, "flame.rate"),
+    struct live_options options = {.pid = (uint32_t)wish->id,
+                                   .rate_hz = wish->rate_hz > 0 ? wish->rate_hz : LIVE_RATE_HZ,
                                    .proc = config_text(sampler->cli->config, "roots.proc"),
                                    .sys = config_text(sampler->cli->config, "roots.sys")};
     end(sampler);
@@ -47,18 +46,10 @@ fd(const void *context)
 }
 
 static const struct profile *
-take(void *context, struct app_sampled *ret_sampled)
+take(void *context, struct sampling_status *ret_status)
 {
     struct flame_sampler *sampler = context;
-    struct live_status status;
-    const struct profile *profile = live_take(sampler->live, &status);
-    *ret_sampled = (struct app_sampled){
-        .held = status.state == LIVE_HELD,
-        .over = status.state == LIVE_ENDED || status.state == LIVE_FAILED,
-        .samples = status.samples,
-    };
-    live_describe(&status, ret_sampled->text, sizeof(ret_sampled->text));
-    return profile;
+    return live_take(sampler->live, ret_status);
 }
 
 void

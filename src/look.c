@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct look {
     int64_t interval_ns, opened_ns, last_ns;
     bool heard;           /* a live picture of the engine */
     uint64_t ticks, seen; /* seen: number of the newest picture of the engine */
+    struct sampling_wish wish;
 };
 
 struct look *
@@ -200,4 +202,67 @@ look_interest(struct look *look, const struct interest *interest)
         return true;
     }
     return engine_send(look->engine, &message);
+}
+
+/* ---- sampling ---- */
+
+#define SAMPLING_NUMBER 1 /* there is one a look */
+
+static bool
+send_wish(struct look *look)
+{
+    struct message message = {.type = MESSAGE_SAMPLE,
+                              .sample = {.wish = look->wish, .number = SAMPLING_NUMBER}};
+    return engine_send(look->engine, &message);
+}
+
+static bool
+begin_sampling(void *context, const struct sampling_wish *wish, char *why, size_t why_size)
+{
+    struct look *look = context;
+    look->wish = *wish;
+    if (look->engine == NULL || !send_wish(look)) {
+        snprintf(why, why_size, "%s: nothing can be sampled there", look->target->shown);
+        return false;
+    }
+    return true;
+}
+
+static void
+hold_sampling(void *context, bool held)
+{
+    struct look *look = context;
+    look->wish.held = held;
+    send_wish(look);
+}
+
+static void
+end_sampling(void *context)
+{
+    struct look *look = context;
+    look->wish = (struct sampling_wish){.kind = SAMPLING_NOTHING};
+    send_wish(look);
+}
+
+static int
+sampling_fd(const void *context)
+{
+    return engine_sampling_fd(((const struct look *)context)->engine);
+}
+
+static const struct profile *
+take_sampling(void *context, struct sampling_status *ret_status)
+{
+    return engine_sampling(((struct look *)context)->engine, SAMPLING_NUMBER, ret_status);
+}
+
+struct app_sampler
+look_sampler(struct look *look)
+{
+    return (struct app_sampler){.context = look,
+                                .begin = begin_sampling,
+                                .end = end_sampling,
+                                .hold = hold_sampling,
+                                .fd = sampling_fd,
+                                .take = take_sampling};
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "flametop/core/picture.h"
+#include "flametop/ui/app.h"
 #include "targets.h"
 
 struct look;
@@ -28,6 +29,9 @@ struct picture *look_for(struct look *look, int64_t for_ns);
 
 /* Tells what is looked at; false when it could not be told now. */
 bool look_interest(struct look *look, const struct interest *interest);
+
+/* Who samples stacks there, of a link alone (flametop/ui/app.h). */
+struct app_sampler look_sampler(struct look *look);
 
 /* The newest picture that says how the link is doing, live or not; NULL: there is none. For when
  * the above had none. */

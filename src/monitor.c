@@ -169,6 +169,8 @@ make_app(const struct cli *cli, const struct targets *targets, struct opener *op
                                   .vms = vms != NULL ? vms_lines : NULL,
                                   .vms_context = vms,
                                   .sampler = has_local(targets) ? sampler : NULL,
+                                  .sample_rate_hz =
+                                      (unsigned)config_integer(cli->config, "flame.rate"),
                                   .open_instance = open_instance,
                                   .open_instance_context = opener};
     options.cards = config_list(cli->config, "cards", &options.card_count);

@@ -36,13 +36,14 @@ const struct subcommand subcommand_table[] = {
      "monitor on it: flametop exec -- node server.js. What the service prints goes to a file that "
      "is named.",
      NULL, true},
-    {COMMAND_FLAME, "flame", "[FILE]", 0, 1,
+    {COMMAND_FLAME, "flame", "[FILE|TARGET]", 0, 1,
      "Open a profile of stacks as a flame graph: FILE holds folded stacks, the text of perf "
      "script, "
      "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js; without FILE the stacks "
      "of a "
      "process "
-     "or of the machine are sampled now, with beam://NAME@HOST those of its processes. "
+     "or of the machine are sampled now, with http://HOST:PORT there, with beam://NAME@HOST those "
+     "of its processes. "
      "Without a terminal frames are printed.",
      NULL, true},
     {COMMAND_QUERY, "query", "QUERY [FILE|TARGET]", 1, 2,

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "flametop/base/macros.h"
 #include "flametop/base/str.h"
@@ -68,6 +70,79 @@ on_trace(void *context, const void *bytes, size_t n)
     collector_add_trace(attach->collector, bytes, n);
 }
 
+/* ---- what is sampled ---- */
+
+static void
+on_sampled(void *context, const struct sampling_status *status, const struct profile *profile)
+{
+    struct attach *attach = context;
+    uint64_t one = 1;
+    pthread_mutex_lock(&attach->lock);
+    const struct profile *before = profile != NULL ? attach->sampled : NULL;
+    attach->sampled = profile != NULL ? profile : attach->sampled;
+    attach->sampling = *status;
+    pthread_mutex_unlock(&attach->lock);
+    profile_release(before);
+    ssize_t written = write(attach->sampling_fd, &one, sizeof(one));
+    (void)written; /* it can be read already */
+}
+
+static void
+fail_sampling(struct attach *attach, const char *why)
+{
+    struct sampling_status status = {.state = SAMPLING_FAILED};
+    str_copy(str_from(why), status.why, sizeof(status.why));
+    on_sampled(attach, &status, NULL);
+}
+
+static void
+tell_wish(struct attach *attach)
+{
+    if (attach->link != NULL && attach->link->sample != NULL && attach->live && !attach->wished) {
+        attach->wished = true;
+        attach->link->sample(attach->link_state, &attach->wish);
+    }
+}
+
+void
+attach_sample(struct attach *attach, const struct sampling_wish *wish, uint64_t number)
+{
+    pthread_mutex_lock(&attach->lock);
+    bool other = number != attach->sampling_number;
+    const struct profile *before = other ? attach->sampled : NULL;
+    if (other) {
+        attach->sampling_number = number;
+        attach->sampling = (struct sampling_status){.state = SAMPLING_BEGINS};
+        attach->sampled = NULL;
+    }
+    pthread_mutex_unlock(&attach->lock);
+    profile_release(before);
+    attach->wish = *wish;
+    attach->wished = false;
+    if (wish->kind != SAMPLING_NOTHING && (attach->link == NULL || attach->link->sample == NULL)) {
+        fail_sampling(attach, "nothing can be sampled there");
+    }
+    tell_wish(attach);
+}
+
+const struct profile *
+attach_sampling(struct attach *attach, uint64_t number, struct sampling_status *ret_status)
+{
+    const struct profile *profile = NULL;
+    uint64_t count;
+    ssize_t got = read(attach->sampling_fd, &count, sizeof(count));
+    (void)got;
+    *ret_status = (struct sampling_status){.state = SAMPLING_BEGINS};
+    pthread_mutex_lock(&attach->lock);
+    if (attach->sampling_number == number) {
+        *ret_status = attach->sampling;
+        profile = attach->sampled;
+        attach->sampled = NULL;
+    }
+    pthread_mutex_unlock(&attach->lock);
+    return profile;
+}
+
 static bool
 open_link(struct attach *attach, const struct engine_options *options, struct uv_loop_s *loop,
           char *why, size_t why_size)
@@ -80,7 +155,7 @@ open_link(struct attach *attach, const struct engine_options *options, struct uv
                                .span_ns = options->span_ns,
                                .options = options->link_options,
                                .sink = {attach, on_source, on_chunk, on_kept, on_host, on_clock,
-                                        on_findings, on_tick, on_trace}};
+                                        on_findings, on_tick, on_trace, on_sampled}};
     if (options->link->open(&setup, &attach->link_state, why, why_size) < 0) {
         return false;
     }
@@ -220,6 +295,7 @@ attach_open(struct attach *attach, const struct engine_options *options, struct 
 {
     *attach = (struct attach){.collector = options->collector, .tick = tick, .context = context};
     attach->interests[0].process_sort = -1;
+    attach->sampling_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&attach->lock, NULL);
     bool good = options->link == NULL || open_link(attach, options, loop, why, why_size);
     good =
@@ -252,6 +328,12 @@ attach_close(struct attach *attach)
         attach->link->close(attach->link_state);
         attach->link = NULL;
     }
+    profile_release(attach->sampled);
+    attach->sampled = NULL;
+    if (attach->sampling_fd >= 0) {
+        close(attach->sampling_fd);
+        attach->sampling_fd = -1;
+    }
 }
 
 void
@@ -261,6 +343,8 @@ attach_prepare(struct attach *attach)
         struct link_status status = {.target = "", .kind = "", .why = ""};
         attach->link->status(attach->link_state, &status);
         collector_set_link(attach->collector, &status);
+        attach->live = status.state == LINK_LIVE;
+        tell_wish(attach);
     }
 }
 

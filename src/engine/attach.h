@@ -29,10 +29,19 @@ struct attach {
     /* Who looks at what: the screen, then each exporter. */
     struct interest interests[ENGINE_EXPORTERS_MAX + 1];
 
+    struct sampling_wish wish; /* what is to be sampled */
+    bool live, wished;         /* the link is; it knows the wish */
+
     /* Answers of the other end that the screen has not taken yet. */
     pthread_mutex_t lock;
     char answers[4][200];
     size_t answer_first, answer_count;
+
+    /* Below the lock as well: how what is sampled is doing. */
+    uint64_t sampling_number;
+    struct sampling_status sampling;
+    const struct profile *sampled; /* not taken yet; NULL: none */
+    int sampling_fd;
 };
 
 /* Opens what options name; false and a sentence, with nothing left open. */
@@ -53,7 +62,12 @@ void attach_interval(struct attach *attach, int64_t interval_ns);
 void attach_retry(struct attach *attach);
 void attach_command(struct attach *attach, const char *name, const char *arguments);
 
+/* The link is told once it is live. */
+void attach_sample(struct attach *attach, const struct sampling_wish *wish, uint64_t number);
+
 /* Any thread. */
+const struct profile *attach_sampling(struct attach *attach, uint64_t number,
+                                      struct sampling_status *ret_status);
 bool attach_answer(struct attach *attach, char *dst, size_t size);
 
 #endif

@@ -138,6 +138,9 @@ obey(struct engine *engine, const struct message *message)
     case MESSAGE_RETRY:
         attach_retry(&engine->attach);
         break;
+    case MESSAGE_SAMPLE:
+        attach_sample(&engine->attach, &message->sample.wish, message->sample.number);
+        break;
     case MESSAGE_STOP:
         return false;
     }
@@ -214,6 +217,7 @@ engine_new(const struct engine_options *options, char *why, size_t why_size)
         collector_free(options->collector);
         return NULL;
     }
+    engine->attach.sampling_fd = -1;
     engine->collector = options->collector;
     engine->linked = options->link != NULL;
     engine->interval_ns = CLAMP(options->interval_ns, INTERVAL_NS_MIN, INTERVAL_NS_MAX);
@@ -320,6 +324,18 @@ engine_send(struct engine *engine, const struct message *message)
         uv_async_send(&engine->wake);
     }
     return sent;
+}
+
+const struct profile *
+engine_sampling(struct engine *engine, uint64_t number, struct sampling_status *ret_status)
+{
+    return attach_sampling(&engine->attach, number, ret_status);
+}
+
+int
+engine_sampling_fd(const struct engine *engine)
+{
+    return engine->attach.sampling_fd;
 }
 
 bool

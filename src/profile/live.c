@@ -45,7 +45,7 @@ struct live {
     pthread_mutex_t lock;
     unsigned refs;
     bool stop, wanted; /* wanted: sampling, not held */
-    struct live_status status;
+    struct sampling_status status;
     struct profile *newest; /* not taken yet */
 };
 
@@ -122,6 +122,32 @@ turn(struct live *live, bool on, int64_t now_ns)
     live->on = on;
 }
 
+/* What a reader of the graph should know of it, the most important first. */
+static void
+write_notes(const struct live *live, const struct stacks_counts *counts,
+            char dst[SAMPLING_WHY_BYTES])
+{
+    double samples = counts->samples > 0 ? (double)counts->samples : 1;
+    size_t n = 0;
+    dst[0] = '\0';
+    if (counts->broken > 0) {
+        n += (size_t)snprintf(dst, SAMPLING_WHY_BYTES, " · %.0f %% end early: no frame pointers",
+                              ceil((double)counts->broken / samples * 100));
+    }
+    if (counts->truncated > 0) {
+        n += (size_t)snprintf(dst + n, SAMPLING_WHY_BYTES - n,
+                              " · %.0f %% cut: kernel.perf_event_max_stack",
+                              ceil((double)counts->truncated / samples * 100));
+    }
+    if (!live->sampler.kernel) {
+        snprintf(dst + n, SAMPLING_WHY_BYTES - n,
+                 " · without the kernel's part: kernel.perf_event_paranoid");
+    } else if (counts->kernel_hidden) {
+        snprintf(dst + n, SAMPLING_WHY_BYTES - n,
+                 " · the kernel hides its names: kernel.kptr_restrict");
+    }
+}
+
 static void
 hand_over(struct live *live, int64_t now_ns)
 {
@@ -131,13 +157,13 @@ hand_over(struct live *live, int64_t now_ns)
     pthread_mutex_lock(&live->lock);
     before = copy != NULL ? live->newest : NULL;
     live->newest = copy != NULL ? copy : live->newest;
-    live->status.state = live->ended_ns != 0 ? LIVE_ENDED : live->on ? LIVE_SAMPLING : LIVE_HELD;
+    live->status.state = live->ended_ns != 0 ? SAMPLING_ENDED
+                         : live->on          ? SAMPLING_RUNS
+                                             : SAMPLING_HELD;
     live->status.sampled_ns = live->before_ns + (live->on ? now_ns - live->on_ns : 0);
     live->status.samples = counts->samples;
     live->status.lost = counts->lost;
-    live->status.truncated = counts->truncated;
-    live->status.broken = counts->broken;
-    live->status.kernel_hidden = counts->kernel_hidden;
+    write_notes(live, counts, live->status.notes);
     pthread_mutex_unlock(&live->lock);
     profile_release(before);
     live->handed = copy != NULL ? counts->samples : live->handed;
@@ -166,7 +192,7 @@ step(struct live *live)
         turn(live, wanted, now_ns);
         live->handed_ns = 0; /* the last samples are shown at once */
     }
-    bool told = !live->on && live->status.state == LIVE_HELD;
+    bool told = !live->on && live->status.state == SAMPLING_HELD;
     if (sampler_wait(&live->sampler, live->wake_fd, told ? HELD_ROUND_MS : ROUND_MS)) {
         clear_fd(live->wake_fd);
     }
@@ -195,19 +221,20 @@ open_all(struct live *live)
 {
     struct sampler_options options = {live->options.pid, live->options.rate_hz, live->proc,
                                       live->sys};
-    struct live_status status = {.state = LIVE_FAILED};
+    struct sampling_status status = {.state = SAMPLING_FAILED};
     open_process(live);
     bool good = sampler_open(&live->sampler, &options, status.why, sizeof(status.why));
-    struct stacks_options about = {live->proc, live->options.pid, live->sampler.depth_max,
-                                   live->sampler.cycles};
+    struct stacks_options about = {.proc = live->proc,
+                                   .pid = live->options.pid,
+                                   .depth_max = live->sampler.depth_max,
+                                   .cycles = live->sampler.cycles,
+                                   .nodes_max = live->options.nodes_max,
+                                   .frames_max = live->options.frames_max};
     live->stacks = good ? stacks_new(&about) : NULL;
     if (good && live->stacks == NULL) {
         snprintf(status.why, sizeof(status.why), "out of memory");
     } else if (good) {
-        status = (struct live_status){.state = LIVE_SAMPLING,
-                                      .rate_hz = live->sampler.rate_hz,
-                                      .cycles = live->sampler.cycles,
-                                      .kernel = live->sampler.kernel};
+        status = (struct sampling_status){.state = SAMPLING_RUNS, .rate_hz = live->sampler.rate_hz};
     }
     pthread_mutex_lock(&live->lock);
     live->status = status;
@@ -286,7 +313,7 @@ live_fd(const struct live *live)
 }
 
 struct profile *
-live_take(struct live *live, struct live_status *ret_status)
+live_take(struct live *live, struct sampling_status *ret_status)
 {
     clear_fd(live->ready_fd);
     pthread_mutex_lock(&live->lock);
@@ -295,48 +322,4 @@ live_take(struct live *live, struct live_status *ret_status)
     *ret_status = live->status;
     pthread_mutex_unlock(&live->lock);
     return profile;
-}
-
-/* ---- words ---- */
-
-/* What a reader of the graph should know of it, the most important first. */
-static void
-add_warnings(const struct live_status *status, char *dst, size_t size, size_t n)
-{
-    double samples = status->samples > 0 ? (double)status->samples : 1;
-    if (status->broken > 0 && n < size) {
-        n += (size_t)snprintf(dst + n, size - n, " · %.0f %% end early: no frame pointers",
-                              ceil((double)status->broken / samples * 100));
-    }
-    if (status->truncated > 0 && n < size) {
-        n += (size_t)snprintf(dst + n, size - n, " · %.0f %% cut: kernel.perf_event_max_stack",
-                              ceil((double)status->truncated / samples * 100));
-    }
-    if (!status->kernel && n < size) {
-        n += (size_t)snprintf(dst + n, size - n,
-                              " · without the kernel's part: kernel.perf_event_paranoid");
-    } else if (status->kernel_hidden && n < size) {
-        n += (size_t)snprintf(dst + n, size - n,
-                              " · the kernel hides its names: kernel.kptr_restrict");
-    }
-}
-
-void
-live_describe(const struct live_status *status, char *dst, size_t size)
-{
-    static const char *const states[] = {
-        [LIVE_OPENING] = "beginning", [LIVE_SAMPLING] = "sampling for",
-        [LIVE_HELD] = "held after",   [LIVE_ENDED] = "it ended after",
-        [LIVE_FAILED] = "",
-    };
-    if (status->state == LIVE_FAILED || status->state == LIVE_OPENING) {
-        snprintf(dst, size, "%s",
-                 status->state == LIVE_FAILED ? status->why : states[status->state]);
-        return;
-    }
-    int n =
-        snprintf(dst, size, "%s %lld s at %u Hz, %llu samples, %llu lost", states[status->state],
-                 (long long)((status->sampled_ns + NS_PER_S / 2) / NS_PER_S), status->rate_hz,
-                 (unsigned long long)status->samples, (unsigned long long)status->lost);
-    add_warnings(status, dst, size, n > 0 ? (size_t)n : 0);
 }

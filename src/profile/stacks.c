@@ -65,8 +65,8 @@ stacks_new(const struct stacks_options *options)
         stacks_free(stacks);
         return NULL;
     }
-    stacks->profile->node_max = STACKS_NODES_MAX;
-    stacks->profile->frame_max = STACKS_FRAMES_MAX;
+    stacks->profile->node_max = options->nodes_max > 0 ? options->nodes_max : STACKS_NODES_MAX;
+    stacks->profile->frame_max = options->frames_max > 0 ? options->frames_max : STACKS_FRAMES_MAX;
     stacks->weight = options->cycles ? profile_measure(stacks->profile, STR("cycles"), "", 1)
                                      : profile_measure(stacks->profile, STR("CPU time"), "s", 1e-9);
     stacks->samples = profile_measure(stacks->profile, STR("samples"), "", 1);

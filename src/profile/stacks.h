@@ -18,10 +18,11 @@
 #define STACKS_FRAMES_MAX (UINT32_C(1) << 17)
 
 struct stacks_options {
-    const char *proc;   /* "/proc" */
-    uint32_t pid;       /* whose samples count; 0: of all processes */
-    uint32_t depth_max; /* frames after which the kernel cuts; 0: unknown */
-    bool cycles;        /* what periods are: cycles of the CPU, else nanoseconds */
+    const char *proc;               /* "/proc" */
+    uint32_t pid;                   /* whose samples count; 0: of all processes */
+    uint32_t depth_max;             /* frames after which the kernel cuts; 0: unknown */
+    bool cycles;                    /* what periods are: cycles of the CPU, else nanoseconds */
+    uint32_t nodes_max, frames_max; /* 0: STACKS_NODES_MAX, STACKS_FRAMES_MAX */
 };
 
 struct stacks_counts {

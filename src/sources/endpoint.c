@@ -277,6 +277,20 @@ endpoint_command(void *state, const char *name, const char *arguments_json, void
     }
 }
 
+static void
+endpoint_sample(void *state, const struct sampling_wish *wish)
+{
+    struct endpoint *endpoint = state;
+    if (endpoint->inner != NULL && endpoint->inner->sample != NULL) {
+        endpoint->inner->sample(endpoint->inner_state, wish);
+    } else if (wish->kind != SAMPLING_NOTHING) {
+        struct sampling_status status = {
+            .state = SAMPLING_FAILED,
+            .why = "this server samples nothing: that takes a flametop agent"};
+        endpoint->setup.sink.sampled(endpoint->setup.sink.context, &status, NULL);
+    }
+}
+
 const struct link link_endpoint = {
     .name = "endpoint",
     .open = endpoint_open,
@@ -285,6 +299,7 @@ const struct link link_endpoint = {
     .interval = endpoint_interval,
     .retry = endpoint_retry,
     .command = endpoint_command,
+    .sample = endpoint_sample,
     .close = endpoint_close,
 };
 

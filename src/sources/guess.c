@@ -245,6 +245,15 @@ guess_command(void *state, const char *name, const char *arguments, void *contex
     }
 }
 
+static void
+guess_sample(void *state, const struct sampling_wish *wish)
+{
+    struct guess *guess = state;
+    if (guess->inner != NULL) {
+        link_endpoint.sample(guess->inner, wish);
+    }
+}
+
 const struct link link_guess = {
     .name = "guess",
     .open = guess_open,
@@ -253,5 +262,6 @@ const struct link link_guess = {
     .interval = guess_interval,
     .retry = guess_retry,
     .command = guess_command,
+    .sample = guess_sample,
     .close = guess_close,
 };

@@ -840,6 +840,15 @@ ssh_command(void *state, const char *name, const char *arguments, void *context,
     }
 }
 
+static void
+ssh_sample(void *state, const struct sampling_wish *wish)
+{
+    struct tunnel *tunnel = state;
+    if (tunnel->inner != NULL) {
+        link_endpoint.sample(tunnel->inner, wish);
+    }
+}
+
 /* Its end closes the agent's input there. */
 static void
 ssh_close(void *state)
@@ -867,5 +876,6 @@ const struct link link_ssh = {
     .interval = ssh_interval,
     .retry = ssh_retry,
     .command = ssh_command,
+    .sample = ssh_sample,
     .close = ssh_close,
 };

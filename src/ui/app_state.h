@@ -63,12 +63,20 @@ struct question {
 
 /* What is sampled (sampling.c). */
 struct sampling {
-    bool begun;
-    bool opened;      /* the flame view has it */
-    unsigned subject; /* by which it is known there */
-    int64_t pid;      /* 0: the machine */
-    char name[96];
-    struct app_sampled now;
+    const struct app_sampler *sampler; /* who samples; NULL: nothing is sampled */
+    bool opened;                       /* the flame view has it */
+    unsigned subject;                  /* by which it is known there */
+    struct sampling_wish wish;
+    char name[160];
+    struct sampling_status now;
+};
+
+/* Who samples at the other end of a link. */
+struct far_sampler {
+    struct app_sampler face;
+    struct engine *engine; /* NULL: nobody */
+    struct sampling_wish wish;
+    uint64_t number;
 };
 
 struct app {
@@ -81,6 +89,7 @@ struct app {
     char profile_title[256];
     unsigned profile_subject;
     struct sampling sampling;
+    struct far_sampler far;
 
     struct clock clock;
     struct seat *seats; /* at least one */
@@ -173,8 +182,11 @@ void seat_put(struct app *app, struct seat *seat, struct picture *picture); /* t
 void seat_answered(struct app *app, struct seat *seat, const char *why);    /* "": it was done */
 
 /* sampling.c */
-void sampling_take(struct app *app);          /* what is newer */
-bool sampling_goes_on(const struct app *app); /* or is held */
+int sampling_fd(const struct app *app);                       /* to wait for; -1: nothing */
+void sampling_take(struct app *app);                          /* what is newer */
+bool sampling_goes_on(const struct app *app);                 /* or is held */
+bool sampling_is_possible(const struct app *app);             /* of the shown target */
+void sampling_forget(struct app *app, struct engine *engine); /* before it is freed */
 /* What the flame view says before there is anything to show; false: the usual words do. */
 bool sampling_remedy(const struct app *app, char *dst, size_t size);
 

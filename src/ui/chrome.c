@@ -423,8 +423,8 @@ static const struct offer {
 static bool
 fits_sampling(const struct app *app, const struct offer *offer, const char *view)
 {
-    bool goes_on = sampling_goes_on(app), held = app->sampling.now.held;
-    bool may = app->options.sampler != NULL && !link_is_elsewhere(app_link(app));
+    bool goes_on = sampling_goes_on(app), held = app->sampling.now.state == SAMPLING_HELD;
+    bool may = sampling_is_possible(app);
     return (offer->when == WITH_SAMPLER && may && (!goes_on || strcmp(view, "flame") != 0)) ||
            (offer->when == WHILE_SAMPLING && goes_on && !held) ||
            (offer->when == WHILE_SAMPLING_IS_HELD && goes_on && held);

@@ -120,7 +120,7 @@ const struct command command_table[] = {
     {"flame.keep", "", "Shows only the stacks with the selected frame.", NULL, false, NULL},
     {"flame.measure", "", "Shows the next of the things that the profile measured.", NULL, false,
      NULL},
-    {"flame.open", "[PID]",
+    {"flame.open", "[PID|machine|node]",
      "Shows the flame graph of what is selected, or the machine; then holds or goes on.", NULL,
      false, app_do_flame_open},
     {"flame.order", "",

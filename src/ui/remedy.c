@@ -106,7 +106,7 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
     const struct view *view = view_find(app->view);
     const struct picture *picture = app_shown(app);
     const char *remedy = view_remedy(view, picture->base != NULL);
-    char lacks[2 * ATTACHED_BYTES], sampled[sizeof(app->sampling.now.text) + 160];
+    char lacks[2 * ATTACHED_BYTES], sampled[SAMPLING_TEXT_BYTES + sizeof(app->sampling.name)];
     if (picture->base == NULL && attached_lacks(app, view->number, lacks, sizeof(lacks))) {
         remedy = lacks;
     }

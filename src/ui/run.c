@@ -293,9 +293,7 @@ prepare(struct run *run)
         (struct pollfd){.fd = term_fd(app->term),
                         .events = (short)(POLLIN | (term_wants_write(app->term) ? POLLOUT : 0))};
     run->fds[1] = (struct pollfd){.fd = run->signals, .events = POLLIN};
-    const struct app_sampler *sampler = app->options.sampler;
-    run->fds[2] = (struct pollfd){.fd = sampler != NULL ? sampler->fd(sampler->context) : -1,
-                                  .events = POLLIN};
+    run->fds[2] = (struct pollfd){.fd = sampling_fd(app), .events = POLLIN};
     size_t i = 0;
     struct seat *seat;
     for (; (seat = seat_at(app, i)) != NULL; i++) { /* a file has no engine */

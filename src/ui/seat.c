@@ -42,6 +42,7 @@ close_instance(struct app *app)
 {
     app->home = app->home == &app->instance ? app->seats : app->home;
     seat_done(&app->instance);
+    sampling_forget(app, app->instance.engine);
     engine_free(app->instance.engine);
     memset(&app->instance, 0, sizeof(app->instance));
     app->instance_name[0] = '\0';

@@ -16,7 +16,7 @@ struct sampler {
     unsigned begun, ended;
     bool held, over;
     uint64_t samples;
-    const char *text;
+    const char *why;
 };
 
 struct stage {
@@ -28,14 +28,16 @@ struct stage {
 };
 
 static bool
-begin(void *context, int64_t pid, char *why, size_t why_size)
+begin(void *context, const struct sampling_wish *wish, char *why, size_t why_size)
 {
     struct sampler *sampler = context;
-    if (pid == 13) {
+    assert_int_equal(wish->kind, wish->id > 0 ? SAMPLING_PROCESS : SAMPLING_MACHINE);
+    assert_int_equal(wish->rate_hz, 99);
+    if (wish->id == 13) {
         snprintf(why, why_size, "it is not yours");
         return false;
     }
-    sampler->pid = pid;
+    sampler->pid = wish->id;
     sampler->begun++;
     sampler->held = sampler->over = false;
     sampler->samples = 0;
@@ -64,12 +66,16 @@ fd(const void *context)
 }
 
 static const struct profile *
-take(void *context, struct app_sampled *ret_sampled)
+take(void *context, struct sampling_status *ret_status)
 {
     const struct sampler *sampler = context;
-    *ret_sampled = (struct app_sampled){
-        .held = sampler->held, .over = sampler->over, .samples = sampler->samples};
-    snprintf(ret_sampled->text, sizeof(ret_sampled->text), "%s", sampler->text);
+    *ret_status = (struct sampling_status){.state = sampler->over   ? SAMPLING_FAILED
+                                                    : sampler->held ? SAMPLING_HELD
+                                                                    : SAMPLING_RUNS,
+                                           .sampled_ns = 2 * NS_PER_S,
+                                           .rate_hz = 99,
+                                           .samples = sampler->samples};
+    snprintf(ret_status->why, sizeof(ret_status->why), "%s", sampler->why);
     struct profile *profile = profile_new();
     uint32_t measure = profile_measure(profile, STR("samples"), "", 1);
     uint32_t node = profile_child(profile, 0, profile_frame(profile, STR("worker"), STR("")));
@@ -92,10 +98,12 @@ stage_init(struct stage *stage, bool here)
 {
     memset(stage, 0, sizeof(*stage));
     machine_init(&stage->fake, 4);
-    stage->sampler = (struct sampler){.pid = -1, .text = "sampling for 2 s at 99 Hz"};
+    stage->sampler = (struct sampler){.pid = -1, .why = ""};
     stage->face = (struct app_sampler){&stage->sampler, begin, end, hold, fd, take};
-    struct app_options options = {
-        .catalog = stage->fake.catalog, .view = 3, .sampler = here ? &stage->face : NULL};
+    struct app_options options = {.catalog = stage->fake.catalog,
+                                  .view = 3,
+                                  .sampler = here ? &stage->face : NULL,
+                                  .sample_rate_hz = 99};
     stage->app = app_new(&options);
     fake_processes(&stage->fake, 20);
     app_set_picture(stage->app, fake_picture(&stage->fake));
@@ -221,7 +229,7 @@ test_sampling__says_what_went_wrong(void **state)
     assert_true(shows(&stage, "give the number of a process"));
     press(&stage, "6 F");
     stage.sampler.over = true;
-    stage.sampler.text = "it takes CAP_PERFMON";
+    stage.sampler.why = "it takes CAP_PERFMON";
     arrive(&stage, 0);
     assert_true(shows(&stage, "it takes CAP_PERFMON"));
     stage_done(&stage);

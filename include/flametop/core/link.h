@@ -16,6 +16,7 @@
 #include "flametop/core/interest.h"
 #include "flametop/core/keep.h"
 #include "flametop/core/picture.h"
+#include "flametop/core/sampling.h"
 #include "flametop/core/source.h"
 
 struct uv_loop_s;
@@ -41,6 +42,7 @@ struct link_status {
     bool insecure;          /* the server is not verified */
     bool here;              /* it is this machine's agent: its processes are those we see */
     const char *offer; /* what the link could do about it, as a question; NULL or "": nothing */
+    unsigned samples;  /* bits by enum sampling_kind: what can be sampled there */
 };
 
 /* Where a link puts what it brings. Engine thread. All copy what they are given. */
@@ -61,6 +63,10 @@ struct link_sink {
     /* A finished trace, its bytes as they came: neither checked nor aligned. NULL: not
      * wanted. */
     void (*trace)(void *context, const void *bytes, size_t n);
+    /* How what is sampled is doing, and its newest profile, whose reference goes over; NULL: none
+     * that is newer. */
+    void (*sampled)(void *context, const struct sampling_status *status,
+                    const struct profile *profile);
 };
 
 struct link_setup {
@@ -97,6 +103,9 @@ struct link {
     void (*retry)(void *state); /* the user asks for it */
     void (*command)(void *state, const char *name, const char *arguments_json, void *context,
                     link_answer *answer);
+    /* Samples this in the place of what was sampled before, while the link is live: a connection
+     * that breaks ends it. NULL: nothing can be sampled. */
+    void (*sample)(void *state, const struct sampling_wish *wish);
     void (*close)(void *state);
 };
 

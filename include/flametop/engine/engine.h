@@ -28,6 +28,7 @@ enum message_type {
     MESSAGE_COMMAND, /* to the other end of the link, RECEIVER_START without one to the receiver;
                         the answer comes by engine_answer */
     MESSAGE_RETRY,   /* connect again now */
+    MESSAGE_SAMPLE,  /* at the other end of the link; what comes of it by engine_sampling */
     MESSAGE_STOP
 };
 
@@ -44,6 +45,10 @@ struct message {
         struct {
             char name[32], arguments[224]; /* a JSON object */
         } command;
+        struct {
+            struct sampling_wish wish;
+            uint64_t number; /* tells one sampling from another: not 0 */
+        } sample;
     };
 };
 
@@ -100,5 +105,12 @@ bool engine_send(struct engine *engine, const struct message *message);
 /* The answer to a command sent through the link, oldest first: "" when it was done, else a
  * sentence. False when there is none. Any thread. */
 bool engine_answer(struct engine *engine, char *dst, size_t size);
+
+/* How the sampling of this number is doing, and its newest profile, which is the caller's; NULL
+ * when there is none that is newer than the one taken before. Clears engine_sampling_fd, which can
+ * be read when there is something newer. Any thread. */
+const struct profile *engine_sampling(struct engine *engine, uint64_t number,
+                                      struct sampling_status *ret_status);
+int engine_sampling_fd(const struct engine *engine);
 
 #endif

@@ -11,33 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "flametop/core/profile.h"
+#include "flametop/core/sampling.h"
 
-#define LIVE_WHY_BYTES 240
 #define LIVE_RATE_HZ 99 /* not 100: no timer of the program's own keeps step with it */
 
 struct live_options {
     uint32_t pid; /* 0: all processes */
     unsigned rate_hz;
-    const char *proc, *sys; /* roots of these filesystems */
-};
-
-enum live_state {
-    LIVE_OPENING,
-    LIVE_SAMPLING,
-    LIVE_HELD,  /* by live_switch */
-    LIVE_ENDED, /* the process is over */
-    LIVE_FAILED /* it cannot be sampled: `why` */
-};
-
-struct live_status {
-    enum live_state state;
-    char why[LIVE_WHY_BYTES]; /* what would allow it */
-    int64_t sampled_ns;       /* without the times it was held */
-    unsigned rate_hz;
-    bool cycles, kernel; /* of the CPU, else its clock; with the kernel's part of stacks */
-    bool kernel_hidden;  /* whose names the kernel does not tell: kernel.kptr_restrict */
-    uint64_t samples, lost, truncated, broken;
+    const char *proc, *sys;         /* roots of these filesystems */
+    uint32_t nodes_max, frames_max; /* of the profile; 0: as many as there is room for */
 };
 
 struct live;
@@ -56,9 +38,6 @@ int live_fd(const struct live *live);
 
 /* How it is doing, and the newest profile, which is the caller's and does not change; NULL when
  * there is none that is newer than the one taken before. Clears live_fd. */
-struct profile *live_take(struct live *live, struct live_status *ret_status);
-
-/* "sampling for 12 s at 99 Hz, 1188 samples, 0 lost", and what a reader should know of it. */
-void live_describe(const struct live_status *status, char *dst, size_t size);
+struct profile *live_take(struct live *live, struct sampling_status *ret_status);
 
 #endif

@@ -12,6 +12,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/core/metric.h"
 #include "flametop/core/picture.h"
+#include "flametop/core/sampling.h"
 #include "flametop/engine/engine.h"
 #include "flametop/ui/canvas.h"
 #include "flametop/ui/term.h"
@@ -28,22 +29,12 @@ struct app_target {
     const char *name;
 };
 
-/* How what is sampled is doing. */
-struct app_sampled {
-    bool held;
-    bool over; /* there will be no more */
-    uint64_t samples;
-    char text[480]; /* "sampling for 12 s at 99 Hz, 1188 samples"; or why there are none */
-};
-
-/* Who samples the stacks of this machine's processes for the flame view. The screen's thread:
- * nothing waits. */
+/* Who samples stacks for the flame view. The screen's thread: nothing waits. */
 struct app_sampler {
     void *context;
 
-    /* A process, or with 0 all of them, in the place of what was sampled before. False, and a
-     * sentence. */
-    bool (*begin)(void *context, int64_t pid, char *why, size_t why_size);
+    /* In the place of what was sampled before. False, and a sentence. */
+    bool (*begin)(void *context, const struct sampling_wish *wish, char *why, size_t why_size);
     void (*end)(void *context);
     void (*hold)(void *context, bool held); /* or go on */
 
@@ -52,7 +43,7 @@ struct app_sampler {
 
     /* How it is doing, and the newest profile: the reference is the caller's. NULL: none that is
      * newer than the one before. While something is sampled. */
-    const struct profile *(*take)(void *context, struct app_sampled *ret_sampled);
+    const struct profile *(*take)(void *context, struct sampling_status *ret_status);
 };
 
 struct app_options {
@@ -107,7 +98,8 @@ struct app_options {
      * in why. NULL: it cannot be saved. */
     int (*save_trace)(const struct trace *trace, const char *path, char *why, size_t why_size);
 
-    const struct app_sampler *sampler; /* NULL: nothing here can be sampled */
+    const struct app_sampler *sampler; /* of this machine; NULL: nothing here can be sampled */
+    unsigned sample_rate_hz;           /* 0: as usual */
 
     const struct clock *clock; /* what ages are counted by; NULL: the system's */
 };
@@ -139,9 +131,9 @@ void app_set_picture(struct app *app, struct picture *picture); /* of the first 
  * app's from then on. `newer`: of the same (panel_renew_profile), else something else. */
 void app_set_profile(struct app *app, const struct profile *profile, const char *title, bool newer);
 
-/* Samples a process by its number and name, or with 0 the machine, and shows it. False when that
- * cannot be: then the status line says why. */
-bool app_sample(struct app *app, int64_t pid, const char *name);
+/* Samples this of the shown target and shows it; `name` of a process. False when that cannot be:
+ * then the status line says why. */
+bool app_sample(struct app *app, const struct sampling_wish *wish, const char *name);
 
 /* Draws everything at the canvas's size. Without a picture it says that it waits for one. */
 void app_draw(struct app *app, struct canvas *canvas);

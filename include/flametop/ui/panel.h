@@ -13,6 +13,7 @@
 
 #include "flametop/core/interest.h"
 #include "flametop/core/picture.h"
+#include "flametop/core/sampling.h"
 #include "flametop/ui/canvas.h"
 
 struct flame;
@@ -117,9 +118,10 @@ void panel_open_profile(const struct panel_context *context, const struct profil
 void panel_renew_profile(const struct panel_context *context, const struct profile *profile,
                          const char *title);
 
-/* Samples a process of this machine and shows it in the flame view, after a question where another
- * is sampled already. */
-void panel_sample(const struct panel_context *context, int64_t pid, const char *name);
+/* Samples a process of the machine or node that is shown, or all of it (core/sampling.h), and shows
+ * it in the flame view, after a question where another is sampled already. */
+void panel_sample(const struct panel_context *context, enum sampling_kind kind, int64_t id,
+                  const char *name);
 
 /* Writes a flame tree to a file, after a question where there is one of that name; without a path
  * it asks for one. The command that it then runs on this panel is flame.save. */

@@ -222,7 +222,8 @@ sample(struct process_panel *panel, const struct panel_context *context, const c
     (void)argument;
     const char *name = row_text(panel->view.def, table_view_selected(&panel->view), "process.name");
     if (process_pid(&panel->view) > 0) {
-        panel_sample(context, process_pid(&panel->view), name != NULL ? name : "process");
+        panel_sample(context, SAMPLING_PROCESS, process_pid(&panel->view),
+                     name != NULL ? name : "process");
     } else {
         panel_say(context, "no process is selected");
     }
