@@ -11,7 +11,6 @@
 #define SEGMENTS_READ 256u /* program headers that are looked at */
 #define SECTIONS_READ 65536u
 #define NOTES_BYTES ((size_t)65536)
-#define NAMES_BYTES_MAX ((uint64_t)512 << 20)
 #define PORTION 512u /* symbols at a time */
 
 static bool
@@ -235,7 +234,8 @@ static bool
 add_table(const struct elf *elf, const struct elf_source *source, const Elf64_Shdr *table,
           const Elf64_Shdr *texts, struct symbols *symbols)
 {
-    size_t each = symbol_bytes(elf), names_n = (size_t)MIN(texts->sh_size, NAMES_BYTES_MAX);
+    size_t each = symbol_bytes(elf),
+           names_n = (size_t)MIN(texts->sh_size, (uint64_t)symbols->names.max);
     uint64_t count = MIN(table->sh_size / each, (uint64_t)ELF_SYMBOLS_MAX);
     char last, *portion = malloc(PORTION * each), *names = NULL;
     bool good = table->sh_entsize == each && names_n == texts->sh_size && names_n > 0 &&

@@ -42,8 +42,8 @@ enum elf_symbols { ELF_NO_SYMBOLS, ELF_EXPORTED_SYMBOLS, ELF_ALL_SYMBOLS };
 /* False when it is no ELF file of this machine's byte order. */
 bool elf_open(struct elf *elf, const struct elf_source *source);
 
-/* Adds the functions of .symtab, else those of .dynsym, by address in the file's own terms. Answers
- * what there was. */
+/* Adds the functions of .symtab, else those of .dynsym, by address in the file's own terms: of the
+ * first whose names may all be held. Answers what there was. */
 enum elf_symbols elf_read_symbols(const struct elf *elf, const struct elf_source *source,
                                   struct symbols *symbols);
 

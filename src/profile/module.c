@@ -15,7 +15,7 @@
 
 #define MODULES_MAX ((size_t)16384)
 #define ARENA_BYTES_MAX ((size_t)32 << 20)
-#define SYMBOL_BYTES_MAX ((size_t)512 << 20)
+#define SYMBOL_BYTES_MAX ((size_t)256 << 20) /* of all modules together */
 #define PATH_BYTES 4096
 #define VDSO_BYTES_MAX ((size_t)65536)
 
@@ -192,14 +192,16 @@ open_debug(const struct module *module, int process)
     return fd >= 0 ? fd : reopen_regular(open(path, O_PATH | O_CLOEXEC));
 }
 
+/* In what is left of the bytes. */
 static bool
-read_debug(struct module *module, int process)
+read_debug(struct module *module, int process, size_t left)
 {
     int fd = open_debug(module, process);
     struct elf_source source = {read_file, &fd};
     struct elf elf;
     struct symbols symbols;
     symbols_init(&symbols, ELF_SYMBOLS_MAX);
+    symbols_limit(&symbols, left - MIN(left, symbols_bytes(&module->symbols)));
     bool all = fd >= 0 && elf_open(&elf, &source) && elf.id_n == module->elf.id_n &&
                memcmp(elf.id, module->elf.id, elf.id_n) == 0 &&
                elf_read_symbols(&elf, &source, &symbols) == ELF_ALL_SYMBOLS;
@@ -252,11 +254,9 @@ module_read(struct modules *modules, struct module *module, const struct module_
         return;
     }
     module->read = true;
-    if (modules->symbol_bytes > SYMBOL_BYTES_MAX) {
-        modules->refused++;
-        return;
-    }
+    size_t left = SYMBOL_BYTES_MAX - MIN(modules->symbol_bytes, SYMBOL_BYTES_MAX);
     symbols_init(&module->symbols, ELF_SYMBOLS_MAX);
+    symbols_limit(&module->symbols, left);
     if (module->vdso) {
         read_vdso(module, place);
     } else {
@@ -265,7 +265,7 @@ module_read(struct modules *modules, struct module *module, const struct module_
         if (fd >= 0 && elf_open(&module->elf, &source)) {
             module->is_elf = true;
             if (elf_read_symbols(&module->elf, &source, &module->symbols) != ELF_ALL_SYMBOLS) {
-                read_debug(module, place->process);
+                read_debug(module, place->process, left);
             }
         }
         if (fd >= 0) {
@@ -273,8 +273,8 @@ module_read(struct modules *modules, struct module *module, const struct module_
         }
     }
     symbols_sort(&module->symbols);
-    modules->symbol_bytes +=
-        module->symbols.capacity * sizeof(struct symbol) + module->symbols.names.capacity;
+    modules->symbol_bytes += symbols_bytes(&module->symbols);
+    modules->refused += module->symbols.full;
 }
 
 struct str

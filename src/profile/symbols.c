@@ -7,6 +7,7 @@
 #include "flametop/base/macros.h"
 
 #define NAME_BYTES_EACH 256u /* on average, at most */
+#define LIST_PART 4u         /* of limited bytes, for the array */
 #define SIZE_MAX_KEPT ((UINT32_C(1) << 28) - 1)
 #define REACH ((uint64_t)1 << 20) /* of a symbol without a size */
 #define STEPS_BACK 16             /* over symbols inside a larger one */
@@ -25,6 +26,20 @@ symbols_done(struct symbols *symbols)
     free(symbols->list);
     buf_done(&symbols->names);
     *symbols = (struct symbols){0};
+}
+
+void
+symbols_limit(struct symbols *symbols, size_t bytes)
+{
+    size_t each = sizeof(*symbols->list), count = bytes / LIST_PART / each;
+    symbols->count_max = (uint32_t)MIN((size_t)symbols->count_max, count);
+    symbols->names.max = MIN(symbols->names.max, bytes - symbols->count_max * each);
+}
+
+size_t
+symbols_bytes(const struct symbols *symbols)
+{
+    return symbols->capacity * sizeof(*symbols->list) + symbols->names.capacity;
 }
 
 static bool

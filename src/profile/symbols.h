@@ -30,6 +30,11 @@ struct symbols {
 
 void symbols_init(struct symbols *symbols, uint32_t count_max);
 void symbols_done(struct symbols *symbols);
+
+/* No more than so many bytes of them, before any is added. */
+void symbols_limit(struct symbols *symbols, size_t bytes);
+size_t symbols_bytes(const struct symbols *symbols); /* held */
+
 void symbols_add(struct symbols *symbols, uint64_t at, uint64_t size, unsigned rank,
                  struct str name);
 void symbols_sort(struct symbols *symbols);

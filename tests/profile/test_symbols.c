@@ -229,6 +229,37 @@ test_elf__reads_functions_segments_and_build_id(void **state)
     symbols_done(&symbols);
 }
 
+/* A file may bring as many symbols as it likes, and names as long. */
+static void
+test_elf__keeps_within_the_bytes_that_are_left(void **state)
+{
+    (void)state;
+    struct image image;
+    struct elf elf;
+    struct elf_source source = {read_image, &image};
+    struct symbols symbols;
+    make_wide(&image);
+    assert_true(elf_open(&elf, &source));
+    symbols_init(&symbols, ELF_SYMBOLS_MAX);
+    symbols_limit(&symbols, 4 * sizeof(struct symbol)); /* room for one of two */
+    assert_int_equal(elf_read_symbols(&elf, &source, &symbols), ELF_ALL_SYMBOLS);
+    assert_true(symbols.count == 1 && symbols.full);
+    assert_true(symbols_bytes(&symbols) <= 4 * sizeof(struct symbol));
+    symbols_done(&symbols);
+    symbols_init(&symbols, ELF_SYMBOLS_MAX);
+    symbols_limit(&symbols, sizeof(names) - 1); /* not even for the names of the file */
+    assert_int_equal(elf_read_symbols(&elf, &source, &symbols), ELF_NO_SYMBOLS);
+    assert_int_equal(symbols_bytes(&symbols), 0);
+    symbols_done(&symbols);
+    symbols_init(&symbols, ELF_SYMBOLS_MAX);
+    symbols_limit(&symbols, 100000);
+    for (unsigned i = 0; i < 10000; i++) {
+        symbols_add(&symbols, i, 1, 1, STR("a_name_of_some_length"));
+    }
+    assert_true(symbols.full && symbols_bytes(&symbols) <= 100000);
+    symbols_done(&symbols);
+}
+
 /* Each byte of the tables is set to the largest there is, and each length is tried: nothing is read
  * past the end, which the sanitizers see. */
 static void
@@ -363,6 +394,7 @@ main(void)
         cmocka_unit_test(test_kallsyms__takes_whole_lines_of_code),
         cmocka_unit_test(test_perf_map__later_lines_count),
         cmocka_unit_test(test_elf__reads_functions_segments_and_build_id),
+        cmocka_unit_test(test_elf__keeps_within_the_bytes_that_are_left),
         cmocka_unit_test(test_elf__takes_any_damage),
         cmocka_unit_test(test_elf__names_own_functions),
         cmocka_unit_test(test_maps__reads_a_line),
