@@ -20,7 +20,6 @@
 #include "judge.h"
 
 #define TRACKED_MAX 64
-#define THRESHOLDS_MAX 32
 #define WORDS_NS (19 * NS_PER_S / 10) /* every second tick of a second */
 #define FORGOTTEN_NS (60 * NS_PER_S)  /* what comes back before is the same trouble again */
 #define SAME_NS (10 * NS_PER_S)       /* and before this it began when it first did */
@@ -57,8 +56,8 @@ struct diagnosis {
     double readings[READ_COUNT];
     int64_t spike_ns[READ_COUNT];
     struct limit limits[READ_COUNT];
-    struct threshold thresholds[THRESHOLDS_MAX];
-    size_t threshold_count, metrics_seen;
+    struct threshold *thresholds; /* at most one a metric of the catalog */
+    size_t threshold_count, threshold_capacity, metrics_seen;
     size_t thresholds_known; /* the most that had values at once */
     struct tracked tracked[TRACKED_MAX];
     size_t count;
@@ -94,19 +93,32 @@ is_judged(const struct metric *metric)
     return false;
 }
 
+static bool
+has_room(struct diagnosis *d)
+{
+    if (d->threshold_count == d->threshold_capacity) {
+        size_t capacity = MAX(d->threshold_capacity * 2, (size_t)8);
+        struct threshold *grown = reallocarray(d->thresholds, capacity, sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        d->thresholds = grown;
+        d->threshold_capacity = capacity;
+    }
+    return true;
+}
+
 /* Metrics with thresholds that no judge speaks for; foreign servers bring new ones at any time. */
 static void
 find_thresholds(struct diagnosis *d, struct catalog *catalog)
 {
     const struct metric *metric;
-    for (; (metric = catalog_metric_at(catalog, d->metrics_seen)) != NULL &&
-           d->threshold_count < THRESHOLDS_MAX;
-         d->metrics_seen++) {
+    for (; (metric = catalog_metric_at(catalog, d->metrics_seen)) != NULL; d->metrics_seen++) {
         char why[160];
         struct limit limit = limit_of(catalog, metric->name);
         bool own = !limit.chosen && !is_judged(metric) &&
                    catalog_thresholds(catalog, metric, &limit.warning, &limit.critical);
-        if ((limit.chosen && !has_judge(metric->name)) || own) {
+        if (((limit.chosen && !has_judge(metric->name)) || own) && has_room(d)) {
             d->thresholds[d->threshold_count++] = (struct threshold){
                 metric, limit, query_new(catalog, metric->name, NULL, why, sizeof(why))};
         }
@@ -143,6 +155,7 @@ diagnosis_close(void *state)
     }
     if (d != NULL) {
         node_memory_done(&d->node);
+        free(d->thresholds);
     }
     free(d);
 }

@@ -652,6 +652,28 @@ test_bottleneck__a_threshold_reached_is_no_matter_of_smoothing(void **state)
     assert_true(says(f, id, "system.cpu.run_queue is 16 (critical threshold: 16)"));
 }
 
+static void
+test_bottleneck__takes_any_number_of_thresholds(void **state)
+{
+    struct fixture *f = *state;
+    static struct metric many[100];
+    static char texts[ARRAY_SIZE(many)][16];
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+        snprintf(texts[i], sizeof(texts[i]), "other.m%zu", i);
+        many[i] = (struct metric){.name = texts[i],
+                                  .unit = "",
+                                  .labels = "",
+                                  .text = "",
+                                  .formula = "system.cpu.run_queue",
+                                  .warning = i + 1 < ARRAY_SIZE(many) ? 100 : 4};
+    }
+    catalog_add(f->catalog, many, ARRAY_SIZE(many));
+    world.values[RUN_QUEUE] = 5;
+    pass(f, 10);
+    assert_int_equal(f->picture->thresholds, ARRAY_SIZE(many));
+    assert_true(says(f, "threshold:other.m99", "other.m99 is 5 (warning threshold: 4)"));
+}
+
 /* A burst is not said at once; that there is a threshold is known all the same. */
 static void
 test_bottleneck__counts_thresholds_while_it_waits(void **state)
@@ -885,6 +907,7 @@ main(void)
         TEST(is_silent_below_the_threshold_of_the_user),
         TEST(speaks_for_any_metric_with_a_threshold),
         TEST(a_threshold_reached_is_no_matter_of_smoothing),
+        TEST(takes_any_number_of_thresholds),
         TEST(counts_thresholds_while_it_waits),
         TEST(names_which_of_several_is_beyond_a_threshold),
         TEST(judges_the_worst_of_many),
