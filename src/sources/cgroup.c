@@ -177,16 +177,17 @@ static const struct metric metrics[METRIC_COUNT] = {
          .kind = METRIC_COUNTER,
          .better = BETTER_LOWER,
          .text = "Time in which some or all (full) tasks of this control group waited for "
-                 "cpu, memory or io."},
-    [METRIC_PRESSURE] = {.name = "container.pressure.utilization",
-                         .unit = "1",
-                         .labels = "resource kind",
-                         .formula = "min(1, container.pressure.time)",
-                         .better = BETTER_LOWER,
-                         .fold = FOLD_MAX,
-                         .warning = 0.1,
-                         .critical = 0.4,
-                         .text = "Share of the time in which tasks of this control group waited."},
+                 "cpu, memory or io (PSI)."},
+    [METRIC_PRESSURE] =
+        {.name = "container.pressure.utilization",
+         .unit = "1",
+         .labels = "resource kind",
+         .formula = "min(1, container.pressure.time)",
+         .better = BETTER_LOWER,
+         .fold = FOLD_MAX,
+         .warning = 0.1,
+         .critical = 0.4,
+         .text = "Share of the time in which tasks of this control group waited (PSI)."},
 };
 
 static const char *const pressure_labels[PRESSURE_COUNT][2] = {

@@ -25,15 +25,16 @@ static const struct metric metrics[] = {
          .kind = METRIC_COUNTER,
          .better = BETTER_LOWER,
          .fold = FOLD_MAX,
-         .text = "Time during which at least one task waited for the resource (cpu, memory, io)."},
-    [PRESSURE_FULL] =
-        {.name = "system.pressure.full",
-         .unit = "s",
-         .labels = "resource",
-         .kind = METRIC_COUNTER,
-         .better = BETTER_LOWER,
-         .fold = FOLD_MAX,
-         .text = "Time during which all tasks that were not idle waited for the resource at once."},
+         .text =
+             "Time during which at least one task waited for the resource (cpu, memory, io; PSI)."},
+    [PRESSURE_FULL] = {.name = "system.pressure.full",
+                       .unit = "s",
+                       .labels = "resource",
+                       .kind = METRIC_COUNTER,
+                       .better = BETTER_LOWER,
+                       .fold = FOLD_MAX,
+                       .text = "Time during which all tasks that were not idle waited for the "
+                               "resource at once (PSI)."},
     [PRESSURE_SOME_SHARE] =
         {.name = "system.pressure.some.utilization",
          .unit = "1",
@@ -41,7 +42,7 @@ static const struct metric metrics[] = {
          .formula = "min(1, system.pressure.some)",
          .better = BETTER_LOWER,
          .fold = FOLD_MAX,
-         .text = "Share of time during which at least one task waited for the resource."},
+         .text = "Share of time during which at least one task waited for the resource (PSI)."},
     [PRESSURE_FULL_SHARE] =
         {.name = "system.pressure.full.utilization",
          .unit = "1",
@@ -51,14 +52,14 @@ static const struct metric metrics[] = {
          .fold = FOLD_MAX,
          .warning = 0.1,
          .critical = 0.6, /* where systemd-oomd starts to kill */
-         .text = "Share of time during which all tasks that were not idle waited at once."},
+         .text = "Share of time during which all tasks that were not idle waited at once (PSI)."},
     [PRESSURE_AVG10] =
         {.name = "system.pressure.avg10",
          .unit = "1",
          .labels = "resource kind",
          .better = BETTER_LOWER,
          .fold = FOLD_MAX,
-         .text = "The kernel's own average of the pressure over 10 seconds, some and full."},
+         .text = "The kernel's own average of the pressure (PSI) over 10 seconds, some and full."},
 };
 
 static const char *const resources[] = {"cpu", "memory", "io", "irq"};

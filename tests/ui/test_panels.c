@@ -234,6 +234,15 @@ test_metrics__filter_search_and_open(void **state)
     stage.panel->command(stage.state, &stage.context, "open", "");
     assert_string_equal(asked_metric, "system.disk.io");
     assert_string_equal(asked_labels, "device=sda,direction=write");
+    /* No name has it, but what they mean. */
+    stage.panel->command(stage.state, &stage.context, "filter.set", "");
+    stage.panel->command(stage.state, &stage.context, "search.set", "task waited");
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_non_null(strstr(asked_metric, "pressure"));
+    stage.panel->command(stage.state, &stage.context, "filter.set", "task waited");
+    stage.panel->command(stage.state, &stage.context, "move.first", "");
+    stage.panel->command(stage.state, &stage.context, "open", "");
+    assert_non_null(strstr(asked_metric, "pressure"));
     stage.panel->command(stage.state, &stage.context, "filter.set", "nothing has this name");
     stage_draw(&stage, 40, true);
     assert_int_equal(stage.panel->command(stage.state, &stage.context, "open", ""), REACTION_NONE);

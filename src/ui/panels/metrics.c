@@ -175,9 +175,9 @@ compare_entries(const void *a, const void *b)
 }
 
 /* Whether every word of the filter is in the name, the labels or the source, or another name of the
- * metric (system.cpuUsage). */
+ * metric (system.cpuUsage); with `meanings` in its sentence as well. */
 static bool
-matches(struct catalog *catalog, const struct entry *entry, const char *words)
+matches(struct catalog *catalog, const struct entry *entry, const char *words, bool meanings)
 {
     struct str rest = str_from(words), word;
     while (str_word(&rest, &word)) {
@@ -188,7 +188,8 @@ matches(struct catalog *catalog, const struct entry *entry, const char *words)
         bool found = strcasestr(entry->metric->name, wanted) != NULL ||
                      catalog_metric(catalog, wanted) == entry->metric ||
                      strcasestr(entry->labels, wanted) != NULL ||
-                     (entry->source != NULL && strcasestr(entry->source, wanted) != NULL);
+                     (entry->source != NULL && strcasestr(entry->source, wanted) != NULL) ||
+                     (meanings && !negated && strcasestr(entry->metric->text, wanted) != NULL);
         if (found == negated) {
             return false;
         }
@@ -202,18 +203,14 @@ same_entry(const struct entry *a, const struct entry *b)
     return a->metric == b->metric && strcmp(a->labels, b->labels) == 0;
 }
 
-/* Applies the filter; the cursor stays on its row where that is still shown, or on the metric's
- * first one: a metric read on demand becomes its series. */
+/* The cursor stays on its row where that is still shown, or on the metric's first one: a metric
+ * read on demand becomes its series. */
 static void
-filter(struct metrics *metrics, const struct entry *keep)
+show_matching(struct metrics *metrics, const struct entry *keep, bool meanings)
 {
-    free(metrics->shown);
-    metrics->shown = calloc(MAX(metrics->count, (size_t)1), sizeof(*metrics->shown));
-    metrics->shown_count = 0;
-    metrics->selected = 0;
     bool found = false;
     for (size_t i = 0; metrics->shown != NULL && i < metrics->count; i++) {
-        if (!matches(metrics->catalog, &metrics->entries[i], metrics->filter)) {
+        if (!matches(metrics->catalog, &metrics->entries[i], metrics->filter, meanings)) {
             continue;
         }
         bool same = keep->metric != NULL && same_entry(keep, &metrics->entries[i]);
@@ -222,6 +219,20 @@ filter(struct metrics *metrics, const struct entry *keep)
             found = true;
         }
         metrics->shown[metrics->shown_count++] = i;
+    }
+}
+
+/* Applies the filter: by names, and when nothing is called so, by what metrics mean. */
+static void
+filter(struct metrics *metrics, const struct entry *keep)
+{
+    free(metrics->shown);
+    metrics->shown = calloc(MAX(metrics->count, (size_t)1), sizeof(*metrics->shown));
+    metrics->shown_count = 0;
+    metrics->selected = 0;
+    show_matching(metrics, keep, false);
+    if (metrics->shown_count == 0) {
+        show_matching(metrics, keep, true);
     }
 }
 
@@ -478,14 +489,14 @@ move(struct metrics *metrics, const char *name)
     return false;
 }
 
-/* The next match after the cursor in a direction, around the end. */
 static bool
-find(struct metrics *metrics, int step)
+find_matching(struct metrics *metrics, int step, bool meanings)
 {
     size_t n = metrics->shown_count;
     for (size_t i = 1; i <= n && metrics->search[0] != '\0'; i++) {
         size_t at = (metrics->selected + (step > 0 ? i : n - i)) % n;
-        if (matches(metrics->catalog, &metrics->entries[metrics->shown[at]], metrics->search)) {
+        const struct entry *entry = &metrics->entries[metrics->shown[at]];
+        if (matches(metrics->catalog, entry, metrics->search, meanings)) {
             metrics->selected = at;
             return true;
         }
@@ -493,12 +504,19 @@ find(struct metrics *metrics, int step)
     return false;
 }
 
+/* The next match after the cursor in a direction, around the end: by names before meanings. */
+static bool
+find(struct metrics *metrics, int step)
+{
+    return find_matching(metrics, step, false) || find_matching(metrics, step, true);
+}
+
 static void
 search_set(struct metrics *metrics, const struct panel_context *context, const char *argument)
 {
     str_copy(str_from(argument), metrics->search, sizeof(metrics->search));
     const struct entry *entry = selected_entry(metrics);
-    if (entry != NULL && matches(metrics->catalog, entry, metrics->search)) {
+    if (entry != NULL && matches(metrics->catalog, entry, metrics->search, false)) {
         return;
     }
     if (argument[0] != '\0' && !find(metrics, 1)) {
