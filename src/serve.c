@@ -264,16 +264,29 @@ static const struct exporter exporter_manager = {
     .close = manager_close,
 };
 
-/* The agent keeps more history and traces than a monitor, unless somebody said how much. */
-static void
-more_history(struct config *config)
+/* Whether the log tells all that somebody later may want to know: where it served, what was asked
+ * of it, why it stopped. A terminal is told where, and who started it over ssh waits for that. */
+static bool
+logs_all(const struct config *config)
 {
-    static const char *const options[] = {"history.bytes", "traces.bytes"};
+    return !config_bool(config, "agent.until_eof") &&
+           (!isatty(STDERR_FILENO) || config_text(config, "log.file")[0] != '\0');
+}
+
+/* What is another by default than in a monitor. */
+static void
+own_defaults(struct config *config)
+{
+    const struct {
+        const char *name, *value;
+    } options[] = {{"history.bytes", MEMORY},
+                   {"traces.bytes", MEMORY},
+                   {"log.level", logs_all(config) ? "info" : "warning"}};
     struct buf errors;
     buf_init(&errors, 1024);
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-        if (strcmp(config_origin(config, options[i]), "default") == 0) {
-            config_set(config, options[i], MEMORY, "default of the agent", &errors);
+        if (strcmp(config_origin(config, options[i].name), "default") == 0) {
+            config_set(config, options[i].name, options[i].value, "default of the agent", &errors);
         }
     }
     buf_done(&errors);
@@ -287,7 +300,7 @@ reload_config(struct cli *cli)
     if (!cli_reload(cli)) {
         return false;
     }
-    more_history(cli->config);
+    own_defaults(cli->config);
     return true;
 }
 
@@ -458,9 +471,10 @@ serve_run(struct cli *cli)
     cli_take_secret("FLAMETOP_CHANGE_TOKEN", serve->given_change_token, TOKEN_BYTES);
     signal(SIGPIPE, SIG_IGN);
     raise_files();
-    more_history(cli->config);
+    own_defaults(cli->config);
     serve->receive = machine_receive(cli);
     if (make_options(serve) && (serve->engine = make_engine(serve)) != NULL) {
+        log_set_level((enum log_level)config_integer(cli->config, "log.level"));
         watch(serve);
         tell_where(serve);
         engine_run(serve->engine);

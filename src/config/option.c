@@ -135,7 +135,8 @@ const struct option option_table[] = {
 
     {.name = "log.level", .flag = "log-level", .argument = "LEVEL", .type = OPTION_CHOICE,
      .fallback = "warning", .choices = WORDS(OPTION_LOG_LEVELS), .group = "Log",
-     .text = "Least important messages that are logged."},
+     .text = "Least important messages that are logged; of an agent info unless said otherwise, on a terminal "
+             "warning."},
     {.name = "log.file", .flag = "log-file", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Log", .text = "File the log is appended to; empty: standard error while no screen is open."},
 

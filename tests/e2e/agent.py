@@ -131,7 +131,7 @@ class Agent:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [*prefix, FLAMETOP, "--config", self.config, "agent", "--listen", f"127.0.0.1:{self.port}", "--unix", self.unix,
-                 "--interval", "250ms", "--log-level", "info", *options],
+                 "--interval", "250ms", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(**env))
         if ready and not until(self.is_ready):
             self.process.kill()
