@@ -9,6 +9,8 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/utf8.h"
+#include "flametop/config/nearest.h"
 #include "flametop/core/picture.h"
 #include "flametop/core/traces.h"
 #include "flametop/core/unit.h"
@@ -20,7 +22,12 @@
 #define TAG_WIDTH 32
 #define VALUE_WIDTH 14
 #define PATIENCE_NS (20 * NS_PER_S)
-#define QUIET_PICTURES 3 /* so many without a new request: all are here */
+#define QUIET_PICTURES 3   /* so many without a new request: all are here */
+#define TRACES_LOOKED 1000 /* for what a mistyped name may mean */
+#define TAG_BYTES 160
+
+static const char *const tags_known[] = {"service", "endpoint", "tool",     "status", "name",
+                                         "system",  "trace",    "duration", "self",   "spans"};
 
 static bool
 ask(struct look *look)
@@ -108,8 +115,62 @@ print_row(const struct trace_query *query, const struct trace_query_row *row, st
     buf_putc(out, '\n');
 }
 
+/* ---- what nothing has ---- */
+
+/* The attribute of the requests that may be meant: the nearest one, else one that ends so. */
+static const char *
+meant(const struct traces *traces, const char *key)
+{
+    struct traces_cursor at = {0};
+    const struct trace *trace;
+    const char *same_end = NULL;
+    struct nearest nearest;
+    size_t n = strlen(key), looked = 0;
+    nearest_init(&nearest, str_from(key));
+    for (size_t i = 0; i < ARRAY_SIZE(tags_known); i++) {
+        nearest_try(&nearest, tags_known[i]);
+    }
+    while (looked++ < TRACES_LOOKED && (trace = traces_next(traces, &at)) != NULL) {
+        for (uint32_t i = 0; i < trace->attribute_count; i++) {
+            const char *name = trace_text(trace, trace_attributes(trace)[i].key);
+            size_t before = strlen(name) - MIN(strlen(name), n);
+            nearest_try(&nearest, name);
+            if (before > 0 && name[before - 1] == '.' && strcmp(name + before, key) == 0) {
+                same_end = name;
+            }
+        }
+    }
+    return nearest.best != NULL ? nearest.best : same_end;
+}
+
+static void
+complain_missing(const struct traces *traces, const char *what, const char *key)
+{
+    char shown[64], other[TAG_BYTES];
+    const char *best = meant(traces, key);
+    utf8_clean(str_from(key), shown, sizeof(shown));
+    utf8_clean(str_from(best != NULL ? best : ""), other, sizeof(other));
+    cli_complain("%s %s%s%s%s", what, shown, best != NULL ? ": did you mean " : "", other,
+                 best != NULL ? "?" : "");
+}
+
+/* Answers the exit code: a number of what nothing has is not known. */
 static int
-print(struct trace_query *query)
+judge(const struct trace_query *query, const struct traces *traces)
+{
+    const char *key = trace_query_missing_field(query);
+    if (key != NULL) {
+        complain_missing(traces, "nothing that matches the question has a number called", key);
+        return EXIT_UNKNOWN;
+    }
+    for (size_t i = 0; (key = trace_query_missing_tag(query, i)) != NULL; i++) {
+        complain_missing(traces, "nothing that matches the question has", key);
+    }
+    return EXIT_DONE;
+}
+
+static int
+print(struct trace_query *query, const struct traces *traces)
 {
     struct trace_query_row *rows = calloc(ROWS_MAX, sizeof(*rows));
     struct buf out;
@@ -125,6 +186,9 @@ print(struct trace_query *query)
         print_row(query, &rows[i], &out);
     }
     int code = cli_print(&out);
+    if (code == EXIT_DONE) {
+        code = judge(query, traces);
+    }
     if (code == EXIT_DONE && rows != NULL && count == 0) {
         cli_complain("no request matches the question");
     }
@@ -150,7 +214,7 @@ query_run(const struct cli *cli)
     while (traces != NULL && (trace = traces_next(traces, &at)) != NULL) {
         trace_query_add(query, trace);
     }
-    int code = traces != NULL ? print(query) : EXIT_UNKNOWN;
+    int code = traces != NULL ? print(query, traces) : EXIT_UNKNOWN;
     traces_release(traces);
     trace_query_free(query);
     return code;

@@ -32,7 +32,7 @@ struct group {
 struct trace_query {
     enum function function;
     double quantile;
-    bool of_spans, of_self;
+    bool of_spans, of_self, asks_field;
     struct tag field;
     struct tag tags[TRACE_QUERY_TAGS_MAX];
     size_t tag_count;
@@ -47,6 +47,9 @@ struct trace_query {
     struct trace_path path;
     int64_t first_ns, last_ns;
     double span_s; /* 0: what the traces cover */
+
+    bool counted, field_seen; /* something was wanted; something wanted had the field */
+    unsigned tags_seen;       /* bits: and these tags */
 };
 
 /* ---- reading ---- */
@@ -89,23 +92,35 @@ parse_function(struct str word, struct trace_query *query)
     return true;
 }
 
-/* "a, b,c" up to `where`. */
+static bool
+add_tags(struct str list, struct trace_query *query, char *why, size_t why_size)
+{
+    struct str part;
+    while (str_until(&list, ',', &part)) {
+        if (part.n == 0) {
+            continue;
+        }
+        if (query->tag_count == TRACE_QUERY_TAGS_MAX) {
+            return say(why, why_size, "too many tags", part);
+        }
+        if (!tag_parse(part, &query->tags[query->tag_count++])) {
+            return say(why, why_size, "no tag", part);
+        }
+    }
+    return true;
+}
+
+/* "a, b,c": as far as commas join them. */
 static bool
 parse_tags(struct str *rest, struct trace_query *query, char *why, size_t why_size)
 {
-    struct str word, before = *rest, part;
-    while (str_word(rest, &word) && !is_word(word, "where")) {
+    struct str word, before = *rest;
+    bool more = true;
+    while (str_word(rest, &word) && !is_word(word, "where") && (more || *word.p == ',')) {
         before = *rest;
-        while (str_until(&word, ',', &part)) {
-            if (part.n == 0) {
-                continue;
-            }
-            if (query->tag_count == TRACE_QUERY_TAGS_MAX) {
-                return say(why, why_size, "too many tags", part);
-            }
-            if (!tag_parse(part, &query->tags[query->tag_count++])) {
-                return say(why, why_size, "no tag", part);
-            }
+        more = word.p[word.n - 1] == ',';
+        if (!add_tags(word, query, why, why_size)) {
+            return false;
         }
     }
     *rest = before;
@@ -130,7 +145,7 @@ static bool
 parse(struct str text, struct trace_query *query, char *why, size_t why_size)
 {
     struct str rest = text, word;
-    bool field = false, good = true;
+    bool good = true;
     if (!str_word(&rest, &word) || !parse_function(word, query)) {
         return say(why, why_size, "it begins with sum, avg, min, max, count, rate, stddev or pNN",
                    text);
@@ -144,12 +159,18 @@ parse(struct str text, struct trace_query *query, char *why, size_t why_size)
             good = str_word(&rest, &word) && is_word(word, "spans");
             query->of_spans = good;
             good = good || say(why, why_size, "of spans, or nothing", word);
-        } else if (!field) {
-            field = true;
+        } else if (!query->asks_field && query->tag_count == 0) {
+            query->asks_field = true;
             good = parse_field(word, query, why, why_size);
         } else {
-            good = say(why, why_size, "what is this?", word);
+            good = say(why, why_size,
+                       query->tag_count > 0 ? "write a comma between tags, where before a filter"
+                                            : "what is this?",
+                       word);
         }
+    }
+    if (good && query->asks_field && (query->function == COUNT || query->function == RATE)) {
+        good = say(why, why_size, "count and rate take no field: write by before a tag", text);
     }
     if (good && query->of_self && !query->of_spans) {
         good = say(why, why_size, "self is of spans: write `self of spans`", text);
@@ -266,11 +287,14 @@ count(struct trace_query *query, const struct trace *trace, uint32_t span, doubl
     char scratch[TRACE_QUERY_TAGS_MAX][TAG_TEXT_MAX];
     const char *tags[TRACE_QUERY_TAGS_MAX];
     bool counts = query->function == COUNT || query->function == RATE;
-    if (isnan(value) && !counts) {
-        return;
-    }
+    query->counted = true;
+    query->field_seen |= counts || !isnan(value);
     for (size_t i = 0; i < query->tag_count; i++) {
         tags[i] = tag_text(&query->tags[i], trace, span, scratch[i]);
+        query->tags_seen |= (tags[i][0] != 0 ? 1U : 0U) << i;
+    }
+    if (isnan(value) && !counts) {
+        return;
     }
     struct group *group = group_of(query, tags);
     group->weight += trace->weight;
@@ -333,6 +357,24 @@ trace_query_set_span(struct trace_query *query, double span_s)
 }
 
 /* ---- answers ---- */
+
+const char *
+trace_query_missing_field(const struct trace_query *query)
+{
+    return query->counted && !query->field_seen ? query->field.key : NULL;
+}
+
+const char *
+trace_query_missing_tag(const struct trace_query *query, size_t index)
+{
+    for (size_t i = 0; query->counted && i < query->tag_count; i++) {
+        bool missing = query->tags[i].field == TAG_ATTRIBUTE && (query->tags_seen >> i & 1) == 0;
+        if (missing && index-- == 0) {
+            return query->tags[i].key;
+        }
+    }
+    return NULL;
+}
 
 static double
 answer(const struct trace_query *query, const struct group *group)

@@ -92,6 +92,8 @@ test_trace_query__answers(void **state)
         {"sum self of spans by name", 3, 3.6, "two"},
         {"avg spans", 1, 2, NULL},
         {"count where service=nobody", 0, 0, NULL},
+        {"count by endpoint , status", 4, 3, NULL},
+        {"count by system,region of spans where system=db", 1, 10, "db"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct trace_query *query;
@@ -150,6 +152,10 @@ test_trace_query__says_what_is_wrong(void **state)
                  {"sum self", "of spans"},
                  {"sum a b", "what is this"},
                  {"count by a,b,c,d,e,f,g", "too many tags"},
+                 {"count by endpoint service", "a comma between tags"},
+                 {"count by endpoint status=error", "a comma between tags"},
+                 {"count by , where status=error", "by what"},
+                 {"count endpoint", "write by"},
                  {"count where status=bad", "status is"}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char why[160];
@@ -160,6 +166,36 @@ test_trace_query__says_what_is_wrong(void **state)
     }
 }
 
+/* What may be mistyped: a field and tags that nothing counted has. */
+static void
+test_trace_query__tells_what_nothing_has(void **state)
+{
+    (void)state;
+    struct traces *list = make();
+    static const struct {
+        const char *text, *field, *first, *second;
+    } cases[] = {{"avg rows by region, tool", NULL, NULL, NULL},
+                 {"avg row by region", "row", NULL, NULL},
+                 {"count by regon, region, endpoit", NULL, "regon", "endpoit"},
+                 {"count by db.system where status=ok", NULL, NULL, NULL},
+                 {"count by regon where service=nobody", NULL, NULL, NULL}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct trace_query *query;
+        struct trace_query_row rows[16];
+        answer(list, cases[i].text, &query, rows, 16);
+        const char *field = trace_query_missing_field(query);
+        const char *tags[] = {trace_query_missing_tag(query, 0), trace_query_missing_tag(query, 1)};
+        assert_string_equal(field != NULL ? field : "",
+                            cases[i].field != NULL ? cases[i].field : "");
+        assert_string_equal(tags[0] != NULL ? tags[0] : "",
+                            cases[i].first != NULL ? cases[i].first : "");
+        assert_string_equal(tags[1] != NULL ? tags[1] : "",
+                            cases[i].second != NULL ? cases[i].second : "");
+        trace_query_free(query);
+    }
+    traces_release(list);
+}
+
 int
 main(void)
 {
@@ -167,6 +203,7 @@ main(void)
         cmocka_unit_test(test_trace_query__answers),
         cmocka_unit_test(test_trace_query__counts_by_weight),
         cmocka_unit_test(test_trace_query__says_what_is_wrong),
+        cmocka_unit_test(test_trace_query__tells_what_nothing_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

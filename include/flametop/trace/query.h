@@ -1,6 +1,6 @@
 /* Questions to many traces: one number by tags.
  *
- *   FUNCTION [FIELD] [of spans] [by TAG, TAG] [where FILTER]
+ *   FUNCTION [FIELD] [of spans] [by TAG, TAG] [of spans] [where FILTER]
  *
  *   count by endpoint            p95 duration by tool where service=shop
  *   sum duration of spans by db.system.name, db.collection.name
@@ -44,6 +44,11 @@ void trace_query_set_span(struct trace_query *query, double span_s);
 
 /* Largest first. Answers how many of at most `max`. */
 size_t trace_query_rows(struct trace_query *query, struct trace_query_row *ret_rows, size_t max);
+
+/* What is named in the question and nothing that was counted has, so that it may be mistyped: the
+ * field; attributes among the tags, one after another. NULL: none, or none more. */
+const char *trace_query_missing_field(const struct trace_query *query);
+const char *trace_query_missing_tag(const struct trace_query *query, size_t index);
 
 /* What was asked, for a table's head. */
 size_t trace_query_tag_count(const struct trace_query *query);
