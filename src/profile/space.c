@@ -25,7 +25,6 @@ space_new(uint32_t pid)
     struct space *space = calloc(1, sizeof(*space));
     if (space != NULL) {
         space->pid = pid;
-        space->process = -1;
         symbols_init(&space->made, PERF_MAP_SYMBOLS_MAX);
     }
     return space;
@@ -36,9 +35,6 @@ space_free(struct space *space)
 {
     if (space == NULL) {
         return;
-    }
-    if (space->process >= 0) {
-        close(space->process);
     }
     symbols_done(&space->made);
     free(space->list);
@@ -227,21 +223,19 @@ read_maps(struct space *space, struct modules *modules, int fd)
 }
 
 int
-space_folder(struct space *space, const char *proc)
+space_open(const struct space *space, const char *proc)
 {
     char path[128];
-    if (space->process < 0) {
-        snprintf(path, sizeof(path), "%s/%u", proc, space->pid);
-        space->process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    }
-    return space->process;
+    snprintf(path, sizeof(path), "%s/%u", proc, space->pid);
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 bool
 space_look(struct space *space, const char *proc, struct modules *modules)
 {
-    int folder = space_folder(space, proc);
-    int fd = folder >= 0 ? openat(folder, "maps", O_RDONLY | O_CLOEXEC) : -1;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%u/maps", proc, space->pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     space->looked = true;
     if (fd < 0) {
         return false;
@@ -255,10 +249,10 @@ space_look(struct space *space, const char *proc, struct modules *modules)
 
 /* A process in a container knows itself by another number: the last of NSpid in its status. */
 static uint32_t
-own_pid(const struct space *space)
+own_pid(const struct space *space, int process)
 {
     char text[STATUS_BYTES];
-    ssize_t n = file_read_at(space->process, "status", text, sizeof(text));
+    ssize_t n = file_read_at(process, "status", text, sizeof(text));
     const char *found = n > 0 ? strstr(text, "\nNSpid:") : NULL;
     uint64_t pid = space->pid;
     if (found != NULL) {
@@ -273,14 +267,14 @@ own_pid(const struct space *space)
 
 /* Those that others put there for the process are not believed. */
 static int
-open_made(const struct space *space, struct stat *ret_info)
+open_made(const struct space *space, int process, struct stat *ret_info)
 {
     char path[64];
-    struct stat process;
-    snprintf(path, sizeof(path), "/tmp/perf-%u.map", own_pid(space));
-    int fd = module_open(space->process, path);
-    if (fd >= 0 && (fstat(fd, ret_info) < 0 || fstat(space->process, &process) < 0 ||
-                    (ret_info->st_uid != process.st_uid && ret_info->st_uid != 0))) {
+    struct stat owner;
+    snprintf(path, sizeof(path), "/tmp/perf-%u.map", own_pid(space, process));
+    int fd = module_open(process, path);
+    if (fd >= 0 && (fstat(fd, ret_info) < 0 || fstat(process, &owner) < 0 ||
+                    (ret_info->st_uid != owner.st_uid && ret_info->st_uid != 0))) {
         close(fd);
         fd = -1;
     }
@@ -307,10 +301,14 @@ read_made(struct space *space, int fd)
 }
 
 static void
-refresh_made(struct space *space)
+refresh_made(struct space *space, const char *proc)
 {
     struct stat info;
-    int fd = space->process >= 0 ? open_made(space, &info) : -1;
+    int process = space_open(space, proc);
+    int fd = process >= 0 ? open_made(space, process, &info) : -1;
+    if (process >= 0) {
+        close(process);
+    }
     if (fd < 0) {
         return;
     }
@@ -327,10 +325,10 @@ refresh_made(struct space *space)
 }
 
 struct str
-space_made(struct space *space, uint64_t at, bool fresh)
+space_made(struct space *space, uint64_t at, const char *proc)
 {
-    if (fresh) {
-        refresh_made(space);
+    if (proc != NULL) {
+        refresh_made(space, proc);
     }
     return symbols_find(&space->made, at);
 }

@@ -23,7 +23,6 @@ struct space {
     bool looked;          /* /proc was read once */
     struct mapping *list; /* by address, none overlapping */
     uint32_t count, capacity;
-    int process; /* its folder in /proc; -1: not open */
 
     struct symbols made;         /* at run time */
     uint64_t made_n, made_inode; /* how much of the file was read */
@@ -51,8 +50,9 @@ void space_map(struct space *space, uint64_t start, uint64_t end, uint64_t offse
 /* What is at an address; NULL when nothing is known there. */
 const struct mapping *space_find(const struct space *space, uint64_t at);
 
-/* Its folder in /proc, opened when it was not; -1: it is gone. */
-int space_folder(struct space *space, const char *proc);
+/* Opens its folder in /proc, for the caller to close; -1: it is gone. None is kept open: there may
+ * be more processes than descriptors. */
+int space_open(const struct space *space, const char *proc);
 
 /* Reads /proc/PID/maps; false when that cannot be. */
 bool space_look(struct space *space, const char *proc, struct modules *modules);
@@ -60,8 +60,8 @@ bool space_look(struct space *space, const char *proc, struct modules *modules);
 /* Takes over what another process has mapped. */
 void space_copy(struct space *space, const struct space *from);
 
-/* The name of code made at run time; n is 0 when it is not known. With `fresh` the file is looked
- * at for what was appended since. */
-struct str space_made(struct space *space, uint64_t at, bool fresh);
+/* The name of code made at run time; n is 0 when it is not known. With `proc` the file is looked at
+ * for what was appended since; NULL: it is not. */
+struct str space_made(struct space *space, uint64_t at, const char *proc);
 
 #endif

@@ -226,7 +226,7 @@ made_frame(struct stacks *stacks, struct space *space, const struct module *modu
     uint64_t before = space->made_n;
     size_t others = stacks->made_bytes - made_bytes(space);
     bool fresh = others < MADE_BYTES_MAX && may_look(stacks, space, LOOKED_AT_MADE);
-    struct str name = space_made(space, at, fresh);
+    struct str name = space_made(space, at, fresh ? stacks->options.proc : NULL);
     stacks->made_bytes = others + made_bytes(space);
     if (name.n == 0 || space->made_n != before) {
         space->serial = ++stacks->serial;
@@ -234,6 +234,17 @@ made_frame(struct stacks *stacks, struct space *space, const struct module *modu
     return name.n > 0       ? profile_frame(stacks->profile, name, STR("[jit]"))
            : module != NULL ? frame_of_module(stacks, module)
                             : profile_frame(stacks->profile, STR("[anonymous code]"), STR("[jit]"));
+}
+
+static void
+read_module(struct stacks *stacks, const struct space *space, const struct mapping *mapping)
+{
+    int process = space_open(space, stacks->options.proc);
+    struct module_place place = {process, mapping->start, mapping->end};
+    module_read(&stacks->modules, mapping->module, &place);
+    if (process >= 0) {
+        close(process);
+    }
 }
 
 static uint32_t
@@ -245,9 +256,7 @@ user_frame(struct stacks *stacks, struct space *space, uint64_t at)
     }
     struct module *module = mapping->module;
     if (module != NULL && !module->read) {
-        struct module_place place = {space_folder(space, stacks->options.proc), mapping->start,
-                                     mapping->end};
-        module_read(&stacks->modules, module, &place);
+        read_module(stacks, space, mapping);
     }
     if (module != NULL && (module->is_elf || module->path.p[0] == '[')) {
         char text[DEMANGLED_BYTES];
