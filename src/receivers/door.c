@@ -1,6 +1,6 @@
 /* The door: connections are accepted, their first bytes looked at, and handed on: HTTP/1 to the
  * HTTP server, HTTP/2 to that of gRPC. Where there is none, who knocked is told what to do. */
-#include <netinet/in.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +10,16 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/log.h"
-#include "owner.h"
 #include "receive_parts.h"
+#include "seeker.h"
 
 #define VISITORS_MAX 128            /* that have not said a word yet */
 #define PATIENCE_NS (10 * NS_PER_S) /* with them */
 #define AT_ONCE 64
 #define TOLD_MAX 64
-#define HTTP_PORT 4318 /* where OTLP over HTTP is expected, and gRPC is a mistake */
+#define PAUSE_MS 250            /* until descriptors are looked for again */
+#define FULL_NS (60 * NS_PER_S) /* until it is said again that there are none */
+#define HTTP_PORT 4318          /* where OTLP over HTTP is expected, and gRPC is a mistake */
 
 struct visitor {
     TAILQ_ENTRY(visitor) entry;
@@ -31,11 +33,15 @@ struct visitor {
 struct door {
     struct receive *receive;
     uv_timer_t *timer;
+    uv_timer_t *pause;                      /* runs while places that are full accept nobody */
     TAILQ_HEAD(visitors, visitor) visitors; /* the newest first */
     size_t visitor_count;
     int64_t told[TOLD_MAX]; /* processes that were told what is wrong */
     size_t told_count;
-    int64_t asked_ns; /* when somebody was last looked for */
+    struct seeker *seeker;
+    struct place *asked_place; /* where somebody was last looked for, and when */
+    int64_t asked_ns;
+    int64_t full_ns; /* when it was last told that there are no descriptors; 0: never */
 };
 
 static void
@@ -69,19 +75,6 @@ visitor_leave(struct visitor *visitor)
 
 /* ---- who came to the wrong door ---- */
 
-static unsigned
-peer_port(int fd)
-{
-    struct sockaddr_storage peer = {0};
-    socklen_t n = sizeof(peer);
-    if (getpeername(fd, (struct sockaddr *)&peer, &n) != 0) {
-        return 0;
-    }
-    return peer.ss_family == AF_INET
-               ? ntohs(((const struct sockaddr_in *)(void *)&peer)->sin_port)
-               : ntohs(((const struct sockaddr_in6 *)(void *)&peer)->sin6_port);
-}
-
 static bool
 was_told(struct door *door, int64_t pid)
 {
@@ -94,26 +87,20 @@ was_told(struct door *door, int64_t pid)
     return false;
 }
 
-/* Each process is told once, and nobody is looked for more often than each second. */
+/* Each process is told once. */
 static void
-tell(struct door *door, struct visitor *visitor, bool served)
+on_found(void *context, const struct owner *owner)
 {
-    struct place *place = visitor->place;
-    struct owner owner = {.pid = 0};
+    struct door *door = context;
+    struct place *place = door->asked_place;
     char who[96] = "a program";
-    int64_t now_ns = clock_mono_ns();
-    if (door->asked_ns != 0 && now_ns - door->asked_ns < NS_PER_S) {
+    if (was_told(door, owner->pid)) {
         return;
     }
-    door->asked_ns = now_ns;
-    if (owner_find(door->receive->options->proc, OWNER_CONNECTED, peer_port(visitor->fd),
-                   place->port, &owner)) {
-        snprintf(who, sizeof(who), "%s (pid %lld)", owner.name, (long long)owner.pid);
+    if (owner->pid != 0) {
+        snprintf(who, sizeof(who), "%s (pid %lld)", owner->name, (long long)owner->pid);
     }
-    if (was_told(door, owner.pid)) {
-        return;
-    }
-    if (served) {
+    if (door->receive->grpc != NULL) {
         receive_tell(place,
                      "%s speaks gRPC at port %u, which elsewhere is that of HTTP: it is served "
                      "here; better set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or port 4317",
@@ -124,6 +111,18 @@ tell(struct door *door, struct visitor *visitor, bool served)
                      "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and "
                      "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:%u",
                      who, place->port, place->port);
+    }
+}
+
+/* Nobody is looked for more often than each second. */
+static void
+tell(struct door *door, const struct visitor *visitor)
+{
+    int64_t now_ns = clock_mono_ns();
+    if ((door->asked_ns == 0 || now_ns - door->asked_ns >= NS_PER_S) &&
+        seeker_look(door->seeker, visitor->fd, visitor->place->port)) {
+        door->asked_ns = now_ns;
+        door->asked_place = visitor->place;
     }
 }
 
@@ -140,7 +139,7 @@ hand_on(struct visitor *visitor, bool http2)
     }
     bool served = receive->grpc != NULL;
     if (!served || visitor->place->port == HTTP_PORT) {
-        tell(door, visitor, served);
+        tell(door, visitor);
     }
     if (served) {
         grpc_server_take(receive->grpc, visitor_leave(visitor));
@@ -191,6 +190,42 @@ welcome(struct door *door, struct place *place, int fd)
     uv_poll_start(&visitor->poll, UV_READABLE | UV_DISCONNECT, on_words);
 }
 
+/* ---- no descriptors left ---- */
+
+static bool
+is_full(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void
+on_pause_over(uv_timer_t *pause)
+{
+    const struct door *door = pause->data;
+    struct receive *receive = door->receive;
+    for (size_t i = 0; i < receive->place_count; i++) {
+        struct place *place = &receive->places[i];
+        if (place->poll != NULL && !place->udp) {
+            uv_poll_start(place->poll, UV_READABLE, door_ready);
+        }
+    }
+}
+
+/* Whoever waits at the place stays in the kernel's queue; without a pause the loop would turn for
+ * nothing but to be told again that he waits. */
+static void
+pause_place(struct door *door, struct place *place, int error)
+{
+    int64_t now_ns = clock_mono_ns();
+    uv_poll_stop(place->poll);
+    uv_timer_start(door->pause, on_pause_over, PAUSE_MS, 0);
+    if (door->full_ns == 0 || now_ns - door->full_ns >= FULL_NS) {
+        door->full_ns = now_ns;
+        receive_tell(place, "%s cannot take connections now: %s%s", place->where, strerror(error),
+                     error == EMFILE ? "; raise the limit (ulimit -n)" : "");
+    }
+}
+
 void
 door_ready(uv_poll_t *poll, int status, int events)
 {
@@ -199,6 +234,9 @@ door_ready(uv_poll_t *poll, int status, int events)
     (void)events;
     for (int i = 0; i < AT_ONCE; i++) {
         int fd = accept4(place->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && is_full(errno)) {
+            pause_place(place->receive->door, place, errno);
+        }
         if (fd < 0) {
             return;
         }
@@ -226,17 +264,25 @@ struct door *
 door_new(struct receive *receive)
 {
     struct door *door = calloc(1, sizeof(*door));
-    uv_timer_t *timer = calloc(1, sizeof(*timer));
-    if (door == NULL || timer == NULL) {
+    uv_timer_t *timer = calloc(1, sizeof(*timer)), *pause = calloc(1, sizeof(*pause));
+    struct seeker *seeker =
+        door != NULL && timer != NULL && pause != NULL
+            ? seeker_new(receive->setup.loop, receive->options->proc, door, on_found)
+            : NULL;
+    if (seeker == NULL) {
         free(door);
         free(timer);
+        free(pause);
         return NULL;
     }
     door->receive = receive;
     door->timer = timer;
+    door->pause = pause;
+    door->seeker = seeker;
     TAILQ_INIT(&door->visitors);
     uv_timer_init(receive->setup.loop, timer);
-    timer->data = door;
+    uv_timer_init(receive->setup.loop, pause);
+    timer->data = pause->data = door;
     uv_timer_start(timer, on_sweep, PATIENCE_NS / NS_PER_MS / 2, PATIENCE_NS / NS_PER_MS / 2);
     return door;
 }
@@ -256,6 +302,8 @@ door_free(struct door *door)
     while (!TAILQ_EMPTY(&door->visitors)) {
         visitor_end(TAILQ_FIRST(&door->visitors));
     }
+    seeker_free(door->seeker);
     uv_close((uv_handle_t *)door->timer, free_handle);
+    uv_close((uv_handle_t *)door->pause, free_handle);
     free(door);
 }

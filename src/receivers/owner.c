@@ -8,13 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "flametop/base/clock.h"
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 
 #define LIST_BYTES_MAX ((size_t)8 << 20)
-#define PROCESSES_MAX 65536
-#define DESCRIPTORS_MAX 262144 /* of all processes together */
 
 #define STATE_LISTEN 0x0a
 #define STATE_ESTABLISHED 0x01
@@ -95,9 +94,15 @@ find_inode(const char *proc, enum owner_socket kind, unsigned port, unsigned oth
     return inode;
 }
 
-/* Whether one of the descriptors in PID/fd is that socket. `left`: how many more may be read. */
 static bool
-holds(int proc_fd, const char *pid, const char *wanted, size_t *left)
+is_late(const int64_t *until_ns)
+{
+    return clock_mono_ns() >= __atomic_load_n(until_ns, __ATOMIC_RELAXED);
+}
+
+/* Whether one of the descriptors in PID/fd is that socket. */
+static bool
+holds(int proc_fd, const char *pid, const char *wanted, const int64_t *until_ns)
 {
     char path[64], target[64];
     struct dirent *entry;
@@ -111,9 +116,8 @@ holds(int proc_fd, const char *pid, const char *wanted, size_t *left)
         }
         return false;
     }
-    while (!found && *left > 0 && (entry = readdir(folder)) != NULL) {
+    while (!found && !is_late(until_ns) && (entry = readdir(folder)) != NULL) {
         ssize_t n = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
-        *left -= 1;
         target[MAX(n, 0)] = '\0';
         found = strcmp(target, wanted) == 0;
     }
@@ -133,11 +137,10 @@ take_name(int proc_fd, const char *pid, struct owner *owner)
 
 bool
 owner_find(const char *proc, enum owner_socket kind, unsigned port, unsigned other,
-           struct owner *ret_owner)
+           const int64_t *until_ns, struct owner *ret_owner)
 {
     char wanted[64];
     struct dirent *entry;
-    size_t processes = 0, left = DESCRIPTORS_MAX;
     uint64_t inode = find_inode(proc, kind, port, other);
     DIR *folder = inode != 0 ? opendir(proc) : NULL;
     bool found = false;
@@ -145,12 +148,11 @@ owner_find(const char *proc, enum owner_socket kind, unsigned port, unsigned oth
         return false;
     }
     snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
-    while (!found && processes < PROCESSES_MAX && (entry = readdir(folder)) != NULL) {
+    while (!found && !is_late(until_ns) && (entry = readdir(folder)) != NULL) {
         if (!isdigit((unsigned char)entry->d_name[0]) || strlen(entry->d_name) > 20) {
             continue;
         }
-        processes++;
-        found = holds(dirfd(folder), entry->d_name, wanted, &left);
+        found = holds(dirfd(folder), entry->d_name, wanted, until_ns);
         if (found) {
             take_name(dirfd(folder), entry->d_name, ret_owner);
         }

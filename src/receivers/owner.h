@@ -1,5 +1,6 @@
 /* Who holds a socket: by the kernel's list of sockets, and the descriptors of all processes. Slow
- * (each descriptor is a link to be read): once for what is told to somebody, never in a tick. */
+ * (each descriptor is a link to be read): once for what is told to somebody, never in a tick, and
+ * with a time by which it ends. */
 #ifndef FLAMETOP_SRC_RECEIVERS_OWNER_H
 #define FLAMETOP_SRC_RECEIVERS_OWNER_H
 
@@ -20,10 +21,11 @@ enum owner_socket {
     OWNER_CONNECTED /* a TCP socket of that port, connected to port `other` */
 };
 
-/* False when it cannot be known: the socket is gone, another user's, or in another network. `proc`
- * is the root of /proc. */
+/* False when it cannot be known: the socket is gone, another user's, or in another network; or the
+ * monotonic time *until_ns is reached, which another thread may set (atomically). `proc` is the
+ * root of /proc. */
 bool owner_find(const char *proc, enum owner_socket kind, unsigned port, unsigned other,
-                struct owner *ret_owner);
+                const int64_t *until_ns, struct owner *ret_owner);
 
 /* The inode of the socket in the text of /proc/net/tcp or udp; 0: none. */
 uint64_t owner_inode(struct str text, enum owner_socket kind, unsigned port, unsigned other);

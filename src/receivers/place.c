@@ -8,12 +8,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "flametop/base/clock.h"
 #include "owner.h"
 #include "receive_parts.h"
 
 #define STATSD_PORT 8125
 #define BACKLOG 128
 #define DATAGRAM_BUFFER (4 << 20)
+#define PATIENCE_NS (50 * NS_PER_MS) /* with the search for who holds a port */
 
 static bool
 is_loopback(const struct sockaddr *address)
@@ -201,8 +203,9 @@ explain(struct place *place, const char *proc, int error)
 {
     struct owner owner;
     const char *what = place->udp ? "udp:" : "";
-    if (error == EADDRINUSE &&
-        owner_find(proc, place->udp ? OWNER_BOUND : OWNER_LISTENS, place->port, 0, &owner)) {
+    int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+    if (error == EADDRINUSE && owner_find(proc, place->udp ? OWNER_BOUND : OWNER_LISTENS,
+                                          place->port, 0, &until_ns, &owner)) {
         receive_tell(place, "%s%s is in use by %s (pid %lld): end it, or receive elsewhere", what,
                      place->where, owner.name, (long long)owner.pid);
     } else if (error == EADDRINUSE) {
