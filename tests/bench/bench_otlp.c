@@ -10,8 +10,8 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
-#include "flametop/base/protobuf.h"
 #include "flametop/receivers/decode.h"
+#include "otlp_made.h"
 
 #define SPANS 100000
 #define BATCH 512
@@ -27,42 +27,6 @@ static const struct {
              {"user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"}};
 
 static void
-put_bytes(struct buf *out, unsigned number, const void *bytes, size_t n)
-{
-    buf_put_varint(out, number << 3 | PROTOBUF_BYTES);
-    buf_put_varint(out, n);
-    buf_add(out, bytes, n);
-}
-
-static void
-put_message(struct buf *out, unsigned number, struct buf *inner)
-{
-    put_bytes(out, number, inner->data, inner->n);
-    buf_clear(inner);
-}
-
-static void
-put_attribute(struct buf *out, unsigned number, const char *key, const char *value)
-{
-    struct buf pair, any;
-    buf_init(&pair, 4096);
-    buf_init(&any, 4096);
-    put_bytes(&any, 1, value, strlen(value));
-    put_bytes(&pair, 1, key, strlen(key));
-    put_message(&pair, 2, &any);
-    put_message(out, number, &pair);
-    buf_done(&pair);
-    buf_done(&any);
-}
-
-static void
-put_time(struct buf *out, unsigned number, uint64_t ns)
-{
-    buf_put_varint(out, number << 3 | PROTOBUF_64);
-    buf_put_u64(out, ns);
-}
-
-static void
 put_span(struct buf *out, uint64_t i)
 {
     const uint64_t trace[2] = {i / 10 + 1, 77}, id = i + 1,
@@ -73,8 +37,7 @@ put_span(struct buf *out, uint64_t i)
         put_bytes(out, 4, &parent, sizeof(parent));
     }
     put_bytes(out, 5, "POST /tools/invoke", 18);
-    buf_put_varint(out, 6 << 3 | PROTOBUF_VARINT);
-    buf_put_varint(out, 2);
+    put_number(out, 6, 2);
     put_time(out, 7, UINT64_C(1785000000000000000) + i * 1000);
     put_time(out, 8, UINT64_C(1785000000000000000) + i * 1000 + 900);
     for (size_t k = 0; k < ARRAY_SIZE(texts); k++) {
