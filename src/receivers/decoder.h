@@ -18,10 +18,12 @@ struct decoder {
     const struct span_sink *sink;
     struct delivery *delivery;
     struct arena outer, inner;
-    struct buf text;                /* for one value at a time */
-    struct span_resource *resource; /* never NULL; another pointer for each */
-    struct span_resource none;      /* when there is no memory for more */
-    struct map services;            /* resources by name */
+    struct buf text;                   /* for one value at a time */
+    struct span_resource *resource;    /* never NULL; another pointer for each */
+    struct span_resource none;         /* when there is no memory for more */
+    struct span_attribute *attributes; /* of the span at hand, where they are not counted first */
+    size_t attribute_capacity;
+    struct map services; /* resources by name */
 };
 
 void decoder_init(struct decoder *decoder, const struct span_sink *sink, struct delivery *delivery);

@@ -12,6 +12,10 @@ const struct span_attribute *otlp_attributes(struct decoder *decoder, struct are
                                              struct str message, uint32_t number, size_t count,
                                              size_t *ret_count);
 
+/* One KeyValue more of a span, in decoder->attributes behind `count` others. Answers how many there
+ * are then: no more when it found no room. */
+size_t otlp_attribute(struct decoder *decoder, struct str message, size_t count);
+
 /* Begins the resource of a ResourceSpans or ResourceMetrics. */
 void otlp_resource(struct decoder *decoder, struct str message);
 

@@ -1,5 +1,5 @@
-/* OTLP's traces in protobuf (opentelemetry/proto/trace/v1/trace.proto). A span is walked twice: for
- * its numbers and how much there is of what repeats, and then for that. */
+/* OTLP's traces in protobuf (opentelemetry/proto/trace/v1/trace.proto). A span with events or links
+ * is walked again for these, when it is known how many there are. */
 #include "flametop/base/macros.h"
 #include "otlp.h"
 
@@ -142,27 +142,24 @@ static bool
 take_span(struct decoder *decoder, struct str message)
 {
     struct protobuf_field field;
-    struct str rest = message, before = message, first = {"", 0}, trace_state = {"", 0};
+    struct str rest = message, trace_state = {"", 0};
     size_t counts[SPAN_FIELDS] = {0};
     struct span span;
     span_init(decoder, &span);
     while (protobuf_next(&rest, &field)) {
-        if (field.wire == PROTOBUF_BYTES) {
+        if (protobuf_is(&field, SPAN_ATTRIBUTES, PROTOBUF_BYTES)) {
+            span.attribute_count = otlp_attribute(decoder, field.bytes, span.attribute_count);
+        } else if (field.wire == PROTOBUF_BYTES) {
             take_bytes(decoder, &field, &span, &trace_state);
         } else {
             take_number(&field, &span);
         }
-        if (field.number == SPAN_ATTRIBUTES && counts[SPAN_ATTRIBUTES] == 0) {
-            first = before;
-        }
         counts[field.number < SPAN_FIELDS ? field.number : 0]++;
-        before = rest;
     }
     if (rest.n > 0) {
         return decoder_fail(decoder, "a field of a span is cut or damaged");
     }
-    span.attributes = otlp_attributes(decoder, &decoder->inner, first, SPAN_ATTRIBUTES,
-                                      counts[SPAN_ATTRIBUTES], &span.attribute_count);
+    span.attributes = decoder->attributes;
     if (counts[SPAN_EVENTS] > 0) {
         take_events(decoder, message, counts[SPAN_EVENTS], &span);
     }

@@ -176,12 +176,39 @@ take_any(struct decoder *decoder, struct arena *arena, struct str any,
     }
 }
 
+/* As nearly all are written: key, then value, both of less than 128 bytes, and that a text. False:
+ * it is written otherwise. */
+static bool
+take_short_text(struct str message, struct span_attribute *attribute)
+{
+    const unsigned char *p = (const unsigned char *)message.p;
+    size_t n = message.n, key_n = n > 5 ? p[1] : 0;
+    if (n <= 5 || n > 129 || p[0] != (KEY_VALUE_KEY << 3 | PROTOBUF_BYTES) || key_n + 6 > n) {
+        return false;
+    }
+    const unsigned char *value = p + 2 + key_n;
+    size_t value_n = n - key_n - 4;
+    if (value[0] != (KEY_VALUE_VALUE << 3 | PROTOBUF_BYTES) || value[1] != value_n ||
+        value[2] != (ANY_STRING << 3 | PROTOBUF_BYTES) || value[3] != value_n - 2) {
+        return false;
+    }
+    attribute->key.p = message.p + 2;
+    attribute->key.n = key_n;
+    attribute->type = SPAN_TEXT;
+    attribute->text.p = message.p + key_n + 6;
+    attribute->text.n = value_n - 2;
+    return true;
+}
+
 static void
 take_key_value(struct decoder *decoder, struct arena *arena, struct str message,
                struct span_attribute *attribute)
 {
     struct protobuf_field field;
     struct str any = {"", 0};
+    if (take_short_text(message, attribute)) {
+        return;
+    }
     attribute->key = (struct str){"", 0};
     while (protobuf_next(&message, &field)) {
         if (protobuf_is(&field, KEY_VALUE_KEY, PROTOBUF_BYTES)) {
@@ -208,6 +235,38 @@ otlp_attributes(struct decoder *decoder, struct arena *arena, struct str message
     }
     *ret_count = n;
     return attributes;
+}
+
+/* Room for one more; what there was is copied. */
+static bool
+has_room(struct decoder *decoder, size_t count)
+{
+    size_t wider = MIN(MAX(decoder->attribute_capacity * 2, 32), (size_t)SPAN_ATTRIBUTES_MAX);
+    if (count < decoder->attribute_capacity) {
+        return true;
+    }
+    struct span_attribute *grown =
+        count < wider ? arena_news(&decoder->outer, struct span_attribute, wider) : NULL;
+    if (grown == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        grown[i] = decoder->attributes[i];
+    }
+    decoder->attributes = grown;
+    decoder->attribute_capacity = wider;
+    return true;
+}
+
+size_t
+otlp_attribute(struct decoder *decoder, struct str message, size_t count)
+{
+    if (!has_room(decoder, count)) {
+        decoder->delivery->cut++;
+        return count;
+    }
+    take_key_value(decoder, &decoder->inner, message, &decoder->attributes[count]);
+    return count + 1;
 }
 
 size_t
@@ -261,8 +320,10 @@ otlp_scope(struct decoder *decoder, struct str message)
 {
     struct protobuf_field field, part;
     struct str name = {"", 0};
-    while (protobuf_next(&message, &field)) {
-        if (!protobuf_is(&field, 1, PROTOBUF_BYTES)) {
+    bool found = false;
+    while (!found && protobuf_next(&message, &field)) { /* it stands first, before much else */
+        found = protobuf_is(&field, 1, PROTOBUF_BYTES);
+        if (!found) {
             continue;
         }
         for (struct str scope = field.bytes; protobuf_next(&scope, &part);) {

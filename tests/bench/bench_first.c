@@ -95,6 +95,8 @@ make_body(struct buf *body, uint64_t count)
         put_attribute(&span, 1, "service.version", "1.2.3");
         put_attribute(&span, 1, "host.name", "web-01");
         put_message(&resource, 1, &span);
+        put_bytes(&span, 1, "@opentelemetry/instrumentation-http", 35);
+        put_message(&scope, 1, &span);
         for (unsigned n = 0; n < BATCH && i < count; n++, i++) {
             put_span(&span, &plan[i]);
             put_message(&scope, 2, &span);

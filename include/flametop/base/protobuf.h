@@ -52,16 +52,35 @@ protobuf_fixed(struct str *rest, size_t n, uint64_t *ret_value)
     return true;
 }
 
+/* Pointers and lengths are handled one by one here: as pairs they would be read back from memory
+ * wider than they were just written, which processors wait for. */
 static inline bool
-protobuf_bytes(struct str *rest, struct str *ret_bytes)
+protobuf_take_varint(const char **p, size_t *n, uint64_t *ret_value)
 {
-    struct str after = *rest;
-    uint64_t n;
-    if (!protobuf_varint(&after, &n) || n > after.n) {
+    if (*n > 0 && (unsigned char)**p < 0x80) {
+        *ret_value = (unsigned char)**p;
+        ++*p;
+        --*n;
+        return true;
+    }
+    struct str rest = {*p, *n};
+    bool good = protobuf_long_varint(&rest, ret_value);
+    *p = rest.p;
+    *n = rest.n;
+    return good;
+}
+
+static inline bool
+protobuf_take_fixed(const char **p, size_t *n, size_t wide, uint64_t *ret_value)
+{
+    if (*n < wide) {
         return false;
     }
-    *ret_bytes = (struct str){after.p, (size_t)n};
-    *rest = (struct str){after.p + n, after.n - (size_t)n};
+    for (size_t i = 0; i < wide; i++) {
+        *ret_value |= (uint64_t)(unsigned char)(*p)[i] << (8 * i);
+    }
+    *p += wide;
+    *n -= wide;
     return true;
 }
 
@@ -70,36 +89,34 @@ protobuf_bytes(struct str *rest, struct str *ret_bytes)
 static inline bool
 protobuf_next(struct str *rest, struct protobuf_field *ret_field)
 {
-    struct str after = *rest;
-    uint64_t tag;
-    bool good = protobuf_varint(&after, &tag) && tag >> 3 != 0 && tag >> 3 <= UINT32_MAX;
+    const char *p = rest->p;
+    size_t n = rest->n, length = 0;
+    uint64_t tag, value = 0;
+    if (!protobuf_take_varint(&p, &n, &tag) || tag >> 3 == 0 || tag >> 3 > UINT32_MAX) {
+        return false;
+    }
+    enum protobuf_wire wire = (enum protobuf_wire)(tag & 7);
+    bool good = wire == PROTOBUF_BYTES || wire == PROTOBUF_VARINT
+                    ? protobuf_take_varint(&p, &n, &value)
+                : wire == PROTOBUF_64 ? protobuf_take_fixed(&p, &n, 8, &value)
+                : wire == PROTOBUF_32 ? protobuf_take_fixed(&p, &n, 4, &value)
+                                      : false;
+    if (wire == PROTOBUF_BYTES) {
+        good = good && value <= n;
+        length = good ? (size_t)value : 0;
+        value = 0;
+    }
     if (!good) {
         return false;
     }
     ret_field->number = (uint32_t)(tag >> 3);
-    ret_field->wire = (enum protobuf_wire)(tag & 7);
-    ret_field->value = 0;
-    ret_field->bytes = (struct str){"", 0};
-    switch (ret_field->wire) {
-    case PROTOBUF_BYTES:
-        good = protobuf_bytes(&after, &ret_field->bytes);
-        break;
-    case PROTOBUF_VARINT:
-        good = protobuf_varint(&after, &ret_field->value);
-        break;
-    case PROTOBUF_64:
-        good = protobuf_fixed(&after, 8, &ret_field->value);
-        break;
-    case PROTOBUF_32:
-        good = protobuf_fixed(&after, 4, &ret_field->value);
-        break;
-    default:
-        good = false;
-    }
-    if (good) {
-        *rest = after;
-    }
-    return good;
+    ret_field->wire = wire;
+    ret_field->value = value;
+    ret_field->bytes.p = wire == PROTOBUF_BYTES ? p : "";
+    ret_field->bytes.n = length;
+    rest->p = p + length;
+    rest->n = n - length;
+    return true;
 }
 
 /* Whether it is this field, of this wire type: another type under the number is not what is meant.
