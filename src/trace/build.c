@@ -11,6 +11,10 @@
 #define SIGNED_SPANS_MAX                                                                           \
     64 /* larger traces have so many attributes that a signature says nothing */
 
+#define RADIX_SPANS_MIN 512 /* fewer are compared */
+#define RADIX_BITS 11
+#define RADIX (1u << RADIX_BITS)
+
 enum walk_state { UNSEEN, ON_THE_WAY, SEEN };
 
 void
@@ -23,6 +27,7 @@ void
 build_done(struct build *build)
 {
     free(build->sorted);
+    free(build->spare);
     free(build->parent);
     free(build->first);
     free(build->next);
@@ -40,13 +45,15 @@ reserve(struct build *build, uint32_t count)
     uint32_t capacity = MAX(count, MAX(build->capacity * 2, 64u));
     build_done(build);
     build->sorted = calloc(capacity, sizeof(build->sorted[0]));
+    build->spare = calloc(capacity, sizeof(build->spare[0]));
     build->parent = calloc(capacity, sizeof(build->parent[0]));
     build->first = calloc(capacity, sizeof(build->first[0]));
     build->next = calloc(capacity, sizeof(build->next[0]));
     build->place = calloc(capacity, sizeof(build->place[0]));
     build->state = calloc(capacity, sizeof(build->state[0]));
-    if (build->sorted == NULL || build->parent == NULL || build->first == NULL ||
-        build->next == NULL || build->place == NULL || build->state == NULL) {
+    if (build->sorted == NULL || build->spare == NULL || build->parent == NULL ||
+        build->first == NULL || build->next == NULL || build->place == NULL ||
+        build->state == NULL) {
         build_done(build);
         return false;
     }
@@ -239,7 +246,8 @@ find_tops(struct build *build, struct gather *gather)
 static struct build_entry
 make_up(struct build *build, const struct gather *gather, const struct tops *tops)
 {
-    struct build_entry entry = {INT64_MAX, INT64_MIN, gather->span_count};
+    struct build_entry entry = {INT64_MAX, gather->span_count};
+    int64_t end_ns = INT64_MIN;
     bool below = tops->roots == 1;
     for (uint32_t i = 0; i < gather->span_count; i++) {
         const struct trace_span *span = &gather->spans[i].span;
@@ -248,11 +256,13 @@ make_up(struct build *build, const struct gather *gather, const struct tops *top
         }
         build->parent[i] = entry.span;
         entry.start_ns = MIN(entry.start_ns, span->start_ns);
-        entry.end_ns = MAX(entry.end_ns, span->start_ns + MAX(span->duration_ns, 0));
+        end_ns = MAX(end_ns, span->start_ns + MAX(span->duration_ns, 0));
     }
     build->parent[entry.span] = below ? tops->root : TRACE_NONE;
     build->root = below ? tops->root : entry.span;
     build->made_up = entry.span;
+    build->made_up_start_ns = entry.start_ns;
+    build->made_up_end_ns = end_ns;
     return entry;
 }
 
@@ -266,6 +276,63 @@ by_start(const void *a, const void *b, void *context)
     }
     bool made_up = x->span == gather->span_count || y->span == gather->span_count;
     return made_up ? (x->span == gather->span_count ? -1 : 1) : compare(gather, x->span, y->span);
+}
+
+static void
+compare_sort(struct build_entry *list, size_t count, struct gather *gather)
+{
+    if (count > 1) {
+        qsort_r(list, count, sizeof(list[0]), by_start, gather);
+    }
+}
+
+/* One pass: by so many bits of the start, those that are equal in them as they were. */
+static void
+radix_pass(const struct build_entry *from, struct build_entry *to, uint32_t count, int64_t least_ns,
+           unsigned shift)
+{
+    uint32_t places[RADIX] = {0}, next = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        places[(uint64_t)(from[i].start_ns - least_ns) >> shift & (RADIX - 1)]++;
+    }
+    for (uint32_t i = 0; i < RADIX; i++) {
+        uint32_t n = places[i];
+        places[i] = next;
+        next += n;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        to[places[(uint64_t)(from[i].start_ns - least_ns) >> shift & (RADIX - 1)]++] = from[i];
+    }
+}
+
+/* Many are sorted by the digits of their starts, and compared only with those that start together.
+ */
+static void
+sort(struct build *build, struct gather *gather)
+{
+    uint32_t count = build->count;
+    if (count < RADIX_SPANS_MIN) {
+        compare_sort(build->sorted, count, gather);
+        return;
+    }
+    int64_t least_ns = INT64_MAX, most_ns = INT64_MIN;
+    for (uint32_t i = 0; i < count; i++) {
+        least_ns = MIN(least_ns, build->sorted[i].start_ns);
+        most_ns = MAX(most_ns, build->sorted[i].start_ns);
+    }
+    uint64_t range = (uint64_t)(most_ns - least_ns);
+    for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += RADIX_BITS) {
+        struct build_entry *sorted = build->spare;
+        radix_pass(build->sorted, sorted, count, least_ns, shift);
+        build->spare = build->sorted;
+        build->sorted = sorted;
+    }
+    for (uint32_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && build->sorted[end].start_ns == build->sorted[i].start_ns;
+             end++) {
+        }
+        compare_sort(build->sorted + i, end - i, gather);
+    }
 }
 
 /* Children by start, as lists. */
@@ -310,17 +377,15 @@ build_plan(struct build *build, struct gather *gather)
     build->made_up = TRACE_NONE;
     build->orphans = tops.count > tops.roots;
     for (uint32_t i = 0; i < n; i++) {
-        const struct trace_span *span = &gather->spans[i].span;
-        build->sorted[i] =
-            (struct build_entry){span->start_ns, span->start_ns + MAX(span->duration_ns, 0), i};
+        build->sorted[i] = (struct build_entry){gather->spans[i].span.start_ns, i};
     }
     if (tops.count > 1) {
-        build->sorted[n] = build->made_up_span = make_up(build, gather, &tops);
+        build->sorted[n] = make_up(build, gather, &tops);
         build->count = n + 1;
         build->made_up_name =
             text_or_none(gather, tops.roots > 1 ? STR("(several roots)") : STR("(missing parent)"));
     }
-    qsort_r(build->sorted, build->count, sizeof(build->sorted[0]), by_start, gather);
+    sort(build, gather);
     list_children(build);
     build->bytes = (part_bytes(build, gather) + MAX(gather->text_bytes, 1u) + 7) / 8 * 8;
     return build->bytes <= TRACE_BYTES_MAX;
@@ -341,9 +406,8 @@ span_of(const struct build *build, const struct gather *gather, uint32_t index)
     if (index != build->made_up) {
         return gather->spans[index].span;
     }
-    const struct build_entry *entry = &build->made_up_span;
-    return (struct trace_span){.start_ns = entry->start_ns,
-                               .duration_ns = entry->end_ns - entry->start_ns,
+    return (struct trace_span){.start_ns = build->made_up_start_ns,
+                               .duration_ns = build->made_up_end_ns - build->made_up_start_ns,
                                .name = build->made_up_name,
                                .label = build->made_up_name,
                                .resource = gather->spans[face_of(build, index)].span.resource,

@@ -9,13 +9,13 @@
 #include "gather.h"
 
 struct build_entry {
-    int64_t start_ns, end_ns;
+    int64_t start_ns;
     uint32_t span;
 };
 
 /* Memory that is kept from trace to trace. */
 struct build {
-    struct build_entry *sorted;
+    struct build_entry *sorted, *spare;
     uint32_t *parent, *first, *next, *place;
     uint8_t *state;
     uint32_t capacity;
@@ -25,7 +25,7 @@ struct build {
     uint32_t made_up; /* index of that; TRACE_NONE */
     uint32_t root;
     uint32_t made_up_name; /* text */
-    struct build_entry made_up_span;
+    int64_t made_up_start_ns, made_up_end_ns;
     bool orphans;
     size_t bytes; /* that build_write needs */
 };

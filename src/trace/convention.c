@@ -119,19 +119,44 @@ first_of(struct str a, struct str b)
     return a.n > 0 ? a : b;
 }
 
-/* Whether the text is one of these words, which blanks separate; whatever the case. */
+/* Whether the text is one of these words, whatever the case. */
 static bool
-is_any(struct str text, const char *words)
+is_word_of(struct str text, const struct str *words, size_t count)
 {
-    for (const char *word = words; text.n > 0 && *word != 0;) {
-        size_t n = strcspn(word, " ");
-        if (n == text.n && strncasecmp(word, text.p, n) == 0) {
+    for (size_t i = 0; i < count; i++) {
+        if (words[i].n == text.n && strncasecmp(words[i].p, text.p, text.n) == 0) {
             return true;
         }
-        word += n + (word[n] == ' ');
     }
     return false;
 }
+#define IS_ANY(text, words) is_word_of(text, words, ARRAY_SIZE(words))
+
+#define WORD(literal)                                                                              \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+
+static const struct str tool_operations[] = {WORD("execute_tool")};
+static const struct str tool_names[] = {WORD("tool.invoke"), WORD("tool.gateway_call"),
+                                        WORD("tool_execution")};
+static const struct str agent_operations[] = {WORD("invoke_agent"), WORD("create_agent"),
+                                              WORD("invoke_workflow")};
+static const struct str model_names[] = {WORD("llm.proxy"), WORD("llm.chat")};
+static const struct str cache_systems[] = {WORD("redis"),
+                                           WORD("valkey"),
+                                           WORD("memcached"),
+                                           WORD("hazelcast"),
+                                           WORD("couchbase-memcached"),
+                                           WORD("dragonfly"),
+                                           WORD("keydb")};
+static const struct str db_names[] = {WORD("database.query"), WORD("database")};
+static const struct str cache_names[] = {WORD("cache")};
+static const struct str http_names[] = {WORD("HTTP")};
+static const struct str methods[] = {WORD("GET"),    WORD("POST"), WORD("PUT"),    WORD("PATCH"),
+                                     WORD("DELETE"), WORD("HEAD"), WORD("OPTIONS")};
+static const struct str no_errors[] = {WORD("false")};
+static const struct str hits[] = {WORD("true"), WORD("hit"), WORD("1"), WORD("yes")};
 
 static void
 label_add(struct convention *out, struct str text)
@@ -170,14 +195,15 @@ names_wait(struct str name)
 {
     static const char *const waits[] = {"acquire",   "checkout",  "getconnection", "get_connection",
                                         "pool.wait", "pool wait", "queue_wait"};
-    for (size_t at = 0; at < MIN(name.n, (size_t)128); at++) {
-        int first = name.p[at] | 0x20; /* most letters begin none of them */
+    for (size_t at = 0; at + 1 < MIN(name.n, (size_t)128); at++) {
+        int first = name.p[at] | 0x20, second = name.p[at + 1] | 0x20;
         if (first != 'a' && first != 'c' && first != 'g' && first != 'p' && first != 'q') {
-            continue;
+            continue; /* most letters begin none of them */
         }
         for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
             size_t n = strlen(waits[i]);
-            if (n <= name.n - at && strncasecmp(name.p + at, waits[i], n) == 0) {
+            if (first == waits[i][0] && second == waits[i][1] && n <= name.n - at &&
+                strncasecmp(name.p + at, waits[i], n) == 0) {
                 return true;
             }
         }
@@ -207,9 +233,9 @@ of_tool(const struct subject *subject)
 {
     struct str operation = said(subject, ROLE_MODEL_OPERATION);
     struct str tool = said(subject, ROLE_TOOL_NAME);
-    bool is = is_any(operation, "execute_tool") ||
+    bool is = IS_ANY(operation, tool_operations) ||
               (tool.n > 0 && subject->span->kind != SPAN_SERVER) ||
-              is_any(subject->span->name, "tool.invoke tool.gateway_call tool_execution");
+              IS_ANY(subject->span->name, tool_names);
     subject->out->tool = tool;
     if (!is || is_said(subject, ROLE_HTTP_METHOD)) {
         return false;
@@ -225,7 +251,7 @@ of_agent(const struct subject *subject)
     struct str operation = said(subject, ROLE_MODEL_OPERATION);
     struct str agent = said(subject, ROLE_AGENT_NAME);
     subject->out->agent = agent;
-    if (!is_any(operation, "invoke_agent create_agent invoke_workflow")) {
+    if (!IS_ANY(operation, agent_operations)) {
         return false;
     }
     subject->out->system = SYSTEM_AGENT;
@@ -239,7 +265,7 @@ of_model(const struct subject *subject)
 {
     struct str operation = said(subject, ROLE_MODEL_OPERATION);
     struct str model = said(subject, ROLE_MODEL_NAME);
-    if (operation.n == 0 && model.n == 0 && !is_any(subject->span->name, "llm.proxy llm.chat")) {
+    if (operation.n == 0 && model.n == 0 && !IS_ANY(subject->span->name, model_names)) {
         return false;
     }
     subject->out->system = SYSTEM_MODEL;
@@ -272,10 +298,9 @@ of_db(const struct subject *subject)
 {
     struct str system = said(subject, ROLE_DB_SYSTEM);
     struct convention *out = subject->out;
-    bool is_cache =
-        is_any(system, "redis valkey memcached hazelcast couchbase-memcached dragonfly keydb");
+    bool is_cache = IS_ANY(system, cache_systems);
     if (system.n == 0 && !is_said(subject, ROLE_DB_QUERY) &&
-        !is_any(subject->span->name, "database.query database")) {
+        !IS_ANY(subject->span->name, db_names)) {
         return false;
     }
     out->system = is_cache ? SYSTEM_CACHE : SYSTEM_DB;
@@ -297,7 +322,7 @@ of_cache(const struct subject *subject)
 {
     struct str name = subject->span->name;
     if (!is_said(subject, ROLE_CACHE_HIT) && !str_starts(name, "cache.") &&
-        !is_any(name, "cache")) {
+        !IS_ANY(name, cache_names)) {
         return false;
     }
     subject->out->system = SYSTEM_CACHE;
@@ -364,7 +389,8 @@ of_http(const struct subject *subject)
         label_path(out, url);
     } else {
         label_two(out, method,
-                  is_any(subject->span->name, "HTTP") || str_starts(subject->span->name, "HTTP ")
+                  IS_ANY(subject->span->name, http_names) ||
+                          str_starts(subject->span->name, "HTTP ")
                       ? STR("")
                       : subject->span->name);
         if (method.n > 0 && subject->span->name.n >= method.n &&
@@ -381,8 +407,7 @@ static void
 label_of_name(const struct subject *subject)
 {
     struct str name = subject->span->name, rest = name, word = {"", 0};
-    bool has_method = str_word(&rest, &word) &&
-                      is_any(word, "GET POST PUT PATCH DELETE HEAD OPTIONS") && rest.n > 0;
+    bool has_method = str_word(&rest, &word) && IS_ANY(word, methods) && rest.n > 0;
     struct str path = has_method ? str_trim(rest) : name;
     if (path.n > 0 && *path.p == '/') {
         label_add(subject->out, has_method ? word : STR(""));
@@ -397,7 +422,7 @@ static bool
 says_error(const struct span_attribute *fact)
 {
     return fact != NULL && !(fact->type == SPAN_BOOL && fact->integer == 0) &&
-           !(fact->type == SPAN_TEXT && is_any(fact->text, "false"));
+           !(fact->type == SPAN_TEXT && IS_ANY(fact->text, no_errors));
 }
 
 static int64_t
@@ -420,7 +445,7 @@ cache_hit(const struct span_attribute *fact)
         return -1;
     }
     if (fact->type == SPAN_TEXT) {
-        return is_any(fact->text, "true hit 1 yes") ? 1 : 0;
+        return IS_ANY(fact->text, hits) ? 1 : 0;
     }
     return fact->type == SPAN_REAL ? fact->real > 0 : fact->integer != 0;
 }

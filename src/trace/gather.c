@@ -6,6 +6,7 @@
 
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
 #include "convention.h"
 
 /* What most traces need is taken at once. */
@@ -14,21 +15,40 @@
 #define PARTS_MIN 16u
 #define SPANS_MIN 8u
 
+/* Both halves of a product: every bit of both numbers reaches the middle ones. */
+static inline uint64_t
+fold(uint64_t a, uint64_t b)
+{
+    __extension__ unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t
+load(const uint8_t *p, size_t n)
+{
+    uint64_t word = 0;
+    memcpy(&word, p, n);
+    return word;
+}
+
+/* After Wang Yi's wyhash: eight bytes a multiplication, all of it unknown without the seed. */
 uint64_t
 gather_hash(uint64_t seed, const void *bytes, size_t n)
 {
+    const uint64_t first = UINT64_C(0xa0761d6478bd642f), second = UINT64_C(0xe7037ed1a0b428db);
     const uint8_t *p = bytes;
-    uint64_t h = seed + n;
-    for (; n >= 8; n -= 8, p += 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        h = hash_mix(h, word);
+    uint64_t h = seed ^ fold(seed ^ first, (uint64_t)n ^ second), tail = 0;
+    if (n >= 8) {
+        for (size_t at = 0; at + 8 < n; at += 8) {
+            h = fold(h ^ load(p + at, 8), first ^ seed);
+        }
+        tail = load(p + n - 8, 8); /* some of it twice */
+    } else if (n >= 4) {
+        tail = load(p, 4) << 32 | load(p + n - 4, 4);
+    } else if (n > 0) {
+        tail = (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
     }
-    uint64_t tail = 0;
-    for (size_t i = 0; i < n; i++) {
-        tail |= (uint64_t)p[i] << i * 8;
-    }
-    return hash_mix(h, tail);
+    return fold(h ^ tail, second ^ seed);
 }
 
 struct gather *
@@ -55,8 +75,8 @@ gather_free(struct gather *gather)
     free(gather->resource_list);
     free(gather->resource_hashes);
     free(gather->texts);
-    free(gather->text_slots);
-    free(gather->id_slots);
+    pages_free(gather->text_slots);
+    pages_free(gather->id_slots);
     free(gather);
 }
 
@@ -143,7 +163,7 @@ grow_texts(struct gather *gather)
     uint32_t count = MAX(gather->text_slot_count * 2, SLOTS_MIN);
     size_t more = (count - gather->text_slot_count) * sizeof(gather->text_slots[0]);
     struct gather_text *slots = more <= gather->bytes_max - MIN(gather->bytes, gather->bytes_max)
-                                    ? calloc(count, sizeof(slots[0]))
+                                    ? pages_new(count, sizeof(slots[0]), PAGES_HUGE)
                                     : NULL;
     if (slots == NULL) {
         return false;
@@ -153,22 +173,25 @@ grow_texts(struct gather *gather)
             place_text(slots, count, gather->text_slots[i]);
         }
     }
-    free(gather->text_slots);
+    pages_free(gather->text_slots);
     gather->text_slots = slots;
     gather->text_slot_count = count;
     gather->bytes += more;
     return true;
 }
 
-static uint32_t
-text_hash(const struct gather *gather, struct str text)
+uint32_t
+gather_text_hash(const struct gather *gather, struct str text)
 {
     return (uint32_t)gather_hash(gather->seed, text.p, text.n);
 }
 
-static uint32_t
-find_text(const struct gather *gather, struct str text, uint32_t hash)
+uint32_t
+gather_find_text(const struct gather *gather, struct str text, uint32_t hash)
 {
+    if (text.n == 0) {
+        return 0;
+    }
     if (gather->text_slot_count == 0) {
         return TRACE_NONE;
     }
@@ -187,14 +210,14 @@ find_text(const struct gather *gather, struct str text, uint32_t hash)
 uint32_t
 gather_text(struct gather *gather, struct str text)
 {
-    if (text.n == 0) {
-        return 0;
-    }
-    uint32_t hash = text_hash(gather, text);
-    uint32_t offset = find_text(gather, text, hash);
-    if (offset != TRACE_NONE) {
-        return offset;
-    }
+    uint32_t hash = text.n > 0 ? gather_text_hash(gather, text) : 0;
+    uint32_t offset = gather_find_text(gather, text, hash);
+    return offset != TRACE_NONE ? offset : gather_add_text(gather, text, hash);
+}
+
+uint32_t
+gather_add_text(struct gather *gather, struct str text, uint32_t hash)
+{
     if ((gather->text_count + 1) * 4 > gather->text_slot_count * 3 && !grow_texts(gather)) {
         return TRACE_NONE;
     }
@@ -206,7 +229,7 @@ gather_text(struct gather *gather, struct str text)
     if (first) {
         gather->texts[gather->text_bytes++] = 0;
     }
-    offset = gather->text_bytes;
+    uint32_t offset = gather->text_bytes;
     memcpy(gather->texts + offset, text.p, text.n);
     gather->texts[offset + text.n] = 0;
     gather->text_bytes += (uint32_t)text.n + 1;
@@ -299,15 +322,29 @@ gather_rollback(struct gather *gather, struct gather_mark mark)
 }
 
 static void
-place_id(const struct gather *gather, uint32_t *slots, uint32_t slot_count, uint32_t index)
+place_id(struct gather_id *slots, uint32_t slot_count, struct gather_id id)
 {
-    const struct trace_span *span = &gather->spans[index].span;
-    uint64_t hash = gather_hash(gather->seed, span->id, span->id_n);
-    uint32_t i = (uint32_t)hash & (slot_count - 1);
-    while (slots[i] != 0) {
+    uint32_t i = id.hash & (slot_count - 1);
+    while (slots[i].span != 0) {
         i = (i + 1) & (slot_count - 1);
     }
-    slots[i] = index + 1;
+    slots[i] = id;
+}
+
+/* Into a larger table, from behind a free slot on: of spans of one id the first stays the first. */
+static void
+move_ids(const struct gather *gather, struct gather_id *slots, uint32_t slot_count)
+{
+    uint32_t count = gather->id_slot_count, from = 0;
+    while (from < count && gather->id_slots[from].span != 0) {
+        from++;
+    }
+    for (uint32_t i = 1; i <= count; i++) {
+        struct gather_id id = gather->id_slots[(from + i) & (count - 1)];
+        if (id.span != 0) {
+            place_id(slots, slot_count, id);
+        }
+    }
 }
 
 static bool
@@ -315,16 +352,14 @@ grow_ids(struct gather *gather)
 {
     uint32_t count = MAX(gather->id_slot_count * 2, SLOTS_MIN);
     size_t more = (count - gather->id_slot_count) * sizeof(gather->id_slots[0]);
-    uint32_t *slots = more <= gather->bytes_max - MIN(gather->bytes, gather->bytes_max)
-                          ? calloc(count, sizeof(slots[0]))
-                          : NULL;
+    struct gather_id *slots = more <= gather->bytes_max - MIN(gather->bytes, gather->bytes_max)
+                                  ? pages_new(count, sizeof(slots[0]), PAGES_HUGE)
+                                  : NULL;
     if (slots == NULL) {
         return false;
     }
-    for (uint32_t i = 0; i < gather->span_count; i++) {
-        place_id(gather, slots, count, i);
-    }
-    free(gather->id_slots);
+    move_ids(gather, slots, count);
+    pages_free(gather->id_slots);
     gather->id_slots = slots;
     gather->id_slot_count = count;
     gather->bytes += more;
@@ -341,8 +376,9 @@ gather_commit(struct gather *gather, const struct gather_span *span)
         return false;
     }
     gather->spans[gather->span_count] = *span;
-    place_id(gather, gather->id_slots, gather->id_slot_count, gather->span_count);
-    gather->span_count++;
+    uint32_t hash = (uint32_t)gather_hash(gather->seed, span->span.id, span->span.id_n);
+    place_id(gather->id_slots, gather->id_slot_count,
+             (struct gather_id){++gather->span_count, hash});
     return true;
 }
 
@@ -354,13 +390,13 @@ gather_matches(const struct gather *gather, const uint8_t *id, size_t n,
     if (gather->id_slot_count == 0) {
         return 0;
     }
-    uint64_t hash = gather_hash(gather->seed, id, n);
-    for (uint32_t i = (uint32_t)hash & (gather->id_slot_count - 1);
-         gather->id_slots[i] != 0 && found < GATHER_MATCHES_MAX;
+    uint32_t hash = (uint32_t)gather_hash(gather->seed, id, n);
+    for (uint32_t i = hash & (gather->id_slot_count - 1);
+         gather->id_slots[i].span != 0 && found < GATHER_MATCHES_MAX;
          i = (i + 1) & (gather->id_slot_count - 1)) {
-        uint32_t index = gather->id_slots[i] - 1;
+        uint32_t index = gather->id_slots[i].span - 1;
         const struct trace_span *span = &gather->spans[index].span;
-        if (span->id_n == n && memcmp(span->id, id, n) == 0) {
+        if (gather->id_slots[i].hash == hash && span->id_n == n && memcmp(span->id, id, n) == 0) {
             ret_spans[found++] = index;
         }
     }
@@ -384,7 +420,7 @@ load_texts(struct gather *gather, const struct trace *trace)
             return false;
         }
         place_text(gather->text_slots, gather->text_slot_count,
-                   (struct gather_text){at, text_hash(gather, text)});
+                   (struct gather_text){at, gather_text_hash(gather, text)});
         gather->text_count++;
         at += (uint32_t)text.n + 1;
     }

@@ -29,7 +29,13 @@ struct gather_text {
     uint32_t hash;
 };
 
+struct gather_id {
+    uint32_t span; /* + 1; 0: free */
+    uint32_t hash;
+};
+
 struct gather {
+    uint64_t serial; /* of who remembers offsets of texts (intake); 0: not known to it */
     struct gather *older, *newer; /* by last arrival */
     uint64_t key;                 /* of the store's map */
     uint64_t seed;
@@ -56,7 +62,7 @@ struct gather {
     uint64_t *resource_hashes;
     char *texts;
     struct gather_text *text_slots;
-    uint32_t *id_slots; /* span + 1; 0: free */
+    struct gather_id *id_slots;
     uint32_t span_count, attribute_count, event_count, link_count, resource_count, text_bytes,
         text_count;
     uint32_t span_capacity, attribute_capacity, event_capacity, link_capacity, resource_capacity,
@@ -82,7 +88,13 @@ uint64_t gather_hash(uint64_t seed, const void *bytes, size_t n);
 /* A text that is clean already; TRACE_NONE: no room. */
 uint32_t gather_text(struct gather *gather, struct str text);
 
-/* Pieces; NULL: no room. What comes back is zeroed and counted already. */
+/* The same in two: where a text is, TRACE_NONE: nowhere; and one that is nowhere yet. */
+uint32_t gather_text_hash(const struct gather *gather, struct str text);
+uint32_t gather_find_text(const struct gather *gather, struct str text, uint32_t hash);
+uint32_t gather_add_text(struct gather *gather, struct str text, uint32_t hash);
+
+/* Pieces; NULL: no room. What comes back is zeroed and counted already; of attributes, the last
+ * ones can be given back by counting less. */
 struct trace_attribute *gather_attributes(struct gather *gather, size_t count);
 struct trace_event *gather_events(struct gather *gather, size_t count);
 struct trace_link *gather_links(struct gather *gather, size_t count);

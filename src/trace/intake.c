@@ -18,12 +18,18 @@ struct key {
     struct str raw, clean;
     enum role role;
     bool secret;
+    uint32_t hash;   /* of clean, in all traces */
+    uint64_t serial; /* of the trace where it is at offset */
+    uint32_t offset;
+    struct key *next; /* what came after it last; NULL: nothing that is remembered */
 };
 
 void
 intake_init(struct intake *intake, uint64_t seed)
 {
     intake->seed = seed;
+    intake->serial = 0;
+    intake->last = NULL;
     intake->key_count = 0;
     intake->cut = 0;
     map_init(&intake->keys, (size_t)INTAKE_KEYS_MAX * 2);
@@ -79,11 +85,30 @@ safe(struct intake *intake, struct str text, size_t size, bool *ret_redacted)
     return text;
 }
 
+/* A text made safe, as a text of the trace. What is one of them already holds no secret that is not
+ * there. */
+static uint32_t
+add_safe(struct intake *intake, struct gather *gather, struct str text, size_t size,
+         bool *ret_redacted)
+{
+    if (text.n == 0) {
+        return 0;
+    }
+    uint32_t hash = text.n < size ? gather_text_hash(gather, text) : 0;
+    uint32_t offset = text.n < size ? gather_find_text(gather, text, hash) : TRACE_NONE;
+    if (offset != TRACE_NONE) {
+        return offset;
+    }
+    struct str made = safe(intake, text, size, ret_redacted);
+    bool same = made.p == text.p && made.n == text.n && text.n < size;
+    return same ? gather_add_text(gather, text, hash) : gather_text(gather, made);
+}
+
 static uint32_t
 add_name(struct intake *intake, struct gather *gather, struct str text)
 {
     bool redacted = false;
-    return gather_text(gather, safe(intake, text, INTAKE_NAME_BYTES, &redacted));
+    return add_safe(intake, gather, text, INTAKE_NAME_BYTES, &redacted);
 }
 
 static uint32_t
@@ -119,14 +144,16 @@ integer_text(int64_t value, char dst[24])
 static void
 judge_key(struct intake *intake, struct str raw, struct key *ret_key)
 {
+    struct str text = clean(intake, raw, intake->other, INTAKE_KEY_BYTES);
     *ret_key = (struct key){.raw = raw,
-                            .clean = clean(intake, raw, intake->other, INTAKE_KEY_BYTES),
+                            .clean = text,
                             .role = convention_role(raw),
-                            .secret = redact_names_secret(raw)};
+                            .secret = redact_names_secret(raw),
+                            .hash = (uint32_t)gather_hash(intake->seed, text.p, text.n)};
 }
 
-static const struct key *
-remember_key(struct intake *intake, uint64_t hash, const struct key *key)
+static struct key *
+remember_key(struct intake *intake, uint64_t hash, struct key *key)
 {
     struct key *kept = intake->key_count < INTAKE_KEYS_MAX && key->raw.n <= INTAKE_KEY_BYTES
                            ? arena_new(&intake->arena, struct key)
@@ -144,26 +171,59 @@ remember_key(struct intake *intake, uint64_t hash, const struct key *key)
     return kept;
 }
 
-/* `spare` holds it where there is no room to remember it; valid until the next call. */
-static const struct key *
-find_key(struct intake *intake, struct str raw, struct key *spare)
+static bool
+is_key(const struct key *key, struct str raw)
+{
+    return key != NULL && key->raw.n == raw.n && memcmp(key->raw.p, raw.p, raw.n) == 0;
+}
+
+static struct key *
+look_up_key(struct intake *intake, struct str raw, struct key *spare)
 {
     uint64_t hash = gather_hash(intake->seed, raw.p, raw.n);
-    const struct key *key = map_get(&intake->keys, hash);
-    if (key != NULL && key->raw.n == raw.n && memcmp(key->raw.p, raw.p, raw.n) == 0) {
+    struct key *key = map_get(&intake->keys, hash);
+    if (is_key(key, raw)) {
         return key;
     }
     judge_key(intake, raw, spare);
     return key == NULL ? remember_key(intake, hash, spare) : spare;
 }
 
-/* ---- attributes ---- */
-
-static uint32_t
-add_value_text(struct intake *intake, struct gather *gather, struct str text, bool *ret_redacted)
+/* `spare` holds it where there is no room to remember it; valid until the next call. */
+static struct key *
+find_key(struct intake *intake, struct str raw, struct key *spare)
 {
-    return gather_text(gather, safe(intake, text, sizeof(intake->text), ret_redacted));
+    struct key *before = intake->last, *key = before != NULL ? before->next : NULL;
+    if (!is_key(key, raw)) {
+        key = look_up_key(intake, raw, spare);
+        if (before != NULL && key != spare) {
+            before->next = key;
+        }
+    }
+    intake->last = key != spare ? key : before;
+    return key;
 }
+
+/* Its place among the texts of a trace. */
+static uint32_t
+add_key(struct intake *intake, struct gather *gather, struct key *key)
+{
+    if (gather->serial == 0) {
+        gather->serial = ++intake->serial;
+    }
+    if (key->serial == gather->serial) {
+        return key->offset;
+    }
+    uint32_t offset = gather_find_text(gather, key->clean, key->hash);
+    offset = offset != TRACE_NONE ? offset : gather_add_text(gather, key->clean, key->hash);
+    if (offset != TRACE_NONE) {
+        key->serial = gather->serial;
+        key->offset = offset;
+    }
+    return offset;
+}
+
+/* ---- attributes ---- */
 
 static uint32_t
 add_value(struct intake *intake, struct gather *gather, const struct span_attribute *from,
@@ -192,7 +252,7 @@ add_value(struct intake *intake, struct gather *gather, const struct span_attrib
     case SPAN_TEXT:
     case SPAN_JSON:
     default:
-        text = add_value_text(intake, gather, from->text, &redacted);
+        text = add_safe(intake, gather, from->text, sizeof(intake->text), &redacted);
         to->redacted = redacted;
         return text;
     }
@@ -205,58 +265,59 @@ is_number(const struct span_attribute *attribute)
            attribute->type == SPAN_REAL;
 }
 
-/* One attribute; false: no room. */
+/* One attribute, zeroed; false: no room. */
 static bool
 add_attribute(struct intake *intake, struct gather *gather, const struct span_attribute *from,
-              const struct key *key, struct trace_attribute *ret_to)
+              struct key *key, struct trace_attribute *to)
 {
-    struct trace_attribute to = {.type = (uint8_t)MIN(from->type, SPAN_BYTES)};
-    to.key = gather_text(gather, key->clean); /* first: it may stand in `other` */
+    to->key = add_key(intake, gather, key); /* first: it may stand in `other` */
     if (key->secret && !is_number(from)) {
-        to.real = (double)NAN;
-        to.type = SPAN_TEXT;
-        to.redacted = true;
-        to.text = gather_text(gather, STR(REDACTED));
+        to->real = (double)NAN;
+        to->type = SPAN_TEXT;
+        to->redacted = true;
+        to->text = gather_text(gather, STR(REDACTED));
     } else {
-        to.text = add_value(intake, gather, from, &to);
+        to->type = (uint8_t)MIN(from->type, SPAN_BYTES);
+        to->text = add_value(intake, gather, from, to);
     }
-    *ret_to = to;
-    return to.key != TRACE_NONE && to.text != TRACE_NONE;
+    return to->key != TRACE_NONE && to->text != TRACE_NONE;
 }
 
 /* A list of them; `keys` are those that are known already, or NULL. *ret_first and *ret_count as
  * they stand in the trace. */
 static bool
 add_attributes(struct intake *intake, struct gather *gather, const struct span_attribute *list,
-               size_t count, const struct key *const *keys, uint32_t *ret_first,
-               uint32_t *ret_count)
+               size_t count, struct key *const *keys, uint32_t *ret_first, uint32_t *ret_count)
 {
     size_t taken = MIN(count, (size_t)INTAKE_PARTS_MAX);
     *ret_first = gather->attribute_count;
     *ret_count = 0;
     intake->cut += count - taken;
+    struct trace_attribute *to = taken > 0 ? gather_attributes(gather, taken) : NULL;
+    if (to == NULL) {
+        return taken == 0;
+    }
     for (size_t i = 0; i < taken; i++) {
         struct key spare;
-        struct trace_attribute attribute, *to;
         if (list[i].key.n == 0) {
             intake->cut++;
             continue;
         }
-        const struct key *key =
+        struct key *key =
             keys != NULL && keys[i] != NULL ? keys[i] : find_key(intake, list[i].key, &spare);
         if (key->role == ROLE_RESOURCES) {
             bool redacted = false;
-            gather->resources = add_value_text(intake, gather, list[i].text, &redacted);
+            gather->resources =
+                add_safe(intake, gather, list[i].text, sizeof(intake->text), &redacted);
             gather->resources = gather->resources == TRACE_NONE ? 0 : gather->resources;
             continue;
         }
-        if (!add_attribute(intake, gather, &list[i], key, &attribute) ||
-            (to = gather_attributes(gather, 1)) == NULL) {
+        if (!add_attribute(intake, gather, &list[i], key, &to[*ret_count])) {
             return false;
         }
-        *to = attribute;
         ++*ret_count;
     }
+    gather->attribute_count = *ret_first + *ret_count;
     return true;
 }
 
@@ -276,7 +337,7 @@ resource_hash(const struct intake *intake, const struct span_resource *resource)
         const struct span_attribute *attribute = &resource->attributes[i];
         uint64_t real;
         memcpy(&real, &attribute->real, sizeof(real));
-        hash = hash_str(hash_mix(hash, attribute->type), attribute->key);
+        hash = hash_str(hash + attribute->type, attribute->key);
         hash = is_number(attribute) ? hash_mix(hash, (uint64_t)attribute->integer ^ real)
                                     : hash_str(hash, attribute->text);
     }
@@ -380,13 +441,13 @@ add_links(struct intake *intake, struct gather *gather, const struct span *span,
 
 static void
 gather_facts(struct intake *intake, const struct span *span,
-             const struct span_attribute *facts[ROLES], const struct key *keys[INTAKE_PARTS_MAX])
+             const struct span_attribute *facts[ROLES], struct key *keys[INTAKE_PARTS_MAX])
 {
     for (size_t i = 0; i < MIN(span->attribute_count, (size_t)INTAKE_PARTS_MAX); i++) {
         struct key spare;
         const struct span_attribute *attribute = &span->attributes[i];
         if (attribute->key.n > 0) {
-            const struct key *key = find_key(intake, attribute->key, &spare);
+            struct key *key = find_key(intake, attribute->key, &spare);
             facts[key->role] = facts[key->role] == NULL ? attribute : facts[key->role];
             keys[i] = key != &spare ? key : NULL;
         }
@@ -429,14 +490,13 @@ set_times(struct trace_span *to, const struct span *span)
 /* All of the span's pieces; false: no room, and the caller rolls back. */
 static bool
 add_pieces(struct intake *intake, struct gather *gather, const struct span *span,
-           const struct convention *convention, const struct key *const *keys,
-           struct gather_span *to)
+           const struct convention *convention, struct key *const *keys, struct gather_span *to)
 {
     bool redacted = false;
     struct str label = {convention->label, convention->label_n};
     to->span.name = add_name(intake, gather, span->name);
     to->span.status_text = add_name(intake, gather, span->status_text);
-    to->span.label = gather_text(gather, safe(intake, label, LABEL_BYTES_MAX, &redacted));
+    to->span.label = add_safe(intake, gather, label, LABEL_BYTES_MAX, &redacted);
     to->tool = add_name(intake, gather, convention->tool);
     return to->span.name != TRACE_NONE && to->span.status_text != TRACE_NONE &&
            to->span.label != TRACE_NONE && to->tool != TRACE_NONE &&
@@ -480,7 +540,7 @@ intake_span(struct intake *intake, struct gather *gather, const struct span *spa
         return INTAKE_FULL;
     }
     struct gather_mark mark = gather_begin(gather);
-    const struct key *keys[INTAKE_PARTS_MAX];
+    struct key *keys[INTAKE_PARTS_MAX];
     gather_facts(intake, span, facts, keys);
     convention_of(span, facts, convention);
     set_times(&to.span, span);

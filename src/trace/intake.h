@@ -1,7 +1,10 @@
 /* From a span as a decoder read it to one of a trace that is gathered: texts cleaned, secrets
  * redacted, conventions applied, in this one place.
  *
- * Keys of attributes are few and come again and again: each is cleaned and judged once. */
+ * Keys of attributes are few and come again and again: each is cleaned and judged once, what came
+ * after it last time is tried first, and where it is among the texts of a trace is remembered.
+ * Other texts come again, too: what is among the texts of the trace was cleaned and redacted
+ * before. */
 #ifndef FLAMETOP_TRACE_INTAKE_H
 #define FLAMETOP_TRACE_INTAKE_H
 
@@ -20,9 +23,12 @@
 #define INTAKE_NAME_BYTES 512
 #define INTAKE_PARTS_MAX 256 /* attributes, events and links of a span */
 
+struct key;
+
 struct intake {
-    uint64_t seed;
+    uint64_t seed, serial;
     struct map keys;
+    struct key *last; /* looked up last; NULL: none */
     struct arena arena;
     size_t key_count;
     uint64_t cut; /* attributes, events, links and texts beyond a limit */

@@ -19,7 +19,9 @@ struct sql {
 static bool
 is_word(char c)
 {
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+    unsigned char letter = (unsigned char)(c | 0x20);
+    return (letter >= 'a' && letter <= 'z' && (unsigned char)c < 0x80) || (c >= '0' && c <= '9') ||
+           c == '_' || c == '$' || (unsigned char)c >= 0x80;
 }
 
 static void
@@ -129,10 +131,14 @@ take_word(struct sql *sql)
         put(sql, ' ');
     }
     sql->blank = false;
-    while (sql->rest.n > 0 && is_word(*sql->rest.p)) {
-        put(sql, *sql->rest.p);
-        take(sql, 1);
+    size_t n = 0;
+    while (n < sql->rest.n && is_word(sql->rest.p[n])) {
+        n++;
     }
+    size_t kept = MIN(n, sql->size - 1 - sql->n);
+    memcpy(sql->dst + sql->n, sql->rest.p, kept);
+    sql->n += kept;
+    take(sql, n);
 }
 
 static void
@@ -195,6 +201,8 @@ normalise_sql(struct str text, char *dst, size_t size)
         if (isspace((unsigned char)c)) {
             sql.blank = true;
             take(&sql, 1);
+        } else if (isalpha((unsigned char)c)) { /* most of it */
+            take_word(&sql);
         } else if (skip_comment(&sql)) {
             continue;
         } else if (c == '\'') {
