@@ -1,7 +1,7 @@
-/* The diagnosis of requests. Every two seconds the last minute is put into groups (trace/group.c),
- * a little with each picture; of those that are slow the critical paths of some slow requests say
- * what the time went to. A trouble must stand for a while before it is told, and stays in the past
- * tense for a while after. */
+/* The diagnosis of requests. Every two seconds the last minute is put into groups (trace/group.c);
+ * of those that are slow the critical paths of some slow requests say what the time went to: both a
+ * little with each picture. A trouble must stand for a while before it is told, and stays in the
+ * past tense for a while after. */
 #include "flametop/trace/analyzer.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@
 #define EVERY_NS (2 * NS_PER_S)
 #define HOLD_NS (4 * NS_PER_S)
 #define PAST_NS (10 * NS_PER_S)
-#define STEP_NS NS_PER_MS /* of a tick; of the first one as much as a source takes */
+#define STEP_NS (2 * NS_PER_MS) /* of a tick; of the first ones as much as a source takes */
 #define FIRST_STEP_NS (5 * NS_PER_MS)
 #define TROUBLES_MAX 8
 #define SHARE_ENTER 0.05 /* of the requests; less is how services are */
@@ -29,6 +29,7 @@
 #define REQUESTS_MIN 3 /* that are slow: fewer are no pattern */
 #define PATHS_MAX 32   /* requests whose paths are looked at */
 #define PATH_SPANS_MAX 20000u
+#define PORTION 128 /* requests between two looks at the clock */
 #define COMPONENTS 64
 #define BLIND_SHARE 0.5
 #define WARNING 45
@@ -70,6 +71,10 @@ struct state {
     size_t spent_count;
     bool asked, judged;
     int64_t asked_ns;
+    struct traces *looked_at; /* one reference, while slow requests are looked at */
+    struct traces_cursor cursor;
+    const struct trace *trace; /* whose path is being made; NULL: none */
+    struct spent *into;
     struct trace_grouping grouping;
     struct trouble troubles[TROUBLES_MAX];
     size_t count;
@@ -81,6 +86,7 @@ request_close(void *data)
     struct state *state = data;
     if (state != NULL) {
         trace_groups_free(state->groups);
+        traces_release(state->looked_at);
         trace_path_done(&state->path);
         free(state->spent);
         free(state);
@@ -189,29 +195,39 @@ add_component(struct spent *spent, const struct trace *trace, uint32_t i, int64_
     }
 }
 
+/* The path of the request at hand is made. */
+static void
+take_path(struct state *state)
+{
+    struct spent *spent = state->into;
+    const struct trace_times *times = state->path.times;
+    spent->all_ns += state->path.duration_ns;
+    spent->own_ns += MIN(times[0].path_ns, times[0].self_ns);
+    for (uint32_t i = 1; i < state->path.count; i++) {
+        if (times[i].path_ns > 0) {
+            add_component(spent, state->trace, i, times[i].path_ns);
+        }
+    }
+    state->trace = NULL;
+}
+
 static void
 look_into(struct state *state, struct spent *spent, const struct trace *trace)
 {
     spent->first_mono_ns = MIN(spent->first_mono_ns, trace->mono_ns);
     if (spent->paths == PATHS_MAX || trace->span_count > PATH_SPANS_MAX - spent->spans ||
-        !trace_path_of(&state->path, trace)) {
+        !trace_path_begin(&state->path, trace)) {
         return;
     }
-    const struct trace_times *times = state->path.times;
     spent->paths++;
     spent->spans += trace->span_count;
-    spent->all_ns += state->path.duration_ns;
-    spent->own_ns += MIN(times[0].path_ns, times[0].self_ns);
-    for (uint32_t i = 1; i < state->path.count; i++) {
-        if (times[i].path_ns > 0) {
-            add_component(spent, trace, i, times[i].path_ns);
-        }
-    }
+    state->trace = trace;
+    state->into = spent;
 }
 
-/* The newest slow requests of the groups that are slow. */
+/* Of the groups that are slow the newest slow requests are looked at. */
 static void
-look_at_paths(struct state *state, struct traces *traces)
+begin_to_look(struct state *state, struct traces *traces)
 {
     const struct trace_groups *groups = state->groups;
     state->spent_count = 0;
@@ -221,9 +237,21 @@ look_at_paths(struct state *state, struct traces *traces)
                 (struct spent){.key = groups->rows[i].key, .first_mono_ns = INT64_MAX};
         }
     }
-    struct traces_cursor cursor = {0};
-    const struct trace *trace = NULL;
-    while (state->spent_count > 0 && (trace = traces_next(traces, &cursor)) != NULL) {
+    state->looked_at = traces_acquire(traces);
+    state->cursor = (struct traces_cursor){0};
+    state->trace = NULL;
+}
+
+/* True at the end of the list. */
+static bool
+look_at_portion(struct state *state)
+{
+    for (unsigned i = 0; i < PORTION && state->trace == NULL; i++) {
+        const struct trace *trace =
+            state->spent_count > 0 ? traces_next(state->looked_at, &state->cursor) : NULL;
+        if (trace == NULL) {
+            return true;
+        }
         bool slow = (trace->flags & TRACE_SLOW) != 0 && (trace->flags & TRACE_UNFINISHED) == 0;
         struct spent *spent = slow && trace_scope_has(&state->grouping.scope, trace)
                                   ? spent_of(state, trace_group_key(&state->grouping, trace))
@@ -232,6 +260,26 @@ look_at_paths(struct state *state, struct traces *traces)
             look_into(state, spent, trace);
         }
     }
+    return false;
+}
+
+/* Goes on until the monotonic time; true when all were looked at. */
+static bool
+look(struct state *state, int64_t until_ns)
+{
+    bool over = false;
+    do {
+        if (state->trace == NULL) {
+            over = look_at_portion(state);
+        } else if (trace_path_step(&state->path, until_ns)) {
+            take_path(state);
+        }
+    } while (!over && clock_mono_ns() < until_ns);
+    if (over) {
+        traces_release(state->looked_at);
+        state->looked_at = NULL;
+    }
+    return over;
 }
 
 static void
@@ -287,7 +335,6 @@ note(struct state *state, const struct picture *picture, const struct trace_grou
 static void
 judge(struct state *state, const struct picture *picture)
 {
-    look_at_paths(state, picture->traces);
     for (size_t i = 0; i < state->groups->count; i++) {
         for (int kind = KIND_SLOW; kind < KINDS; kind++) {
             if (is_troubled(state, &state->groups->rows[i], (enum kind)kind)) {
@@ -458,7 +505,8 @@ request_run(void *data, const struct picture *picture, struct findings *findings
         (picture->traces->count == 0 && state->count == 0)) {
         return;
     }
-    if (!state->asked && (!state->judged || picture->mono_ns - state->asked_ns >= EVERY_NS)) {
+    if (!state->asked && state->looked_at == NULL &&
+        (!state->judged || picture->mono_ns - state->asked_ns >= EVERY_NS)) {
         state->grouping = (struct trace_grouping){
             .by = GROUP_REQUEST,
             .scope = {.from_ns = picture->mono_ns - WINDOW_NS, .to_ns = picture->mono_ns + 1}};
@@ -469,6 +517,9 @@ request_run(void *data, const struct picture *picture, struct findings *findings
     int64_t until_ns = clock_mono_ns() + (state->judged ? STEP_NS : FIRST_STEP_NS);
     if (state->asked && trace_groups_step(state->groups, until_ns)) {
         state->asked = false;
+        begin_to_look(state, picture->traces);
+    }
+    if (state->looked_at != NULL && look(state, until_ns)) {
         judge(state, picture);
     }
     forget_old(state, picture->mono_ns);
