@@ -428,6 +428,15 @@ http_defer(const struct http_message *message, void *context, void (*gone)(void 
     return &exchange->later;
 }
 
+struct buf
+http_take_body(const struct http_message *message)
+{
+    struct http_exchange *exchange = message->exchange;
+    struct buf body = exchange->body;
+    buf_init(&exchange->body, 0);
+    return body;
+}
+
 static enum MHD_Result
 answer_late(struct http_exchange *exchange)
 {

@@ -25,7 +25,7 @@
 #define PREFIX_BYTES 5         /* before a message: compressed or not, and its length */
 #define REPLY_BYTES_MAX ((size_t)64 << 10)
 #define READ_BYTES 65536
-#define READS_AT_ONCE 16
+#define READ_NS (4 * NS_PER_MS) /* at once; what is packed may be much */
 
 #define NGHTTP2_FUNCTIONS(X)                                                                       \
     X(session_callbacks_new)                                                                       \
@@ -61,22 +61,29 @@ struct connection {
     nghttp2_session *session;
     uv_poll_t poll;
     int fd;
-    LIST_HEAD(, call) calls;
-    unsigned call_count;
+    LIST_HEAD(, grpc_call) calls;
+    unsigned call_count, later_count;
     const uint8_t *waiting; /* bytes that the socket did not take yet: nghttp2's */
     size_t waiting_n;
     int64_t progress_ns;
 };
 
 /* One call: a stream of HTTP/2. */
-struct call {
-    LIST_ENTRY(call) entry;
-    struct connection *connection;
+struct grpc_call {
+    LIST_ENTRY(grpc_call) entry;
+    struct grpc_server *server;
+    struct connection *connection; /* NULL: who called has left */
+    int32_t stream;
     char path[160];
     bool post, grpc, gzip, answered;
-    bool too_large;
-    struct buf body; /* with the prefix */
-    size_t counted;  /* of it, in server.bytes */
+    bool later; /* answered by grpc_answer */
+    bool too_large, damaged;
+    uint8_t prefix[PREFIX_BYTES];
+    size_t prefix_n;
+    size_t received;           /* bytes behind it, as they came */
+    struct inflater *inflater; /* NULL: the message is not compressed */
+    struct buf body;           /* the message */
+    size_t counted;            /* of it, in server.bytes */
     struct buf reply;
     size_t sent;
     enum grpc_status status;
@@ -97,22 +104,34 @@ struct grpc_server {
 /* ---- calls ---- */
 
 static void
-call_free(struct call *call)
+call_free(struct grpc_call *call)
+{
+    call->server->bytes -= call->counted;
+    inflater_free(call->inflater);
+    buf_done(&call->body);
+    buf_done(&call->reply);
+    free(call);
+}
+
+/* Its stream is over. One that is to be answered later stays until then, with its message. */
+static void
+call_leave(struct grpc_call *call)
 {
     if (call != NULL) {
         LIST_REMOVE(call, entry);
         call->connection->call_count--;
-        call->connection->server->bytes -= call->counted;
-        buf_done(&call->body);
-        buf_done(&call->reply);
-        free(call);
+        call->connection->later_count -= call->later;
+        call->connection = NULL;
+        if (!call->later) {
+            call_free(call);
+        }
     }
 }
 
 static void
-refuse(struct call *call, enum grpc_status status, const char *why)
+refuse(struct grpc_call *call, enum grpc_status status, const char *why)
 {
-    const struct grpc_server_options *options = &call->connection->server->options;
+    const struct grpc_server_options *options = &call->server->options;
     call->status = status;
     str_copy(str_from(why), call->why, sizeof(call->why));
     if (options->refused != NULL) {
@@ -120,61 +139,83 @@ refuse(struct call *call, enum grpc_status status, const char *why)
     }
 }
 
-/* The message behind its prefix, into `plain` when it is compressed. False: refused. */
-static bool
-unpack(struct call *call, struct buf *plain, struct str *ret_message)
+/* Bytes of the body: the prefix, then the message, unpacked as it comes. */
+static void
+feed(struct grpc_call *call, const uint8_t *data, size_t n)
 {
-    const uint8_t *bytes = (const uint8_t *)call->body.data;
-    if (call->body.n < PREFIX_BYTES) {
-        refuse(call, GRPC_INVALID_ARGUMENT, "there is no message");
-        return false;
+    size_t head = MIN(n, PREFIX_BYTES - call->prefix_n);
+    memcpy(call->prefix + call->prefix_n, data, head);
+    call->prefix_n += head;
+    data += head;
+    n -= head;
+    call->received += n;
+    if (n == 0 || call->damaged) {
+        return;
     }
-    size_t n = (size_t)bytes[1] << 24 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 8 | bytes[4];
-    if (n != call->body.n - PREFIX_BYTES) {
-        refuse(call, GRPC_INVALID_ARGUMENT, "the message is not as long as it says");
-        return false;
+    if (call->prefix[0] == 0) {
+        buf_add(&call->body, data, n);
+        return;
     }
-    *ret_message = (struct str){call->body.data + PREFIX_BYTES, n};
-    if (bytes[0] == 0) {
-        return true;
+    if (call->inflater == NULL) {
+        call->inflater = call->gzip && call->prefix[0] == 1 ? inflater_new() : NULL;
     }
-    struct inflater *inflater = call->gzip && bytes[0] == 1 ? inflater_new() : NULL;
-    bool good = inflater != NULL && inflater_feed(inflater, ret_message->p, n, plain) &&
-                !plain->full && inflater_ended(inflater);
-    inflater_free(inflater);
-    if (plain->full) {
-        refuse(call, GRPC_RESOURCE_EXHAUSTED, "the message is too large when unpacked");
-    } else if (!good) {
-        refuse(call, call->gzip ? GRPC_INVALID_ARGUMENT : GRPC_UNIMPLEMENTED,
-               call->gzip ? "the message is not what grpc-encoding says"
-                          : "the encodings of a message are identity and gzip");
-    }
-    *ret_message = (struct str){plain->data != NULL ? plain->data : "", plain->n};
-    return good;
+    call->damaged = call->inflater == NULL ||
+                    !inflater_feed(call->inflater, (const char *)data, n, &call->body);
 }
 
-/* The reply with its prefix. */
-static void
-answer(struct call *call)
+/* Whether the message is whole. False: refused. */
+static bool
+is_whole(struct grpc_call *call)
 {
-    struct grpc_server *server = call->connection->server;
-    struct buf plain, reply;
-    struct str message;
-    buf_init(&plain, server->options.message_max);
-    buf_init(&reply, REPLY_BYTES_MAX);
+    const uint8_t *prefix = call->prefix;
+    size_t n =
+        (size_t)prefix[1] << 24 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 8 | prefix[4];
+    bool packed = call->prefix_n == PREFIX_BYTES && prefix[0] != 0;
     if (call->too_large) {
-        refuse(call, GRPC_RESOURCE_EXHAUSTED, "the message is too large");
-    } else if (unpack(call, &plain, &message)) {
-        call->status = server->options.handle(server->options.context, call->path, message, &reply,
-                                              call->why, sizeof(call->why));
+        refuse(call, GRPC_RESOURCE_EXHAUSTED,
+               packed ? "the message is too large when unpacked" : "the message is too large");
+    } else if (call->prefix_n < PREFIX_BYTES) {
+        refuse(call, GRPC_INVALID_ARGUMENT, "there is no message");
+    } else if (n != call->received) {
+        refuse(call, GRPC_INVALID_ARGUMENT, "the message is not as long as it says");
+    } else if (packed && !call->gzip) {
+        refuse(call, GRPC_UNIMPLEMENTED, "the encodings of a message are identity and gzip");
+    } else if (packed &&
+               (call->damaged || call->inflater == NULL || !inflater_ended(call->inflater))) {
+        refuse(call, GRPC_INVALID_ARGUMENT, "the message is not what grpc-encoding says");
+    } else {
+        return true;
     }
+    return false;
+}
+
+static void
+set_reply(struct grpc_call *call, struct str reply)
+{
+    const char prefix[PREFIX_BYTES] = {0, (char)(reply.n >> 24), (char)(reply.n >> 16),
+                                       (char)(reply.n >> 8), (char)reply.n};
+    buf_add(&call->reply, prefix, sizeof(prefix));
+    buf_add(&call->reply, reply.p, reply.n);
+}
+
+/* The reply with its prefix, or another status; or it comes later. */
+static void
+answer(struct grpc_call *call)
+{
+    struct grpc_server *server = call->server;
+    struct str message = {call->body.data != NULL ? call->body.data : "", call->body.n};
+    struct buf reply;
+    if (!is_whole(call)) {
+        return;
+    }
+    buf_init(&reply, REPLY_BYTES_MAX);
+    call->status = server->options.handle(server->options.context, call, call->path, message,
+                                          &reply, call->why, sizeof(call->why));
+    call->later = call->status == GRPC_LATER;
+    call->connection->later_count += call->later;
     if (call->status == GRPC_OK) {
-        const char prefix[PREFIX_BYTES] = {0, (char)(reply.n >> 24), (char)(reply.n >> 16),
-                                           (char)(reply.n >> 8), (char)reply.n};
-        buf_add(&call->reply, prefix, sizeof(prefix));
-        buf_add(&call->reply, reply.data != NULL ? reply.data : "", reply.n);
+        set_reply(call, (struct str){reply.data != NULL ? reply.data : "", reply.n});
     }
-    buf_done(&plain);
     buf_done(&reply);
 }
 
@@ -207,7 +248,7 @@ static ssize_t
 on_body_wanted(nghttp2_session *session, int32_t stream, uint8_t *dst, size_t room, uint32_t *flags,
                nghttp2_data_source *source, void *context)
 {
-    struct call *call = source->ptr;
+    struct grpc_call *call = source->ptr;
     const struct nghttp2_functions *http2 = &call->connection->server->http2;
     size_t n = MIN(room, call->reply.n - call->sent);
     (void)context;
@@ -225,7 +266,7 @@ on_body_wanted(nghttp2_session *session, int32_t stream, uint8_t *dst, size_t ro
 
 /* A status that is no success comes with the headers, and there is no body. */
 static void
-respond(struct connection *connection, int32_t stream, struct call *call)
+respond(struct connection *connection, int32_t stream, struct grpc_call *call)
 {
     const struct nghttp2_functions *http2 = &connection->server->http2;
     char status[16], message[600];
@@ -258,16 +299,18 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *con
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0;
     }
-    struct call *call = connection->call_count < CALLS_MAX ? calloc(1, sizeof(*call)) : NULL;
+    struct grpc_call *call = connection->call_count < CALLS_MAX ? calloc(1, sizeof(*call)) : NULL;
     if (call == NULL) {
         server->http2.submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                         NGHTTP2_REFUSED_STREAM);
         return 0;
     }
+    call->server = server;
     call->connection = connection;
+    call->stream = frame->hd.stream_id;
     connection->call_count++;
     LIST_INSERT_HEAD(&connection->calls, call, entry);
-    buf_init(&call->body, server->options.message_max + PREFIX_BYTES);
+    buf_init(&call->body, server->options.message_max);
     buf_init(&call->reply, REPLY_BYTES_MAX + PREFIX_BYTES);
     server->http2.session_set_stream_user_data(session, frame->hd.stream_id, call);
     return 0;
@@ -278,7 +321,7 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
           const uint8_t *value, size_t value_n, uint8_t flags, void *context)
 {
     struct connection *connection = context;
-    struct call *call =
+    struct grpc_call *call =
         connection->server->http2.session_get_stream_user_data(session, frame->hd.stream_id);
     struct str key = {(const char *)name, name_n}, text = {(const char *)value, value_n};
     (void)flags;
@@ -303,12 +346,12 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *
 {
     struct connection *connection = context;
     struct grpc_server *server = connection->server;
-    struct call *call = server->http2.session_get_stream_user_data(session, stream);
+    struct grpc_call *call = server->http2.session_get_stream_user_data(session, stream);
     (void)flags;
     if (call == NULL || call->too_large) {
         return 0;
     }
-    buf_add(&call->body, data, n);
+    feed(call, data, n);
     server->bytes += call->body.capacity - call->counted;
     call->counted = call->body.capacity;
     if (call->body.full || server->bytes > server->options.messages_max) {
@@ -325,7 +368,7 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     struct connection *connection = context;
     bool carries = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
-    struct call *call =
+    struct grpc_call *call =
         carries
             ? connection->server->http2.session_get_stream_user_data(session, frame->hd.stream_id)
             : NULL;
@@ -339,7 +382,9 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
         respond_plainly(connection, frame->hd.stream_id, "415");
     } else {
         answer(call);
-        respond(connection, frame->hd.stream_id, call);
+        if (!call->later) {
+            respond(connection, frame->hd.stream_id, call);
+        }
     }
     return 0;
 }
@@ -349,7 +394,7 @@ on_stream_close(nghttp2_session *session, int32_t stream, uint32_t code, void *c
 {
     struct connection *connection = context;
     (void)code;
-    call_free(connection->server->http2.session_get_stream_user_data(session, stream));
+    call_leave(connection->server->http2.session_get_stream_user_data(session, stream));
     connection->server->http2.session_set_stream_user_data(session, stream, NULL);
     return 0;
 }
@@ -370,7 +415,7 @@ connection_close(struct connection *connection)
     connection->server->connection_count--;
     connection->server->http2.session_del(connection->session); /* calls nobody back */
     while (!LIST_EMPTY(&connection->calls)) {
-        call_free(LIST_FIRST(&connection->calls));
+        call_leave(LIST_FIRST(&connection->calls));
     }
     close(connection->fd);
     uv_close((uv_handle_t *)&connection->poll, connection_freed);
@@ -404,7 +449,8 @@ static bool
 receive(struct connection *connection)
 {
     uint8_t bytes[READ_BYTES];
-    for (int i = 0; i < READS_AT_ONCE; i++) {
+    int64_t until_ns = clock_mono_ns() + READ_NS;
+    do {
         ssize_t n = recv(connection->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n <= 0) {
             return n < 0 && (errno == EAGAIN || errno == EINTR);
@@ -413,7 +459,7 @@ receive(struct connection *connection)
         if (connection->server->http2.session_mem_recv(connection->session, bytes, (size_t)n) < 0) {
             return false;
         }
-    }
+    } while (clock_mono_ns() < until_ns);
     return true;
 }
 
@@ -462,6 +508,26 @@ begin_session(struct connection *connection)
 }
 
 void
+grpc_answer(struct grpc_call *call, enum grpc_status status, struct str reply, const char *why)
+{
+    struct connection *connection = call->connection;
+    call->later = false;
+    if (connection == NULL) {
+        call_free(call);
+        return;
+    }
+    connection->later_count--;
+    connection->progress_ns = clock_mono_ns();
+    call->status = status;
+    str_copy(str_from(why), call->why, sizeof(call->why));
+    if (status == GRPC_OK) {
+        set_reply(call, reply);
+    }
+    respond(connection, call->stream, call);
+    go_on(connection, true);
+}
+
+void
 grpc_server_take(struct grpc_server *server, int fd)
 {
     struct connection *connection = server->connection_count < server->options.connections_max
@@ -491,7 +557,7 @@ on_sweep(uv_timer_t *timer)
     struct connection *connection = LIST_FIRST(&server->connections);
     while (connection != NULL) {
         struct connection *next = LIST_NEXT(connection, entry);
-        bool busy = connection->call_count > 0 || connection->waiting_n > 0;
+        bool busy = connection->call_count > connection->later_count || connection->waiting_n > 0;
         if (busy && connection->progress_ns < late_ns) {
             connection_close(connection);
         }
@@ -611,6 +677,15 @@ void
 grpc_server_free(struct grpc_server *server)
 {
     (void)server;
+}
+
+void
+grpc_answer(struct grpc_call *call, enum grpc_status status, struct str reply, const char *why)
+{
+    (void)call;
+    (void)status;
+    (void)reply;
+    (void)why;
 }
 
 void

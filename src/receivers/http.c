@@ -1,8 +1,10 @@
 /* The routes over HTTP/1. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "flametop/base/log.h"
 #include "otlp_reply.h"
 #include "receive_parts.h"
 
@@ -187,6 +189,64 @@ reply_taken(const struct http_message *message, const struct route *route,
     buf_done(&body);
 }
 
+/* ---- large bodies ---- */
+
+struct large_request {
+    struct receive_large large;
+    const struct http_message *message; /* NULL: nobody waits for the answer */
+    const struct route *route;
+    bool protobuf;
+    struct buf body;
+};
+
+static void
+answer_large(struct receive_large *large, const struct delivery *delivery, enum decoded how)
+{
+    struct large_request *request = (struct large_request *)large;
+    if (request->message == NULL) {
+        log_debug("receiving: who sent a body did not wait for its answer");
+    } else if (how == DECODED_GOOD) {
+        reply_taken(request->message, request->route, delivery, request->protobuf);
+    } else if (how == DECODED_BAD) {
+        reply_error(request->message, 400, delivery->why);
+    } else {
+        reply_error(request->message, 503, "flametop ends");
+    }
+    buf_done(&request->body);
+    free(request);
+}
+
+static void
+nobody_waits(void *context)
+{
+    struct large_request *request = context;
+    request->message = NULL;
+}
+
+static void
+take_large(struct receive *receive, const struct http_message *message, const struct route *route,
+           decode_function *decode, bool protobuf)
+{
+    struct large_request *request = malloc(sizeof(*request));
+    if (request == NULL) {
+        reply_error(message, 503, "out of memory");
+        return;
+    }
+    *request = (struct large_request){.large = {receive, route->protocol, answer_large},
+                                      .route = route,
+                                      .protobuf = protobuf,
+                                      .body = http_take_body(message)};
+    if (receive_decode_large(&request->large, decode, message->body)) {
+        request->message = http_defer(message, request, nobody_waits);
+    } else {
+        reply_error(message, 503, "other bodies are being read: send it again in a moment");
+        buf_done(&request->body);
+        free(request);
+    }
+}
+
+/* ---- requests ---- */
+
 static void
 take(struct receive *receive, const struct http_message *message, const struct route *route)
 {
@@ -199,6 +259,8 @@ take(struct receive *receive, const struct http_message *message, const struct r
                     route->protobuf != NULL
                         ? "Content-Type is neither application/x-protobuf nor application/json"
                         : "Content-Type is not application/json");
+    } else if (receive_is_large(receive, message->body)) {
+        take_large(receive, message, route, decode, media == MEDIA_PROTOBUF);
     } else if (!receive_decode(receive, route->protocol, decode, message->body, &delivery)) {
         reply_error(message, 400, delivery.why);
     } else {

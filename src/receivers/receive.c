@@ -14,6 +14,7 @@
 
 #define CONNECTIONS_MAX 256
 #define NOTE_NS (600 * NS_PER_S)
+#define TURN_NS (8 * NS_PER_MS) /* of the loop, with bodies that are decoded at once */
 
 static const char *const protocols[RECEIVE_PROTOCOLS] = {
     [RECEIVE_OTLP_HTTP] = "otlp/http", [RECEIVE_OTLP_GRPC] = "otlp/grpc",
@@ -37,26 +38,62 @@ take_reading(void *context, const struct measurement *reading)
     return fold_reading(receive->fold, reading, clock_mono_ns());
 }
 
+static void
+count(struct receive *receive, enum receive_protocol protocol, size_t bytes,
+      const struct delivery *delivery, bool good)
+{
+    struct receive_counts *counts = &receive->counts[protocol];
+    counts->messages++;
+    counts->bytes += bytes;
+    counts->spans += delivery->spans;
+    counts->readings += delivery->readings;
+    counts->refused += delivery->refused;
+    counts->cut += delivery->cut;
+    counts->errors += !good;
+    if (!good) {
+        char why[160];
+        utf8_clean(str_from(delivery->why), why, sizeof(why));
+        log_info("%s: what was sent cannot be read: %s", protocols[protocol], why);
+    }
+}
+
 bool
 receive_decode(struct receive *receive, enum receive_protocol protocol, decode_function *decode,
                struct str body, struct delivery *ret_delivery)
 {
-    struct receive_counts *counts = &receive->counts[protocol];
     *ret_delivery = (struct delivery){.now_ns = clock_now(&clock_system).wall_ns};
     bool good = decode(body, &receive->sink, ret_delivery);
-    counts->messages++;
-    counts->bytes += body.n;
-    counts->spans += ret_delivery->spans;
-    counts->readings += ret_delivery->readings;
-    counts->refused += ret_delivery->refused;
-    counts->cut += ret_delivery->cut;
-    counts->errors += !good;
-    if (!good) {
-        char why[160];
-        utf8_clean(str_from(ret_delivery->why), why, sizeof(why));
-        log_info("%s: what was sent cannot be read: %s", protocols[protocol], why);
-    }
+    count(receive, protocol, body.n, ret_delivery, good);
     return good;
+}
+
+bool
+receive_is_large(const struct receive *receive, struct str body)
+{
+    int64_t began_ns = (int64_t)uv_now(receive->setup.loop) * NS_PER_MS;
+    return body.n >= DECODING_BYTES_MIN || clock_mono_ns() - began_ns > TURN_NS;
+}
+
+static void
+on_decoded(void *context, const struct decoding *decoding, enum decoded how)
+{
+    struct receive_large *large = context;
+    if (how != DECODED_ENDED) {
+        count(large->receive, large->protocol, decoding->body.n, &decoding->delivery,
+              how == DECODED_GOOD);
+    }
+    large->answer(large, &decoding->delivery, how);
+}
+
+bool
+receive_decode_large(struct receive_large *large, decode_function *decode, struct str body)
+{
+    struct decoding decoding = {.decode = decode,
+                                .body = body,
+                                .delivery = {.now_ns = clock_now(&clock_system).wall_ns},
+                                .done = on_decoded,
+                                .context = large};
+    return decodings_add(large->receive->decodings, &decoding);
 }
 
 void
@@ -426,6 +463,7 @@ network_close(void *state)
     for (size_t i = 0; i < receive->place_count; i++) {
         place_close(&receive->places[i]);
     }
+    decodings_free(receive->decodings); /* answers those that the servers below wait for */
     door_free(receive->door);
     http_server_free(receive->http);
     grpc_server_free(receive->grpc);
@@ -446,8 +484,10 @@ network_open(const struct receiver_setup *setup, void **ret_state, char *why, si
     receive->source = source_received;
     receive->sink = (struct span_sink){receive, take_span, take_reading};
     receive->fold = fold_new(setup->catalog, clock_now(&clock_system).wall_ns);
-    if (receive->fold == NULL || !places_read(receive, receive->options->listen,
-                                              receive->options->listen_count, why, why_size)) {
+    receive->decodings = decodings_new(setup->loop, &receive->sink, RECEIVE_BODIES_MAX);
+    if (receive->fold == NULL || receive->decodings == NULL ||
+        !places_read(receive, receive->options->listen, receive->options->listen_count, why,
+                     why_size)) {
         network_close(receive);
         return -EINVAL;
     }

@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include "decoding.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/batch.h"
 #include "flametop/net/grpc.h"
@@ -55,6 +56,7 @@ struct receive {
     const struct receive_options *options;
     struct source source; /* what the collector polls: source_received, inside this */
     struct fold *fold;
+    struct decodings *decodings;
     struct span_sink sink; /* spans to the setup's, readings to the fold */
     struct receive_counts counts[RECEIVE_PROTOCOLS];
     struct place places[RECEIVE_PLACES_MAX];
@@ -70,6 +72,21 @@ struct receive {
 /* Decodes a body and counts it. What decode answers. */
 bool receive_decode(struct receive *receive, enum receive_protocol protocol,
                     decode_function *decode, struct str body, struct delivery *ret_delivery);
+
+/* A body that takes long, in the struct of who answers it. */
+struct receive_large {
+    struct receive *receive;
+    enum receive_protocol protocol;
+    /* Answers, and frees it. */
+    void (*answer)(struct receive_large *large, const struct delivery *delivery, enum decoded how);
+};
+
+/* Whether a body is to be decoded little by little: it is large, or this turn of the loop has
+ * lasted long. */
+bool receive_is_large(const struct receive *receive, struct str body);
+
+/* Decodes it so, and counts it; the body stays until it is answered. False: there are too many. */
+bool receive_decode_large(struct receive_large *large, decode_function *decode, struct str body);
 
 /* A body that could not be read, or came as something else than it should. */
 void receive_error(struct receive *receive, enum receive_protocol protocol);
@@ -103,8 +120,8 @@ void door_ready(uv_poll_t *poll, int status, int events); /* of a place */
 /* ---- grpc.c ---- */
 
 /* The gRPC server's callbacks; context is the receive. */
-enum grpc_status grpc_handle(void *context, const char *path, struct str message, struct buf *reply,
-                             char *why, size_t why_size);
+enum grpc_status grpc_handle(void *context, struct grpc_call *call, const char *path,
+                             struct str message, struct buf *reply, char *why, size_t why_size);
 void grpc_refused(void *context);
 
 /* ---- datagram.c ---- */

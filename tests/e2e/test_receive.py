@@ -7,11 +7,13 @@ import gzip
 import json
 import os
 import re
+import resource
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -204,6 +206,125 @@ def test_receive__survives_hostile_frames():
                 except OSError:
                     pass
         check(agent.json("/v1/traces", otlp())[0] == 200, "it goes on")
+
+
+def many(count, name="GET /shop"):
+    """OTLP of so many requests of one span, the last of which has no id."""
+    now = time.time_ns()
+    spans = [{"traceId": f"{i + 1:032x}", "spanId": f"{i + 1:016x}" if i < count - 1 else "", "name": name, "kind": 2,
+              "startTimeUnixNano": str(now - 40000000), "endTimeUnixNano": now,
+              "attributes": [{"key": "http.route", "value": {"stringValue": "/orders/{id}/" + "x" * 200}}]} for i in range(count)]
+    return {"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+                               "scopeSpans": [{"scope": {"name": "lib"}, "spans": spans}]}]}
+
+
+def test_receive__reads_large_bodies_little_by_little():
+    """Others are served meanwhile, the answer is that of the whole, and who leaves or ends harms nothing."""
+    with Receiver() as agent:
+        body = json.dumps(many(20000)).encode()
+        check(len(body) > 8 * MIB, len(body))
+        answers = []
+        sender = threading.Thread(target=lambda: answers.append(agent.json("/v1/traces", body)))
+        sender.start()
+        check(agent.json("/v1/traces", otlp())[0] == 200, "small ones are taken")
+        sender.join()
+        status, _, text = answers[0]
+        check(status == 200 and b'"rejectedSpans":"1"' in text.replace(b" ", b""), status, text)
+        check(until(lambda: agent.metric("flametop.trace.count") == 20000), "all are there", agent.metric("flametop.trace.count"))
+        status, _, text = agent.json("/v1/traces", body[:-20])
+        check(status == 400, "cut", status, text)
+        with socket.create_connection(("127.0.0.1", agent.http), 10) as raw:
+            raw.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        check(agent.json("/v1/traces", otlp())[0] == 200, "who leaves harms nothing")
+        with socket.create_connection(("127.0.0.1", agent.http), 10) as raw:
+            raw.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            agent.end()
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def frames_of(raw):
+    """(kind, flags, stream) of what comes back, to the end of stream 1."""
+    data, found = b"", []
+    while not found or found[-1][1:] != (5, 1) and found[-1] != (0, 1, 1):
+        while len(data) < 9 or len(data) < 9 + int.from_bytes(data[:3], "big"):
+            got = raw.recv(65536)
+            if not got:
+                return found
+            data += got
+        found.append((data[3], data[4], int.from_bytes(data[5:9], "big")))
+        data = data[9 + int.from_bytes(data[:3], "big"):]
+    return found
+
+
+def export(agent, message, leave=None):
+    """A call of gRPC by hand: whether there is a reply (kind 0: data), and not a status alone. `leave`: it is not waited for longer."""
+    names = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"localhost"),
+             (b":path", b"/opentelemetry.proto.collector.trace.v1.TraceService/Export"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+    head = b"".join(b"\x00" + bytes([len(n)]) + n + bytes([len(v)]) + v for n, v in names)
+    data = b"\x00" + struct.pack(">I", len(message)) + message
+    frames = [frame(0, int(at + 16384 >= len(data)), 1, data[at:at + 16384]) for at in range(0, len(data), 16384)]
+    with socket.create_connection(("127.0.0.1", agent.http), 30) as raw:
+        raw.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0))
+        raw.recv(9, socket.MSG_PEEK | socket.MSG_WAITALL)  # its settings: larger windows, from our word on
+        raw.sendall(frame(4, 1, 0) + frame(1, 4, 1, head) + b"".join(frames))
+        time.sleep(leave or 0)
+        found = frames_of(raw) if leave is None else []
+    return any(kind == 0 for kind, _, _ in found) if (1, 5, 1) in found else None
+
+
+def test_receive__reads_large_messages_of_grpc():
+    """One of 800 KB, within the windows of flow control."""
+    def pair(key, text):
+        value = b"\x0a" + varint(len(text)) + text
+        return b"\x0a" + varint(len(key)) + key + b"\x12" + varint(len(value)) + value
+
+    def varint(n):
+        return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+    def field(number, inner):
+        return bytes([number << 3 | 2]) + varint(len(inner)) + inner
+
+    def message(first):
+        now = time.time_ns()
+        spans = b"".join(field(2, field(1, struct.pack(">QQ", first, i + 1)) + field(2, struct.pack(">Q", i + 1)) + field(5, b"GET /large")
+                               + b"\x39" + struct.pack("<Q", now - 40000000) + b"\x41" + struct.pack("<Q", now)
+                               + field(9, pair(b"text", b"y" * 200))) for i in range(3000))
+        return field(1, field(1, field(1, pair(b"service.name", b"shop"))) + field(2, spans))
+
+    check(MIB // 2 < len(message(1)) < MIB, len(message(1)))
+    with Receiver() as agent:
+        check(export(agent, message(1)) is True, "it is answered")
+        check(until(lambda: agent.metric("flametop.trace.count") == 3000), "all are there", agent.metric("flametop.trace.count"))
+        for late in (0, 0.01, 0.05):
+            export(agent, message(2), leave=late)
+        check(export(agent, message(3)[:-7]) is False, "damaged")
+        check(export(agent, message(3)) is True, "who leaves harms nothing")
+
+
+def test_receive__rests_where_no_descriptor_is_left():
+    with Receiver() as agent:
+        agent.json("/v1/traces", otlp())
+        limits = resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE)
+        used = max(int(fd) for fd in os.listdir(f"/proc/{agent.process.pid}/fd")) + 1
+        resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (used, limits[1]))
+        waiting = [socket.create_connection(("127.0.0.1", agent.http), 10) for _ in range(64)]
+        check(until(lambda: "cannot take connections now: Too many open files; raise the limit (ulimit -n)" in agent.log()), agent.log())
+
+        def spent():
+            with open(f"/proc/{agent.process.pid}/stat", encoding="ascii") as file:
+                return sum(int(word) for word in file.read().rpartition(")")[2].split()[11:13])
+        before = spent()
+        time.sleep(2)
+        check(spent() - before < 120, "the loop does not turn for nothing", spent() - before)
+        resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, limits)
+        for one in waiting:
+            one.close()
+        check(until(lambda: agent.json("/v1/traces", otlp())[0] == 200), "it goes on")
 
 
 def test_receive__names_who_holds_a_port():

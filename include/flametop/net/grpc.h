@@ -16,9 +16,11 @@
 
 struct uv_loop_s;
 struct grpc_server;
+struct grpc_call; /* one that is being answered */
 
-/* Of those that gRPC has. */
+/* Of those that gRPC has, and that the answer comes later. */
 enum grpc_status {
+    GRPC_LATER = -1,
     GRPC_OK = 0,
     GRPC_INVALID_ARGUMENT = 3,
     GRPC_RESOURCE_EXHAUSTED = 8,
@@ -34,9 +36,10 @@ struct grpc_server_options {
     int64_t timeout_ns;               /* for a call to be whole, and for answers to be read */
     void *context;
     /* Answers a call ("/package.Service/Method"): the reply's bytes, or another status and a
-     * sentence. */
-    enum grpc_status (*handle)(void *context, const char *path, struct str message,
-                               struct buf *reply, char *why, size_t why_size);
+     * sentence. After GRPC_LATER the message stays, also when who called has left, until
+     * grpc_answer, which must come before the server is freed. */
+    enum grpc_status (*handle)(void *context, struct grpc_call *call, const char *path,
+                               struct str message, struct buf *reply, char *why, size_t why_size);
     /* A call that was refused before: too large, damaged. May be NULL. */
     void (*refused)(void *context);
 };
@@ -46,6 +49,10 @@ struct grpc_server *grpc_server_new(const struct grpc_server_options *options, c
                                     size_t why_size);
 /* The loop must turn once more to release its handles. */
 void grpc_server_free(struct grpc_server *server);
+
+/* Answers a call that was to be answered later, on the loop's thread: it is over then. */
+void grpc_answer(struct grpc_call *call, enum grpc_status status, struct str reply,
+                 const char *why);
 
 /* A connection that begins with HTTP/2's preface, not read yet; the server's from now on. */
 void grpc_server_take(struct grpc_server *server, int fd);

@@ -80,6 +80,9 @@ struct http_stream *http_reply_stream(const struct http_message *message, const 
 const struct http_message *http_defer(const struct http_message *message, void *context,
                                       void (*gone)(void *context));
 
+/* The body of a request becomes the caller's (buf_done); the message's views of it stay right. */
+struct buf http_take_body(const struct http_message *message);
+
 /* 101: the same as a stream downwards, and bytes upwards by `received` (false closes). */
 struct http_stream *http_reply_upgrade(const struct http_message *message,
                                        const char *const *headers,
