@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/rate.h"
 #include "proc_process.h"
@@ -94,7 +95,8 @@ process_reset(struct process *process)
     free(process->cgroup);
     free(process->details);
     *process = (struct process){.pid = process->pid,
-                                .fd = process->fd,
+                                .stat_fd = process->stat_fd,
+                                .io_fd = process->io_fd,
                                 .listed_tick = process->listed_tick,
                                 .looked_tick = process->looked_tick};
     rates_init(&process->rates);
@@ -108,26 +110,60 @@ process_new(int64_t pid)
     struct process *process = calloc(1, sizeof(*process));
     if (process != NULL) {
         process->pid = pid;
-        process->fd = -1;
+        process->stat_fd = process->io_fd = -1;
         process_reset(process);
     }
     return process;
 }
 
-void
-process_close_stat(struct scan *scan, struct process *process)
+static void
+close_kept(struct scan *scan, int *fd)
 {
-    if (process->fd >= 0) {
-        close(process->fd);
-        process->fd = -1;
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
         scan->fds_kept--;
     }
+}
+
+void
+process_close_files(struct scan *scan, struct process *process)
+{
+    close_kept(scan, &process->stat_fd);
+    close_kept(scan, &process->io_fd);
+}
+
+ssize_t
+process_read(struct scan *scan, const struct process *process, int *fd, const char *name, bool keep,
+             char *text, size_t size)
+{
+    if (*fd >= 0) {
+        ssize_t n = file_pread_once(*fd, text, size);
+        if (n > 0) {
+            return n;
+        }
+        close_kept(scan, fd); /* gone, or the pid was given to another */
+    }
+    char path[48];
+    snprintf(path, sizeof(path), "%lld/%s", (long long)process->pid, name);
+    int opened = openat(scan->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (opened < 0) {
+        return -errno;
+    }
+    ssize_t n = file_pread_once(opened, text, size);
+    if (n > 0 && keep && scan->fds_kept < scan->fds_max) {
+        *fd = opened;
+        scan->fds_kept++;
+    } else {
+        close(opened);
+    }
+    return n;
 }
 
 static void
 process_free(struct scan *scan, struct process *process)
 {
-    process_close_stat(scan, process);
+    process_close_files(scan, process);
     free(process->name);
     free(process->command);
     free(process->cgroup);
@@ -156,7 +192,7 @@ process_retire(struct scan *scan, struct process *process)
 {
     process->gone = true;
     process_tell_parent(scan, process);
-    process_close_stat(scan, process);
+    process_close_files(scan, process);
     process->next_exited = scan->exited;
     scan->exited = process;
     scan->exited_count++;

@@ -25,6 +25,9 @@
 #define SLICE_NS (4500 * NS_PER_US) /* poll returns within 5 ms */
 
 /* CPU time is counted in 10 ms: a rate over less than this says nothing. */
+/* So many may have files kept open that are cold, or seldom read. */
+#define PROCESSES_FEW 256
+
 #define RATE_WINDOW_NS (250 * NS_PER_MS)
 
 enum process_column {
@@ -123,8 +126,8 @@ struct details {
 struct process {
     struct process *next_exited;
     int64_t pid;
-    int fd;     /* kept /proc/PID/stat, or -1 */
-    bool known; /* stat was read at least once */
+    int stat_fd, io_fd; /* kept /proc/PID/stat and io, or -1 */
+    bool known;         /* stat was read at least once */
     bool gone;
     uint64_t listed_tick, looked_tick, candidate_tick, active_tick;
     int64_t read_ns; /* of stat */
@@ -226,7 +229,13 @@ struct process *process_new(int64_t pid);
 /* Forgets everything but the pid and the list's marks: the pid names another process now. */
 void process_reset(struct process *process);
 
-void process_close_stat(struct scan *scan, struct process *process);
+void process_close_files(struct scan *scan, struct process *process);
+
+/* Reads /proc/PID/NAME, through *fd when it is open; it stays open when `keep` and there is room. A
+ * short file of a single record. The length of the text, or a negative errno: -ENOENT and -ESRCH
+ * mean that the process is gone. */
+ssize_t process_read(struct scan *scan, const struct process *process, int *fd, const char *name,
+                     bool keep, char *text, size_t size);
 
 /* What was seen of it will come again, in its parent's counters. */
 void process_tell_parent(struct scan *scan, const struct process *process);

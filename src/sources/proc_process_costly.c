@@ -154,13 +154,9 @@ details_of(struct process *process)
     return process->details;
 }
 
-static ssize_t
-read_file(const struct scan *scan, struct process *process, enum cost cost, const char *name,
-          char *text, size_t size)
+static void
+note_right(const struct scan *scan, struct process *process, enum cost cost, ssize_t n)
 {
-    char path[48];
-    snprintf(path, sizeof(path), "%lld/%s", (long long)process->pid, name);
-    ssize_t n = file_read_brief_at(scan->proc_fd, path, text, size);
     if (n < 0) {
         process->denied |= cost;
         process->denied_tick = scan->tick;
@@ -168,6 +164,16 @@ read_file(const struct scan *scan, struct process *process, enum cost cost, cons
     } else {
         process->denied &= ~(unsigned)cost;
     }
+}
+
+static ssize_t
+read_file(const struct scan *scan, struct process *process, enum cost cost, const char *name,
+          char *text, size_t size)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "%lld/%s", (long long)process->pid, name);
+    ssize_t n = file_read_brief_at(scan->proc_fd, path, text, size);
+    note_right(scan, process, cost, n);
     return n;
 }
 
@@ -207,11 +213,13 @@ take_io(const struct scan *scan, struct process *process, const struct pid_io *i
 }
 
 static bool
-read_io(const struct scan *scan, struct process *process, int64_t now_ns)
+read_io(struct scan *scan, struct process *process, int64_t now_ns)
 {
     char text[512];
     struct pid_io io;
-    ssize_t n = read_file(scan, process, COST_IO, "io", text, sizeof(text));
+    ssize_t n = process_read(scan, process, &process->io_fd, "io", scan->count <= PROCESSES_FEW,
+                             text, sizeof(text));
+    note_right(scan, process, COST_IO, n);
     if (n < 0) {
         return true;
     }
@@ -224,7 +232,7 @@ read_io(const struct scan *scan, struct process *process, int64_t now_ns)
 }
 
 static bool
-read_status(const struct scan *scan, struct process *process, int64_t now_ns)
+read_status(struct scan *scan, struct process *process, int64_t now_ns)
 {
     char text[4096];
     struct pid_status status;
@@ -243,7 +251,7 @@ read_status(const struct scan *scan, struct process *process, int64_t now_ns)
 }
 
 static bool
-read_cgroup(const struct scan *scan, struct process *process, int64_t now_ns)
+read_cgroup(struct scan *scan, struct process *process, int64_t now_ns)
 {
     if (process->cgroup_ns != 0 && now_ns - process->cgroup_ns < CGROUP_AGE_NS) {
         return true;
@@ -265,7 +273,7 @@ read_cgroup(const struct scan *scan, struct process *process, int64_t now_ns)
 }
 
 static bool
-read_wait_channel(const struct scan *scan, struct process *process, int64_t now_ns)
+read_wait_channel(struct scan *scan, struct process *process, int64_t now_ns)
 {
     char text[64];
     ssize_t n = read_file(scan, process, COST_WAIT_CHANNEL, "wchan", text, sizeof(text));
@@ -281,7 +289,7 @@ read_wait_channel(const struct scan *scan, struct process *process, int64_t now_
 }
 
 static bool
-read_oom_score(const struct scan *scan, struct process *process, int64_t now_ns)
+read_oom_score(struct scan *scan, struct process *process, int64_t now_ns)
 {
     char text[32];
     ssize_t n = read_file(scan, process, COST_OOM_SCORE, "oom_score", text, sizeof(text));
@@ -308,7 +316,7 @@ count_entries(DIR *dir)
 
 /* Since Linux 6.2 the size of /proc/PID/fd is the number of open files. */
 static bool
-read_open_files(const struct scan *scan, struct process *process, int64_t now_ns)
+read_open_files(struct scan *scan, struct process *process, int64_t now_ns)
 {
     char path[32];
     struct stat info;
@@ -334,7 +342,7 @@ read_open_files(const struct scan *scan, struct process *process, int64_t now_ns
 }
 
 static bool
-read_limits(const struct scan *scan, struct process *process, int64_t now_ns)
+read_limits(struct scan *scan, struct process *process, int64_t now_ns)
 {
     char text[4096];
     ssize_t n = read_file(scan, process, COST_LIMITS, "limits", text, sizeof(text));
@@ -349,8 +357,7 @@ read_limits(const struct scan *scan, struct process *process, int64_t now_ns)
 
 static const struct {
     enum cost cost;
-    bool (*read)(const struct scan *scan, struct process *process,
-                 int64_t now_ns); /* false: torn */
+    bool (*read)(struct scan *scan, struct process *process, int64_t now_ns); /* false: torn */
 } readings[] = {
     {COST_IO, read_io},
     {COST_STATUS, read_status},

@@ -32,7 +32,6 @@
 #define YOUNG_NS (5 * NS_PER_S)
 #define COMMAND_YOUNG_NS (2 * NS_PER_S)   /* between readings of a young one's command line */
 #define COMMAND_LOOKED_NS (10 * NS_PER_S) /* and of one on screen */
-#define FDS_FEW 256                       /* so many may be kept for the cold as well */
 
 static bool
 is_asleep(char state)
@@ -79,35 +78,7 @@ is_due(const struct scan *scan, const struct process *process)
 static bool
 is_kept(const struct scan *scan, const struct process *process)
 {
-    return scan->count <= FDS_FEW || !is_cold(scan, process);
-}
-
-/* The length of the text, or a negative errno: -ENOENT and -ESRCH mean it is gone. */
-static ssize_t
-read_stat(struct scan *scan, struct process *process, char *text, size_t size)
-{
-    if (process->fd >= 0) {
-        ssize_t n = file_pread_once(process->fd, text, size);
-        if (n > 0) {
-            return n;
-        }
-        process_close_stat(scan, process); /* gone, or the pid was given to another */
-    }
-    char path[32];
-    snprintf(path, sizeof(path), "%lld/stat", (long long)process->pid);
-    int fd = openat(scan->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return -errno;
-    }
-    ssize_t n = file_pread_once(fd, text, size);
-    bool keep = n > 0 && scan->fds_kept < scan->fds_max && is_kept(scan, process);
-    if (keep) {
-        process->fd = fd;
-        scan->fds_kept++;
-    } else {
-        close(fd);
-    }
-    return n;
+    return scan->count <= PROCESSES_FEW || !is_cold(scan, process);
 }
 
 static int64_t
@@ -262,7 +233,8 @@ static void
 read_process(struct scan *scan, struct process *process, struct batch *batch, int64_t now_ns)
 {
     char text[1024];
-    ssize_t n = read_stat(scan, process, text, sizeof(text));
+    ssize_t n = process_read(scan, process, &process->stat_fd, "stat", is_kept(scan, process), text,
+                             sizeof(text));
     struct pid_stat stat;
     if (n == -ENOENT || n == -ESRCH) {
         map_remove(&scan->by_pid, (uint64_t)process->pid);
@@ -277,8 +249,8 @@ read_process(struct scan *scan, struct process *process, struct batch *batch, in
     } else {
         take_stat(scan, process, &stat, now_ns);
     }
-    if (process->fd >= 0 && !is_kept(scan, process)) {
-        process_close_stat(scan, process);
+    if ((process->stat_fd >= 0 || process->io_fd >= 0) && !is_kept(scan, process)) {
+        process_close_files(scan, process);
     }
 }
 
