@@ -1,53 +1,116 @@
-/* Sampling a node. The collector there learns a fun that looks for the processes that work most and
- * then at their stacks, for a little less than the second it may take, and is asked for it again
- * and again. Lists meet process_info and compiled match specifications, as in the collector. */
+/* What a node is told to sample itself, and how its answers become a profile.
+ *
+ * The collector there learns a fun. Learning it starts a process that looks at stacks while it is
+ * asked for them, once a second, and stops 3 s after nobody did; a second one ends it when the
+ * collector ends, also where a look does not come back. Lists meet process_info and compiled match
+ * specifications, as in the collector. */
 #include "flametop/sources/beam_flame.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
-#include "beam_collector.h"
-#include "beam_connect.h"
-#include "beam_wire.h"
-#include "flametop/base/clock.h"
+#include "etf.h"
 #include "flametop/base/macros.h"
 
-#define PATIENCE_NS (5 * NS_PER_S)
-#define WORD "flame"
 #define FRAME_BYTES 256
 #define DEPTH_MAX 512
 
-/* The period in milliseconds goes before it. */
-static const char source[] =
-    "Me = self(), T0 = erlang:monotonic_time(millisecond),\n"
-    "Reds = fun() -> Ps = erlang:processes() -- [Me], lists:zip(Ps, lists:zipwith("
-    "fun erlang:process_info/2, Ps, lists:duplicate(length(Ps), reductions))) end,\n"
-    "A = maps:from_list(Reds()), receive after 40 -> ok end, B = Reds(),\n"
-    "{Ks,_} = lists:unzip(B),\n"
-    "MD = ets:match_spec_compile([{{{'$1',{'_','$2'}},{ok,{'_','$3'}}},[{'>','$2','$3'}],"
-    "[{{{'-','$2','$3'},'$1'}}]}]),\n"
-    "D = ets:match_spec_run(lists:zip(B, lists:zipwith(fun maps:find/2, Ks, "
-    "lists:duplicate(length(Ks), A))), MD),\n"
-    "Top = lists:sublist(lists:reverse(lists:sort(D)), 32),\n"
-    "Ps = [P || {_,P} <- Top],\n"
-    "Name = fun(P) -> case erlang:process_info(P, registered_name) of {_,N} -> N; "
-    "_ -> case proc_lib:translate_initial_call(P) of {proc_lib,init_p,5} -> "
-    "{_,C} = erlang:process_info(P, initial_call), C; C -> C end end end,\n"
-    "Ns = lists:map(fun(P) -> try Name(P) catch _:_ -> P end end, Ps), N = length(Ps),\n"
-    "It = lists:duplicate(N, [status,current_stacktrace]),\n"
-    "MS = ets:match_spec_compile([{{'$3',[{status,'$1'},{current_stacktrace,'$2'}]},"
-    "[{'=/=','$1',waiting},{'=/=','$1',suspended}],[{{'$3','$2'}}]}]),\n"
-    "MF = ets:match_spec_compile([{{'$1','$2','$3','_'},[],[{{'$1','$2','$3'}}]}]),\n"
-    "Add = fun({Who,St}, M) -> K = {Who, ets:match_spec_run(St, MF)}, "
-    "maps:put(K, maps:get(K, M, 0) + 1, M) end,\n"
-    "Look = fun Look(L, M) -> case erlang:monotonic_time(millisecond) - T0 of E when E > 750 -> "
-    "{L, maps:to_list(M)};\n"
-    "  _ -> M2 = lists:foldl(Add, M, ets:match_spec_run(lists:zip(Ns, lists:zipwith("
-    "fun erlang:process_info/2, Ps, It)), MS)), receive after Period -> Look(L + 1, M2) end end "
-    "end,\n"
-    "Look(0, #{}) end.";
+/* `Period` (in microseconds), `What` (a binary) and `Wall` stand before it. */
+/* clang-format off */
+static const char *const source[] = {
+"Me = erlang:self(), Now = fun() -> erlang:monotonic_time(microsecond) end,"
+"Own = fun() -> erlang:put('$initial_call', {flametop,sampler,0}) end,"
+"C = fun ets:match_spec_compile/1,"
+"Atom = fun() -> try erlang:binary_to_existing_atom(What, utf8) catch _:_ -> undefined end end,"
+"Master = fun(A) -> case ets:lookup(ac_tab, {application_master,A}) of [{_,G}] -> G; _ -> none end end,"
+/* One process, or those of which the busiest are looked at. */
+"{One,All} = case What of"
+" <<>> -> {none, fun erlang:processes/0};"
+" <<\"<\",_/binary>> -> {erlang:list_to_pid(erlang:binary_to_list(What)), none};"
+" _ -> case Atom() =/= undefined andalso Master(Atom()) of"
+"  G when erlang:is_pid(G) -> {none, fun() -> Ps = erlang:processes(), D = erlang:length(Ps),"
+"   ets:match_spec_run(lists:zip(Ps, lists:zipwith(fun erlang:process_info/2, Ps,"
+"    lists:duplicate(D, group_leader))), C([{{'$1',{'_',Master(Atom())}},[],['$1']}])) end};"
+"  _ -> case erlang:whereis(Atom()) of P when erlang:is_pid(P) -> {P, none};"
+"   _ -> erlang:error(unknown) end end end,"
+/* Its registered name, else what it began with. */
+"Name = fun(P) -> try case erlang:process_info(P, registered_name) of {_,N} -> N; _ ->"
+" case proc_lib:translate_initial_call(P) of"
+"  {proc_lib,init_p,5} -> {_,I} = erlang:process_info(P, initial_call), I; I -> I end end"
+" catch _:_ -> P end end,",
+/* Those that worked most since the last time; new ones count with all they did. */
+"MD = C([{{{'$1',{'_','$2'}},{ok,'$3'}},[{'>','$2','$3'}],[{{{'-','$2','$3'},'$1'}}]},"
+" {{{'$1',{'_','$2'}},error},[],[{{'$2','$1'}}]}]),"
+"MP = C([{{'$1',{'_','$2'}},[],[{{'$1','$2'}}]}]),"
+"Known = fun(P,L) -> case lists:keyfind(P, 1, L) of {_,N} -> {P,N}; _ -> {P,Name(P)} end end,"
+"Ours = fun({_,{flametop,_,_}}) -> true; (_) -> false end,"
+"Pick = fun(Old, none) -> {Old, maps:from_list(ets:match_spec_run(begin Ps = All(),"
+"   lists:zip(Ps, lists:zipwith(fun erlang:process_info/2, Ps,"
+"   lists:duplicate(erlang:length(Ps), reductions))) end, MP))};"
+" (Old, Before) -> Ps = All(), D = erlang:length(Ps),"
+"  L = lists:zip(Ps, lists:zipwith(fun erlang:process_info/2, Ps, lists:duplicate(D, reductions))),"
+"  W = ets:match_spec_run(lists:zip(L, lists:zipwith(fun maps:find/2, Ps,"
+"   lists:duplicate(D, Before))), MD),"
+"  Top = [Known(P,Old) || {_,P} <- lists:sublist(lists:reverse(lists:sort(W)), 40)],"
+"  {lists:sublist([X || X <- Top, not Ours(X)], 32), maps:from_list(ets:match_spec_run(L, MP))} end,"
+/* A look: samples by whose, what it does, and where. */
+"It = [status,current_stacktrace],"
+"MS = C(if Wall -> [{{'$3',[{status,'$1'},{current_stacktrace,'$2'}]},[],[{{'$3','$1','$2'}}]}];"
+" true -> [{{'$3',[{status,'$1'},{current_stacktrace,'$2'}]},"
+"  [{'=/=','$1',waiting},{'=/=','$1',suspended}],[{{'$3',on,'$2'}}]}] end),"
+"MF = C([{{'$1','$2','$3','_'},[],[{{'$1','$2','$3'}}]}]),"
+"Add = fun({Who,St,Stack}, {M,D}) -> K = {Who,St,ets:match_spec_run(Stack, MF)},"
+" case maps:find(K, M) of {ok,N} -> {maps:put(K, N + 1, M),D};"
+"  _ when erlang:map_size(M) < 1000 -> {maps:put(K, 1, M),D}; _ -> {M,D + 1} end end,"
+"Look = fun(Ns, A) -> {Ps,Whose} = lists:unzip(Ns),"
+" lists:foldl(Add, A, ets:match_spec_run(lists:zip(Whose, lists:zipwith("
+"  fun erlang:process_info/2, Ps, lists:duplicate(erlang:length(Ps), It))), MS)) end,",
+/* Looks take at most a thirteenth of the time, choosing at most a fiftieth. */
+"Told = fun({M,D}, {Looks,Busy,Since}, Ns, T) -> {Looks, maps:to_list(M),"
+" {Busy, T - Since, erlang:length(Ns), D,"
+"  One =:= none orelse erlang:is_process_alive(One)}} end,"
+"Run = fun Run(Ns, Before, Due, Next, A, {Looks,Busy,Since} = Sum, Asked) ->"
+" receive {F,R} when erlang:is_pid(F) -> T = Now(), F ! {R,Told(A, Sum, Ns, T)},"
+"   Run(Ns, Before, Due, erlang:max(Next, T), {#{},0}, {0,0,T}, T)"
+" after erlang:max(0, (erlang:min(Next, Asked + 3000000) - Now()) div 1000) ->"
+"  T0 = Now(),"
+"  if T0 - Asked > 3000000 -> erlang:garbage_collect(), receive {F,R} when erlang:is_pid(F) -> T = Now(),"
+"     F ! {R,Told({#{},0}, {0,0,T}, Ns, T)},"
+"     Run(Ns, none, if One =:= none -> T; true -> Due end, T, {#{},0}, {0,0,T}, T)"
+"     after 60000 -> ok end;"
+"   T0 >= Due -> {Ns2,Before2} = Pick(Ns, Before), erlang:garbage_collect(), T1 = Now(),"
+"    Wait = if Before =:= none -> 100000; true -> 1000000 end,"
+"    Run(Ns2, Before2, T1 + erlang:max(Wait, 50 * (T1 - T0)), erlang:max(Next, T1), A,"
+"     {Looks,Busy + T1 - T0,Since}, Asked);"
+"   true -> A2 = Look(Ns, A), T1 = Now(),"
+"    Run(Ns, Before, Due, erlang:max(Next + Period, T1 + 12 * (T1 - T0)), A2,"
+"     {Looks + 1,Busy + T1 - T0,Since}, Asked) end end end,"
+"Begin = fun() -> T = Now(), case One of"
+" none -> Run([], none, T, T, {#{},0}, {0,0,T}, T);"
+" _ -> Run([{One,Name(One)}], none, T + (1 bsl 60), T, {#{},0}, {0,0,T}, T) end end,"
+"S = erlang:spawn_opt(fun() -> Own(), try Begin() catch _:_ -> ok end end, [{priority,high}]),"
+"_ = erlang:spawn_opt(fun() -> Own(), A = erlang:monitor(process, Me),"
+" B = erlang:monitor(process, S), receive {'DOWN',A,_,_,_} -> erlang:exit(S, kill);"
+"  {'DOWN',B,_,_,_} -> ok end end, [{priority,high}]),"
+"fun() -> R = erlang:make_ref(), S ! {erlang:self(),R},"
+" receive {R,V} -> V after 900 -> erlang:exit(S, kill), stalled end end."
+};
+/* clang-format on */
+
+void
+beam_flame_source(const struct beam_flame_options *options, struct buf *out)
+{
+    struct str of = str_from(options->of != NULL ? options->of : "");
+    buf_printf(out, "Period = %u, Wall = %s, What = <<", 1000000 / MAX(options->rate_hz, 1U),
+               options->wall ? "true" : "false");
+    for (size_t i = 0; i < MIN(of.n, (size_t)BEAM_FLAME_OF_BYTES); i++) { /* any bytes, no syntax */
+        buf_printf(out, "%s%u", i > 0 ? "," : "", (unsigned char)of.p[i]);
+    }
+    buf_puts(out, ">>, ");
+    for (size_t i = 0; i < ARRAY_SIZE(source); i++) {
+        buf_puts(out, source[i]);
+    }
+}
 
 /* ---- answers ---- */
 
@@ -71,9 +134,21 @@ frame_of(struct profile *profile, struct str term)
     return profile_frame(profile, str_from(text), str_from(module));
 }
 
+/* "[waiting]": what a process did there; where only those that work are sampled, nothing. */
+static uint32_t
+add_status(struct profile *profile, uint32_t node, struct str status)
+{
+    char word[48], text[56];
+    if (etf_is_atom(status, "on")) {
+        return node;
+    }
+    snprintf(text, sizeof(text), "[%s]", etf_print(status, word, sizeof(word)));
+    return profile_child(profile, node, profile_frame(profile, str_from(text), STR("")));
+}
+
 /* Its frames come innermost first. */
 static uint32_t
-node_of(struct profile *profile, struct str who, struct str stack)
+node_of(struct profile *profile, struct str who, struct str status, struct str stack)
 {
     struct str frames[DEPTH_MAX], frame;
     struct etf_list list;
@@ -87,246 +162,47 @@ node_of(struct profile *profile, struct str who, struct str stack)
     while (count-- > 0) {
         node = profile_child(profile, node, frame_of(profile, frames[count]));
     }
-    return node;
+    return add_status(profile, node, status);
 }
 
-uint64_t
-beam_flame_read(struct str answer, struct profile *profile, uint32_t measure, uint64_t *ret_looks)
+static bool
+read_numbers(struct str term, struct beam_flame_part *part)
 {
-    struct etf_list list;
-    struct str row, key, who, stack;
-    int64_t looks, count;
-    uint64_t samples = 0;
-    if (!etf_tuple(&answer, 2) || !etf_integer(&answer, &looks) || looks < 0 ||
-        !etf_list(&answer, &list)) {
-        return 0;
+    int64_t processes, dropped;
+    struct str alive;
+    if (!etf_tuple(&term, 5) || !etf_integer(&term, &part->busy_us) ||
+        !etf_integer(&term, &part->span_us) || !etf_integer(&term, &processes) ||
+        !etf_integer(&term, &dropped) || !etf_skip(&term, &alive) || part->busy_us < 0 ||
+        part->span_us < 0 || dropped < 0) {
+        return false;
     }
-    *ret_looks += (uint64_t)looks;
+    part->processes = (unsigned)CLAMP(processes, 0, INT32_MAX);
+    part->dropped = (uint64_t)dropped;
+    part->gone = etf_is_atom(alive, "false");
+    return true;
+}
+
+bool
+beam_flame_read(struct str answer, struct profile *profile, uint32_t measure,
+                struct beam_flame_part *ret_part)
+{
+    struct beam_flame_part part = {0};
+    struct etf_list list;
+    struct str row, key, who, status, stack;
+    int64_t looks, count;
+    if (!etf_tuple(&answer, 3) || !etf_integer(&answer, &looks) || looks < 0 ||
+        !etf_list(&answer, &list) || !read_numbers(answer, &part)) {
+        return false;
+    }
+    part.looks = (uint64_t)looks;
     while (etf_list_next(&list, &row)) {
         if (etf_tuple(&row, 2) && etf_skip(&row, &key) && etf_integer(&row, &count) && count > 0 &&
-            etf_tuple(&key, 2) && etf_skip(&key, &who) && etf_skip(&key, &stack)) {
-            profile_put(profile, node_of(profile, who, stack), measure, (double)count);
-            samples += (uint64_t)count;
+            etf_tuple(&key, 3) && etf_skip(&key, &who) && etf_skip(&key, &status) &&
+            etf_skip(&key, &stack)) {
+            profile_put(profile, node_of(profile, who, status, stack), measure, (double)count);
+            part.samples += (uint64_t)count;
         }
     }
-    return samples;
-}
-
-/* ---- the connection ---- */
-
-struct sampler {
-    uv_loop_t loop;
-    uv_timer_t timer;
-    uv_poll_t stop;
-    const struct beam_options *options;
-    unsigned rate_hz;
-    struct beam_connect *connect;
-    struct beam_wire *wire;
-    struct beam_collector *starter;
-    struct etf_pid collector;
-    char own[256], node[256];
-    struct profile *profile;
-    uint32_t measure;
-    int64_t span_ns, began_ns; /* 0: not yet */
-    bool over;
-    struct beam_flame_status *status;
-};
-
-static void
-conclude(struct sampler *sampler, const char *why)
-{
-    if (!sampler->over && why != NULL && sampler->status->samples == 0) {
-        snprintf(sampler->status->why, sizeof(sampler->status->why), "%s", why);
-    }
-    sampler->over = true;
-    uv_stop(&sampler->loop);
-}
-
-static void use(struct sampler *sampler);
-
-static void
-on_samples(void *context, enum beam_outcome outcome, struct str value)
-{
-    struct sampler *sampler = context;
-    struct beam_flame_status *status = sampler->status;
-    int64_t now_ns = clock_mono_ns();
-    if (outcome == BEAM_GONE || sampler->over) {
-        return;
-    }
-    if (outcome == BEAM_ANSWERED) {
-        status->samples +=
-            beam_flame_read(value, sampler->profile, sampler->measure, &status->looks);
-    }
-    status->sampled_ns = now_ns - sampler->began_ns;
-    if (status->sampled_ns >= sampler->span_ns) {
-        conclude(sampler, NULL);
-    } else {
-        use(sampler);
-    }
-}
-
-static void
-use(struct sampler *sampler)
-{
-    struct buf arguments;
-    buf_init(&arguments, 64);
-    etf_put_atom(&arguments, WORD);
-    beam_wire_ask(sampler->wire, &sampler->collector, "use",
-                  (struct str){arguments.data, arguments.n}, 1, PATIENCE_NS, sampler, on_samples);
-    buf_done(&arguments);
-}
-
-static void
-on_learned(void *context, enum beam_outcome outcome, struct str value)
-{
-    struct sampler *sampler = context;
-    char reason[160], why[240];
-    if (outcome == BEAM_GONE || sampler->over) {
-        return;
-    }
-    if (outcome != BEAM_ANSWERED || !etf_is_atom(value, "ok")) {
-        snprintf(why, sizeof(why), "the node does not take the sampler: %s",
-                 outcome == BEAM_LATE ? "no answer" : etf_print(value, reason, sizeof(reason)));
-        conclude(sampler, why);
-        return;
-    }
-    sampler->began_ns = clock_mono_ns();
-    use(sampler);
-}
-
-static void
-on_collector(void *context, const struct etf_pid *pid, const char *why)
-{
-    struct sampler *sampler = context;
-    struct buf text, arguments;
-    if (pid == NULL) {
-        conclude(sampler, why);
-        return;
-    }
-    str_copy(str_from(pid->node), sampler->node, sizeof(sampler->node));
-    sampler->collector = *pid;
-    sampler->collector.node = sampler->node;
-    buf_init(&text, 65536);
-    buf_init(&arguments, 65536);
-    buf_printf(&text, "fun() -> Period = %u, ", MAX(1000 / MAX(sampler->rate_hz, 1U), 1U));
-    buf_puts(&text, source);
-    etf_put_atom(&arguments, WORD);
-    etf_put_binary(&arguments, (struct str){text.data, text.n});
-    beam_wire_ask(sampler->wire, &sampler->collector, "learn",
-                  (struct str){arguments.data, arguments.n}, 2, PATIENCE_NS, sampler, on_learned);
-    buf_done(&text);
-    buf_done(&arguments);
-}
-
-static void
-on_ended(void *context, const char *why)
-{
-    conclude(context, why);
-}
-
-static void
-on_connected(void *context, const struct beam_connected *connected)
-{
-    struct sampler *sampler = context;
-    if (connected->state != BEAM_CONNECTED) {
-        conclude(sampler, connected->why);
-        return;
-    }
-    str_copy(str_from(connected->node), sampler->own, sizeof(sampler->own));
-    sampler->wire = beam_wire_new(&(struct beam_wire_setup){.loop = &sampler->loop,
-                                                            .fd = connected->fd,
-                                                            .node = sampler->own,
-                                                            .creation = connected->creation,
-                                                            .context = sampler,
-                                                            .ended = on_ended});
-    sampler->starter = sampler->wire != NULL ? beam_collector_start(sampler->wire, sampler->own,
-                                                                    sampler, on_collector)
-                                             : NULL;
-    if (sampler->starter == NULL) {
-        conclude(sampler, "out of memory");
-    }
-}
-
-/* ---- the loop ---- */
-
-static void
-on_stop(uv_poll_t *handle, int status, int events)
-{
-    (void)status, (void)events;
-    conclude(handle->data, "it was ended before anything came");
-}
-
-/* A node that stops answering must not hold us for ever. */
-static void
-on_late(uv_timer_t *timer)
-{
-    conclude(timer->data, "the node did not answer");
-}
-
-static void
-close_handle(uv_handle_t *handle, void *context)
-{
-    (void)context;
-    if (!uv_is_closing(handle)) {
-        uv_close(handle, NULL);
-    }
-}
-
-static void
-run(struct sampler *sampler, int stop_fd)
-{
-    uv_timer_init(&sampler->loop, &sampler->timer);
-    sampler->timer.data = sampler;
-    uv_timer_start(&sampler->timer, on_late,
-                   (uint64_t)((sampler->span_ns + 8 * PATIENCE_NS) / NS_PER_MS), 0);
-    if (stop_fd >= 0 && uv_poll_init(&sampler->loop, &sampler->stop, stop_fd) == 0) {
-        sampler->stop.data = sampler;
-        uv_poll_start(&sampler->stop, UV_READABLE, on_stop);
-    }
-    sampler->connect = beam_connect_start(&sampler->loop, sampler->options, sampler, on_connected);
-    if (sampler->connect == NULL) {
-        conclude(sampler, "no thread can be started to connect");
-    }
-    while (!sampler->over) {
-        uv_run(&sampler->loop, UV_RUN_DEFAULT);
-    }
-    beam_connect_cancel(sampler->connect);
-    beam_collector_free(sampler->starter);
-    beam_wire_free(sampler->wire);
-    uv_walk(&sampler->loop, close_handle, NULL);
-    uv_run(&sampler->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&sampler->loop);
-}
-
-struct profile *
-beam_flame_sample(const struct beam_options *options, unsigned rate_hz, int64_t span_ns,
-                  int stop_fd, struct beam_flame_status *ret_status)
-{
-    struct sampler *sampler = calloc(1, sizeof(*sampler));
-    struct profile *profile = profile_new();
-    *ret_status = (struct beam_flame_status){.why = ""};
-    if (sampler == NULL || profile == NULL || uv_loop_init(&sampler->loop) != 0) {
-        snprintf(ret_status->why, sizeof(ret_status->why), "out of memory");
-        profile_release(profile);
-        free(sampler);
-        return NULL;
-    }
-    sampler->options = options;
-    sampler->rate_hz = rate_hz;
-    sampler->span_ns = span_ns;
-    sampler->profile = profile;
-    sampler->measure = profile_measure(profile, STR("samples"), "", 1);
-    sampler->status = ret_status;
-    run(sampler, stop_fd);
-    free(sampler);
-    if (ret_status->samples == 0) {
-        if (ret_status->why[0] == '\0') {
-            snprintf(ret_status->why, sizeof(ret_status->why),
-                     "no process ran or wanted to meanwhile");
-        }
-        profile_release(profile);
-        return NULL;
-    }
-    profile_close(profile);
-    return profile;
+    *ret_part = part;
+    return true;
 }

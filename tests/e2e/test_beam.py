@@ -191,11 +191,35 @@ def test_states__each_has_its_sentence():
         check("knows no node missing, but known, other" in told, told)
         picture = snapshot("known@localhost", ERL_EPMD_PORT=str(daemon.port))  # by epmd, without the scheme
         check(picture["host"]["name"].startswith("known@"), picture["host"])
+        says("no epmd on localhost", "beam://localhost", ERL_EPMD_PORT=str(closed))
+        says("there is no host called", "beam://nowhere.invalid")
+        with Mute(lambda asked: b"HTTP/1.1 400 Bad Request\r\n\r\n") as other:
+            says("is no epmd", "beam://localhost", ERL_EPMD_PORT=str(other.port))
+            says("is no epmd", "beam://known@localhost", ERL_EPMD_PORT=str(other.port))
         done = run("--cookie", "abc", node.url)
         told = done.stderr.decode()
         check(done.returncode == 2 and all(way in told for way in (".erlang.cookie", "--cookie-file", "FLAMETOP_COOKIE")),
               told)
         check("abc" not in told, told)
+
+
+def test_black_hole__is_given_up_in_time():
+    """A port whose queue is full takes no more: what is sent there is lost, as at an address where nobody is."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as hole:
+        port = hole.getsockname()[1]
+        full = [socket.socket() for _ in range(8)]
+        for one in full:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        time.sleep(0.3)
+        for target, words, env in (("beam://127.0.0.1", "no answer", {"ERL_EPMD_PORT": str(port)}),
+                                   ("beam://a@127.0.0.1", "does not answer", {"ERL_EPMD_PORT": str(port)}),
+                                   (f"beam://a@127.0.0.1:{port}", "does not answer", {"FLAMETOP_COOKIE": COOKIE})):
+            start = time.monotonic()
+            says(words, target, **env)
+            check(time.monotonic() - start < 12, target, "took", time.monotonic() - start)
+        for one in full:
+            one.close()
 
 
 def test_resolver__may_take_its_time():
@@ -310,6 +334,9 @@ def test_collector__is_put_there_again():
                 "=:= {initial_call,{erl_eval,exprs,2}}]")
         before = node.eval(ours)
         check(re.fullmatch(r"\[<0\.\d+\.\d+>\]", before), before)
+        named = node.eval("[proc_lib:translate_initial_call(P) || P <- processes(), "
+                          "process_info(P, priority) =:= {priority,high}]")
+        check(named.count("{flametop,collector,0}") >= 2, "ours are not to be told from others", named)
         node.eval(f"[exit(P, kill) || P <- {ours}], ok")
         check(node.wait_for(f"length({ours})", "1", 30) == "1", t.screen())
         check(t.until(r"● live", seconds=30), t.screen())
