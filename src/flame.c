@@ -20,7 +20,6 @@
 #include "flametop/profile/write.h"
 #include "flametop/ui/app.h"
 #include "flame_live.h"
-#include "flame_node.h"
 #include "machine.h"
 #include "monitor.h"
 
@@ -369,9 +368,6 @@ flame_run(const struct cli *cli)
     }
     if (flame_live_is_wanted(cli)) {
         return flame_live_run(cli);
-    }
-    if (flame_node_is_wanted(cli)) {
-        return flame_node_run(cli);
     }
     const char *path = cli->line.arguments[0];
     struct profile *profile = open_profile(path, older);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flametop/base/clock.h"
@@ -27,7 +28,8 @@
 #define FAR_LATE_NS (1500 * NS_PER_MS)
 #define USAGE                                                                                      \
     "flame: give a FILE, or one of --pid PID and --machine to sample what runs now, with the "     \
-    "address of an agent before them to do so there; --diff goes with a FILE"
+    "address of an agent before them to do so there, or NAME@HOST for an Erlang node; --diff "     \
+    "goes with a FILE"
 
 /* The name of a process; "process" when there is none. */
 static void
@@ -103,14 +105,23 @@ wanted_pid(const struct cli *cli)
     return str_i64(&text, &pid) && text.n == 0 && pid > 0 ? pid : 0;
 }
 
-/* Where it is sampled: an agent's address; NULL: here. */
+/* An Erlang node is asked for, and no file of that name. */
+static bool
+is_of_node(const struct cli *cli)
+{
+    struct stat info;
+    return cli->line.argument_count == 1 && nodes_is_one(cli->line.arguments[0]) &&
+           stat(cli->line.arguments[0], &info) != 0;
+}
+
+/* Where it is sampled: the address of an agent or a node; NULL: here. */
 static const char *
 wanted_place(const struct cli *cli)
 {
     const char *word = cli->line.argument_count == 1 ? cli->line.arguments[0] : "";
     bool asked = wanted_pid(cli) > 0 || config_bool(cli->config, "flame.machine");
-    return word[0] != '\0' && (asked || strstr(word, "://") != NULL) && !nodes_is_one(word) ? word
-                                                                                            : NULL;
+    bool agent = word[0] != '\0' && (asked || strstr(word, "://") != NULL) && !nodes_is_one(word);
+    return agent || is_of_node(cli) ? word : NULL;
 }
 
 bool
@@ -150,9 +161,15 @@ static struct sampling_wish
 wish_of(const struct cli *cli)
 {
     int64_t pid = wanted_pid(cli);
-    return (struct sampling_wish){.kind = pid > 0 ? SAMPLING_PROCESS : SAMPLING_MACHINE,
-                                  .id = pid,
-                                  .rate_hz = (unsigned)config_integer(cli->config, "flame.rate")};
+    struct sampling_wish wish = {.kind = pid > 0 ? SAMPLING_PROCESS : SAMPLING_MACHINE,
+                                 .id = pid,
+                                 .rate_hz = (unsigned)config_integer(cli->config, "flame.rate")};
+    if (is_of_node(cli)) {
+        wish.kind = SAMPLING_NODE;
+        wish.wall = config_bool(cli->config, "flame.wall");
+        str_copy(str_from(config_text(cli->config, "flame.of")), wish.of, sizeof(wish.of));
+    }
+    return wish;
 }
 
 static int
@@ -223,7 +240,8 @@ flame_live_run(const struct cli *cli)
 {
     bool machine = config_bool(cli->config, "flame.machine");
     if ((cli->line.argument_count > 0 && wanted_place(cli) == NULL) ||
-        config_text(cli->config, "flame.diff")[0] != '\0' || machine == (wanted_pid(cli) > 0)) {
+        config_text(cli->config, "flame.diff")[0] != '\0' ||
+        (machine == (wanted_pid(cli) > 0) && (machine || !is_of_node(cli)))) {
         cli_complain(USAGE);
         return EXIT_USAGE;
     }
@@ -240,6 +258,6 @@ flame_live_begin(const struct cli *cli, struct app *app)
         if (wanted_place(cli) == NULL) {
             name_of(config_text(cli->config, "roots.proc"), wish.id, name);
         }
-        app_sample(app, &wish, name);
+        app_sample(app, &wish, wish.kind == SAMPLING_NODE ? wish.of : name);
     }
 }

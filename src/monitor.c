@@ -171,6 +171,7 @@ make_app(const struct cli *cli, const struct targets *targets, struct opener *op
                                   .sampler = has_local(targets) ? sampler : NULL,
                                   .sample_rate_hz =
                                       (unsigned)config_integer(cli->config, "flame.rate"),
+                                  .sample_wall = config_bool(cli->config, "flame.wall"),
                                   .open_instance = open_instance,
                                   .open_instance_context = opener};
     options.cards = config_list(cli->config, "cards", &options.card_count);

@@ -192,12 +192,17 @@ const struct option option_table[] = {
      .text = "How long to sample a process or the machine before the result is written; Ctrl-C ends it sooner. On the screen it goes on."},
     {.name = "flame.machine", .flag = "machine", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
      .command = "flame", .text = "Sample the stacks of all processes instead of reading a FILE."},
+    {.name = "flame.of", .flag = "of", .argument = "WHAT", .type = OPTION_TEXT, .fallback = "", .group = "Flame",
+     .command = "flame",
+     .text = "Sample only this of an Erlang node: an application, a registered name, or a process as <0.412.0>."},
     {.name = "flame.output", .flag = "output", .letter = 'o', .argument = "FILE", .type = OPTION_TEXT,
      .fallback = "", .group = "Flame", .command = "flame",
      .text = "Write the flame graph instead of showing it: .svg, .speedscope.json, .json or .folded by the end of the name; - is standard output, as folded stacks."},
     {.name = "flame.rate", .flag = "rate", .argument = "HZ", .type = OPTION_INTEGER, .fallback = "99", .low = 1,
      .high = 999, .unit = "", .group = "Flame", .command = "flame",
-     .text = "Samples a second of each CPU that is busy, also of what F samples on the screen."},
+     .text = "Samples a second of each CPU that is busy, also of what F samples on the screen; of an Erlang node fewer where they would cost more than a tenth of a scheduler."},
+    {.name = "flame.wall", .flag = "wall", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
+     .command = "flame", .text = "Sample processes of an Erlang node where they wait as well, not only where they work."},
 };
 const size_t option_table_count = ARRAY_SIZE(option_table);
 

@@ -44,11 +44,20 @@ beam_set_timer(struct beam *beam, int64_t delay_ns)
     uv_timer_start(beam->timer, on_turn, (uint64_t)(MAX(delay_ns, 0) / NS_PER_MS), 0);
 }
 
+void
+beam_stop_sampling(struct beam *beam, const char *why)
+{
+    struct beam_sampling *sampling = beam->sampling;
+    beam->sampling = NULL;
+    beam_sampling_end(sampling, why);
+}
+
 /* Everything of one connection. */
 static void
 disconnect(struct beam *beam)
 {
     struct beam_wire *wire = beam->wire;
+    beam_stop_sampling(beam, "the connection broke: it ended");
     beam_connect_cancel(beam->connect);
     beam_collector_free(beam->starter);
     beam->connect = NULL;
@@ -385,6 +394,7 @@ beam_status(const void *state, struct link_status *ret_status)
                                        .retry_mono_ns = beam->phase == WAITING ? beam->retry_ns : 0,
                                        .round_trip_ns = beam->round_trip_ns,
                                        .here = beam->node.local,
+                                       .samples = 1U << SAMPLING_NODE | 1U << SAMPLING_NODE_PROCESS,
                                        .offer = ""};
 }
 
@@ -434,6 +444,54 @@ beam_command(void *state, const char *name, const char *arguments, void *context
 }
 
 static void
+tell_sampling(void *context, const struct sampling_status *status, const struct profile *profile)
+{
+    struct beam *beam = context;
+    beam->setup.sink.sampled(beam->setup.sink.context, status, profile);
+}
+
+static void
+refuse_sampling(struct beam *beam, const char *why)
+{
+    struct sampling_status status = {.state = SAMPLING_FAILED};
+    str_copy(str_from(why), status.why, sizeof(status.why));
+    tell_sampling(beam, &status, NULL);
+}
+
+static void
+beam_sample(void *state, const struct sampling_wish *wish)
+{
+    struct beam *beam = state;
+    bool of_node = wish->kind == SAMPLING_NODE || wish->kind == SAMPLING_NODE_PROCESS;
+    if (beam->sampling != NULL && beam_sampling_follow(beam->sampling, wish)) {
+        return;
+    }
+    beam_stop_sampling(beam, "");
+    if (wish->kind == SAMPLING_NOTHING) {
+        return;
+    }
+    if (!of_node) {
+        refuse_sampling(beam, "a node samples its own processes alone");
+    } else if (beam->options->plain) {
+        refuse_sampling(beam, "plain calls sample nothing: it takes the collector, leave out "
+                              "--no-inject");
+    } else if (!beam->has_collector) {
+        refuse_sampling(beam, "the node does not answer");
+    } else {
+        beam->sampling =
+            beam_sampling_new(&(struct beam_sampling_setup){.loop = beam->setup.loop,
+                                                            .wire = beam->wire,
+                                                            .collector = &beam->collector,
+                                                            .context = beam,
+                                                            .told = tell_sampling},
+                              wish);
+        if (beam->sampling == NULL) {
+            refuse_sampling(beam, "out of memory");
+        }
+    }
+}
+
+static void
 free_timer(uv_handle_t *timer)
 {
     free(timer);
@@ -443,6 +501,7 @@ static void
 beam_close(void *state)
 {
     struct beam *beam = state;
+    beam_stop_sampling(beam, "");
     disconnect(beam);
     for (size_t i = 0; i < FEEDS; i++) {
         buf_done(&beam->feeds[i].reply);
@@ -460,5 +519,6 @@ const struct link link_beam = {
     .interval = beam_interval,
     .retry = beam_retry,
     .command = beam_command,
+    .sample = beam_sample,
     .close = beam_close,
 };

@@ -384,6 +384,7 @@ on_alive(void *context, enum beam_outcome outcome, struct str value)
     struct beam *beam = context;
     if (outcome == BEAM_ANSWERED && etf_is_atom(value, "false") && beam->phase == SILENT) {
         log_info("%s: the collector has ended there; it is started again", beam->options->target);
+        beam_stop_sampling(beam, "the collector was ended there: it ended");
         beam->has_collector = false;
         beam->phase = GREETING;
         beam_start_collector(beam);

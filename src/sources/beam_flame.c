@@ -38,20 +38,27 @@ static const char *const source[] = {
 " case proc_lib:translate_initial_call(P) of"
 "  {proc_lib,init_p,5} -> {_,I} = erlang:process_info(P, initial_call), I; I -> I end end"
 " catch _:_ -> P end end,",
-/* Those that worked most since the last time; new ones count with all they did. */
-"MD = C([{{{'$1',{'_','$2'}},{ok,'$3'}},[{'>','$2','$3'}],[{{{'-','$2','$3'},'$1'}}]},"
+/* Those that worked most since the last time; new ones count with all they did. To be looked at is
+ * a reduction's work each time, and some more by others' looks. Of an application those that wait
+ * for something all the time are of interest as well. */
+"Least = if Wall andalso What =/= <<>> -> -1000000; true -> 20 end,"
+"MD = C([{{{'$1',{'_','$2'}},{ok,'$3'}},[{'>',{'-','$2','$3'},Least}],[{{{'-','$2','$3'},'$1'}}]},"
 " {{{'$1',{'_','$2'}},error},[],[{{'$2','$1'}}]}]),"
+"Less = fun({D,P}, Old, Looks) -> case lists:keymember(P, 1, Old) of true -> {D - Looks,P};"
+" _ -> {D,P} end end,"
+"Most = fun(L) -> lists:reverse(lists:sort(L)) end,"
 "MP = C([{{'$1',{'_','$2'}},[],[{{'$1','$2'}}]}]),"
 "Known = fun(P,L) -> case lists:keyfind(P, 1, L) of {_,N} -> {P,N}; _ -> {P,Name(P)} end end,"
 "Ours = fun({_,{flametop,_,_}}) -> true; (_) -> false end,"
-"Pick = fun(Old, none) -> {Old, maps:from_list(ets:match_spec_run(begin Ps = All(),"
+"Pick = fun(Old, none, _) -> {Old, maps:from_list(ets:match_spec_run(begin Ps = All(),"
 "   lists:zip(Ps, lists:zipwith(fun erlang:process_info/2, Ps,"
 "   lists:duplicate(erlang:length(Ps), reductions))) end, MP))};"
-" (Old, Before) -> Ps = All(), D = erlang:length(Ps),"
+" (Old, Before, Looks) -> Ps = All(), D = erlang:length(Ps),"
 "  L = lists:zip(Ps, lists:zipwith(fun erlang:process_info/2, Ps, lists:duplicate(D, reductions))),"
 "  W = ets:match_spec_run(lists:zip(L, lists:zipwith(fun maps:find/2, Ps,"
 "   lists:duplicate(D, Before))), MD),"
-"  Top = [Known(P,Old) || {_,P} <- lists:sublist(lists:reverse(lists:sort(W)), 40)],"
+"  Top = [Known(P,Old) || {D2,P} <- Most([Less(X,Old,Looks) || X <- lists:sublist(Most(W), 72)]),"
+"   D2 > Least],"
 "  {lists:sublist([X || X <- Top, not Ours(X)], 32), maps:from_list(ets:match_spec_run(L, MP))} end,"
 /* A look: samples by whose, what it does, and where. */
 "It = [status,current_stacktrace],"
@@ -65,29 +72,29 @@ static const char *const source[] = {
 "Look = fun(Ns, A) -> {Ps,Whose} = lists:unzip(Ns),"
 " lists:foldl(Add, A, ets:match_spec_run(lists:zip(Whose, lists:zipwith("
 "  fun erlang:process_info/2, Ps, lists:duplicate(erlang:length(Ps), It))), MS)) end,",
-/* Looks take at most a thirteenth of the time, choosing at most a fiftieth. */
+/* Looks take at most a tenth of the time, choosing at most a fiftieth. */
 "Told = fun({M,D}, {Looks,Busy,Since}, Ns, T) -> {Looks, maps:to_list(M),"
 " {Busy, T - Since, erlang:length(Ns), D,"
 "  One =:= none orelse erlang:is_process_alive(One)}} end,"
-"Run = fun Run(Ns, Before, Due, Next, A, {Looks,Busy,Since} = Sum, Asked) ->"
+"Run = fun Run(Ns, Before, Made, Due, Next, A, {Looks,Busy,Since} = Sum, Asked) ->"
 " receive {F,R} when erlang:is_pid(F) -> T = Now(), F ! {R,Told(A, Sum, Ns, T)},"
-"   Run(Ns, Before, Due, erlang:max(Next, T), {#{},0}, {0,0,T}, T)"
+"   Run(Ns, Before, Made, Due, erlang:max(Next, T), {#{},0}, {0,0,T}, T)"
 " after erlang:max(0, (erlang:min(Next, Asked + 3000000) - Now()) div 1000) ->"
 "  T0 = Now(),"
 "  if T0 - Asked > 3000000 -> erlang:garbage_collect(), receive {F,R} when erlang:is_pid(F) -> T = Now(),"
 "     F ! {R,Told({#{},0}, {0,0,T}, Ns, T)},"
-"     Run(Ns, none, if One =:= none -> T; true -> Due end, T, {#{},0}, {0,0,T}, T)"
+"     Run(Ns, none, 0, if One =:= none -> T; true -> Due end, T, {#{},0}, {0,0,T}, T)"
 "     after 60000 -> ok end;"
-"   T0 >= Due -> {Ns2,Before2} = Pick(Ns, Before), erlang:garbage_collect(), T1 = Now(),"
+"   T0 >= Due -> {Ns2,Before2} = Pick(Ns, Before, Made), erlang:garbage_collect(), T1 = Now(),"
 "    Wait = if Before =:= none -> 100000; true -> 1000000 end,"
-"    Run(Ns2, Before2, T1 + erlang:max(Wait, 50 * (T1 - T0)), erlang:max(Next, T1), A,"
+"    Run(Ns2, Before2, 0, T1 + erlang:max(Wait, 50 * (T1 - T0)), erlang:max(Next, T1), A,"
 "     {Looks,Busy + T1 - T0,Since}, Asked);"
 "   true -> A2 = Look(Ns, A), T1 = Now(),"
-"    Run(Ns, Before, Due, erlang:max(Next + Period, T1 + 12 * (T1 - T0)), A2,"
+"    Run(Ns, Before, Made + 1, Due, erlang:max(Next + Period, T1 + 9 * (T1 - T0)), A2,"
 "     {Looks + 1,Busy + T1 - T0,Since}, Asked) end end end,"
 "Begin = fun() -> T = Now(), case One of"
-" none -> Run([], none, T, T, {#{},0}, {0,0,T}, T);"
-" _ -> Run([{One,Name(One)}], none, T + (1 bsl 60), T, {#{},0}, {0,0,T}, T) end end,"
+" none -> Run([], none, 0, T, T, {#{},0}, {0,0,T}, T);"
+" _ -> Run([{One,Name(One)}], none, 0, T + (1 bsl 60), T, {#{},0}, {0,0,T}, T) end end,"
 "S = erlang:spawn_opt(fun() -> Own(), try Begin() catch _:_ -> ok end end, [{priority,high}]),"
 "_ = erlang:spawn_opt(fun() -> Own(), A = erlang:monitor(process, Me),"
 " B = erlang:monitor(process, S), receive {'DOWN',A,_,_,_} -> erlang:exit(S, kill);"
@@ -103,7 +110,7 @@ beam_flame_source(const struct beam_flame_options *options, struct buf *out)
     struct str of = str_from(options->of != NULL ? options->of : "");
     buf_printf(out, "Period = %u, Wall = %s, What = <<", 1000000 / MAX(options->rate_hz, 1U),
                options->wall ? "true" : "false");
-    for (size_t i = 0; i < MIN(of.n, (size_t)BEAM_FLAME_OF_BYTES); i++) { /* any bytes, no syntax */
+    for (size_t i = 0; i < MIN(of.n, (size_t)256); i++) { /* any bytes, no syntax */
         buf_printf(out, "%s%u", i > 0 ? "," : "", (unsigned char)of.p[i]);
     }
     buf_puts(out, ">>, ");

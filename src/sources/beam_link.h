@@ -11,6 +11,7 @@
 #include "beam_collector.h"
 #include "beam_connect.h"
 #include "beam_node.h"
+#include "beam_sampling.h"
 #include "beam_wire.h"
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
@@ -69,7 +70,8 @@ struct beam {
     char collector_node[256];
     bool has_collector, has_pools; /* the collector knows how to ask for them */
     struct pools *pools;
-    char own[256]; /* our name there */
+    struct beam_sampling *sampling; /* NULL: nothing is sampled */
+    char own[256];                  /* our name there */
     uv_timer_t *timer;
     struct beam_node node;
     struct feed feeds[FEEDS];
@@ -89,6 +91,9 @@ void beam_say_changed(struct beam *beam);
 
 /* When what is due is looked at next. */
 void beam_set_timer(struct beam *beam, int64_t delay_ns);
+
+/* What is sampled ends; why "": as the user wished, which is not told. */
+void beam_stop_sampling(struct beam *beam, const char *why);
 
 /* Puts the collector there, also once more. */
 void beam_start_collector(struct beam *beam);

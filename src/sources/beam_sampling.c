@@ -43,22 +43,21 @@ static void on_timer(uv_timer_t *timer);
 
 /* ---- telling ---- */
 
-/* " · wall time · 3 processes · costs 0.4 % of a scheduler" */
+/* " · on CPU · cost 0.4 % · 3 processes": our process there, of one scheduler */
 static void
 describe(struct beam_sampling *sampling)
 {
     struct sampling_status *status = &sampling->status;
-    char part[96];
-    snprintf(status->notes, sizeof(status->notes), " · %s · %u %s",
-             sampling->wish.wall ? "wall time" : "on CPU", sampling->processes,
-             sampling->processes == 1 ? "process" : "processes");
+    char cost[48] = "";
     if (sampling->looked_us > 0) {
-        snprintf(part, sizeof(part), " · costs %.1f %% of a scheduler",
-                 (double)sampling->busy_us / (double)sampling->looked_us * 100);
-        strlcat(status->notes, part, sizeof(status->notes));
-        status->rate_hz =
-            (unsigned)lround((double)sampling->looks / ((double)sampling->looked_us / 1e6));
+        double looked_us = (double)sampling->looked_us;
+        snprintf(cost, sizeof(cost), " · cost %.1f %%",
+                 (double)sampling->busy_us / looked_us * 100);
+        status->rate_hz = (unsigned)lround((double)sampling->looks * 1e6 / looked_us);
     }
+    snprintf(status->notes, sizeof(status->notes), " · %s%s · %u %s",
+             sampling->wish.wall ? "wall time" : "on CPU", cost, sampling->processes,
+             sampling->processes == 1 ? "process" : "processes");
 }
 
 static void
@@ -236,10 +235,10 @@ teach(struct beam_sampling *sampling)
     uint64_t key = (uint64_t)wish->id - 1;
     snprintf(process, sizeof(process), "<0.%u.%u>", (unsigned)(key & UINT32_MAX),
              (unsigned)(key >> 32));
-    struct beam_flame_options options = {
-        .rate_hz = wish->rate_hz > 0 ? wish->rate_hz : RATE_HZ,
-        .of = wish->kind == SAMPLING_NODE_PROCESS ? process : wish->of,
-        .wall = wish->wall};
+    struct beam_flame_options options = {.rate_hz = wish->rate_hz > 0 ? wish->rate_hz : RATE_HZ,
+                                         .of = wish->kind == SAMPLING_NODE_PROCESS ? process
+                                                                                   : wish->of,
+                                         .wall = wish->wall};
     struct buf text, arguments;
     buf_init(&text, 65536);
     buf_init(&arguments, 131072);
@@ -283,8 +282,8 @@ beam_sampling_new(const struct beam_sampling_setup *setup, const struct sampling
         free(timer);
         return NULL;
     }
-    *sampling = (struct beam_sampling){
-        .setup = *setup, .wish = *wish, .timer = timer, .profile = profile};
+    *sampling =
+        (struct beam_sampling){.setup = *setup, .wish = *wish, .timer = timer, .profile = profile};
     sampling->measure = profile_measure(profile, STR("samples"), "", 1);
     profile->node_max = MIN(profile->node_max, SAMPLING_NODES_MAX);
     profile->frame_max = MIN(profile->frame_max, SAMPLING_FRAMES_MAX);

@@ -51,6 +51,7 @@ app_new(const struct app_options *options)
         return NULL;
     }
     app->options = *options;
+    app->sampled_wall = options->sample_wall;
     app->clock = options->clock != NULL ? *options->clock : clock_system;
     if (!app_set_targets(app, &(struct app_target){NULL, ""}, 1)) {
         free(app);

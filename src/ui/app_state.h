@@ -67,7 +67,7 @@ struct sampling {
     bool opened;                       /* the flame view has it */
     unsigned subject;                  /* by which it is known there */
     struct sampling_wish wish;
-    char name[160];
+    char subject_name[64], name[160];
     struct sampling_status now;
 };
 
@@ -90,6 +90,7 @@ struct app {
     unsigned profile_subject;
     struct sampling sampling;
     struct far_sampler far;
+    bool sampled_wall; /* processes of nodes, where they wait as well */
 
     struct clock clock;
     struct seat *seats; /* at least one */
@@ -186,6 +187,8 @@ int sampling_fd(const struct app *app);                       /* to wait for; -1
 void sampling_take(struct app *app);                          /* what is newer */
 bool sampling_goes_on(const struct app *app);                 /* or is held */
 bool sampling_is_possible(const struct app *app);             /* of the shown target */
+bool sampling_may_node(const struct app *app);                /* it is an Erlang node */
+bool sampling_is_of_node(const struct app *app);              /* what goes on */
 void sampling_forget(struct app *app, struct engine *engine); /* before it is freed */
 /* What the flame view says before there is anything to show; false: the usual words do. */
 bool sampling_remedy(const struct app *app, char *dst, size_t size);
@@ -239,7 +242,7 @@ void moment_go(struct app *app, int64_t wall_ns);
 /* The commands of the app's own. */
 /* clang-format off */
 #define APP_COMMANDS(X)                                                                                       \
-    X(accept) X(close) X(command) X(escape) X(evidence) X(flame_open) X(help) X(interval) X(keymap) X(live)   \
+    X(accept) X(close) X(command) X(escape) X(evidence) X(flame_open) X(flame_wall) X(help) X(interval) X(keymap) X(live)   \
     X(log) X(panel_next)                                                                                      \
     X(panel_previous) X(pause) X(quit) X(receive) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
     X(suspend) X(target) X(theme) X(time_go) X(time_skip) X(time_step) X(view)

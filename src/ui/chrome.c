@@ -351,8 +351,11 @@ static const struct offer {
         WITHOUT_REQUESTS,
         NOT_OF_PROFILE,
         WITH_SAMPLER,
+        WITH_NODE_SAMPLER,
         WHILE_SAMPLING,
-        WHILE_SAMPLING_IS_HELD
+        WHILE_SAMPLING_IS_HELD,
+        WHILE_WORK_IS_SAMPLED,
+        WHILE_WAITING_IS_SAMPLED
     } when;
     bool always; /* before anything is shown, too */
 } offers[] = {
@@ -378,12 +381,16 @@ static const struct offer {
     {"processes", "process.nice 1", "nice", ALWAYS, false},
     {"processes", "follow", "follow", ALWAYS, false},
     {"processes", "columns", "columns", ALWAYS, false},
+    {"beam", "flame.open", "flame graph", WITH_NODE_SAMPLER, false},
     {"metrics", "filter.set", "filter", ALWAYS, false},
     {"overview", "filter.set", "filter", ALWAYS, false},
     {"overview", "flame.open", "flame graph", WITH_SAMPLER, false},
     {"flame", "flame.open", "hold", WHILE_SAMPLING, false},
     {"flame", "flame.open", "go on", WHILE_SAMPLING_IS_HELD, false},
     {"flame", "flame.open", "sample this machine", WITH_SAMPLER, false},
+    {"flame", "flame.open", "sample this node", WITH_NODE_SAMPLER, false},
+    {"flame", "flame.wall", "wall time", WHILE_WORK_IS_SAMPLED, false},
+    {"flame", "flame.wall", "CPU time", WHILE_WAITING_IS_SAMPLED, false},
     {"flame", "open", "zoom", WITH_PROFILE, false},
     {"flame", "search.set", "search", WITH_PROFILE, false},
     {"flame", "flame.swap", "before/now", WITH_TWO_SIDES, false},
@@ -424,10 +431,15 @@ static bool
 fits_sampling(const struct app *app, const struct offer *offer, const char *view)
 {
     bool goes_on = sampling_goes_on(app), held = app->sampling.now.state == SAMPLING_HELD;
-    bool may = sampling_is_possible(app);
-    return (offer->when == WITH_SAMPLER && may && (!goes_on || strcmp(view, "flame") != 0)) ||
+    bool flame = strcmp(view, "flame") == 0, node = sampling_may_node(app);
+    bool may = sampling_is_possible(app) && !node, wall = app->sampling.wish.wall;
+    bool of_node = sampling_is_of_node(app);
+    return (offer->when == WITH_SAMPLER && may && (!goes_on || !flame)) ||
+           (offer->when == WITH_NODE_SAMPLER && node && (!goes_on || !flame)) ||
            (offer->when == WHILE_SAMPLING && goes_on && !held) ||
-           (offer->when == WHILE_SAMPLING_IS_HELD && goes_on && held);
+           (offer->when == WHILE_SAMPLING_IS_HELD && goes_on && held) ||
+           (offer->when == WHILE_WORK_IS_SAMPLED && of_node && !wall) ||
+           (offer->when == WHILE_WAITING_IS_SAMPLED && of_node && wall);
 }
 
 /* What only some profiles have. */

@@ -169,6 +169,7 @@ static const struct key_default defaults[] = {
     {"flame", "x", "flame.hide"},
     {"flame", "X", "flame.keep"},
     {"flame", "U", "flame.undo"},
+    {"flame", "t", "flame.wall"},
     {"flame", "d", "flame.swap"},
     {"flame", "e", "flame.save"},
     {"flame", "<", "sort.previous"},

@@ -78,20 +78,40 @@ is_far(const struct app *app)
     return link_is_elsewhere(link) || (link == NULL && app->options.sampler == NULL);
 }
 
+/* A node samples itself, on this machine as well. */
+static bool
+is_of_node(enum sampling_kind kind)
+{
+    return kind == SAMPLING_NODE || kind == SAMPLING_NODE_PROCESS;
+}
+
+bool
+sampling_may_node(const struct app *app)
+{
+    const struct link_status *link = app_link(app);
+    return link != NULL && (link->samples & 1U << SAMPLING_NODE) != 0 && app->seat->engine != NULL;
+}
+
 bool
 sampling_is_possible(const struct app *app)
 {
     const struct link_status *link = app_link(app);
-    return is_far(app) ? link != NULL && link->samples != 0 && app->seat->engine != NULL
-                       : app->options.sampler != NULL;
+    bool far = link != NULL && link->samples != 0 && app->seat->engine != NULL;
+    return sampling_may_node(app) || (is_far(app) ? far : app->options.sampler != NULL);
+}
+
+bool
+sampling_is_of_node(const struct app *app)
+{
+    return sampling_goes_on(app) && is_of_node(app->sampling.wish.kind);
 }
 
 static const struct app_sampler *
-sampler_of(struct app *app)
+sampler_of(struct app *app, enum sampling_kind kind)
 {
     static const struct app_sampler face = {
         .begin = far_begin, .end = far_end, .hold = far_hold, .fd = far_fd, .take = far_take};
-    if (!is_far(app)) {
+    if (!is_far(app) && !is_of_node(kind)) {
         return app->options.sampler;
     }
     app->far.face = face;
@@ -126,7 +146,8 @@ name_subject(const struct app *app, const struct sampling_wish *wish, const char
              size_t size)
 {
     const struct picture *picture = app_shown(app);
-    const char *host = is_far(app) && picture != NULL ? picture->host.name : NULL;
+    bool named = picture != NULL && (is_far(app) || is_of_node(wish->kind));
+    const char *host = named ? picture->host.name : NULL;
     bool known = host != NULL && host[0] != '\0';
     char clean[64], where[80];
     utf8_clean(str_from(name), clean, sizeof(clean));
@@ -140,7 +161,8 @@ name_subject(const struct app *app, const struct sampling_wish *wish, const char
         snprintf(dst, size, "%s%s%s", clean, on, where);
         break;
     case SAMPLING_NODE:
-        snprintf(dst, size, "%s", known ? where : "this node");
+        snprintf(dst, size, "%s%s%s", clean, clean[0] != '\0' ? " on " : "",
+                 known ? where : "the node");
         break;
     case SAMPLING_MACHINE:
     case SAMPLING_NOTHING:
@@ -155,13 +177,14 @@ app_sample(struct app *app, const struct sampling_wish *wanted, const char *name
     struct sampling_wish wish = *wanted;
     char why[200] = NOWHERE;
     end(app);
-    const struct app_sampler *sampler = sampler_of(app);
+    const struct app_sampler *sampler = sampler_of(app, wish.kind);
     wish.rate_hz = wish.rate_hz > 0 ? wish.rate_hz : app->options.sample_rate_hz;
     if (sampler == NULL || !sampler->begin(sampler->context, &wish, why, sizeof(why))) {
         app_say(app, "%s", why);
         return false;
     }
     app->sampling = (struct sampling){.sampler = sampler, .wish = wish};
+    str_copy(str_from(name), app->sampling.subject_name, sizeof(app->sampling.subject_name));
     name_subject(app, &wish, name, app->sampling.name, sizeof(app->sampling.name));
     app_set_profile(app, NULL, "", false);
     app_show_view(app, VIEW_FLAME);
@@ -190,6 +213,10 @@ sampling_take(struct app *app)
         profile_release(profile);
         end(app);
         return;
+    }
+    if (!sampling->opened && is_of_node(sampling->wish.kind)) { /* who it is may be known now */
+        name_subject(app, &sampling->wish, sampling->subject_name, sampling->name,
+                     sizeof(sampling->name));
     }
     sampling_describe(&sampling->now, text, sizeof(text));
     snprintf(title, sizeof(title), "%.120s · %s", sampling->name, text);
@@ -247,10 +274,11 @@ toggle(struct app *app)
 
 /* What was sampled for some time is not dropped by a slip of a finger. */
 static void
-ask_before(struct app *app, const char *argument, const char *what)
+ask_before(struct app *app, const char *command, const char *argument, const char *what)
 {
     struct question *asked = &app->question;
-    *asked = (struct question){.open = true, .command = "flame.open"};
+    *asked = (struct question){.open = true};
+    strlcpy(asked->command, command, sizeof(asked->command));
     snprintf(asked->text, sizeof(asked->text), "Drop the %llu samples of %s, and sample %s?",
              (unsigned long long)app->sampling.now.samples, app->sampling.name, what);
     strlcpy(asked->argument, argument, sizeof(asked->argument));
@@ -260,12 +288,10 @@ ask_before(struct app *app, const char *argument, const char *what)
 static enum sampling_kind
 whole_of(const struct app *app)
 {
-    const struct link_status *link = app_link(app);
-    bool node = link_is_elsewhere(link) && (link->samples & 1U << SAMPLING_MACHINE) == 0;
-    return node ? SAMPLING_NODE : SAMPLING_MACHINE;
+    return sampling_may_node(app) ? SAMPLING_NODE : SAMPLING_MACHINE;
 }
 
-/* "machine", "node", "812 ruby" and "node 3 my_server": kind, number and name. */
+/* "machine", "node", "812 ruby", "node 3 my_server" and "node rabbit": kind, number and name. */
 static bool
 parse_subject(struct str text, struct sampling_wish *ret_wish, struct str *ret_name)
 {
@@ -284,6 +310,14 @@ parse_subject(struct str text, struct sampling_wish *ret_wish, struct str *ret_n
             wish.kind = SAMPLING_NODE_PROCESS;
             rest = str_trim(from);
         }
+        if (wish.kind == SAMPLING_NODE_PROCESS && (rest.p[0] < '0' || rest.p[0] > '9') &&
+            str_word(&rest, &word) && word.n < sizeof(wish.of)) {
+            wish.kind = SAMPLING_NODE;
+            str_copy(word, wish.of, sizeof(wish.of));
+            *ret_name = word;
+            *ret_wish = wish;
+            return true;
+        }
         if (!str_u64(&rest, &id) || id == 0 || id > INT64_MAX ||
             (wish.kind == SAMPLING_PROCESS && id > INT32_MAX)) {
             return false;
@@ -299,16 +333,15 @@ parse_subject(struct str text, struct sampling_wish *ret_wish, struct str *ret_n
 static bool
 is_same(const struct sampling_wish *a, const struct sampling_wish *b)
 {
-    return a->kind == b->kind && a->id == b->id;
+    return a->kind == b->kind && a->id == b->id && a->wall == b->wall && strcmp(a->of, b->of) == 0;
 }
 
 static bool
 samples_shown(struct app *app)
 {
     return app->sampling.sampler != NULL &&
-           (app->sampling.sampler == &app->far.face
-                ? is_far(app) && app->far.engine == app->seat->engine
-                : !is_far(app));
+           (app->sampling.sampler == &app->far.face ? app->far.engine == app->seat->engine
+                                                    : !is_far(app));
 }
 
 /* "": what is selected, else all there is. */
@@ -332,9 +365,10 @@ app_do_flame_open(struct app *app, const char *argument)
         return;
     }
     if (argument[0] != '\0' && !parse_subject(str_from(argument), &wish, &name)) {
-        app_say(app, "flame.open “%s”: give the number of a process, or machine", argument);
+        app_say(app, "flame.open “%s”: give the number of a process, machine, or node", argument);
         return;
     }
+    wish.wall = is_of_node(wish.kind) && app->sampled_wall;
     if (app->sampling.opened && sampling_goes_on(app) && samples_shown(app) &&
         is_same(&app->sampling.wish, &wish)) {
         app_show_view(app, VIEW_FLAME);
@@ -343,7 +377,7 @@ app_do_flame_open(struct app *app, const char *argument)
     str_copy(name, text, sizeof(text));
     name_subject(app, &wish, text, what, sizeof(what));
     if (app->sampling.opened && !app->answered) {
-        ask_before(app,
+        ask_before(app, "flame.open",
                    argument[0] != '\0'             ? argument
                    : wish.kind == SAMPLING_MACHINE ? "machine"
                                                    : "node",
@@ -351,6 +385,31 @@ app_do_flame_open(struct app *app, const char *argument)
         return;
     }
     app_sample(app, &wish, text);
+}
+
+/* Where processes of a node wait as well, or only where they work: that is another sampling. */
+void
+app_do_flame_wall(struct app *app, const char *argument)
+{
+    struct sampling *sampling = &app->sampling;
+    struct sampling_wish wish = sampling->wish;
+    char name[sizeof(sampling->subject_name)];
+    (void)argument;
+    if (!sampling_is_of_node(app)) {
+        app->sampled_wall = !app->sampled_wall;
+        app_say(app, "processes of Erlang nodes will be sampled %s",
+                app->sampled_wall ? "where they wait as well" : "only where they work");
+        return;
+    }
+    if (sampling->opened && !app->answered) {
+        ask_before(app, "flame.wall", "",
+                   wish.wall ? "only where it works" : "where it waits as well");
+        return;
+    }
+    strlcpy(name, sampling->subject_name, sizeof(name));
+    wish.wall = app->sampled_wall = !wish.wall;
+    wish.held = false;
+    app_sample(app, &wish, name);
 }
 
 void
@@ -361,7 +420,8 @@ panel_sample(const struct panel_context *context, enum sampling_kind kind, int64
     const char *of = kind == SAMPLING_NODE_PROCESS ? "node " : "";
     snprintf(argument, sizeof(argument), "%s%lld %s", of, (long long)id, name);
     if (kind == SAMPLING_MACHINE || kind == SAMPLING_NODE) {
-        strlcpy(argument, kind == SAMPLING_NODE ? "node" : "machine", sizeof(argument));
+        snprintf(argument, sizeof(argument), "%s %s", kind == SAMPLING_NODE ? "node" : "machine",
+                 kind == SAMPLING_NODE ? name : "");
     }
     app_do_flame_open(context->app, argument);
 }

@@ -70,7 +70,9 @@ const struct view view_table[] = {
      "flame",
      "Flame",
      "Flm",
-     "No profile is open. F samples what this machine runs, and in view 3 the selected process. "
+     "No profile is open. F samples what this machine runs, and in view 3 the selected process; "
+     "what an "
+     "Erlang node runs, and in view 4 the selected process or application. "
      "flametop FILE opens what was recorded: what perf script prints (perf record -g "
      "COMMAND; perf script >p.txt; flametop p.txt), folded stacks, pprof, speedscope, callgrind, "
      "Chrome's and Node.js's CPU profiles.",

@@ -14,6 +14,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_beam  # noqa: E402  (its folder is not a package)
 from erlang import COOKIE, Node  # noqa: E402
+from terminal import Tmux  # noqa: E402
 from test_beam import check, rows, snapshot, value  # noqa: E402
 
 SOURCE = os.path.abspath(os.environ.get("FLAMETOP_SOURCE", "."))
@@ -120,25 +121,73 @@ def test_rabbitmq_and_ejabberd__are_known_by_their_tables():
         check(pools["/ orders"]["pool.queue"] == 5 and pools["/ orders"]["pool.source"] == "rabbitmq", pools)
 
 
-def test_flame__shows_a_known_mix():
+OURS = "length([P || P <- processes(), element(1, proc_lib:translate_initial_call(P)) =:= flametop])"
+
+
+def check_mix(path):
     """Shares of samples, as far as a busy machine lets the node be looked at."""
-    path = os.path.join(MODULES, "mix.folded")
-    with node("mix") as at:
-        at.eval("troubled:mix()")
-        done = test_beam.run("flame", at.url, "--for", "12s", "-o", path, FLAMETOP_COOKIE=COOKIE)
-        check(done.returncode == 0, done.stderr.decode())
-        with open(path, encoding="utf-8") as file:
-            stacks = [line.rsplit(" ", 1) for line in file.read().splitlines()]
-        check(at.eval("length([P || P <- processes(), {_, {erl_eval, exprs, _}} <- "
-                      "[process_info(P, initial_call)]])") == "0", "something of ours is left there")
+    with open(path, encoding="utf-8") as file:
+        stacks = [line.rsplit(" ", 1) for line in file.read().splitlines()]
     total = sum(int(count) for stack, count in stacks if stack.startswith("mixer;"))
-    check(total >= 30, stacks, done.stderr.decode())
+    check(total >= 30, stacks)
     shares = {name: sum(int(count) for stack, count in stacks if f"troubled:{name}/1" in stack) / total
               for name in "abc"}
     slack = 3 * (0.25 / total) ** 0.5 + 0.03  # three times what chance does to so many samples
     for name, share in (("a", 0.6), ("b", 0.3), ("c", 0.1)):
         check(abs(shares[name] - share) <= slack, shares, total)
     print(f"        {total} samples: {shares}")
+    return stacks
+
+
+def test_flame__shows_a_known_mix():
+    path = os.path.join(MODULES, "mix.folded")
+    with node("mix") as at:
+        at.eval("troubled:mix()")
+        for arguments in [], ["--of", "mixer", "--wall"]:
+            done = test_beam.run("flame", at.url, "--for", "8s", "-o", path, *arguments, FLAMETOP_COOKIE=COOKIE)
+            check(done.returncode == 0, done.stderr.decode())
+            waits = any(stack.endswith("]") for stack, _ in check_mix(path))
+            check(waits == (arguments != []), arguments)
+            check(at.wait_for(OURS, "0") == "0", "something of ours is left there")
+        done = test_beam.run("flame", at.url, "--of", "nobody", FLAMETOP_COOKIE=COOKIE)
+        check(done.returncode == 1 and b"no such process" in done.stderr, done.stderr.decode())
+        done = test_beam.run("flame", at.url, "--no-inject", FLAMETOP_COOKIE=COOKIE)
+        check(done.returncode == 1 and b"--no-inject" in done.stderr, done.stderr.decode())
+        check(at.said() == "", at.said())
+
+
+def test_flame__is_live_on_the_screen():
+    """F on a process of the table, the key for what waits as well, and what is left when it is over."""
+    path = os.path.join(MODULES, "live.folded")
+    with node("live") as at:
+        at.eval("troubled:mix()")
+        with Tmux(f"{test_beam.FLAMETOP} {at.url}", width=120, height=40) as t:
+            check(t.until(r"live@", r"● live", r"mixer"), t.screen())
+            t.keys("Tab", "Tab")  # to the table, whose first row works most
+            t.keys("F")
+            check(t.until(r"mixer on live@\S+ · sampling for \d+ s at \d+ Hz.* on CPU", r"troubled:a/1"), t.screen())
+            check("t wall time" in t.screen() and "F hold" in t.screen(), t.screen())
+            check(t.until(r"sampling for [89] s"), t.screen())
+            t.keys("F")
+            check(t.until(r"held after"), t.screen())
+            t.keys("e")
+            check(t.until("export as"), t.screen())
+            t.keys("C-u")
+            t.text(path)
+            t.keys("Enter")
+            check(t.until(r"live\.folded"), t.screen())
+            check_mix(path)
+            t.keys("t", "y")
+            check(t.until(r"wall time", r"\[running\]"), t.screen())
+            check(t.until("t CPU time"), t.screen())
+            check(at.eval(OURS) != "0", "nothing of ours is there")
+            at.eval("exit(whereis(mixer), kill)")
+            check(t.until("the process has ended"), t.screen())
+            t.keys("q")
+            check(t.until("exit=0"), t.screen())
+        check(at.wait_for(OURS, "0") == "0", "something of ours is left there")
+        check(at.eval("erlang:statistics(scheduler_wall_time)") == "undefined")
+        check(at.said() == "", at.said())
 
 
 def main():

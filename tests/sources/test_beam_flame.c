@@ -56,13 +56,18 @@ test_beam_flame__reads_stacks(void **state)
     struct str term = load(&bytes);
     struct profile *profile = profile_new();
     uint32_t measure = profile_measure(profile, STR("samples"), "", 1);
-    uint64_t looks = 0;
-    assert_int_equal(beam_flame_read(term, profile, measure, &looks), 42);
-    assert_int_equal(looks, 80);
-    assert_int_equal(beam_flame_read(term, profile, measure, &looks), 42);
-    assert_int_equal(looks, 160);
+    struct beam_flame_part part = {0};
+    assert_true(beam_flame_read(term, profile, measure, &part));
+    assert_int_equal(part.samples, 42);
+    assert_int_equal(part.looks, 80);
+    assert_int_equal(part.busy_us, 4000);
+    assert_int_equal(part.span_us, 800000);
+    assert_int_equal(part.processes, 3);
+    assert_int_equal(part.dropped, 5);
+    assert_false(part.gone);
+    assert_true(beam_flame_read(term, profile, measure, &part));
     assert_true(weight(profile, "mixer;Shop.Cart.add/2;lists:sort/1") == 60);
-    assert_true(weight(profile, "proc_lib:init_p/5;gen_server:loop/7") == 20);
+    assert_true(weight(profile, "proc_lib:init_p/5;gen_server:loop/7;[waiting]") == 20);
     assert_true(weight(profile, "mixer") == 4);
     profile_release(profile);
     free(bytes);
@@ -76,16 +81,32 @@ test_beam_flame__survives_what_is_cut(void **state)
     struct str term = load(&bytes);
     for (size_t n = 0; n < term.n; n++) {
         char *part = malloc(n + 1); /* so that a step too far is seen */
-        uint64_t looks = 0;
+        struct beam_flame_part read = {0};
         struct profile *profile = profile_new();
         memcpy(part, term.p, n);
-        assert_int_equal(beam_flame_read((struct str){part, n}, profile,
-                                         profile_measure(profile, STR("samples"), "", 1), &looks),
-                         0);
+        assert_false(beam_flame_read((struct str){part, n}, profile,
+                                     profile_measure(profile, STR("samples"), "", 1), &read));
+        assert_int_equal(profile->node_count, 1);
         profile_release(profile);
         free(part);
     }
     free(bytes);
+}
+
+/* What is sampled is named by bytes, so that nothing in it can be more than a name. */
+static void
+test_beam_flame__asks_with_quoted_names(void **state)
+{
+    (void)state;
+    struct beam_flame_options options = {.rate_hz = 100, .of = "a\">>, halt(), <<\"", .wall = true};
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    beam_flame_source(&options, &text);
+    assert_false(text.full);
+    static const char head[] = "Period = 10000, Wall = true, What = <<97,34,62,62,44,";
+    assert_int_equal(strncmp(text.data, head, sizeof(head) - 1), 0);
+    assert_null(strstr(text.data, "halt"));
+    buf_done(&text);
 }
 
 int
@@ -94,6 +115,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_beam_flame__reads_stacks),
         cmocka_unit_test(test_beam_flame__survives_what_is_cut),
+        cmocka_unit_test(test_beam_flame__asks_with_quoted_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,20 +16,24 @@
 
 #define SAMPLING_WHY_BYTES 240
 #define SAMPLING_TEXT_BYTES 560
+#define SAMPLING_OF_BYTES 96
 
 enum sampling_kind {
     SAMPLING_NOTHING, /* what was sampled before ends */
     SAMPLING_MACHINE,
     SAMPLING_PROCESS,     /* of the operating system, by its number */
-    SAMPLING_NODE,        /* an Erlang node: the processes that work most */
+    SAMPLING_NODE,        /* an Erlang node: the processes that work most, or what `of` names */
     SAMPLING_NODE_PROCESS /* one of them, by the number that its table has for it */
 };
 
 struct sampling_wish {
     enum sampling_kind kind;
-    int64_t id;       /* of a process */
-    unsigned rate_hz; /* 0: as usual */
-    bool held;        /* no more for now: what there is stays, and grows on afterwards */
+    int64_t id;                 /* of a process */
+    char of[SAMPLING_OF_BYTES]; /* of a node: an application, a registered name, "<0.412.0>"; "":
+                                   all */
+    bool wall;                  /* processes of a node where they wait as well */
+    unsigned rate_hz;           /* 0: as usual */
+    bool held;                  /* no more for now: what there is stays, and grows on afterwards */
 };
 
 enum sampling_state {

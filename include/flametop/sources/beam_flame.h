@@ -32,8 +32,8 @@ struct beam_flame_part {
     bool gone;                        /* whom it is of */
 };
 
-/* Adds an answer, {Looks, [{{Process,Status,[Frame]}, Count}], {Busy,Span,Processes,Dropped,Alive}},
- * innermost frame first. False when it is no such term. */
+/* Adds an answer, {Looks, [{{Process,Status,[Frame]}, Count}],
+ * {Busy,Span,Processes,Dropped,Alive}}, innermost frame first. False when it is no such term. */
 bool beam_flame_read(struct str answer, struct profile *profile, uint32_t measure,
                      struct beam_flame_part *ret_part);
 

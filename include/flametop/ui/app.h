@@ -100,6 +100,7 @@ struct app_options {
 
     const struct app_sampler *sampler; /* of this machine; NULL: nothing here can be sampled */
     unsigned sample_rate_hz;           /* 0: as usual */
+    bool sample_wall;                  /* Erlang processes, where they wait as well */
 
     const struct clock *clock; /* what ages are counted by; NULL: the system's */
 };

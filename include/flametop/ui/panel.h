@@ -118,8 +118,9 @@ void panel_open_profile(const struct panel_context *context, const struct profil
 void panel_renew_profile(const struct panel_context *context, const struct profile *profile,
                          const char *title);
 
-/* Samples a process of the machine or node that is shown, or all of it (core/sampling.h), and shows
- * it in the flame view, after a question where another is sampled already. */
+/* Samples a process of the machine or node that is shown, or all of it (core/sampling.h), of a node
+ * also what `name` names; and shows it in the flame view, after a question where another is sampled
+ * already. */
 void panel_sample(const struct panel_context *context, enum sampling_kind kind, int64_t id,
                   const char *name);
 

@@ -989,9 +989,6 @@ cards_command(void *state, const struct panel_context *context, const char *name
 {
     (void)argument;
     struct cards *cards = state;
-    if (cards->set == &node_set && node_explain_flame(context, name)) {
-        return REACTION_HANDLED;
-    }
     static const struct {
         const char *name;
         int dx, dy;

@@ -151,6 +151,39 @@ open_application(struct node *node, const struct panel_context *context)
     return false;
 }
 
+/* F on a process or an application samples that alone. */
+static bool
+sample_row(struct node *node, const struct panel_context *context)
+{
+    static const struct {
+        const char *table, *key, *name; /* columns; key NULL: it is an application */
+    } rows[] = {
+        {PROCESSES, "beam.process.key", "beam.process.name"},
+        {"beam.supervisors", "beam.supervisor.key", "beam.supervisor.child"},
+        {"beam.applications", NULL, "beam.application"},
+    };
+    const struct table_view *view = tables_view(node->tables);
+    const union cell *cells = table_view_selected(view);
+    for (size_t i = 0; i < ARRAY_SIZE(rows) && cells != NULL && view->def != NULL; i++) {
+        int key = rows[i].key != NULL ? table_column(view->def, rows[i].key) : -1;
+        int name = table_column(view->def, rows[i].name);
+        const char *text = name >= 0 ? cells[name].text : NULL;
+        if (strcmp(tables_name(node->tables), rows[i].table) != 0) {
+            continue;
+        }
+        if (rows[i].key == NULL && text != NULL) {
+            panel_sample(context, SAMPLING_NODE, 0, text);
+            return true;
+        }
+        if (key >= 0 && cells[key].integer > 0) {
+            panel_sample(context, SAMPLING_NODE_PROCESS, cells[key].integer,
+                         text != NULL ? text : "process");
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum reaction
 open_row(struct node *node, const struct panel_context *context)
 {
@@ -171,11 +204,11 @@ node_command(void *state, const struct panel_context *context, const char *name,
              const char *argument)
 {
     struct node *node = state;
-    if (node_explain_flame(context, name)) {
-        return REACTION_HANDLED;
-    }
     if (!tables_update(node->tables, context)) {
         return REACTION_NONE;
+    }
+    if (strcmp(name, "flame.open") == 0) {
+        return sample_row(node, context) ? REACTION_HANDLED : REACTION_NONE;
     }
     bool closes = strcmp(name, "close") == 0 || strcmp(name, "escape") == 0;
     if (strcmp(name, "open") == 0) {

@@ -25,9 +25,6 @@ struct app;
 struct words;
 void panel_signal_words(const struct app *app, struct words *words);
 
-/* F in the view of a node: how its processes are sampled. False when the name is another. */
-bool node_explain_flame(const struct panel_context *context, const char *name);
-
 /* The diagnosis in one row (or more, where that is all there is): level, impact, sentence, how many
  * more. */
 void diagnosis_draw(const struct picture *picture, struct canvas *canvas, struct rect area,

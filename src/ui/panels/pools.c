@@ -109,9 +109,6 @@ pools_command(void *state, const struct panel_context *context, const char *name
               const char *argument)
 {
     struct tables *tables = state;
-    if (node_explain_flame(context, name)) {
-        return REACTION_HANDLED;
-    }
     if (!tables_update(tables, context)) {
         return REACTION_NONE;
     }

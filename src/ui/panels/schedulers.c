@@ -56,9 +56,6 @@ schedulers_command(void *state, const struct panel_context *context, const char 
                    const char *argument)
 {
     (void)argument;
-    if (node_explain_flame(context, name)) {
-        return REACTION_HANDLED;
-    }
     if (strcmp(name, "open") == 0) {
         panel_open_chart(context, schedulers.metric, cores_labels(state));
         return REACTION_HANDLED;
