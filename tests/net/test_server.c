@@ -26,6 +26,7 @@ struct bench {
     uv_loop_t loop;
     struct http_server *server;
     struct http_stream *stream;
+    const struct http_message *later; /* still to be answered */
     unsigned writable, gone, handled;
     size_t queue_max;
     char directory[64], unix_path[96];
@@ -61,6 +62,14 @@ on_received(void *context, struct http_stream *stream, const void *bytes, size_t
 }
 
 static void
+on_later_gone(void *context)
+{
+    struct bench *bench = context;
+    bench->later = NULL;
+    bench->gone++;
+}
+
+static void
 on_request(void *context, const struct http_message *message)
 {
     struct bench *bench = context;
@@ -77,6 +86,8 @@ on_request(void *context, const struct http_message *message)
     } else if (strcmp(message->path, "/echo") == 0) {
         bench->stream =
             http_reply_upgrade(message, upgrade, &events, bench->queue_max, on_received);
+    } else if (strcmp(message->path, "/later") == 0) {
+        bench->later = http_defer(message, bench, on_later_gone);
     } else if (strcmp(message->path, "/nothing") == 0) {
         return;
     } else if (strcmp(message->path, "/error") == 0) {
@@ -595,6 +606,68 @@ test_server__stops_with_streams_open(void **state)
 }
 
 static void
+wait_for_later(struct bench *bench, bool there)
+{
+    for (int i = 0; i < TURNS && (bench->later != NULL) != there; i++) {
+        turn(bench);
+    }
+    assert_true((bench->later != NULL) == there);
+}
+
+static void
+test_server__puts_an_answer_off(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    start(bench, &options);
+    int slow = dial(http_server_port(bench->server, 0)),
+        quick = dial(http_server_port(bench->server, 0));
+    say(slow, STR("GET /later?a=1 HTTP/1.1\r\n" HOST END));
+    wait_for_later(bench, true);
+    say(quick, STR("GET /now HTTP/1.1\r\n" HOST END)); /* others are answered meanwhile */
+    hear(bench, quick, "GET /now");
+    assert_string_equal(http_argument(bench->later, "a"), "1");
+    http_reply(bench->later, 200, "text/plain", STR("at last"), NULL);
+    bench->later = NULL;
+    hear(bench, slow, "at last");
+    say(slow, STR("GET /later HTTP/1.1\r\n" HOST END)); /* on the same connection again */
+    wait_for_later(bench, true);
+    http_reply_error(bench->later, 503, "in vain");
+    bench->later = NULL;
+    const char *answer = hear(bench, slow, "in vain");
+    assert_non_null(strstr(answer, "HTTP/1.1 503"));
+    assert_int_equal(bench->gone, 0);
+    close(slow);
+    close(quick);
+}
+
+static void
+test_server__notices_who_does_not_wait(void **state)
+{
+    struct bench *bench = *state;
+    struct http_server_options options = options_of(bench);
+    options.timeout_ns = 100 * NS_PER_MS; /* looked at four times in that time */
+    start(bench, &options);
+    int fd = dial(http_server_port(bench->server, 0));
+    say(fd, STR("GET /later HTTP/1.1\r\n" HOST END));
+    wait_for_later(bench, true);
+    for (int i = 0; i < 300; i++) { /* waiting is no silence */
+        turn(bench);
+    }
+    assert_int_equal(bench->gone, 0);
+    close(fd);
+    wait_for_later(bench, false);
+    assert_int_equal(bench->gone, 1);
+    fd = dial(http_server_port(bench->server, 0));
+    say(fd, STR("GET /later HTTP/1.1\r\n" HOST END));
+    wait_for_later(bench, true);
+    http_server_free(bench->server); /* nor does who stops wait for an answer */
+    bench->server = NULL;
+    assert_int_equal(bench->gone, 2);
+    close(fd);
+}
+
+static void
 test_server__upgrades(void **state)
 {
     struct bench *bench = *state;
@@ -739,6 +812,8 @@ main(void)
         TEST(test_server__streams),
         TEST(test_server__bounds_the_queue_of_a_stream),
         TEST(test_server__stops_with_streams_open),
+        TEST(test_server__puts_an_answer_off),
+        TEST(test_server__notices_who_does_not_wait),
         TEST(test_server__upgrades),
         TEST(test_server__notices_who_leaves_an_upgrade),
         TEST(test_server__shuts_who_is_too_slow),

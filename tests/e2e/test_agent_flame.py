@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Flame graphs through an agent: of requests, and of what runs now; on the screen, by the command line and as documents;
+and who may have them.
+
+FLAMETOP_BINARY is the program. Where the machine does not let it sample, a test is skipped with what the agent says."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_live  # noqa: E402
+from agent import CHANGE, READ, Agent  # noqa: E402
+from suite import FLAMETOP, Skip, check, check_sentence, free_port, main, run, until, write  # noqa: E402
+from terminal import Tmux  # noqa: E402
+
+SOURCE = os.path.abspath(os.environ.get("FLAMETOP_SOURCE", "."))
+MAKE = os.path.join(SOURCE, "tests", "tools", "make_requests.py")
+PROFILES_MAX = 4
+
+
+def busy():
+    """A program of a known split, 70 to 30."""
+    try:
+        child = test_live.Child(test_live.split_program(), "120")
+    except test_live.Skip as why:
+        raise Skip(str(why)) from None
+    time.sleep(0.3)
+    return child
+
+
+def guarded(*options, **more):
+    return Agent("--token-file", write("token", READ), "--change-token-file", write("change", CHANGE), *options, **more)
+
+
+def flame(agent, query, **more):
+    """The answer; skips where nothing may be sampled."""
+    answer = agent.ask("/api/v1/flame?" + query, **more)
+    if answer.status == 403 and re.search(b"perf_event|CAP_PERFMON", answer.body):
+        raise Skip(answer.json()["error"])
+    return answer
+
+
+def folded(text):
+    return [(line.rpartition(" ")[0].split(";"), float(line.rpartition(" ")[2])) for line in text.splitlines()]
+
+
+def of_speedscope(document):
+    """The same of speedscope's JSON."""
+    frames, profile = document["shared"]["frames"], document["profiles"][0]
+    return [([frames[i]["name"] for i in sample], weight)
+            for sample, weight in zip(profile["samples"], profile["weights"])]
+
+
+def check_split(stacks, points=5):
+    share = test_live.share(stacks, "^seventy$", "^(seventy|thirty)$")
+    check(abs(share - 70) <= points, share)
+
+
+def threads(agent):
+    """Its threads that sample."""
+    folder, count = f"/proc/{agent.process.pid}/task", 0
+    for name in os.listdir(folder):
+        try:
+            with open(f"{folder}/{name}/comm", encoding="utf-8") as file:
+                count += 1
+        except OSError:
+            pass
+    return count
+
+
+# ---- documents ------------------------------------------------------------------------------------
+
+
+def test_document__of_a_process_has_its_split():
+    with busy() as child, guarded() as agent:
+        answer = flame(agent, f"pid={child.pid}&seconds=4&hz=499", token=READ)
+        check(answer.status == 200 and answer.type == "application/json", answer)
+        check_split(of_speedscope(answer.json()))
+        text = flame(agent, f"pid={child.pid}&seconds=3&hz=499&format=folded", token=CHANGE)
+        check(text.type.startswith("text/plain"), text.type)
+        check_split(folded(text.body.decode()))
+        svg = flame(agent, f"pid={child.pid}&seconds=1&format=svg", token=READ)
+        check(svg.type == "image/svg+xml" and b"seventy" in svg.body and "default-src 'none'" in
+              svg.headers["content-security-policy"], svg)
+        check(flame(agent, "machine=1&seconds=1&format=json", token=READ).json(), "no tree")
+
+
+def test_document__of_requests_is_filtered_and_adds_up():
+    port = free_port()
+    with Agent(f"--receive={port}") as agent:
+        done = subprocess.run([sys.executable, MAKE, "--count", "300", "--to", f"http://127.0.0.1:{port}"],
+                              capture_output=True, check=False, timeout=60)
+        check(done.returncode == 0, done.stderr.decode())
+        check(until(lambda: agent.ask("/api/v1/traces?limit=1").json()["held"] >= 250, seconds=20), "no requests")
+        whole = of_speedscope(agent.ask("/api/v1/flame").json())
+        tools = of_speedscope(agent.ask("/api/v1/flame?filter=endpoint~/tools/").json())
+        check(any("SELECT orders" in frames for frames, _ in tools), tools[:3])
+        check(len({frames[0] for frames, _ in whole}) > len({frames[0] for frames, _ in tools}), whole[:5])
+        calls = agent.ask("/api/v1/flame?mode=count&format=folded")
+        check(calls.status == 200 and folded(calls.body.decode()), calls)
+        none = agent.ask("/api/v1/flame?to=2001-01-01T00:00:00Z").json()
+        check(none["profiles"][0]["samples"] == [], none)
+        for wrong in ("mode=most", "format=png", "filter=duration%3E", "from=yesterday"):
+            answer = agent.ask("/api/v1/flame?" + wrong)
+            check(answer.status == 400 and answer.json()["error"], wrong, answer)
+
+
+def test_document__says_what_is_wrong():
+    with guarded() as agent:
+        for query, status, word in (("pid=999999999", 410, "no process"), ("pid=1&machine=1", 400, "one of"),
+                                    ("pid=x", 400, "whole number"), (f"pid={os.getpid()}&seconds=61", 400, "at most 60"),
+                                    (f"pid={os.getpid()}&hz=1000", 400, "at most 999")):
+            answer = agent.ask("/api/v1/flame?" + query, token=READ)
+            check(answer.status == status and word in answer.json()["error"], query, answer)
+
+
+# ---- who may --------------------------------------------------------------------------------------
+
+
+def test_right__an_open_agent_shows_nobody_what_others_run():
+    with busy() as child, Agent() as agent:
+        for path in (f"/api/v1/flame?pid={child.pid}&seconds=1", f"/api/v1/flame/stream?pid={child.pid}",
+                     "/api/v1/flame?machine=1&seconds=1"):
+            answer = agent.ask(path)
+            check(answer.status == 403 and "--token-file" in answer.json()["error"], path, answer)
+        check(agent.ask("/api/v1/flame").status == 200, "requests are open as ever")
+        check(flame(agent, f"pid={child.pid}&seconds=1", unix=True).status == 200)
+
+
+def test_right__takes_a_token():
+    with busy() as child, guarded() as agent:
+        check(agent.ask(f"/api/v1/flame?pid={child.pid}").status == 401)
+        check(agent.ask(f"/api/v1/flame/stream?pid={child.pid}", token=READ[:-1]).status == 401)
+        check("profile pid=" not in agent.log(), agent.log())
+        flame(agent, f"pid={child.pid}&seconds=1", token=READ)
+        check(f"profile pid={child.pid} peer=127.0.0.1" in agent.log() and READ not in agent.log(), agent.log())
+
+
+def test_limit__few_at_a_time_and_none_that_nobody_waits_for():
+    with busy() as child, guarded() as agent:
+        flame(agent, f"pid={child.pid}&seconds=1", token=READ)
+        before = threads(agent)
+        asking = [agent.connect() for _ in range(PROFILES_MAX)]
+        for i, connection in enumerate(asking):
+            path = f"/api/v1/flame/stream?pid={child.pid}" if i % 2 else f"/api/v1/flame?pid={child.pid}&seconds=60"
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {READ}\r\n\r\n".encode())
+        check(until(lambda: threads(agent) == before + PROFILES_MAX), threads(agent), before)
+        answer = agent.ask(f"/api/v1/flame?pid={child.pid}&seconds=1", token=READ)
+        check(answer.status == 429 and "later" in answer.json()["error"], answer)
+        check(agent.ask("/api/v1/hello", token=READ).status == 200)
+        for connection in asking:
+            connection.close()
+        check(until(lambda: threads(agent) == before, seconds=20), threads(agent), before)
+        check(flame(agent, f"pid={child.pid}&seconds=1", token=READ).status == 200)
+
+
+def test_limit__the_agent_ends_while_it_samples():
+    with busy() as child, guarded() as agent:
+        flame(agent, f"pid={child.pid}&seconds=1", token=READ)
+        before = threads(agent)
+        with agent.connect() as connection:
+            connection.sendall(f"GET /api/v1/flame?pid={child.pid}&seconds=60 HTTP/1.1\r\nHost: localhost\r\n"
+                               f"Authorization: Bearer {READ}\r\n\r\n".encode())
+            check(until(lambda: threads(agent) == before + 1), "it does not sample")
+            check(agent.end() == 0, agent.log())
+
+
+# ---- the command line -----------------------------------------------------------------------------
+
+
+def sampled(agent, *arguments, token=READ):
+    done = run("flame", f"http://127.0.0.1:{agent.port}", *arguments, FLAMETOP_TOKEN=token)
+    if done.returncode == 1 and re.search(b"perf_event|CAP_PERFMON", done.stderr):
+        raise Skip(done.stderr.decode())
+    return done
+
+
+def test_command__saves_what_runs_there():
+    with busy() as child, guarded() as agent:
+        done = sampled(agent, "--pid", str(child.pid), "--for", "4s", "--rate", "499", "-o", "-")
+        check(done.returncode == 0, done.stderr.decode())
+        check_split(folded(done.stdout.decode()))
+        check(re.search(rf"process {child.pid}: held after \d s at 499 Hz, \d+ samples", done.stderr.decode()), done.stderr)
+        check(until(lambda: "peer=127.0.0.1" in agent.log()))
+
+
+def test_command__says_what_is_wrong():
+    with guarded() as agent:
+        check_sentence(sampled(agent, "--pid", "4194303", "--for", "1s"), 1, "no process 4194303")
+        check_sentence(sampled(agent, "--pid", str(os.getpid()), token=None), 1, "token")
+        check_sentence(sampled(agent), 2, "--pid")
+    with Agent() as agent:
+        check_sentence(sampled(agent, "--pid", str(os.getpid()), "--for", "1s", token=None), 1, "--token-file")
+
+
+# ---- the screen -----------------------------------------------------------------------------------
+
+
+class Screen(Tmux):
+    def __init__(self, agent, arguments="", width=120, height=40, token=READ):
+        super().__init__(f"{FLAMETOP} http://127.0.0.1:{agent.port} {arguments}", width=width, height=height,
+                         FLAMETOP_TOKEN=token or "")
+
+    def sees(self, *patterns, seconds=20):
+        screen = self.until(*patterns, seconds=seconds)
+        if not screen and re.search("perf_event|CAP_PERFMON", self.screen()):
+            raise Skip(self.screen())
+        check(screen, patterns, self.screen())
+        return screen
+
+    def sample(self, child):
+        """F on the process, once it is selected."""
+        self.sees(r"● live", rf"{child.pid}")
+        time.sleep(1)
+        self.keys("F")
+
+
+def samples_on(screen):
+    found = re.search(r"(\d+) samples", screen)
+    return int(found[1]) if found else 0
+
+
+def test_screen__shows_a_process_of_the_other_machine_live():
+    with busy() as child, guarded() as agent, Screen(agent, f"--pid {child.pid} --view processes") as screen:
+        before = threads(agent)
+        screen.sample(child)
+        first = samples_on(screen.sees(rf"split \({child.pid}\) on .* · sampling for \d+ s at 99 Hz", "seventy", "thirty"))
+        check(until(lambda: samples_on(screen.screen()) > first + 100), screen.screen())
+        screen.keys("F")
+        held = samples_on(screen.sees(r"held after", r"F go on"))
+        check(until(lambda: threads(agent) <= before), "the agent goes on sampling for nobody")
+        screen.keys("F")
+        screen.sees(r"sampling for", r"F hold")
+        check(until(lambda: samples_on(screen.screen()) > held + 100), "what was there before is lost", screen.screen())
+        screen.keys("q")
+        check(until(lambda: threads(agent) <= before), "the agent goes on sampling for nobody")
+
+
+def test_screen__says_when_it_ends():
+    with busy() as child, guarded() as agent, Screen(agent, f"--pid {child.pid} --view processes") as screen:
+        screen.sample(child)
+        screen.sees(r"sampling for", "seventy")
+        child.child.kill()
+        screen.sees(r"it ended after \d+ s")
+        check("seventy" in screen.screen(), screen.screen())
+
+
+def test_screen__says_when_the_agent_goes():
+    with busy() as child, guarded() as agent, Screen(agent, f"--pid {child.pid} --view processes") as screen:
+        screen.sample(child)
+        screen.sees(r"sampling for", "seventy")
+        agent.end()
+        screen.sees(r"the connection broke: it ended after", "seventy")
+
+
+def test_screen__says_why_not():
+    with busy() as child, Agent() as agent, Screen(agent, f"--pid {child.pid} --view processes", token=None) as screen:
+        screen.sample(child)
+        screen.sees(r"shows what the kernel keeps from", r"--token-file")
+
+
+def done_with_programs():
+    shutil.rmtree(test_live.HOME, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals(), after=[done_with_programs]))
