@@ -1,4 +1,4 @@
-/* /api/v1/commands/{name}: what changes something on this machine. The process is held by a pidfd
+/* /api/v1/commands/{name}: what changes something on this machine. A process is held by a pidfd
  * before its start time is compared, so that the one that was looked at is the one that is meant.
  */
 #include <cjson/cJSON.h>
@@ -20,6 +20,7 @@
 #include "flametop/base/macros.h"
 #include "parts.h"
 
+#define DONE "{\"done\":true}\n"
 #define START_SLACK_S 2 /* ages are told in ticks of 10 ms, and clocks are set */
 
 struct target {
@@ -148,11 +149,30 @@ run_renice(const struct http_message *message, const struct target *target, cons
                                                                                        : -errno;
 }
 
+/* Not of a process. */
+static void
+run_mark(struct agent *agent, const struct http_message *message, const cJSON *arguments)
+{
+    const char *text =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(arguments, "trace_id"));
+    uint8_t id[SPAN_ID_BYTES_MAX];
+    size_t n = text != NULL ? agent_trace_id(text, id) : 0;
+    if (n == 0) {
+        http_reply_error(message, 400, "trace_id is the id of a request, in hex");
+    } else if (agent->setup.mark == NULL ||
+               !agent->setup.mark(agent->setup.context, (struct str){(char *)id, n})) {
+        http_reply_error(message, 404, "no request of this id is held");
+    } else {
+        log_info("command=mark trace=%s peer=%s", text, message->peer);
+        http_reply(message, 200, "application/json", STR(DONE), NULL);
+    }
+}
+
 static const struct {
     const char *name;
     int (*run)(const struct http_message *message, const struct target *target,
                const cJSON *arguments);
-} commands[] = {{"signal", run_signal}, {"renice", run_renice}};
+} commands[] = {{"signal", run_signal}, {"renice", run_renice}, {"mark", NULL}};
 
 void
 answer_command(struct agent *agent, const struct http_message *message, const char *name)
@@ -162,18 +182,20 @@ answer_command(struct agent *agent, const struct http_message *message, const ch
         which++;
     }
     if (which == ARRAY_SIZE(commands)) {
-        http_reply_error(message, 404, "the commands are signal and renice");
+        http_reply_error(message, 404, "the commands are signal, renice and mark");
         return;
     }
     struct target target;
     cJSON *arguments = cJSON_ParseWithLength(message->body.p, message->body.n);
     if (!cJSON_IsObject(arguments)) {
         http_reply_error(message, 400, "the body is an object with the command's arguments");
+    } else if (commands[which].run == NULL) {
+        run_mark(agent, message, arguments);
     } else if (hold(agent, message, arguments, &target)) {
         int error = commands[which].run(message, &target, arguments);
         close(target.fd);
         if (error == 0) {
-            http_reply(message, 200, "application/json", STR("{\"done\":true}\n"), NULL);
+            http_reply(message, 200, "application/json", STR(DONE), NULL);
         } else if (error < 0) {
             http_reply_error(message, error == -EPERM || error == -EACCES ? 403 : 409,
                              "process %d: %s", (int)target.pid, strerror(-error));

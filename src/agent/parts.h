@@ -9,6 +9,7 @@
 #include "flametop/base/json.h"
 #include "flametop/core/picture.h"
 #include "flametop/core/query.h"
+#include "flametop/core/trace.h"
 #include "flametop/net/server.h"
 #include "hub.h"
 
@@ -90,6 +91,9 @@ bool agent_time(const struct http_message *message, const struct picture *pictur
 
 /* "5s", "1.5m" as nanoseconds. */
 bool agent_parse_duration(struct str text, int64_t *ret_ns);
+
+/* An id in hex as its bytes; 0: it is none. */
+size_t agent_trace_id(const char *text, uint8_t id[SPAN_ID_BYTES_MAX]);
 
 /* ---- documents (document.c) ---- */
 

@@ -125,9 +125,8 @@ answer_traces(struct agent *agent, const struct http_message *message, const cha
     trace_filter_free(filter);
 }
 
-/* An id in hex as its bytes; 0: it is none. */
-static size_t
-parse_id(const char *text, uint8_t id[SPAN_ID_BYTES_MAX])
+size_t
+agent_trace_id(const char *text, uint8_t id[SPAN_ID_BYTES_MAX])
 {
     static const char digits[] = "0123456789abcdef";
     size_t n = strlen(text);
@@ -153,7 +152,7 @@ answer_trace(struct agent *agent, const struct http_message *message, const char
     if (picture == NULL) {
         return;
     }
-    size_t n = parse_id(name, id);
+    size_t n = agent_trace_id(name, id);
     const struct trace *trace = n > 0 && picture->traces != NULL
                                     ? traces_find(picture->traces, (struct str){(char *)id, n})
                                     : NULL;

@@ -22,7 +22,7 @@ static const struct route routes[] = {
     {"GET", "/api/v1/flame", RIGHT_READ, answer_flame, "A flame graph of the requests that are held, or of what runs now, as speedscope JSON or in another form."},
     {"GET", "/api/v1/flame/stream", RIGHT_READ, answer_flame_stream, "A live profile as it grows, as records."},
     {"GET", "/api/v1/findings", RIGHT_READ, answer_findings, "What the diagnosis says, worst first."},
-    {"POST", "/api/v1/commands/{name}", RIGHT_CHANGE, answer_command, "Sends a signal or changes a priority."},
+    {"POST", "/api/v1/commands/{name}", RIGHT_CHANGE, answer_command, "Sends a signal, changes a priority, or keeps a request longer."},
 };
 /* clang-format on */
 

@@ -255,6 +255,14 @@ exporter_report(void *context, const char *metric, const char *labels, double va
     collector_report(own->attach->collector, metric, labels, value);
 }
 
+static bool
+exporter_mark(void *context, struct str id)
+{
+    const struct attach_exporter *own = context;
+    struct trace_store *store = collector_traces(own->attach->collector);
+    return store != NULL && trace_store_mark(store, id, true);
+}
+
 static void
 on_batch(void *context, const char *source, const struct batch *batch)
 {
@@ -278,6 +286,7 @@ open_exporter(struct attach *attach, const struct engine_options *options, size_
                                    .options = options->exporter_options[which],
                                    .interest = exporter_interest,
                                    .report = exporter_report,
+                                   .mark = exporter_mark,
                                    .context = own};
     attach->interests[++attach->exporter_count].process_sort = -1;
     if (own->exporter->open(&setup, &own->state, why, why_size) < 0) {
@@ -411,10 +420,10 @@ void
 attach_command(struct attach *attach, const char *name, const char *arguments)
 {
     char why[200] = "";
-    if (attach->link != NULL) {
-        attach->link->command(attach->link_state, name, arguments, attach, on_answer);
-    } else if (strcmp(name, TRACE_MARK) == 0) {
+    if (strcmp(name, TRACE_MARK) == 0) {
         mark_trace(attach, arguments);
+    } else if (attach->link != NULL) {
+        attach->link->command(attach->link_state, name, arguments, attach, on_answer);
     } else if (attach->receiver != NULL && strcmp(name, RECEIVER_START) == 0) {
         attach->receiver->start(attach->receiver_state, why, sizeof(why));
         on_answer(attach, why);

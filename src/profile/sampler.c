@@ -525,7 +525,9 @@ sampler_drain(struct sampler *sampler,
             at += n;
         }
     }
-    qsort(work->turns, work->turn_count, sizeof(*work->turns), compare_turns);
+    if (work->turn_count > 0) { /* or there may be no array */
+        qsort(work->turns, work->turn_count, sizeof(*work->turns), compare_turns);
+    }
     for (size_t i = 0; i < work->turn_count; i++) {
         size_t at = work->turns[i].at;
         ring_record_read((struct str){work->bytes.data + at, work->bytes.n - at}, &record);

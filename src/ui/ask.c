@@ -277,8 +277,20 @@ panel_mark_trace(const struct panel_context *context, const struct trace *trace)
 {
     struct app *app = context->app;
     struct message message = {.type = MESSAGE_COMMAND, .command = {.name = TRACE_MARK}};
-    trace_id_text(trace, message.command.arguments, sizeof(message.command.arguments));
-    if (context->link == NULL && app->seat->engine != NULL) {
-        engine_send(app->seat->engine, &message);
+    char id[2 * SPAN_ID_BYTES_MAX + 1], arguments[2 * SPAN_ID_BYTES_MAX + 32];
+    trace_id_text(trace, id, sizeof(id));
+    strlcpy(message.command.arguments, id, sizeof(message.command.arguments));
+    if (app->seat->engine == NULL) {
+        return; /* a file: all of it stays */
+    }
+    engine_send(app->seat->engine, &message);
+    if (context->link != NULL && context->link->may_change && !context->readonly) {
+        snprintf(arguments, sizeof(arguments), "{\"trace_id\":\"%s\"}", id);
+        panel_remote(context, "mark", arguments,
+                     "marked, d compares another with it; kept longer there");
+    } else if (context->link != NULL) {
+        app_say(app, "marked, d compares another with it; kept longer here alone: %s",
+                context->readonly ? "--readonly changes nothing there"
+                                  : "there it takes --change-token-file");
     }
 }

@@ -275,7 +275,8 @@ app_do_receive(struct app *app, const char *argument)
                               .command = {.name = RECEIVER_START, .arguments = "{}"}};
     (void)argument;
     if (app_link(app) != NULL) {
-        app_say(app, "this is not read here: start the agent there with --receive");
+        app_say(app, "not here, as %s is what is shown: start its agent there with --receive",
+                app_link(app)->target);
     } else if (seat == NULL || seat->engine == NULL) {
         app_say(app, "this is a file: nothing is received for it");
     } else if (seat->asked_count == ASKED_MAX || !engine_send(seat->engine, &message)) {

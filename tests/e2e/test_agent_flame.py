@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Flame graphs through an agent: of requests, and of what runs now; on the screen, by the command line and as documents;
-and who may have them.
+and who may have them. And marks, which keep a request longer at the agent.
 
 FLAMETOP_BINARY is the program. Where the machine does not let it sample, a test is skipped with what the agent says."""
 
@@ -262,6 +262,45 @@ def test_screen__says_why_not():
     with busy() as child, Agent() as agent, Screen(agent, f"--pid {child.pid} --view processes", token=None) as screen:
         screen.sample(child)
         screen.sees(r"shows what the kernel keeps from", r"--token-file")
+
+
+# ---- marks ----------------------------------------------------------------------------------------
+
+
+def marked(agent):
+    return [trace["trace_id"] for trace in agent.ask("/api/v1/traces?filter=status=marked", token=READ).json()["traces"]]
+
+
+def mark_by_key(agent, **more):
+    """m on the slowest request in an attached terminal; what is said."""
+    with Tmux(f"{FLAMETOP} http://127.0.0.1:{agent.port} --view requests", width=120, height=40, FLAMETOP_TOKEN=READ,
+              **more) as screen:
+        check(screen.until(r"POST /tools/invoke +database-query", seconds=30), screen.screen())
+        time.sleep(1)
+        screen.keys("Enter")
+        check(screen.until(r"Latency · POST /tools/invoke · database-query", seconds=20), screen.screen())
+        screen.keys("m")
+        said = screen.until(r"kept longer (there: done|here alone)", seconds=20)
+        check(said, screen.screen())
+        return said
+
+
+def test_mark__reaches_the_agent_with_the_right_to():
+    port = free_port()
+    with guarded(f"--receive={port}") as agent:
+        done = subprocess.run([sys.executable, MAKE, "--count", "300", "--to", f"http://127.0.0.1:{port}"],
+                              capture_output=True, check=False, timeout=60)
+        check(done.returncode == 0, done.stderr.decode())
+        said = mark_by_key(agent)
+        check("there it takes --change-token-file" in said and marked(agent) == [], said)
+        said = mark_by_key(agent, FLAMETOP_CHANGE_TOKEN=CHANGE)
+        check("kept longer there: done" in said and len(marked(agent)) == 1, said)
+        newest = agent.ask("/api/v1/traces?limit=1", token=READ).json()["traces"][0]["trace_id"]
+        path, body = "/api/v1/commands/mark", json.dumps({"trace_id": newest})
+        check(agent.ask(path, "POST", body=body, token=READ).status == 403)
+        check(agent.ask(path, "POST", body=body, token=CHANGE).status == 200 and newest in marked(agent))
+        check(agent.ask(path, "POST", body='{"trace_id": "0011"}', token=CHANGE).status == 404)
+        check(agent.ask(path, "POST", body='{"trace_id": "x"}', token=CHANGE).status == 400)
 
 
 def done_with_programs():

@@ -3,8 +3,10 @@
 #ifndef FLAMETOP_CORE_EXPORTER_H
 #define FLAMETOP_CORE_EXPORTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "flametop/base/str.h"
 #include "flametop/core/batch.h"
 #include "flametop/core/interest.h"
 #include "flametop/core/picture.h"
@@ -20,6 +22,9 @@ struct exporter_setup {
     void (*interest)(void *context, const struct interest *interest);
     /* A reading the program makes of itself (collector_report). */
     void (*report)(void *context, const char *metric, const char *labels, double value);
+    /* Marks a request by its id, so that it is kept longer. False: none of this id is held. NULL:
+     * no requests are. */
+    bool (*mark)(void *context, struct str id);
     void *context;
 };
 

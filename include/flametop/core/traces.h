@@ -15,8 +15,8 @@
 #define TRACE_SEGMENT_BYTES ((size_t)1 << 20)
 #define TRACE_SEGMENT_ROWS 8192
 
-/* The command that marks a trace of this machine (MESSAGE_COMMAND): its argument is the id in hex.
- * Nothing is answered; the trace has TRACE_MARKED from the next list on. */
+/* The command that marks a trace in the store of this program (MESSAGE_COMMAND): its argument is the
+ * id in hex. Nothing is answered; the trace has TRACE_MARKED from the next list on. */
 #define TRACE_MARK "trace.mark"
 
 struct trace_segment {

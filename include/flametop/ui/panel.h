@@ -134,7 +134,8 @@ void panel_save_flame(const struct panel_context *context, const struct flame *f
 void panel_save_trace(const struct panel_context *context, const struct trace *trace,
                       const char *path);
 
-/* Marks a request of this machine: it is kept longer than others. */
+/* Marks a request: it is kept longer than others, through a link with the right to change things at
+ * the other end as well; what became of that is said. */
 void panel_mark_trace(const struct panel_context *context, const struct trace *trace);
 
 /* Puts text on the clipboard. */

@@ -163,10 +163,10 @@ request_flame_mark(struct requests *requests, const struct panel_context *contex
 {
     request_sample_done(&requests->mark);
     if (take(requests, context, &requests->mark)) {
+        panel_say(context, "marked: %s; d compares another with it", requests->mark.name);
         if (requests->mark.set.count == 1) {
             panel_mark_trace(context, requests->mark.set.list[0]);
         }
-        panel_say(context, "marked: %s; d compares another with it", requests->mark.name);
     } else {
         panel_say(context, "there is nothing to mark");
     }
