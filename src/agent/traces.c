@@ -91,7 +91,8 @@ write_past(struct trace_feed *feed, const struct traces *traces, struct record_w
             feed->past_bytes < TRACES_PAST_BYTES ? next_past(feed, traces) : NULL;
         feed->past = trace != NULL;
         if (trace != NULL) {
-            feed->past_bytes += trace->bytes;
+            feed->past_bytes +=
+                trace->bytes <= RECORD_BYTES_MAX ? trace->bytes : sizeof(*trace); /* its head */
             record_write_trace(writer, trace, out);
         }
     }

@@ -310,7 +310,8 @@ void
 record_write_trace(struct record_writer *writer, const struct trace *trace, struct buf *out)
 {
     struct aside own = step_aside(writer, out, false);
-    buf_add(&writer->payload, trace, trace->bytes);
+    bool fits = trace->bytes <= RECORD_BYTES_MAX;
+    buf_add(&writer->payload, trace, fits ? trace->bytes : sizeof(*trace));
     writer_emit(writer, RECORD_TRACE, &writer->payload);
     step_back(writer, own);
 }

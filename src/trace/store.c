@@ -486,11 +486,31 @@ trace_store_sink(struct trace_store_sink *at)
 
 /* ---- whole traces ---- */
 
+/* Of one that is too large its head is enough to say which it is. */
+static void
+leave(struct trace_store *store, const void *bytes)
+{
+    struct trace head;
+    char id[sizeof(store->left_id)];
+    memcpy(&head, bytes, sizeof(head));
+    if (head.id_n == 0 || head.id_n > SPAN_ID_BYTES_MAX) {
+        return;
+    }
+    trace_id_text(&head, id, sizeof(id));
+    store->left += strcmp(id, store->left_id) != 0; /* it comes again with each connection */
+    memcpy(store->left_id, id, sizeof(id));
+    store->left_bytes = head.bytes;
+}
+
 bool
 trace_store_trace(struct trace_store *store, const void *bytes, size_t n, struct instant now)
 {
     (void)now;
-    if (n < sizeof(struct trace) || n > TRACE_BYTES_MAX || n > store->options.bytes_max) {
+    if (n < sizeof(struct trace) || n > TRACE_BYTES_MAX) {
+        return false;
+    }
+    if (n == sizeof(struct trace) || n > store->options.bytes_max) {
+        leave(store, bytes);
         return false;
     }
     struct trace *trace = segments_reserve(&store->segments, n);
@@ -542,7 +562,8 @@ trace_store_mark(struct trace_store *store, struct str id, bool marked)
 static uint64_t
 change_count(const struct trace_store *store)
 {
-    return store->segments.changes + store->received + store->refused + store->sampled_out;
+    return store->segments.changes + store->received + store->refused + store->sampled_out +
+           store->left;
 }
 
 struct traces *
@@ -564,6 +585,9 @@ trace_store_publish(struct trace_store *store, struct instant now)
     list->dropped = store->dropped;
     list->refused = store->refused;
     list->cut = store->intake.cut;
+    list->left = store->left;
+    list->left_bytes = store->left_bytes;
+    memcpy(list->left_id, store->left_id, sizeof(list->left_id));
     list->sampled_out += store->sampled_out;
     list->open = store->open_count;
     list->open_bytes = store->open_bytes;

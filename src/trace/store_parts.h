@@ -37,7 +37,9 @@ struct trace_store {
     struct requests requests;
     int64_t now_mono_ns;
 
-    uint64_t received, repeated, dropped, refused, sampled_out;
+    uint64_t received, repeated, dropped, refused, sampled_out, left;
+    uint32_t left_bytes;
+    char left_id[2 * SPAN_ID_BYTES_MAX + 1]; /* of the last that was left */
     uint64_t stored_bytes;
     uint64_t timed, spent_ns; /* spans whose cost was measured, and that */
     struct traces *list;      /* published last */

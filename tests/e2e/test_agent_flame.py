@@ -294,11 +294,11 @@ def test_mark__reaches_the_agent_with_the_right_to():
         said = mark_by_key(agent)
         check("there it takes --change-token-file" in said and marked(agent) == [], said)
         said = mark_by_key(agent, FLAMETOP_CHANGE_TOKEN=CHANGE)
-        check("kept longer there: done" in said and len(marked(agent)) == 1, said)
+        check("kept longer there: done" in said and until(lambda: len(marked(agent)) == 1), said)
         newest = agent.ask("/api/v1/traces?limit=1", token=READ).json()["traces"][0]["trace_id"]
         path, body = "/api/v1/commands/mark", json.dumps({"trace_id": newest})
         check(agent.ask(path, "POST", body=body, token=READ).status == 403)
-        check(agent.ask(path, "POST", body=body, token=CHANGE).status == 200 and newest in marked(agent))
+        check(agent.ask(path, "POST", body=body, token=CHANGE).status == 200 and until(lambda: newest in marked(agent)))
         check(agent.ask(path, "POST", body='{"trace_id": "0011"}', token=CHANGE).status == 404)
         check(agent.ask(path, "POST", body='{"trace_id": "x"}', token=CHANGE).status == 400)
 

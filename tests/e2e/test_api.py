@@ -217,6 +217,14 @@ QUESTIONS = [
     ("/api/v1/traces", 400, {"query": {"filter": "duration>never"}}),
     ("/api/v1/traces", 400, {"query": {"limit": "-1"}}),
     ("/api/v1/traces/{id}", 404, {"name": "0" * 32}),
+    ("/api/v1/flame", 200, {}),
+    ("/api/v1/flame", 200, {"query": {"mode": "self", "filter": "service=shop", "from": "-1h", "format": "folded"}}),
+    ("/api/v1/flame", 200, {"query": {"format": "svg"}}),
+    ("/api/v1/flame", 400, {"query": {"format": "png"}}),
+    ("/api/v1/flame", 400, {"query": {"pid": "1", "machine": "1"}}),
+    ("/api/v1/flame", 410, {"query": {"pid": "4194303"}}),
+    ("/api/v1/flame/stream", 400, {}),
+    ("/api/v1/flame/stream", 410, {"query": {"pid": "4194303"}}),
     ("/api/v1/findings", 200, {}),
     ("/api/v1/findings", 401, {"token": None}),
     ("/api/v1/commands/{name}", 401, {"name": "signal", "body": "{}", "token": None}),
@@ -225,9 +233,10 @@ QUESTIONS = [
     ("/api/v1/commands/{name}", 404, {"name": "dance", "body": "{}", "token": CHANGE}),
     ("/api/v1/commands/{name}", 409, {"name": "signal", "body": '{"pid": 1, "start": 5}', "token": CHANGE}),
 ]
-# Asked for by other tests, here and in tests/agent.
+# Asked for by other tests, here, in test_agent_flame.py and in tests/agent.
 ELSEWHERE = {("/healthz", "503"), ("/api/v1/stream", "200"), ("/api/v1/interest", "200"), ("/api/v1/commands/{name}", "200"),
-             ("/api/v1/traces/{id}", "200")}
+             ("/api/v1/traces/{id}", "200"), ("/api/v1/flame", "403"), ("/api/v1/flame", "429"),
+             ("/api/v1/flame/stream", "200"), ("/api/v1/flame/stream", "403"), ("/api/v1/flame/stream", "429")}
 
 
 def start():

@@ -424,6 +424,30 @@ test_store__takes_traces_from_elsewhere(void **state)
     generate_free(g);
 }
 
+/* By its head alone, as an agent sends it, or because this store is small. */
+static void
+test_store__names_what_is_too_large_to_come(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_ORPHANED, 40, 9);
+    struct traces *from, *to;
+    const struct trace *trace = generate_trace(g, &from);
+    struct trace_store *store = store_of(trace->bytes - 1);
+    char id[2 * SPAN_ID_BYTES_MAX + 1];
+    trace_id_text(trace, id, sizeof(id));
+    assert_false(trace_store_trace(store, trace, trace->bytes, generate_now(0)));
+    assert_false(trace_store_trace(store, trace, sizeof(*trace), generate_now(0)));
+    to = trace_store_publish(store, generate_now(0));
+    assert_int_equal(to->count, 0);
+    assert_int_equal(to->left, 1); /* twice the same */
+    assert_int_equal(to->left_bytes, trace->bytes);
+    assert_string_equal(to->left_id, id);
+    traces_release(from);
+    traces_release(to);
+    trace_store_free(store);
+    generate_free(g);
+}
+
 static void
 test_store__answers_the_same_list_while_nothing_changes(void **state)
 {
@@ -551,6 +575,7 @@ main(void)
         cmocka_unit_test(test_store__samples_by_rule),
         cmocka_unit_test(test_store__tells_slow_ones_by_threshold),
         cmocka_unit_test(test_store__takes_traces_from_elsewhere),
+        cmocka_unit_test(test_store__names_what_is_too_large_to_come),
         cmocka_unit_test(test_store__answers_the_same_list_while_nothing_changes),
         cmocka_unit_test(test_store__finishes_early_when_there_are_too_many),
         cmocka_unit_test(test_store__opens_only_so_much_again),

@@ -122,7 +122,8 @@ void record_write_table_name(struct record_writer *writer, const struct table_de
 void record_write_kept(struct record_writer *writer, const struct table_def *def,
                        const struct chunk *chunk, struct buf *out);
 
-/* A trace for one reader (core/trace.h), as it is; dropped when it is too large for a record. */
+/* A trace for one reader (core/trace.h), as it is; of one that is too large for a record its head
+ * alone, which tells so by its size. */
 struct trace;
 void record_write_trace(struct record_writer *writer, const struct trace *trace, struct buf *out);
 

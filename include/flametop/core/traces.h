@@ -15,8 +15,8 @@
 #define TRACE_SEGMENT_BYTES ((size_t)1 << 20)
 #define TRACE_SEGMENT_ROWS 8192
 
-/* The command that marks a trace in the store of this program (MESSAGE_COMMAND): its argument is the
- * id in hex. Nothing is answered; the trace has TRACE_MARKED from the next list on. */
+/* The command that marks a trace in the store of this program (MESSAGE_COMMAND): its argument is
+ * the id in hex. Nothing is answered; the trace has TRACE_MARKED from the next list on. */
 #define TRACE_MARK "trace.mark"
 
 struct trace_segment {
@@ -47,14 +47,17 @@ struct traces {
     int64_t oldest_mono_ns;  /* of those alive: how far back it reaches */
     uint64_t number;         /* counts up whenever anything changed */
     /* Since the start: */
-    uint64_t received;           /* spans */
-    uint64_t repeated;           /* of them sent before (a batch tried again) */
-    uint64_t dropped;            /* spans that a limit left no room for */
-    uint64_t refused;            /* spans without ids */
-    uint64_t cut;                /* attributes, events, links and texts beyond a limit */
-    uint64_t sampled_out;        /* traces sampled away, by a rule or to make room */
-    size_t open, open_bytes;     /* traces being gathered, what they hold */
-    double slow_s, slow_query_s; /* thresholds in force, seconds */
+    uint64_t received;    /* spans */
+    uint64_t repeated;    /* of them sent before (a batch tried again) */
+    uint64_t dropped;     /* spans that a limit left no room for */
+    uint64_t refused;     /* spans without ids */
+    uint64_t cut;         /* attributes, events, links and texts beyond a limit */
+    uint64_t sampled_out; /* traces sampled away, by a rule or to make room */
+    uint64_t left;        /* traces of elsewhere that are too large to be here */
+    uint32_t left_bytes;  /* of the last of them, */
+    char left_id[2 * SPAN_ID_BYTES_MAX + 1]; /* its id in hex */
+    size_t open, open_bytes;                 /* traces being gathered, what they hold */
+    double slow_s, slow_query_s;             /* thresholds in force, seconds */
 };
 
 struct traces *traces_acquire(struct traces *traces); /* NULL is allowed */
