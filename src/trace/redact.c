@@ -245,19 +245,24 @@ scheme_end(struct str text, size_t at)
     return at;
 }
 
-/* A credential without a key before it: where it ends, and its first byte; 0: there is none. */
+/* A credential without a key before it: where it ends, and its first byte; 0: there is none.
+ * *judged is the end of a word that was found to hold no web token: nor does any part of it, which
+ * is not walked again. */
 static size_t
-bare_end(struct str text, size_t at, size_t *ret_from)
+bare_end(struct str text, size_t at, size_t *judged, size_t *ret_from)
 {
     struct str rest = {text.p + at, text.n - at};
-    if (at > 0 && isalnum((unsigned char)text.p[at - 1])) {
+    bool bearer = starts_fold(rest, "bearer "), basic = starts_fold(rest, "basic ");
+    bool web = at >= *judged && str_starts(rest, "eyJ");
+    if ((!bearer && !basic && !web) || (at > 0 && isalnum((unsigned char)text.p[at - 1]))) {
         return 0;
     }
     *ret_from = scheme_end(text, at);
     struct str token = token_at(text, *ret_from);
-    bool secret = starts_fold(rest, "bearer ")  ? !is_plain_word(token)
-                  : starts_fold(rest, "basic ") ? is_user_and_password(token)
-                                                : is_web_token(token);
+    *judged = web ? at + token.n : *judged;
+    bool secret = bearer  ? !is_plain_word(token)
+                  : basic ? is_user_and_password(token)
+                          : is_web_token(token);
     return secret ? *ret_from + token.n : 0;
 }
 
@@ -312,7 +317,7 @@ redact_text(struct str text, char *dst, size_t size, bool *ret_found)
 {
     struct writer out = {dst, 0, size};
     bool found = is_credential(text);
-    size_t done = found ? text.n : 0;
+    size_t done = found ? text.n : 0, judged = 0;
     if (found) {
         put(&out, STR(REDACTED));
     }
@@ -326,7 +331,7 @@ redact_text(struct str text, char *dst, size_t size, bool *ret_found)
         } else if (pair && redact_names_secret(key)) {
             to = value_end(text, i + 1, text.p[i] == ':' && ends_fold(key, "cookie"), &from);
         } else if (text.p[i] == 'e' || (text.p[i] | 0x20) == 'b') {
-            to = bare_end(text, i, &from);
+            to = bare_end(text, i, &judged, &from);
         }
         bool held = to == from + 1 && text.p[from] == '?'; /* the place of a value, as in SQL */
         if (to > from && from > done && !held) {
