@@ -453,18 +453,45 @@ add_large(struct fake *fake, struct fake_traces *traces)
 }
 
 static void
+stage_init_large(struct stage *stage)
+{
+    machine_init(&stage->fake, 4);
+    fake_traces_of(&stage->fake, add_large);
+    struct app_options options = {.catalog = stage->fake.catalog, .view = 5};
+    stage->app = app_new(&options);
+    app_set_picture(stage->app, fake_picture(&stage->fake));
+    canvas_init(&stage->canvas);
+    assert_true(canvas_resize(&stage->canvas, 120, 40));
+    draw(stage);
+}
+
+/* A large request is made while the screen is drawn: before that it can be left. */
+static void
+test_requests_view__leaves_a_request_before_it_is_there(void **state)
+{
+    struct stage stage;
+    struct term_event enter = {0}, escape = {0};
+    (void)state;
+    assert_true(key_parse("Enter", &enter.key) && key_parse("Esc", &escape.key));
+    stage_init_large(&stage);
+    press(&stage, ".");
+    app_key(stage.app, &enter);
+    app_key(stage.app, &escape);
+    draw(&stage);
+    assert_false(shows(&stage, "step 1 "));
+    assert_true(shows(&stage, "BEGAN")); /* the list it was chosen from */
+    app_key(stage.app, &enter);
+    draw(&stage);
+    assert_true(shows(&stage, "step 1 "));
+    stage_done(&stage);
+}
+
+static void
 test_requests_view__large_and_deep_request(void **state)
 {
     struct stage stage;
     (void)state;
-    machine_init(&stage.fake, 4);
-    fake_traces_of(&stage.fake, add_large);
-    struct app_options options = {.catalog = stage.fake.catalog, .view = 5};
-    stage.app = app_new(&options);
-    app_set_picture(stage.app, fake_picture(&stage.fake));
-    canvas_init(&stage.canvas);
-    assert_true(canvas_resize(&stage.canvas, 120, 40));
-    draw(&stage);
+    stage_init_large(&stage);
     press(&stage, ". Enter End");
     assert_true(shows(&stage, "step 9999"));
     press(&stage, "Home - Down");
@@ -497,6 +524,7 @@ main(void)
         cmocka_unit_test(test_requests_view__question_is_answered),
         cmocka_unit_test(test_requests_view__keys_before_a_drawing),
         cmocka_unit_test(test_requests_view__past_shows_what_had_begun),
+        cmocka_unit_test(test_requests_view__leaves_a_request_before_it_is_there),
         cmocka_unit_test(test_requests_view__large_and_deep_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

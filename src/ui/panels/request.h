@@ -82,6 +82,8 @@ struct waterfall {
     uint32_t line_span; /* the lines are of */
     uint64_t line_stamp;
     struct request_host host;
+    struct waterfall *coming; /* what takes the place of all this once it is made; NULL: nothing */
+    unsigned phase;           /* of making that */
 };
 
 struct waterfall_time {
@@ -90,9 +92,12 @@ struct waterfall_time {
 
 void waterfall_init(struct waterfall *waterfall, struct catalog *catalog);
 void waterfall_done(struct waterfall *waterfall);
-bool waterfall_open(struct waterfall *waterfall, struct traces *traces, const struct trace *trace);
-void waterfall_close(struct waterfall *waterfall);
-void waterfall_renew(struct waterfall *waterfall, struct traces *traces);
+
+enum { WATERFALL_FOLDED = 1, WATERFALL_ON_PATH = 2 }; /* state of a span */
+
+/* Lists the rows anew: something was folded, or is hidden. */
+void waterfall_list(struct waterfall *waterfall);
+
 uint32_t waterfall_span(const struct waterfall *waterfall); /* the selected one */
 void waterfall_select(struct waterfall *waterfall, uint32_t span);
 struct waterfall_time waterfall_time(const struct waterfall *waterfall, uint32_t span);
@@ -106,6 +111,20 @@ bool waterfall_mouse(struct waterfall *waterfall, const struct panel_context *co
                      int button);
 void request_details(struct waterfall *waterfall, const struct panel_context *context);
 void request_host_done(struct request_host *host);
+
+/* ---- opening it (request_open.c) ---- */
+
+/* Opens a request; of a large one that is begun, and what is open stays until it is made. False
+ * when out of memory. waterfall_work goes on until the monotonic time; true when there is more. */
+bool waterfall_open(struct waterfall *waterfall, struct traces *traces, const struct trace *trace);
+bool waterfall_work(struct waterfall *waterfall, int64_t until_ns);
+void waterfall_close(struct waterfall *waterfall);
+
+/* Opens the newer version of it that the list may have. */
+void waterfall_renew(struct waterfall *waterfall, struct traces *traces);
+
+/* Sets the ends of its axis. */
+void waterfall_extent(struct waterfall *waterfall);
 
 /* ---- what is looked at (request_scope.c) ---- */
 

@@ -25,9 +25,6 @@
 #define LEGEND_WIDTH 30
 #define DETAIL_ROWS_MIN 4
 #define BESIDE_WIDTH 150 /* from here on details stand beside the spans */
-#define UNFOLDED_MAX 400 /* larger requests open with what is off the critical path folded */
-
-enum { STATE_FOLDED = 1, STATE_ON_PATH = 2 };
 
 static const struct style style_dim = {.fg = ROLE_DIM};
 
@@ -41,33 +38,6 @@ waterfall_init(struct waterfall *waterfall, struct catalog *catalog)
     request_lines_init(&waterfall->lines);
 }
 
-static void
-close_trace(struct waterfall *waterfall)
-{
-    free(waterfall->state);
-    free(waterfall->rows);
-    free(waterfall->segments);
-    free(waterfall->segment_first);
-    waterfall->state = NULL;
-    waterfall->rows = NULL;
-    waterfall->segments = NULL;
-    waterfall->segment_first = NULL;
-    waterfall->row_count = 0;
-    traces_release(waterfall->traces);
-    waterfall->traces = NULL;
-    waterfall->trace = NULL;
-}
-
-void
-waterfall_close(struct waterfall *waterfall)
-{
-    close_trace(waterfall);
-    waterfall->path_only = false;
-    waterfall->whole = false;
-    waterfall->search[0] = '\0';
-    request_lines_clear(&waterfall->lines);
-}
-
 void
 waterfall_done(struct waterfall *waterfall)
 {
@@ -77,60 +47,10 @@ waterfall_done(struct waterfall *waterfall)
     request_host_done(&waterfall->host);
 }
 
-/* The segments of the path, by span: those of i are segments[first[i]] to [first[i + 1] - 1]. */
-static bool
-index_segments(struct waterfall *waterfall)
-{
-    const struct trace_path *path = &waterfall->path;
-    uint32_t count = path->count;
-    waterfall->segment_first = calloc((size_t)count + 2, sizeof(uint32_t));
-    waterfall->segments = calloc(MAX(path->segment_count, (size_t)1), sizeof(uint32_t));
-    if (waterfall->segment_first == NULL || waterfall->segments == NULL) {
-        return false;
-    }
-    uint32_t *first = waterfall->segment_first;
-    for (size_t i = 0; i < path->segment_count; i++) {
-        first[path->segments[i].span + 2]++;
-    }
-    for (uint32_t i = 2; i < count + 2; i++) {
-        first[i] += first[i - 1];
-    }
-    for (size_t i = 0; i < path->segment_count; i++) {
-        waterfall->segments[first[path->segments[i].span + 1]++] = (uint32_t)i;
-    }
-    return true;
-}
-
-/* A span is on the path when it or anything below it is. */
-static void
-mark_path(struct waterfall *waterfall)
-{
-    const struct trace_span *spans = trace_spans(waterfall->trace);
-    for (uint32_t i = waterfall->path.count; i-- > 0;) {
-        if (waterfall->segment_first[i + 1] > waterfall->segment_first[i]) {
-            waterfall->state[i] |= STATE_ON_PATH;
-        }
-        if ((waterfall->state[i] & STATE_ON_PATH) != 0 && spans[i].parent != TRACE_NONE) {
-            waterfall->state[spans[i].parent] |= STATE_ON_PATH;
-        }
-    }
-}
-
 static bool
 has_children(const struct trace_span *spans, uint32_t i)
 {
     return spans[i].after > i + 1;
-}
-
-static void
-fold_most(struct waterfall *waterfall)
-{
-    const struct trace_span *spans = trace_spans(waterfall->trace);
-    for (uint32_t i = 1; i < waterfall->path.count; i++) {
-        if (has_children(spans, i) && (waterfall->state[i] & STATE_ON_PATH) == 0) {
-            waterfall->state[i] |= STATE_FOLDED;
-        }
-    }
 }
 
 /* How wide the names are with their lines and services: bars take what they leave. */
@@ -152,15 +72,15 @@ measure_labels(struct waterfall *waterfall)
     }
 }
 
-static void
-list_rows(struct waterfall *waterfall)
+void
+waterfall_list(struct waterfall *waterfall)
 {
     const struct trace_span *spans = trace_spans(waterfall->trace);
     uint32_t selected = waterfall_span(waterfall);
     waterfall->row_count = 0;
     for (uint32_t i = 0; i < waterfall->path.count;) {
-        bool folded = (waterfall->state[i] & STATE_FOLDED) != 0;
-        if (waterfall->path_only && (waterfall->state[i] & STATE_ON_PATH) == 0) {
+        bool folded = (waterfall->state[i] & WATERFALL_FOLDED) != 0;
+        if (waterfall->path_only && (waterfall->state[i] & WATERFALL_ON_PATH) == 0) {
             i = spans[i].after;
             continue;
         }
@@ -169,73 +89,6 @@ list_rows(struct waterfall *waterfall)
     }
     measure_labels(waterfall);
     waterfall_select(waterfall, selected);
-}
-
-/* From the first to the last moment of any span: what nobody waits for may end after the root. */
-static void
-find_extent(struct waterfall *waterfall)
-{
-    waterfall->from_ns = 0;
-    waterfall->to_ns = MAX(waterfall->path.duration_ns, INT64_C(1));
-    for (uint32_t i = 0; i < waterfall->path.count; i++) {
-        struct waterfall_time time = waterfall_time(waterfall, i);
-        waterfall->from_ns = MIN(waterfall->from_ns, time.start_ns);
-        waterfall->to_ns = MAX(waterfall->to_ns, time.end_ns);
-    }
-}
-
-bool
-waterfall_open(struct waterfall *waterfall, struct traces *traces, const struct trace *trace)
-{
-    close_trace(waterfall);
-    waterfall->traces = traces_acquire(traces);
-    waterfall->trace = trace;
-    waterfall->at = waterfall->first = 0;
-    waterfall->running_ns = 0;
-    waterfall->line_span = TRACE_NONE;
-    bool fine = trace_path_of(&waterfall->path, trace);
-    waterfall->state = fine ? calloc((size_t)waterfall->path.count + 1, 1) : NULL;
-    waterfall->rows =
-        fine ? calloc((size_t)waterfall->path.count + 1, sizeof(*waterfall->rows)) : NULL;
-    if (!fine || waterfall->state == NULL || waterfall->rows == NULL ||
-        !index_segments(waterfall)) {
-        waterfall_close(waterfall);
-        return false;
-    }
-    mark_path(waterfall);
-    if (waterfall->path.count > UNFOLDED_MAX) {
-        fold_most(waterfall);
-    }
-    find_extent(waterfall);
-    list_rows(waterfall);
-    return true;
-}
-
-/* A newer version of the same request: what was folded and selected stays so where it can. */
-void
-waterfall_renew(struct waterfall *waterfall, struct traces *traces)
-{
-    const struct trace *before = waterfall->trace;
-    if (before == NULL || traces == NULL || traces->number == waterfall->number) {
-        return;
-    }
-    waterfall->number = traces->number;
-    const struct trace *now =
-        traces_find(traces, (struct str){(const char *)before->id, before->id_n});
-    if (now == NULL || now->version == before->version) {
-        return;
-    }
-    uint32_t span = waterfall_span(waterfall);
-    const struct trace_span *selected = &trace_spans(before)[span];
-    uint8_t id[SPAN_ID_BYTES_MAX];
-    uint8_t id_n = selected->id_n;
-    memcpy(id, selected->id, sizeof(id));
-    bool whole = waterfall->whole;
-    if (waterfall_open(waterfall, traces, now)) {
-        uint32_t there = trace_find_span(now, (struct str){(const char *)id, id_n});
-        waterfall_select(waterfall, there != TRACE_NONE ? there : 0);
-        waterfall->whole = whole;
-    }
 }
 
 uint32_t
@@ -332,7 +185,7 @@ draw_label(const struct waterfall *waterfall, struct canvas *canvas, struct rect
     const struct trace *trace = waterfall->trace;
     const struct trace_span *spans = trace_spans(trace);
     const struct trace_span *shown = &spans[span];
-    bool folded = (waterfall->state[span] & STATE_FOLDED) != 0,
+    bool folded = (waterfall->state[span] & WATERFALL_FOLDED) != 0,
          failed = shown->status == SPAN_ERROR;
     int x = cell.x + draw_branch(waterfall, canvas, cell.x, cell.y, cell.width, span);
     int end = cell.x + cell.width;
@@ -345,7 +198,7 @@ draw_label(const struct waterfall *waterfall, struct canvas *canvas, struct rect
                    (struct style){.fg = ROLE_LEVEL_CRITICAL});
         x += 2;
     }
-    bool path = (waterfall->state[span] & STATE_ON_PATH) != 0, found = false;
+    bool path = (waterfall->state[span] & WATERFALL_ON_PATH) != 0, found = false;
     struct str label = waterfall_label(trace, span);
     found = waterfall->search[0] != '\0' && waterfall_matches(waterfall, span);
     struct style style = {.fg = found    ? ROLE_SEARCH
@@ -561,7 +414,7 @@ waterfall_draw(struct waterfall *waterfall, const struct panel_context *context,
 {
     if ((waterfall->trace->flags & TRACE_UNFINISHED) != 0) {
         waterfall->running_ns = request_duration_ns(waterfall->trace, context->picture);
-        find_extent(waterfall);
+        waterfall_extent(waterfall);
     }
     draw_title(waterfall, context, canvas, (struct rect){area.x, area.y, area.width, 1});
     struct rect body = {area.x, area.y + 1, area.width, area.height - 1};
@@ -619,10 +472,11 @@ search_step(struct waterfall *waterfall, const struct panel_context *context, bo
             continue;
         }
         for (uint32_t above = spans[at].parent; above != TRACE_NONE; above = spans[above].parent) {
-            waterfall->state[above] &= (uint8_t)~STATE_FOLDED;
+            waterfall->state[above] &= (uint8_t)~WATERFALL_FOLDED;
         }
-        waterfall->path_only = waterfall->path_only && (waterfall->state[at] & STATE_ON_PATH) != 0;
-        list_rows(waterfall);
+        waterfall->path_only =
+            waterfall->path_only && (waterfall->state[at] & WATERFALL_ON_PATH) != 0;
+        waterfall_list(waterfall);
         waterfall_select(waterfall, at);
         return;
     }
@@ -637,16 +491,16 @@ fold(struct waterfall *waterfall, bool on)
 {
     const struct trace_span *spans = trace_spans(waterfall->trace);
     uint32_t span = waterfall_span(waterfall);
-    bool folded = (waterfall->state[span] & STATE_FOLDED) != 0;
+    bool folded = (waterfall->state[span] & WATERFALL_FOLDED) != 0;
     if (on && (folded || !has_children(spans, span)) && spans[span].parent != TRACE_NONE) {
         span = spans[span].parent; /* what is folded already goes with the one above */
     }
     if (on && has_children(spans, span)) {
-        waterfall->state[span] |= STATE_FOLDED;
+        waterfall->state[span] |= WATERFALL_FOLDED;
     } else if (!on) {
-        waterfall->state[span] &= (uint8_t)~STATE_FOLDED;
+        waterfall->state[span] &= (uint8_t)~WATERFALL_FOLDED;
     }
-    list_rows(waterfall);
+    waterfall_list(waterfall);
     waterfall_select(waterfall, span);
 }
 
@@ -661,7 +515,7 @@ escape(struct waterfall *waterfall)
         waterfall->search[0] = '\0';
     } else if (waterfall->path_only) {
         waterfall->path_only = false;
-        list_rows(waterfall);
+        waterfall_list(waterfall);
     } else {
         return false;
     }
@@ -687,7 +541,7 @@ waterfall_command(struct waterfall *waterfall, const struct panel_context *conte
         fold(waterfall, false);
     } else if (strcmp(name, "request.path") == 0) {
         waterfall->path_only = !waterfall->path_only;
-        list_rows(waterfall);
+        waterfall_list(waterfall);
     } else if (strcmp(name, "search.set") == 0) {
         strlcpy(waterfall->search, argument, sizeof(waterfall->search));
         search_step(waterfall, context, true);

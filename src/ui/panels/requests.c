@@ -191,7 +191,8 @@ work(struct requests *requests, const struct panel_context *context)
 {
     int64_t until_ns = clock_mono_ns() + SLICE_NS;
     uint64_t serial = requests->serial;
-    bool more = request_flame_work(requests, context, until_ns);
+    bool more = waterfall_work(&requests->waterfall, until_ns);
+    more |= request_flame_work(requests, context, until_ns);
     more |= request_scope_work(requests, context, until_ns);
     if (serial != requests->serial) {
         count_running(requests);
@@ -718,6 +719,10 @@ close_one(struct requests *requests, const struct panel_context *context, const 
         if (!waterfall_command(&requests->waterfall, context, name, "")) {
             waterfall_close(&requests->waterfall);
         }
+        return true;
+    }
+    if (requests->waterfall.coming != NULL) { /* what is being opened is not wanted any more */
+        waterfall_close(&requests->waterfall);
         return true;
     }
     if (requests->heat.selecting) {
