@@ -83,6 +83,14 @@ name_process(const struct erlang_process *process, char *dst, size_t size)
     }
 }
 
+/* As a culprit's pid: below zero, as it is no process of the machine. 0, none, where the key is
+ * unknown or, from elsewhere, no key at all. */
+static int64_t
+culprit_pid(const struct erlang_process *process)
+{
+    return process->key > 0 ? -process->key : 0;
+}
+
 /* Evaluated text: what we, or others like us, ask the node is done by such processes. */
 static bool
 is_evaluated(const struct erlang_process *process)
@@ -144,7 +152,7 @@ blame_memory_of(const struct bench *bench, struct judgement *j, double all)
     }
     if (most >= MAIN * all) {
         name_process(&holder, j->culprit.name, sizeof(j->culprit.name));
-        j->culprit.pid = -holder.key;
+        j->culprit.pid = culprit_pid(&holder);
         unit_format(most, "By", false, held, sizeof(held));
         snprintf(j->does, sizeof(j->does), "holds %s", held);
     }
@@ -161,7 +169,7 @@ blame_busiest(const struct bench *bench, struct judgement *j)
         return;
     }
     name_process(&process, j->culprit.name, sizeof(j->culprit.name));
-    j->culprit.pid = -process.key;
+    j->culprit.pid = culprit_pid(&process);
     judge_percent(share, text, sizeof(text));
     if (process.current != NULL) {
         snprintf(j->does, sizeof(j->does), "does %s of the work in %.46s", text, process.current);
@@ -345,7 +353,7 @@ say_mailbox(struct bench *bench, const struct erlang_process *process, double ra
     unit_format(process->queue, "{message}", false, wait, sizeof(wait));
     unit_format(rate, "", false, more, sizeof(more));
     name_process(process, j->culprit.name, sizeof(j->culprit.name));
-    j->culprit.pid = -process->key;
+    j->culprit.pid = culprit_pid(process);
     if (rate > 0) {
         snprintf(j->what, sizeof(j->what), "%s messages wait for one process, %s more each second",
                  wait, more);

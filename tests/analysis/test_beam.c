@@ -31,6 +31,7 @@ static struct world {
     double reductions, buffer;
     struct actor actors[4];
     size_t actor_count;
+    int64_t key; /* of all of them; 0: those of their ids */
     struct pool pools[2];
     size_t pool_count;
     bool no_node;
@@ -114,7 +115,7 @@ put_tables(struct batch *batch)
     for (size_t i = 0; i < world.actor_count; i++) {
         const struct actor *actor = &world.actors[i];
         union cell *row = table_add(table, batch->arena);
-        row[BEAM_PROCESS_KEY].integer = beam_process_key(actor->id, 0);
+        row[BEAM_PROCESS_KEY].integer = world.key != 0 ? world.key : beam_process_key(actor->id, 0);
         row[BEAM_PROCESS_PID].text = arena_printf(batch->arena, "<0.%u.0>", actor->id);
         row[BEAM_PROCESS_NAME].text = actor->name;
         row[BEAM_PROCESS_CURRENT].text = actor->current;
@@ -340,6 +341,21 @@ test_beam__says_that_a_queue_is_long(void **state)
     assert_true(says(f, "beam.mailbox:<0.90.0>", "50 k messages wait for one process; <0.90.0>"));
 }
 
+/* A node of elsewhere may say anything: no key is none of the machine's pids either. */
+static void
+test_beam__blames_nobody_by_what_is_no_key(void **state)
+{
+    static const int64_t keys[] = {-812, INT64_MIN, INT64_MAX};
+    struct fixture *f = *state;
+    world.actors[1].queue = 50000;
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        world.key = keys[i];
+        pass(f, 30);
+        assert_true(says(f, "beam.mailbox:<0.90.0>", "50 k messages wait for one process"));
+        assert_int_equal(finding(f, "beam.mailbox:<0.90.0>")->culprit_pid, 0);
+    }
+}
+
 static void
 test_beam__says_when_leaking_atoms_end_the_node(void **state)
 {
@@ -470,6 +486,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_beam__names_the_process_whose_messages_pile_up, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__says_that_a_queue_is_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_beam__blames_nobody_by_what_is_no_key, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_beam__says_when_leaking_atoms_end_the_node, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__names_the_memory_that_grows, set_up, tear_down),
