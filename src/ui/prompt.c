@@ -11,6 +11,7 @@ prompt_set(struct prompt *prompt, const char *text)
 {
     strlcpy(prompt->text, text, sizeof(prompt->text));
     prompt->cursor = strlen(prompt->text);
+    prompt->given = false;
 }
 
 void
@@ -19,7 +20,10 @@ prompt_open(struct prompt *prompt, const char *label, const char *prefill)
     strlcpy(prompt->label, label, sizeof(prompt->label));
     prompt_set(prompt, prefill);
     prompt->history_at = 0;
-    prompt->hint[0] = '\0';
+    prompt->given = prefill[0] != '\0';
+    strlcpy(prompt->hint,
+            prompt->given ? "typing replaces it, an arrow keeps it, Ctrl-U clears it" : "",
+            sizeof(prompt->hint));
 }
 
 static bool
@@ -182,7 +186,12 @@ prompt_key(struct prompt *prompt, int32_t key)
     if (key == '\t') {
         return PROMPT_COMPLETE;
     }
-    if (key >= ' ' && key < TERM_KEY_FIRST && key != 127) {
+    bool typed = key >= ' ' && key < TERM_KEY_FIRST && key != 127;
+    if (prompt->given && typed) {
+        erase(prompt, 0, strlen(prompt->text));
+    }
+    prompt->given = false;
+    if (typed) {
         insert(prompt, (uint32_t)key);
     } else if (!edit(prompt, key)) {
         move(prompt, key);
@@ -207,6 +216,10 @@ prompt_draw(const struct prompt *prompt, struct canvas *canvas, int y)
         }
     }
     int used = canvas_text(canvas, x, y, room + 1, str_from(prompt->text + from), plain);
+    if (prompt->given) {
+        canvas_restyle(canvas, (struct rect){x, y, used, 1},
+                       (struct style){.fg = ROLE_SELECT_FG, .bg = ROLE_SELECT_BG});
+    }
     if (prompt->hint[0] != '\0' && x + used + 3 < canvas->width) {
         canvas_text(canvas, x + used + 2, y, canvas->width - x - used - 2, str_from(prompt->hint),
                     (struct style){.fg = ROLE_DIM});

@@ -245,8 +245,11 @@ test_app__prompts_begin_with_what_is_in_force(void **state)
     canvas_resize(&screen->canvas, 100, 30);
     type(screen, "fnginx\rf");
     assert_non_null(strstr(shown(screen, &out), " filter: nginx"));
-    type(screen, " cpu>1\rf");
+    assert_non_null(strstr(shown(screen, &out), "typing replaces it"));
+    type(screen, "\x05 cpu>1\rf"); /* Ctrl-E: to the end, and on */
     assert_non_null(strstr(shown(screen, &out), " filter: nginx cpu>1"));
+    type(screen, "beam\rf");
+    assert_non_null(strstr(shown(screen, &out), " filter: beam  "));
     type(screen, "\x15\r/worker\r/");
     assert_non_null(strstr(shown(screen, &out), " search: worker"));
     buf_done(&out);
