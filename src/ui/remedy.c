@@ -100,12 +100,32 @@ draw_receivers(const struct picture *picture, struct canvas *canvas, struct rect
     return true;
 }
 
+/* A file that tells of no machine has nothing on its way; NULL: what is shown is no such file. */
+static const char *
+remedy_of_file(const struct app *app, const struct picture *picture)
+{
+    bool file = picture->past && picture->base == NULL;
+    if (app->options.profile != NULL) {
+        return "This is a profile: 6 shows it. flametop without a FILE watches this machine.";
+    }
+    if (!file || picture->traces == NULL) {
+        return NULL;
+    }
+    return app->view == VIEW_FLAME
+               ? "No flame graph is open. 5 shows the requests of this file, and F there draws "
+                 "what "
+                 "is selected."
+               : "This is a file of requests: 5 shows them. flametop without a FILE watches this "
+                 "machine.";
+}
+
 void
 remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
 {
     const struct view *view = view_find(app->view);
     const struct picture *picture = app_shown(app);
-    const char *remedy = view_remedy(view, picture->base != NULL);
+    const char *remedy = view_remedy(view, picture->base != NULL),
+               *of_file = remedy_of_file(app, picture);
     char lacks[2 * ATTACHED_BYTES], sampled[SAMPLING_TEXT_BYTES + sizeof(app->sampling.name)];
     if (picture->base == NULL && attached_lacks(app, view->number, lacks, sizeof(lacks))) {
         remedy = lacks;
@@ -113,9 +133,7 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
     if (view->number == VIEW_FLAME && sampling_remedy(app, sampled, sizeof(sampled))) {
         remedy = sampled;
     }
-    if (app->options.profile != NULL) {
-        remedy = "This is a profile: 6 shows it. flametop without a FILE watches this machine.";
-    }
+    remedy = of_file != NULL ? of_file : remedy;
     struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD}, text = {.fg = ROLE_TEXT};
     int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
     canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
