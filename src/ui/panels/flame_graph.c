@@ -332,30 +332,91 @@ draw_gone(struct flame_panel *panel, struct canvas *canvas, struct rect area)
     }
 }
 
+/* How it is drawn: in full, or in brief where there is little room. */
+static void
+add_state(const struct flame_panel *panel, const struct flame *tree, bool brief, char *dst,
+          size_t size)
+{
+    const struct {
+        bool holds;
+        const char *full, *brief;
+    } states[] = {
+        {tree->start != NULL, "in the order of time", "in time"},
+        {panel->look.sandwich, "callers above, callees below", "sandwich"},
+        {panel->look.invert, "inverted: what ran, its callers below", "inverted"},
+        {panel->look.collapse, "recursion collapsed", "collapsed"},
+        {tree->total[1] != NULL && panel->side == 0, "widths now, + grown - shrunk", "widths now"},
+        {tree->total[1] != NULL && panel->side == 1, "widths before, + grown - shrunk",
+         "widths before"},
+    };
+    add_text(dst, size, tree->profile->measures[tree->measure].name);
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        add_text(dst, size, !states[i].holds ? "" : brief ? states[i].brief : states[i].full);
+    }
+    if (tree->cut > 0) {
+        char cut[64];
+        snprintf(cut, sizeof(cut), "%llu calls did not fit", (unsigned long long)tree->cut);
+        add_text(dst, size, cut);
+    }
+    add_rules(panel, dst, size);
+    add_zoom(panel, dst, size);
+}
+
+/* The last cells of a text. */
+static struct str
+end_of(struct str text, int cells)
+{
+    while (text.n > 0 && (int)utf8_text_width(text) > cells) {
+        utf8_next(&text);
+    }
+    return text;
+}
+
+/* A title that is too long: both of what is compared lose their end; else it loses its middle, as
+ * what tells two apart stands at the end as often as at the beginning. */
+static int
+draw_short(struct canvas *canvas, int x, int y, int room, const char *title)
+{
+    const struct style style = {.fg = ROLE_TITLE};
+    const char *before = strstr(title, PANEL_PROFILE_BEFORE);
+    struct str first = str_from(title), second = end_of(first, room / 2);
+    int rest = room / 2;
+    if (before != NULL) {
+        first.n = (size_t)(before - title);
+        second = str_from(before);
+        rest = MIN((int)utf8_text_width(second), MAX(rest, room - (int)utf8_text_width(first)));
+    }
+    int used = canvas_text(canvas, x, y, room - rest, first, style);
+    return used + canvas_text(canvas, x + used, y, rest, second, style);
+}
+
+/* What it is of, and how it is drawn: in brief before the first is cut. */
+static void
+draw_subject(const struct flame_panel *panel, const struct flame *tree, const char *title,
+             struct canvas *canvas, struct rect row)
+{
+    struct style style = {.fg = ROLE_TITLE};
+    struct str text = str_from(title);
+    char state[TEXT_BYTES] = "";
+    int width = (int)utf8_text_width(text), joint = width > 0 ? 3 : 0, x = row.x;
+    add_state(panel, tree, false, state, sizeof(state));
+    if (width + joint + (int)utf8_text_width(str_from(state)) > row.width) {
+        state[0] = '\0';
+        add_state(panel, tree, true, state, sizeof(state));
+    }
+    int room = MAX(row.width - joint - (int)utf8_text_width(str_from(state)), row.width / 3);
+    x += width > room ? draw_short(canvas, x, row.y, room, title)
+                      : canvas_text(canvas, x, row.y, width, text, style);
+    x += canvas_text(canvas, x, row.y, joint, STR(" \xC2\xB7 "), style);
+    canvas_text(canvas, x, row.y, MAX(row.x + row.width - x, 0), str_from(state), style);
+}
+
 static void
 draw_title(struct flame_panel *panel, const struct panel_context *context, struct canvas *canvas,
            struct rect area)
 {
     const struct flame *tree = panel->pieces[flame_first_piece(panel)].tree;
-    char left[TEXT_BYTES] = "", right[160] = "", value[FLAME_VALUE_BYTES], share[FLAME_VALUE_BYTES];
-    add_text(left, sizeof(left), context->profile_title != NULL ? context->profile_title : "");
-    add_text(left, sizeof(left), tree->profile->measures[tree->measure].name);
-    add_text(left, sizeof(left), tree->start != NULL ? "in the order of time" : "");
-    add_text(left, sizeof(left), panel->look.sandwich ? "callers above, callees below" : "");
-    add_text(left, sizeof(left), panel->look.invert ? "inverted: what ran, its callers below" : "");
-    add_text(left, sizeof(left), panel->look.collapse ? "recursion collapsed" : "");
-    if (tree->total[1] != NULL) {
-        add_text(left, sizeof(left),
-                 panel->side == 0 ? "widths now, + grown - shrunk"
-                                  : "widths before, + grown - shrunk");
-    }
-    if (tree->cut > 0) {
-        char cut[64];
-        snprintf(cut, sizeof(cut), "%llu calls did not fit", (unsigned long long)tree->cut);
-        add_text(left, sizeof(left), cut);
-    }
-    add_rules(panel, left, sizeof(left));
-    add_zoom(panel, left, sizeof(left));
+    char right[160] = "", value[FLAME_VALUE_BYTES], share[FLAME_VALUE_BYTES];
     double all = tree->total[panel->side][0];
     double whole = tree->whole[panel->side] * (panel->side == 1 ? tree->factor : 1);
     flame_value(tree, all, canvas->glyphs == GLYPHS_ASCII, value);
@@ -372,8 +433,8 @@ draw_title(struct flame_panel *panel, const struct panel_context *context, struc
     int used = (int)utf8_text_width(str_from(right));
     canvas_text_right(canvas, area.x, area.y, area.width - 1, str_from(right),
                       (struct style){.fg = ROLE_VALUE});
-    canvas_text(canvas, area.x + 1, area.y, area.width - used - 4, str_from(left),
-                (struct style){.fg = ROLE_TITLE});
+    draw_subject(panel, tree, context->profile_title != NULL ? context->profile_title : "", canvas,
+                 (struct rect){area.x + 1, area.y, MAX(area.width - used - 4, 0), 1});
 }
 
 /* Means of one thing are compared as they are, other profiles by their shares. */
@@ -416,50 +477,98 @@ format_details(const struct flame_panel *panel, const struct flame *tree,
     }
 }
 
+/* What colours mean, at the end of a row; false where there is no room for it. */
+static bool
+draw_legend(const struct flame *tree, struct canvas *canvas, struct rect row)
+{
+    const struct str less = STR("shrank "), more = STR(" grew");
+    bool modules = tree->profile->modules[0] || tree->profile->modules[1];
+    struct str hues = modules ? STR("colour: module or service") : STR("colour: namespace");
+    bool compared = tree->total[1] != NULL;
+    int width = compared ? (int)(less.n + more.n) + RAMP_STEPS : (int)hues.n;
+    int x = row.x + row.width - width;
+    if (width > row.width) {
+        return false;
+    }
+    x += canvas_text(canvas, x, row.y, width, compared ? less : hues, style_dim);
+    for (int i = 0; compared && i < RAMP_STEPS; i++, x++) {
+        struct str sign = str_from(change_sign(2.0 * i / (RAMP_STEPS - 1) - 1));
+        canvas_text(
+            canvas, x, row.y, 1, sign,
+            (struct style){.fg = (uint8_t)(ROLE_RAMP_DIFF + i), .attributes = CELL_REVERSE});
+    }
+    canvas_text(canvas, x, row.y, compared ? (int)more.n : 0, more, style_dim);
+    return true;
+}
+
+/* What is searched for, at the end of a row; answers the cells used. */
+static int
+draw_searched(const struct flame_panel *panel, struct canvas *canvas, struct rect row)
+{
+    const struct flame *tree = panel->covered_tree;
+    char text[FLAME_PATTERN_BYTES + 96], share[FLAME_VALUE_BYTES];
+    if (panel->search.text[0] == '\0') {
+        return 0;
+    }
+    bool done = panel->search.at >= panel->profile->frame_count && tree != NULL &&
+                panel->covered_at >= tree->count;
+    snprintf(
+        text, sizeof(text), "/%s: %s%s, %u %s", panel->search.text, done ? "" : "at least ",
+        flame_share(panel->covered_weight, tree != NULL ? tree->total[panel->side][0] : 0, share),
+        panel->search.matched, panel->search.matched == 1 ? "name" : "names");
+    return canvas_text_right(canvas, row.x, row.y, row.width, str_from(text),
+                             (struct style){.fg = ROLE_SEARCH});
+}
+
+/* The name of what is selected; answers the cells used, and a line on it. */
+static int
+draw_selected(const struct flame_panel *panel, const struct flame_cell *cell, struct canvas *canvas,
+              struct rect row, char *line, size_t size)
+{
+    const struct flame *tree = panel->pieces[panel->cursor.piece].tree;
+    const struct style style = {.fg = ROLE_TITLE, .attributes = CELL_BOLD};
+    bool ascii = canvas->glyphs == GLYPHS_ASCII, one = cell->count == 1;
+    uint32_t frame = tree->frame[cell->node];
+    struct str name = flame_name(tree->profile, frame);
+    if (cell->kind == FLAME_REST) {
+        char weight[96];
+        format_weight(panel, tree, cell->weight, ascii, weight, sizeof(weight));
+        snprintf(line, size, "together %s; Enter shows %s", weight, one ? "it" : "them");
+        return canvas_printf(canvas, row.x, row.y, row.width, style,
+                             "%u %s from %.*s %s narrower than a cell", cell->count,
+                             one ? "call" : "calls", (int)MIN(name.n, (size_t)200), name.p,
+                             one ? "is" : "are");
+    }
+    const char *module = frame != PROFILE_NONE ? tree->profile->frames[frame].module : "";
+    int taken = canvas_text(canvas, row.x, row.y, row.width, name, style);
+    format_details(panel, tree, cell, ascii, line, size);
+    return taken + 2 +
+           canvas_text(canvas, row.x + taken + 2, row.y, MAX(row.width - taken - 2, 0),
+                       str_from(module), style_dim);
+}
+
 static void
 draw_details(const struct flame_panel *panel, struct canvas *canvas, struct rect area)
 {
-    const struct flame_piece *piece = &panel->pieces[panel->cursor.piece];
     const struct flame_cell *cell = flame_cell_at(panel);
-    bool ascii = canvas->glyphs == GLYPHS_ASCII;
-    char text[TEXT_BYTES] = "", searched[FLAME_PATTERN_BYTES + 96] = "", share[FLAME_VALUE_BYTES];
-    if (panel->search.text[0] != '\0') {
-        const struct flame *tree = panel->covered_tree;
-        bool done = panel->search.at >= panel->profile->frame_count && tree != NULL &&
-                    panel->covered_at >= tree->count;
-        snprintf(searched, sizeof(searched), "/%s: %s%s, %u %s", panel->search.text,
-                 done ? "" : "at least ",
-                 flame_share(panel->covered_weight, tree != NULL ? tree->total[panel->side][0] : 0,
-                             share),
-                 panel->search.matched, panel->search.matched == 1 ? "name" : "names");
-    }
-    int used = (int)utf8_text_width(str_from(searched));
-    canvas_text_right(canvas, area.x, area.y, area.width - 1, str_from(searched),
-                      (struct style){.fg = ROLE_SEARCH});
+    struct rect row = {area.x + 1, area.y, area.width - 2, 1}, next = row;
+    char line[TEXT_BYTES] = "";
+    int searched = draw_searched(panel, canvas, row);
     if (cell == NULL) {
         return;
     }
-    uint32_t frame = piece->tree->frame[cell->node];
-    const struct profile *profile = piece->tree->profile;
-    struct str name = flame_name(profile, frame);
-    const char *module = frame != PROFILE_NONE ? profile->frames[frame].module : "";
-    if (cell->kind == FLAME_REST) {
-        char weight[96];
-        format_weight(panel, piece->tree, cell->weight, ascii, weight, sizeof(weight));
-        snprintf(text, sizeof(text), "%u calls from %.*s are narrower than a cell", cell->count,
-                 (int)MIN(name.n, (size_t)200), name.p);
-        canvas_text(canvas, area.x + 1, area.y, area.width - used - 4, str_from(text),
-                    (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD});
-        snprintf(text, sizeof(text), "together %s; Enter shows them", weight);
-    } else {
-        int taken = canvas_text(canvas, area.x + 1, area.y, area.width - used - 4, name,
-                                (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD});
-        canvas_text(canvas, area.x + 3 + taken, area.y, MAX(area.width - used - taken - 6, 0),
-                    str_from(module), style_dim);
-        format_details(panel, piece->tree, cell, ascii, text, sizeof(text));
+    int room = MAX(row.width - (searched > 0 ? searched + 2 : 0), 0);
+    int used = draw_selected(panel, cell, canvas, (struct rect){row.x, row.y, room, 1}, line,
+                             sizeof(line));
+    next.y++;
+    int second = 3 + canvas_text(canvas, next.x, next.y, next.width, str_from(line),
+                                 (struct style){.fg = ROLE_TEXT});
+    const struct flame *tree = panel->pieces[panel->cursor.piece].tree;
+    if (!draw_legend(tree, canvas,
+                     (struct rect){next.x + second, next.y, next.width - second, 1}) &&
+        searched == 0) {
+        draw_legend(tree, canvas, (struct rect){row.x + used + 3, row.y, row.width - used - 3, 1});
     }
-    canvas_text(canvas, area.x + 1, area.y + 1, area.width - 2, str_from(text),
-                (struct style){.fg = ROLE_TEXT});
 }
 
 /* Half of the room for the callers, or what they or the callees leave over. */
