@@ -698,6 +698,19 @@ scroll(struct table_view *view, size_t rows)
     view->first = MIN(view->first, most);
 }
 
+static void
+draw_nothing(const struct table_view *view, struct canvas *canvas, struct rect row)
+{
+    char text[TABLE_VIEW_TEXT + 64];
+    if (view->filter != NULL) {
+        snprintf(text, sizeof(text), "No row matches the filter “%s”: Esc clears it.",
+                 view->filter_text);
+    } else {
+        snprintf(text, sizeof(text), "%s", view->nothing != NULL ? view->nothing : "No rows.");
+    }
+    canvas_text(canvas, row.x, row.y, row.width, str_from(text), (struct style){.fg = ROLE_DIM});
+}
+
 void
 table_view_draw(struct table_view *view, const struct panel_context *context, struct canvas *canvas,
                 struct rect area, bool focused)
@@ -708,10 +721,7 @@ table_view_draw(struct table_view *view, const struct panel_context *context, st
     size_t rows = (size_t)MAX(area.height - 1, 0);
     scroll(view, rows);
     if (view->count == 0) {
-        canvas_printf(
-            canvas, area.x + 1, area.y + 1, area.width - 2, (struct style){.fg = ROLE_DIM},
-            view->filter != NULL ? "No row matches the filter “%s”: Esc clears it." : "No rows.",
-            view->filter_text);
+        draw_nothing(view, canvas, (struct rect){area.x + 1, area.y + 1, area.width - 2, 1});
     }
     for (size_t i = 0; i < rows && view->first + i < view->count; i++) {
         draw_row(view, context, canvas, view->first + i,

@@ -70,6 +70,8 @@ struct table_view {
     bool keep;         /* the window goes along nevertheless: the row is looked at */
     size_t at, first;  /* index in rows: of the selection; of the first one shown */
 
+    const char *nothing; /* what to read where the table has no rows; NULL: nothing to explain */
+
     /* What a cell says and how it looks beyond its column's way; NULL: nothing. */
     void (*dress)(const struct table_view *view, const struct panel_context *context, size_t row,
                   int column, char *text, size_t size, struct style *style);

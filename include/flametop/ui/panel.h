@@ -105,10 +105,14 @@ void panel_menu(const struct panel_context *context, const char *title,
 /* Asks to be drawn again soon: what is shown is not done yet. */
 void panel_again(const struct panel_context *context);
 
-/* Opens a profile in the flame view, in the place of the one there is, and shows that view. It must
- * not change any more; the caller's reference is the app's from then on. `title` says in a few
- * words what it is of, as the first thing on the view: "critical path · POST /tools/invoke · 631
- * requests". To compare, fill the profile's second side with what it is compared with. */
+/* In the title of a comparison, between what it is of and what that is compared with. */
+#define PANEL_PROFILE_BEFORE ", before: "
+
+/* Opens a profile in the flame view, in the place of the one there is, and shows that view until it
+ * is closed. It must not change any more; the caller's reference is the app's from then on. `title`
+ * says in a few words what it is of, as the first thing on the view: "critical path · POST
+ * /tools/invoke · 631 requests". To compare, fill the profile's second side with what it is
+ * compared with. */
 void panel_open_profile(const struct panel_context *context, const struct profile *profile,
                         const char *title);
 

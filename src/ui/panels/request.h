@@ -152,6 +152,7 @@ enum level request_level(const struct trace *trace);
 char *request_time_text(int64_t wall_ns, bool exact, char dst[REQUEST_TEXT]);
 char *request_seconds_text(double seconds, bool ascii, char dst[REQUEST_TEXT]); /* NaN: a dash */
 char *request_name(const struct trace *trace, char dst[REQUEST_NAME]); /* "POST /x · tool" */
+const char *request_word(uint64_t count); /* "request", of several "requests" */
 
 struct requests;
 char *request_group_name(const struct requests *requests, const struct trace_group *group,

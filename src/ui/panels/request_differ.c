@@ -151,8 +151,8 @@ request_differ_draw(struct requests *requests, const struct panel_context *conte
     }
     if (row.y + 1 < area.y + area.height) {
         canvas_printf(canvas, row.x + 2, row.y + 1, row.width - 2, style_dim,
-                      "%llu requests selected, %llu others%s%s",
-                      (unsigned long long)differ->selected, (unsigned long long)differ->rest,
+                      "%llu %s selected, %llu others%s%s", (unsigned long long)differ->selected,
+                      request_word(differ->selected), (unsigned long long)differ->rest,
                       differ->ids > 0 ? "; ids are left out" : "",
                       area.width >= 90 ? "; the | in a bar is the share of the others" : "");
     }

@@ -50,7 +50,8 @@ take_calls(struct requests *requests, struct request_sample *sample,
             trace_set_add(&sample->set, shown->list[i]);
         }
     }
-    snprintf(sample->name, sizeof(sample->name), "%zu requests that call %.180s", sample->set.count,
+    snprintf(sample->name, sizeof(sample->name), "%zu %s that %s %.180s", sample->set.count,
+             request_word(sample->set.count), sample->set.count == 1 ? "calls" : "call",
              operation->name);
 }
 
@@ -66,11 +67,12 @@ take_shown(const struct requests *requests, const struct panel_context *context,
         char from[REQUEST_TEXT], to[REQUEST_TEXT];
         request_time_text(picture_wall(context->picture, rectangle->from_ns), false, from);
         request_time_text(picture_wall(context->picture, rectangle->to_ns), false, to);
-        snprintf(sample->name, sizeof(sample->name), "%s%s%zu requests selected, %s to %s", group,
-                 group[0] != '\0' ? " · " : "", sample->set.count, from, to);
+        snprintf(sample->name, sizeof(sample->name), "%s%s%zu %s selected, %s to %s", group,
+                 group[0] != '\0' ? " · " : "", sample->set.count, request_word(sample->set.count),
+                 from, to);
     } else {
-        snprintf(sample->name, sizeof(sample->name), "%s%s%zu requests", group,
-                 group[0] != '\0' ? " · " : "", sample->set.count);
+        snprintf(sample->name, sizeof(sample->name), "%s%s%zu %s", group,
+                 group[0] != '\0' ? " · " : "", sample->set.count, request_word(sample->set.count));
     }
 }
 
@@ -80,8 +82,9 @@ take_group(const struct requests *requests, struct request_sample *sample,
 {
     char name[REQUEST_NAME];
     request_set_of_group(requests, group, &sample->set);
-    snprintf(sample->name, sizeof(sample->name), "%.200s · %zu requests",
-             request_group_name(requests, group, name), sample->set.count);
+    snprintf(sample->name, sizeof(sample->name), "%.200s · %zu %s",
+             request_group_name(requests, group, name), sample->set.count,
+             request_word(sample->set.count));
 }
 
 /* What the cursor is on: a request, a group, what is called, or all that is looked at. */
@@ -186,7 +189,7 @@ request_flame_compare(struct requests *requests, const struct panel_context *con
     if (marked) {
         add_all(&job[1].set, &requests->mark.set);
         snprintf(requests->flame_title, sizeof(requests->flame_title),
-                 "critical path · %s, before: %s", job[0].name, requests->mark.name);
+                 "critical path · %s" PANEL_PROFILE_BEFORE "%s", job[0].name, requests->mark.name);
         begin(requests, context);
         return;
     }
@@ -203,7 +206,7 @@ request_flame_compare(struct requests *requests, const struct panel_context *con
         return;
     }
     snprintf(requests->flame_title, sizeof(requests->flame_title),
-             "critical path · %s · slowest 5 %%, before: typical", job[0].name);
+             "critical path · slowest 5 %% of %s" PANEL_PROFILE_BEFORE "typical", job[0].name);
     begin(requests, context);
 }
 

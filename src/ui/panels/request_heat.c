@@ -17,6 +17,8 @@
 #include "flametop/core/unit.h"
 #include "flametop/ui/term.h"
 
+#define LEGEND_STEPS 4
+#define LEGEND_WIDTH (5 + LEGEND_STEPS + 7 + 1 + 8)
 #define LABEL_WIDTH 8
 
 static const struct style style_dim = {.fg = ROLE_DIM};
@@ -247,6 +249,20 @@ draw_cursor(struct request_heat *heat, const struct panel_context *context, stru
 
 /* ---- drawing ---- */
 
+/* "few ░▒▓█ many  ▒ failed", as the cells are drawn. */
+static void
+draw_legend(struct canvas *canvas, int x, int y)
+{
+    x += canvas_text(canvas, x, y, 5, STR(" few "), style_dim);
+    for (int i = 0; i < LEGEND_STEPS; i++) {
+        heat_cell(canvas, x++, y, (i + 0.5) / LEGEND_STEPS, 1);
+    }
+    x += canvas_text(canvas, x, y, 7, STR(" many  "), style_dim);
+    heat_cell(canvas, x, y, 0.5, 1);
+    canvas_restyle(canvas, (struct rect){x, y, 1, 1}, (struct style){.fg = ROLE_LEVEL_CRITICAL});
+    canvas_text(canvas, x + 1, y, 8, STR(" failed "), style_dim);
+}
+
 static void
 draw_frame(const struct requests *requests, const struct panel_context *context,
            struct canvas *canvas, struct rect area, bool focused)
@@ -260,7 +276,8 @@ draw_frame(const struct requests *requests, const struct panel_context *context,
     unit_format(is_made(&requests->heat) ? made->total : (double)NAN, "",
                 canvas->glyphs == GLYPHS_ASCII, total, sizeof(total));
     char span[SPAN_TEXT];
-    snprintf(right, sizeof(right), "%s · %s requests", span_text(context->span_ns, span), total);
+    snprintf(right, sizeof(right), "%s · %s %s", span_text(context->span_ns, span), total,
+             request_word(made->total == 1 ? 1 : 2)); /* weights may sum to fractions */
     frame_draw(canvas, area, title, right, focused);
 }
 
@@ -292,11 +309,16 @@ request_heat_draw(struct requests *requests, const struct panel_context *context
     if (focused) {
         draw_cursor(heat, context, canvas, area, cells);
     }
-    frame_note(canvas, area,
-               heat->selecting          ? "arrows or drag, Enter takes it, Esc ends"
-               : requests->rectangle.on ? "F flame graph, Esc back to all"
-                                        : "v select, arrows or drag, Enter: what is in it",
-               true, (struct style){.fg = ROLE_KEY});
+    int noted =
+        frame_note(canvas, area,
+                   heat->selecting          ? "arrows or drag, Enter takes it, Esc ends"
+                   : requests->rectangle.on ? "F flame graph, Esc back to all"
+                                            : "v select, arrows or drag, Enter: what is in it",
+                   true, (struct style){.fg = ROLE_KEY});
+    if (!focused &&
+        noted + LEGEND_WIDTH + 2 <= area.width) { /* else the cursor's words stand there */
+        draw_legend(canvas, area.x + 1, area.y + area.height - 1);
+    }
 }
 
 /* ---- commands ---- */

@@ -60,6 +60,12 @@ request_name(const struct trace *trace, char dst[REQUEST_NAME])
     return dst;
 }
 
+const char *
+request_word(uint64_t count)
+{
+    return count == 1 ? "request" : "requests";
+}
+
 char *
 request_group_name(const struct requests *requests, const struct trace_group *group,
                    char dst[REQUEST_NAME])

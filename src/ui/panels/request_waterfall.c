@@ -22,7 +22,7 @@
 #define LABEL_WIDTH_MIN 24
 #define MEASURED_MAX 4096 /* rows whose names are measured */
 #define DETAIL_ROWS 10
-#define LEGEND_WIDTH 30
+#define LEGEND_WIDTH 27
 #define DETAIL_ROWS_MIN 4
 #define BESIDE_WIDTH 150 /* from here on details stand beside the spans */
 
@@ -352,7 +352,8 @@ draw_title(const struct waterfall *waterfall, const struct panel_context *contex
     x += canvas_printf(canvas, x, area.y, MAX(end - x, 0),
                        (struct style){.fg = ROLE_VALUE, .attributes = CELL_BOLD}, "  %s%s",
                        duration, running ? " so far, running" : "");
-    snprintf(text, sizeof(text), "  %u spans  %s  trace %s", trace->span_count,
+    snprintf(text, sizeof(text), "  %u %s  %s  trace %s", trace->span_count,
+             trace->span_count == 1 ? "span" : "spans",
              request_time_text(trace->start_ns, true, when), trace_id_text(trace, id, sizeof(id)));
     if (trace->dropped > 0) {
         char dropped[48];
@@ -385,20 +386,19 @@ draw_details(struct waterfall *waterfall, const struct panel_context *context,
     static const char *const hints[] = {
         "Enter details  + - fold  c path  F flame  d compare  e export  , . others  Esc back",
         "Enter details  + - fold  c path  F flame  e export  Esc back",
-        "Enter details  F flame  Esc back"};
-    for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
-        if ((int)strlen(hints[i]) + 4 <= area.width || i + 1 == ARRAY_SIZE(hints)) {
-            if ((int)strlen(hints[i]) + LEGEND_WIDTH + 6 <= area.width) {
-                frame_note(canvas, area,
-                           canvas->glyphs == GLYPHS_ASCII ? "# critical path  - beside it"
-                                                          : "█ critical path  ░ beside it",
-                           true, style_dim);
-            }
-            frame_note(canvas, area, waterfall->whole ? "arrows scroll  Esc back" : hints[i], false,
-                       (struct style){.fg = ROLE_KEY});
-            break;
-        }
+        "Enter details  c path  F flame  Esc back"};
+    size_t i = 0; /* what the bars mean is not written elsewhere, what keys do is in the help */
+    while (i + 1 < ARRAY_SIZE(hints) && (int)strlen(hints[i]) + LEGEND_WIDTH + 6 > area.width) {
+        i++;
     }
+    if ((int)strlen(hints[i]) + LEGEND_WIDTH + 6 <= area.width) {
+        frame_note(canvas, area,
+                   canvas->glyphs == GLYPHS_ASCII ? "# critical path  - beside it"
+                                                  : "█ critical path  ░ beside it",
+                   true, style_dim);
+    }
+    frame_note(canvas, area, waterfall->whole ? "arrows scroll  Esc back" : hints[i], false,
+               (struct style){.fg = ROLE_KEY});
     if (waterfall->lines.count > waterfall->lines.room) {
         char more[64];
         snprintf(more, sizeof(more), "%zu of %zu lines",

@@ -94,6 +94,8 @@ requests_open(struct catalog *catalog)
     request_groups_init(&requests->group_sheet);
     request_list_init(&requests->slow_sheet);
     request_list_init(&requests->running_sheet);
+    requests->running_sheet.view.nothing =
+        "No request runs now: what has begun and has not ended stands here.";
     request_operations_init(&requests->query_sheet);
     request_operations_init(&requests->agent_sheet);
     request_icicle_init(&requests->icicle);
@@ -311,6 +313,11 @@ draw_status(const struct requests *requests, const struct panel_context *context
     request_seconds_text(traces->slow_query_s, ascii, query);
     snprintf(part, sizeof(part), "slow: %s, queries %s", slow, query);
     join(text, sizeof(text), part);
+    if (traces->dropped > 0) {
+        snprintf(part, sizeof(part), "%llu spans dropped", (unsigned long long)traces->dropped);
+        join(text, sizeof(text), part);
+    }
+    x += before ? 3 : 0;
     if (requests->graph != NULL) {
         const struct trace_quality *quality = &requests->graph->quality;
         if (quality->sampled < 0.995) {
@@ -318,14 +325,11 @@ draw_status(const struct requests *requests, const struct panel_context *context
                      quality->sampled * 100);
             join(text, sizeof(text), part);
         }
-        trace_quality_line(quality, part, sizeof(part));
+        int room =
+            end - x - (int)utf8_text_width(str_from(text)) - 3; /* what is left out is less */
+        trace_quality_line(quality, part, CLAMP((size_t)MAX(room, 0) + 1, 16, sizeof(part)));
         join(text, sizeof(text), part);
     }
-    if (traces->dropped > 0) {
-        snprintf(part, sizeof(part), "%llu spans dropped", (unsigned long long)traces->dropped);
-        join(text, sizeof(text), part);
-    }
-    x += before ? 3 : 0;
     canvas_text(canvas, x, row.y, MAX(end - x, 0), str_from(text), style_dim);
 }
 
