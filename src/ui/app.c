@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -207,7 +206,7 @@ view_has_data(struct app *app, const struct view *view)
     return false;
 }
 
-/* Comes from another view; the chart is no view to come back to. */
+/* The chart is no view to come back to, and always one that was opened. */
 void
 app_show_view(struct app *app, int number)
 {
@@ -220,8 +219,17 @@ app_show_view(struct app *app, int number)
     if (number != app->view) {
         app->view_before = app->view == VIEW_CHART ? app->view_before : app->view;
         app->view = number;
+        app->view_opened = number == VIEW_CHART;
         overlay_close(&app->overlay);
     }
+}
+
+void
+app_open_view(struct app *app, int number)
+{
+    bool opened = number != app->view || app->view_opened;
+    app_show_view(app, number);
+    app->view_opened = opened;
 }
 
 struct box *
@@ -643,7 +651,7 @@ close_one(struct app *app, const char *panel_command)
     if (app_call(app, app_focus(app), panel_command, "") != REACTION_NONE) {
         return true;
     }
-    if (app->view == VIEW_CHART) {
+    if (app->view_opened) {
         app_show_view(app, app->view_before);
         return true;
     }
@@ -678,7 +686,8 @@ app_do_quit(struct app *app, const char *argument)
 void
 app_do_command(struct app *app, const char *argument)
 {
-    app_ask_prompt(app, "command", argument, "command", NULL);
+    app_ask_prompt(app, "command", "", "command", NULL);
+    prompt_set(&app->prompt, argument); /* to be gone on with */
 }
 
 void
@@ -926,29 +935,6 @@ app_do_theme(struct app *app, const char *argument)
         term_set_theme(app->term, &theme);
     }
     buf_done(&errors);
-}
-
-int
-view_number(const char *text)
-{
-    struct str rest = str_from(text);
-    uint64_t number;
-    if (str_u64(&rest, &number) && rest.n == 0) {
-        return number < VIEW_CHART ? (int)number : -1;
-    }
-    int found = -1, matches = 0;
-    for (size_t i = 0; i < view_count; i++) {
-        const struct view *view = &view_table[i];
-        if (view->number >= VIEW_CHART || strncasecmp(view->name, text, strlen(text)) != 0) {
-            continue;
-        }
-        if (view->name[strlen(text)] == '\0') {
-            return view->number;
-        }
-        found = view->number;
-        matches++;
-    }
-    return matches == 1 ? found : -1;
 }
 
 void

@@ -106,6 +106,7 @@ struct app {
     size_t span;           /* index of span_table */
 
     int view, view_before; /* numbers */
+    bool view_opened;      /* out of the view before: closing it goes back there */
     bool compact;
 
     struct overlay overlay;
@@ -147,6 +148,7 @@ void app_expand_home(const char *path, char *dst, size_t size); /* "~/x" */
 
 /* app.c */
 void app_show_view(struct app *app, int number); /* where there is a fleet 0 is its alone */
+void app_open_view(struct app *app, int number); /* closing it comes back */
 void app_take(struct app *app, struct seat *seat, struct picture *picture); /* the newest */
 struct panel_context app_context(struct app *app);
 int64_t
@@ -161,9 +163,6 @@ void app_ask_prompt(struct app *app, const char *label, const char *prefill, con
 enum reaction app_call(struct app *app, struct box *box, const char *name, const char *argument);
 void app_open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lasting);
 void app_interest(struct app *app, struct interest *ret_interest);
-
-/* The number of a view, by that number, by its name, or by a beginning only one view has; -1. */
-int view_number(const char *text);
 
 /* seat.c */
 bool seats_init(struct app *app, const struct app_target *targets, size_t count);

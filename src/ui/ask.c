@@ -101,7 +101,7 @@ panel_open_profile(const struct panel_context *context, const struct profile *pr
                    const char *title)
 {
     app_set_profile(context->app, profile, title, false);
-    panel_open_view(context, VIEW_FLAME);
+    app_open_view(context->app, VIEW_FLAME);
 }
 
 void

@@ -339,6 +339,8 @@ static const struct offer {
     const char *command, *text;
     enum {
         ALWAYS,
+        WHILE_OPENED,
+        WHILE_NOT_OPENED,
         WHILE_HELD,
         WHILE_CUT,
         WHILE_ONE_OF_SEVERAL,
@@ -347,9 +349,9 @@ static const struct offer {
         WITH_TWO_SIDES,
         WITH_MEASURES,
         WITH_TIMES,
-        WITH_REQUESTS,
+        WITH_DATA,
         WITHOUT_REQUESTS,
-        NOT_OF_PROFILE,
+        NOT_OF_FILE,
         WITH_SAMPLER,
         WITH_NODE_SAMPLER,
         WHILE_SAMPLING,
@@ -359,17 +361,18 @@ static const struct offer {
     } when;
     bool always; /* before anything is shown, too */
 } offers[] = {
-    {NULL, "close", "quit", ALWAYS, true},
+    {NULL, "close", "back", WHILE_OPENED, true},
+    {NULL, "close", "quit", WHILE_NOT_OPENED, true},
     {NULL, "help", "help", ALWAYS, true},
     {NULL, "live", "live", WHILE_HELD, false},
     {NULL, "live", "try now", WHILE_CUT, true},
     {NULL, "view 0", "fleet", WHILE_ONE_OF_SEVERAL, true},
-    {"fleet", "open", "open", ALWAYS, false},
-    {NULL, "pause", "pause", NOT_OF_PROFILE, false},
-    {"fleet", "search.set", "search", ALWAYS, false},
-    {"fleet", "filter.set", "filter", ALWAYS, false},
-    {"fleet", "sort.set", "sort", ALWAYS, false},
-    {"fleet", "columns", "columns", ALWAYS, false},
+    {"fleet", "open", "open", WITH_DATA, false},
+    {NULL, "pause", "pause", NOT_OF_FILE, false},
+    {"fleet", "search.set", "search", WITH_DATA, false},
+    {"fleet", "filter.set", "filter", WITH_DATA, false},
+    {"fleet", "sort.set", "sort", WITH_DATA, false},
+    {"fleet", "columns", "columns", WITH_DATA, false},
     {"processes", "search.set", "search", ALWAYS, false},
     {"metrics", "search.set", "search", ALWAYS, false},
     {"overview", "search.set", "search", ALWAYS, false},
@@ -405,18 +408,23 @@ static const struct offer {
     {"flame", "flame.undo", "undo", WITH_PROFILE, false},
     {"flame", "flame.flip", "flip", WITH_PROFILE, false},
     {"flame", "flame.collapse", "recursion", WITH_PROFILE, false},
-    {"requests", "open", "open", WITH_REQUESTS, false},
+    {"requests", "open", "open", WITH_DATA, false},
     {"requests", "open", "receive", WITHOUT_REQUESTS, false},
-    {"requests", "flame.open", "flame graph", WITH_REQUESTS, false},
-    {"requests", "page.next", "page", WITH_REQUESTS, false},
-    {"requests", "filter.set", "filter", WITH_REQUESTS, false},
-    {"requests", "select", "select", WITH_REQUESTS, false},
-    {"requests", "request.group", "group by", WITH_REQUESTS, false},
-    {"requests", "compare", "compare", WITH_REQUESTS, false},
-    {"requests", "mark", "mark", WITH_REQUESTS, false},
-    {"requests", "query", "ask", WITH_REQUESTS, false},
-    {"requests", "export", "export", WITH_REQUESTS, false},
-    {"requests", "search.set", "search", WITH_REQUESTS, false},
+    {"requests", "flame.open", "flame graph", WITH_DATA, false},
+    {"requests", "page.next", "page", WITH_DATA, false},
+    {"requests", "filter.set", "filter", WITH_DATA, false},
+    {"requests", "select", "select", WITH_DATA, false},
+    {"requests", "request.group", "group by", WITH_DATA, false},
+    {"requests", "compare", "compare", WITH_DATA, false},
+    {"requests", "mark", "mark", WITH_DATA, false},
+    {"requests", "query", "ask", WITH_DATA, false},
+    {"requests", "export", "export", WITH_DATA, false},
+    {"requests", "search.set", "search", WITH_DATA, false},
+    {"beam", "open", "open", WITH_DATA, false},
+    {"beam", "page.next", "table", WITH_DATA, false},
+    {"beam", "search.set", "search", WITH_DATA, false},
+    {"beam", "filter.set", "filter", WITH_DATA, false},
+    {"beam", "sort.set", "sort", WITH_DATA, false},
     {"chart", "zoom.in", "zoom in", ALWAYS, false},
     {"chart", "zoom.out", "zoom out", ALWAYS, false},
     {NULL, "page.next", "page", ALWAYS, false},
@@ -460,27 +468,34 @@ receives(const struct app *app)
     return app_link(app) != NULL || (table != NULL && table->count > 0);
 }
 
+/* What is newest there is of the past. */
+static bool
+is_file(const struct app *app)
+{
+    return app->seat->live != NULL && app->seat->live->past;
+}
+
 static bool
 is_offered(const struct app *app, const struct offer *offer, const char *view)
 {
     const struct command *command = command_of_line(offer->command, NULL);
     bool alone = app->options.profile != NULL, profile = app->profile != NULL;
     bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0 ||
-                 (offer->view != NULL && (profile || offer->when == WITH_REQUESTS));
+                 (offer->view != NULL && (profile || offer->when == WITH_DATA));
     bool saved = strcmp(offer->command, "save") != 0 || app->options.save != NULL;
     const struct view *shown = view_find(app->view);
-    bool requests =
-        strcmp(view, "requests") == 0 && (app->seat->opened[shown - view_table][0].any ||
-                                          app->seat->opened[shown - view_table][1].any);
+    bool data = app->seat->opened[shown - view_table][0].any ||
+                app->seat->opened[shown - view_table][1].any;
     bool held = app->seat->held != NULL, cut = !attached_is_live(app_link(app));
     bool fits =
-        offer->when == ALWAYS || (offer->when == WHILE_HELD && held) ||
-        (offer->when == WHILE_CUT && cut && !held) ||
+        offer->when == ALWAYS || (offer->when == WHILE_OPENED && app->view_opened) ||
+        (offer->when == WHILE_NOT_OPENED && !app->view_opened) ||
+        (offer->when == WHILE_HELD && held) || (offer->when == WHILE_CUT && cut && !held) ||
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
-        (offer->when == WITH_REQUESTS && requests) ||
-        (offer->when == WITHOUT_REQUESTS && !requests && !receives(app)) ||
+        (offer->when == WITH_DATA && data) ||
+        (offer->when == WITHOUT_REQUESTS && !data && !receives(app)) ||
         (offer->when == WITH_PROFILE && profile) || is_offered_of(app->profile, offer) ||
-        (offer->when == NOT_OF_PROFILE && !alone) ||
+        (offer->when == NOT_OF_FILE && !alone && !is_file(app)) ||
         (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone) ||
         fits_sampling(app, offer, view);
     return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&

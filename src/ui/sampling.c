@@ -371,7 +371,7 @@ app_do_flame_open(struct app *app, const char *argument)
     wish.wall = is_of_node(wish.kind) && app->sampled_wall;
     if (app->sampling.opened && sampling_goes_on(app) && samples_shown(app) &&
         is_same(&app->sampling.wish, &wish)) {
-        app_show_view(app, VIEW_FLAME);
+        app_open_view(app, VIEW_FLAME);
         return;
     }
     str_copy(name, text, sizeof(text));
@@ -384,7 +384,10 @@ app_do_flame_open(struct app *app, const char *argument)
                    what);
         return;
     }
-    app_sample(app, &wish, text);
+    bool opened = app->view != VIEW_FLAME || app->view_opened;
+    if (app_sample(app, &wish, text)) {
+        app->view_opened = opened; /* at the program's start it would not be */
+    }
 }
 
 /* Where processes of a node wait as well, or only where they work: that is another sampling. */

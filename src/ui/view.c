@@ -3,8 +3,10 @@
 #include "view.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/str.h"
 
 #define REST_ROWS_MIN 8 /* fixed rows shrink before the rest becomes less than this */
 
@@ -156,6 +158,29 @@ view_find(int number)
         }
     }
     return NULL;
+}
+
+int
+view_number(const char *text)
+{
+    struct str rest = str_from(text);
+    uint64_t number;
+    if (str_u64(&rest, &number) && rest.n == 0) {
+        return number < VIEW_CHART ? (int)number : -1;
+    }
+    int found = -1, matches = 0;
+    for (size_t i = 0; i < view_count; i++) {
+        const struct view *view = &view_table[i];
+        if (view->number >= VIEW_CHART || strncasecmp(view->name, text, strlen(text)) != 0) {
+            continue;
+        }
+        if (view->name[strlen(text)] == '\0') {
+            return view->number;
+        }
+        found = view->number;
+        matches++;
+    }
+    return matches == 1 ? found : -1;
 }
 
 const struct panel *

@@ -42,6 +42,9 @@ const char *view_enter(const struct view *view);
 /* By number; NULL when there is none. */
 const struct view *view_find(int number);
 
+/* The number of a view, by that number, by its name, or by a beginning only one view has; -1. */
+int view_number(const char *text);
+
 /* All panels (src/ui/panels/table.c). */
 extern const struct panel *const panel_table[];
 extern const size_t panel_count;

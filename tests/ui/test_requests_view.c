@@ -348,6 +348,50 @@ test_requests_view__flame_graph_of_a_group_adds_up(void **state)
     assert_int_equal(stage.app->view, 6);
     assert_true(shows(&stage, "critical path · POST /tools/invoke"));
     assert_true(shows(&stage, "SELECT orders"));
+    assert_true(shows(&stage, "colour: module or service"));
+    stage_done(&stage);
+}
+
+/* A graph that was opened here is closed, one that was gone to is not. */
+static void
+test_requests_view__flame_graph_returns_here(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    static const char *const ways[] = {"F q", "d q", "F Down Enter Esc Esc"};
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        press(&stage, ways[i]);
+        assert_int_equal(stage.app->view, 5);
+        assert_false(stage.app->leave);
+    }
+    press(&stage, "F");
+    assert_true(shows(&stage, "q back"));
+    press(&stage, "5 6");
+    assert_true(shows(&stage, "q quit"));
+    press(&stage, "Esc");
+    assert_int_equal(stage.app->view, 6);
+    press(&stage, "q");
+    assert_true(stage.app->leave);
+    stage_done(&stage);
+}
+
+static void
+test_requests_view__file_has_nothing_on_its_way(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    struct picture *file = picture_new(stage.fake.catalog, 65536);
+    file->past = true;
+    file->traces = traces_acquire(stage.fake.picture->traces);
+    app_set_picture(stage.app, file);
+    picture_release(file);
+    press(&stage, "1");
+    assert_false(shows(&stage, "on their way"));
+    assert_true(shows(&stage, "This is a file of requests: 5 shows them"));
+    press(&stage, "6");
+    assert_true(shows(&stage, "F there draws what is selected"));
     stage_done(&stage);
 }
 
@@ -359,7 +403,8 @@ test_requests_view__compares_slow_with_typical_and_with_a_mark(void **state)
     stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
     press(&stage, "d");
     assert_int_equal(stage.app->view, 6);
-    assert_true(shows(&stage, "slowest 5 %, before: typical"));
+    assert_true(shows(&stage, "slowest 5 % of POST"));
+    assert_true(shows(&stage, ", before: typical"));
     assert_true(shows(&stage, "SELECT orders"));
     press(&stage, "5 Down m");
     assert_true(strstr(stage.app->said, "marked: ") != NULL);
@@ -519,6 +564,8 @@ main(void)
         cmocka_unit_test(test_requests_view__critical_path_alone_and_folding),
         cmocka_unit_test(test_requests_view__copies_and_exports_a_request),
         cmocka_unit_test(test_requests_view__flame_graph_of_a_group_adds_up),
+        cmocka_unit_test(test_requests_view__flame_graph_returns_here),
+        cmocka_unit_test(test_requests_view__file_has_nothing_on_its_way),
         cmocka_unit_test(test_requests_view__compares_slow_with_typical_and_with_a_mark),
         cmocka_unit_test(test_requests_view__rectangle_by_the_mouse),
         cmocka_unit_test(test_requests_view__question_is_answered),

@@ -211,7 +211,7 @@ card_draw_line(struct canvas *canvas, int x, int y, int width, const struct card
     draw_state(canvas, at, y, MIN(end - at, 4 + WORD_WIDTH), card);
     at += 4 + WORD_WIDTH + 1;
     if (at < end) {
-        draw_parts(canvas, at, y, end - at, card);
+        draw_parts(canvas, at, y, end - at - 1, card);
     }
     canvas_unclip(canvas, clip);
 }
