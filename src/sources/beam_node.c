@@ -245,6 +245,17 @@ beam_term(struct batch *batch, struct str term)
     return arena_text(batch->arena, text, strlen(text));
 }
 
+/* Modules of Elixir as Elixir writes them. Answers whether it is one. */
+static bool
+strip_elixir(struct str *atom)
+{
+    bool elixir = str_starts(*atom, "Elixir.") && atom->n > 7;
+    if (elixir) {
+        *atom = (struct str){atom->p + 7, atom->n - 7};
+    }
+    return elixir;
+}
+
 const char *
 beam_function(struct batch *batch, struct str term)
 {
@@ -260,10 +271,8 @@ beam_function(struct batch *batch, struct str term)
     if (!etf_integer(&arity, &count)) {
         count = etf_list(&of_list, &arguments) ? (int64_t)arguments.left : -1;
     }
-    bool elixir = str_starts(module, "Elixir.") && module.n > 7;
-    if (elixir) {
-        module = (struct str){module.p + 7, module.n - 7};
-    }
+    bool elixir = strip_elixir(&module);
+    strip_elixir(&function); /* of supervisors it is the module of who asked for one */
     utf8_clean(module, name, sizeof(name));
     size_t n = (size_t)snprintf(text, sizeof(text), "%.160s%c", name, elixir ? '.' : ':');
     utf8_clean(function, name, sizeof(name));

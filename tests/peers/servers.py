@@ -214,6 +214,7 @@ def rabbitmq():
 listeners.tcp.default = 127.0.0.1:{free_port()}
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {port}
+collect_statistics_interval = 1000
 """)
     cookie = write(folder, ".erlang.cookie", "flametoppeer")
     cookie.chmod(0o400)
@@ -224,6 +225,67 @@ management.tcp.port = {port}
                   RABBITMQ_ENABLED_PLUGINS="rabbitmq_management", RABBITMQ_ENABLED_PLUGINS_FILE=f"{folder}/plugins",
                   RABBITMQ_DIST_PORT=str(free_port()), ERL_EPMD_PORT=str(epmd_port), ERL_EPMD_ADDRESS="127.0.0.1",
                   RABBITMQ_CONF_ENV_FILE="/nonexistent")
+
+
+SHOP = '''
+defmodule Shop.Cart do
+  use GenServer
+  def start_link(_), do: GenServer.start_link(__MODULE__, 0, name: __MODULE__)
+  def init(total), do: {:ok, total, {:continue, :work}}
+  def handle_continue(:work, total), do: {:noreply, work(total), {:continue, :work}}
+  def work(total) do
+    sum = Enum.sum(Enum.map(1..20000, fn n -> rem(n * 7, 13) end))
+    Agent.update(:till, &Map.update(&1, :sold, sum, fn sold -> sold + sum end))
+    total + sum
+  end
+end
+defmodule Shop.Till do
+  use Agent
+  def start_link(_), do: Agent.start_link(fn -> %{} end, name: :till)
+end
+defmodule Shop.Application do
+  use Application
+  def start(_, _) do
+    children = [Shop.Till, Shop.Cart, {Task.Supervisor, name: Shop.Tasks}, {Registry, keys: :unique, name: Shop.Names}]
+    Supervisor.start_link(children, strategy: :one_for_one, name: Shop.Supervisor)
+  end
+end
+:ok = :application.load({:application, :shop, [vsn: '1.2.3', description: 'A shop', modules: [], registered: [],
+                                               applications: [:kernel, :stdlib, :elixir], mod: {Shop.Application, []}]})
+:ok = Application.start(:shop)
+{:ok, socket} = :gen_tcp.listen(PORT, [:binary, ip: {127, 0, 0, 1}, active: false, reuseaddr: true])
+Stream.repeatedly(fn ->
+  {:ok, client} = :gen_tcp.accept(socket)
+  :gen_tcp.recv(client, 0, 1000)
+  :gen_tcp.send(client, "HTTP/1.0 200 OK\\r\\n\\r\\n")
+  :gen_tcp.close(client)
+end) |> Stream.run()
+'''
+
+
+def elixir():
+    """A script with an application, its supervisor, and a server that works."""
+    folder, port, epmd_port = tempfile.mkdtemp(prefix="flametop-peer-"), free_port(), free_port()
+    program = find("usr/lib/elixir/bin/elixir")
+    programs, mapper = erlang(folder, epmd_port)
+    script = write(folder, "shop.exs", SHOP.replace("PORT", str(port)))
+    cookie = write(folder, ".erlang.cookie", "flametoppeer")
+    cookie.chmod(0o400)
+    node = f"shop{port}@localhost"
+    return ErlangServer(node, epmd_port, [program, "--sname", node, script], port, patience=60, folder=folder,
+                        companions=[mapper], PATH=f"{programs}:{os.environ['PATH']}", HOME=folder,
+                        ERL_EPMD_PORT=str(epmd_port), ERL_EPMD_ADDRESS="127.0.0.1")
+
+
+def rabbitmqctl(server, *arguments):
+    """What the node's own tool answers."""
+    program = find("usr/lib/rabbitmq/bin/rabbitmqctl")
+    done = subprocess.run([str(program), "-q", "-n", server.node, *arguments], capture_output=True, timeout=60, check=False,
+                          env=environment(PATH=f"{server.folder}/bin:{os.environ['PATH']}", HOME=server.folder,
+                                          ERL_EPMD_PORT=str(server.epmd_port), RABBITMQ_CONF_ENV_FILE="/nonexistent"))
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.decode() + done.stdout.decode())
+    return done.stdout.decode()
 
 
 def ejabberd():
