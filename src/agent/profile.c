@@ -20,18 +20,19 @@
 /* ---- who may ---- */
 
 /* Stacks of others, and what the kernel does for them, the kernel tells only who may act as them:
- * an agent that lets in whoever is on its machine does not pass them on. */
+ * an agent that lets in whoever is on its machine passes them on to its own user alone. */
 static bool
 may_sample(const struct agent *agent, const struct http_message *message)
 {
-    bool proven = message->right == RIGHT_CHANGE || strcmp(message->peer, "unix") == 0 ||
-                  agent->options->token != NULL;
-    if (!proven) {
+    bool may =
+        message->right == RIGHT_CHANGE || agent->options->token != NULL || http_is_own(message);
+    if (!may) {
         http_reply_error(message, 403,
-                         "a live profile shows what the kernel keeps from other users: start this "
-                         "agent with --token-file and give the token, or come by its unix socket");
+                         "a live profile shows what the kernel keeps from other users: come as "
+                         "the user that runs this agent, or start it with --token-file and give "
+                         "the token");
     }
-    return proven;
+    return may;
 }
 
 static bool

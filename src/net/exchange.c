@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "flametop/base/clock.h"
 #include "flametop/base/json.h"
 #include "flametop/base/log.h"
 #include "inflate.h"
+#include "peer.h"
 #include "server_parts.h"
 
 /* --- The texts of a request ------------------------------------------------------------------ */
@@ -45,6 +47,16 @@ const char *
 http_header(const struct http_message *message, const char *name)
 {
     return header_of(message->exchange, name);
+}
+
+bool
+http_is_own(const struct http_message *message)
+{
+    const char *site = http_header(message, "Sec-Fetch-Site");
+    uid_t user;
+    bool other_page = site != NULL && strcmp(site, "none") != 0 && strcmp(site, "same-origin") != 0;
+    return !other_page && peer_user(message->exchange->connection->fd, &user) &&
+           (user == 0 || user == geteuid());
 }
 
 /* Decodes onto exchange->text; the offset of the text, or SIZE_MAX. */

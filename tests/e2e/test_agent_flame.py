@@ -122,14 +122,37 @@ def test_document__says_what_is_wrong():
 # ---- who may --------------------------------------------------------------------------------------
 
 
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
+          "--bounding-set=-all", "--no-new-privs")
+
+
+def as_nobody(agent, path):
+    """Status and body, asked by a user who is not the agent's."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None or shutil.which("curl") is None:
+        raise Skip("it takes root, setpriv and curl to be somebody else")
+    done = subprocess.run([*NOBODY, "curl", "-s", "-m", "20", "-w", "\n%{http_code}", f"http://127.0.0.1:{agent.port}{path}"],
+                          capture_output=True, check=False, timeout=30, cwd="/")
+    body, _, status = done.stdout.decode().rpartition("\n")
+    return int(status), body
+
+
 def test_right__an_open_agent_shows_nobody_what_others_run():
     with busy() as child, Agent() as agent:
         for path in (f"/api/v1/flame?pid={child.pid}&seconds=1", f"/api/v1/flame/stream?pid={child.pid}",
                      "/api/v1/flame?machine=1&seconds=1"):
-            answer = agent.ask(path)
-            check(answer.status == 403 and "--token-file" in answer.json()["error"], path, answer)
-        check(agent.ask("/api/v1/flame").status == 200, "requests are open as ever")
+            status, body = as_nobody(agent, path)
+            check(status == 403 and "--token-file" in json.loads(body)["error"], path, status, body)
+        check(as_nobody(agent, "/api/v1/flame")[0] == 200, "requests are open as ever")
+        check("profile pid=" not in agent.log(), agent.log())
+
+
+def test_right__an_open_agent_shows_its_user():
+    with busy() as child, Agent() as agent:
+        check(flame(agent, f"pid={child.pid}&seconds=1").status == 200)
         check(flame(agent, f"pid={child.pid}&seconds=1", unix=True).status == 200)
+        for site in ("cross-site", "same-site"):
+            answer = agent.ask(f"/api/v1/flame?pid={child.pid}&seconds=1", headers=[f"Sec-Fetch-Site: {site}"])
+            check(answer.status == 403, "a page of others has it sampled", answer)
 
 
 def test_right__takes_a_token():
@@ -194,16 +217,14 @@ def test_command__says_what_is_wrong():
         check_sentence(sampled(agent, "--pid", "4194303", "--for", "1s"), 1, "no process 4194303")
         check_sentence(sampled(agent, "--pid", str(os.getpid()), token=None), 1, "token")
         check_sentence(sampled(agent), 2, "--pid")
-    with Agent() as agent:
-        check_sentence(sampled(agent, "--pid", str(os.getpid()), "--for", "1s", token=None), 1, "--token-file")
 
 
 # ---- the screen -----------------------------------------------------------------------------------
 
 
 class Screen(Tmux):
-    def __init__(self, agent, arguments="", width=120, height=40, token=READ):
-        super().__init__(f"{FLAMETOP} http://127.0.0.1:{agent.port} {arguments}", width=width, height=height,
+    def __init__(self, agent, arguments="", width=120, height=40, token=READ, program=FLAMETOP):
+        super().__init__(f"{program} http://127.0.0.1:{agent.port} {arguments}", width=width, height=height,
                          FLAMETOP_TOKEN=token or "")
 
     def sees(self, *patterns, seconds=20):
@@ -259,9 +280,13 @@ def test_screen__says_when_the_agent_goes():
 
 
 def test_screen__says_why_not():
-    with busy() as child, Agent() as agent, Screen(agent, f"--pid {child.pid} --view processes", token=None) as screen:
-        screen.sample(child)
-        screen.sees(r"shows what the kernel keeps from", r"--token-file")
+    binary = shutil.copy(FLAMETOP, os.path.join(test_live.HOME, "flametop"))
+    with busy() as child, Agent() as agent:
+        as_nobody(agent, "/healthz")  # or skipped
+        with Screen(agent, f"--pid {child.pid} --view processes", token=None,
+                    program=" ".join(NOBODY) + " " + binary) as screen:
+            screen.sample(child)
+            screen.sees(r"shows what the kernel keeps from", r"--token-file")
 
 
 # ---- marks ----------------------------------------------------------------------------------------

@@ -35,6 +35,10 @@ struct http_message {
 const char *http_argument(const struct http_message *message, const char *name);
 const char *http_header(const struct http_message *message, const char *name);
 
+/* Whether the reader is a program of the user that runs this server, or of root, on this machine,
+ * and no page of another site asks through a browser: as far as the kernel and the browser tell. */
+bool http_is_own(const struct http_message *message);
+
 /* Bytes shared by many readers: counted, immutable. */
 struct http_bytes {
     unsigned refs;
