@@ -265,6 +265,25 @@ far_command(void *state, const char *name, const char *arguments, void *context,
     answer(context, why);
 }
 
+/* One sample of whatever is wished for, at once. */
+static void
+far_sample(void *state, const struct sampling_wish *wish)
+{
+    struct far_end *far = state;
+    struct sampling_status status = {.state = SAMPLING_RUNS, .samples = 1};
+    struct profile *profile = profile_new();
+    if (far->ticks == 0 || wish->kind == SAMPLING_NOTHING) {
+        profile_release(profile);
+        return; /* none is told before it is live */
+    }
+    uint32_t measure = profile_measure(profile, STR("samples"), "", 1);
+    profile_put(profile, profile_child(profile, 0, profile_frame(profile, STR("f"), STR(""))),
+                measure, (double)wish->id);
+    profile_close(profile);
+    status.state = wish->held ? SAMPLING_HELD : SAMPLING_RUNS;
+    far->sink.sampled(far->sink.context, &status, profile);
+}
+
 static void
 far_close(void *state)
 {
@@ -278,13 +297,12 @@ static const struct link far_link = {.name = "test",
                                      .interest = far_interest,
                                      .interval = far_interval,
                                      .command = far_command,
+                                     .sample = far_sample,
                                      .close = far_close};
 
-static void
-test_engine__a_link_brings_host_clock_sources_and_findings(void **state)
+static struct engine *
+start_far(struct catalog *catalog, const struct link *link)
 {
-    (void)state;
-    struct catalog *catalog = catalog_new(1000);
     struct collector_options options = {.catalog = catalog,
                                         .clock = clock_system,
                                         .interval_ns = 10 * NS_PER_S,
@@ -293,11 +311,21 @@ test_engine__a_link_brings_host_clock_sources_and_findings(void **state)
     struct engine_options own = {.collector = collector_new(&options),
                                  .catalog = catalog,
                                  .interval_ns = 10 * NS_PER_S, /* the other end's ticks are ours */
-                                 .link = &far_link};
-    char why[200] = "", answer[200];
+                                 .link = link};
+    char why[200] = "";
     struct engine *engine = engine_new(&own, why, sizeof(why));
     assert_non_null(engine);
     assert_true(engine_start(engine, why, sizeof(why)));
+    return engine;
+}
+
+static void
+test_engine__a_link_brings_host_clock_sources_and_findings(void **state)
+{
+    (void)state;
+    struct catalog *catalog = catalog_new(1000);
+    char answer[200];
+    struct engine *engine = start_far(catalog, &far_link);
     struct picture *picture = wait_for_newer(engine, 6);
     assert_string_equal(picture->host.name, "far");
     assert_int_equal(picture->host.cores, 7);
@@ -321,6 +349,75 @@ test_engine__a_link_brings_host_clock_sources_and_findings(void **state)
     assert_string_equal(answer, "signal {}");
     assert_false(engine_answer(engine, answer, sizeof(answer)));
     picture_release(picture);
+    engine_free(engine);
+    catalog_free(catalog);
+}
+
+/* The status once the sampling of this number is past its beginning. */
+static struct sampling_status
+wait_for_sampling(struct engine *engine, uint64_t number, const struct profile **ret_profile)
+{
+    struct sampling_status status = {.state = SAMPLING_BEGINS};
+    for (int i = 0; i < 100 && status.state == SAMPLING_BEGINS; i++) {
+        struct pollfd ready = {.fd = engine_sampling_fd(engine), .events = POLLIN};
+        poll(&ready, 1, 200);
+        *ret_profile = engine_sampling(engine, number, &status);
+    }
+    return status;
+}
+
+static void
+wish(struct engine *engine, uint64_t number, int64_t id, bool held)
+{
+    struct message message = {
+        .type = MESSAGE_SAMPLE,
+        .sample = {.wish = {.kind = SAMPLING_PROCESS, .id = id, .held = held}, .number = number}};
+    assert_true(engine_send(engine, &message));
+}
+
+static void
+test_engine__samples_what_a_link_shows(void **state)
+{
+    (void)state;
+    struct catalog *catalog = catalog_new(1000);
+    struct engine *engine = start_far(catalog, &far_link);
+    const struct profile *profile = NULL;
+    wish(engine, 1, 12, false); /* the link is told once it is live */
+    assert_int_equal(wait_for_sampling(engine, 1, &profile).state, SAMPLING_RUNS);
+    assert_non_null(profile);
+    assert_true(profile->values[0][0][1] == 12.0);
+    profile_release(profile);
+    wish(engine, 1, 12, true);
+    struct sampling_status status;
+    do {
+        status = wait_for_sampling(engine, 1, &profile);
+        profile_release(profile);
+    } while (status.state == SAMPLING_RUNS);
+    assert_int_equal(status.state, SAMPLING_HELD);
+    wish(engine, 2, 13, false); /* another: nothing of the first is taken for it */
+    assert_int_equal(wait_for_sampling(engine, 2, &profile).state, SAMPLING_RUNS);
+    assert_true(profile->values[0][0][1] == 13.0);
+    profile_release(profile);
+    assert_null(engine_sampling(engine, 1, &status));
+    assert_int_equal(status.state, SAMPLING_BEGINS);
+    engine_free(engine);
+    catalog_free(catalog);
+}
+
+static void
+test_engine__says_what_cannot_be_sampled(void **state)
+{
+    (void)state;
+    struct catalog *catalog = catalog_new(1000);
+    struct link link = far_link;
+    link.sample = NULL;
+    struct engine *engine = start_far(catalog, &link);
+    const struct profile *profile = NULL;
+    wish(engine, 1, 12, false);
+    struct sampling_status status = wait_for_sampling(engine, 1, &profile);
+    assert_int_equal(status.state, SAMPLING_FAILED);
+    assert_true(status.why[0] != 0);
+    assert_null(profile);
     engine_free(engine);
     catalog_free(catalog);
 }
@@ -426,6 +523,8 @@ main(void)
         cmocka_unit_test(test_engine__pictures_stay_as_they_were),
         cmocka_unit_test(test_engine__interval_changes_are_taken_and_bounded),
         cmocka_unit_test(test_engine__a_link_brings_host_clock_sources_and_findings),
+        cmocka_unit_test(test_engine__samples_what_a_link_shows),
+        cmocka_unit_test(test_engine__says_what_cannot_be_sampled),
         cmocka_unit_test(test_engine__exporters_see_batches_and_pictures),
         cmocka_unit_test(test_engine__a_full_queue_refuses),
     };
