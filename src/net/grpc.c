@@ -476,8 +476,9 @@ go_on(struct connection *connection, bool good)
         connection_close(connection);
         return;
     }
-    uv_poll_start(&connection->poll,
-                  connection->waiting_n > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_ready);
+    /* Whoever does not read is not read from: each of his frames may be answered with another. */
+    uv_poll_start(&connection->poll, connection->waiting_n > 0 ? UV_WRITABLE : UV_READABLE,
+                  on_ready);
 }
 
 static void

@@ -208,6 +208,23 @@ def test_receive__survives_hostile_frames():
         check(agent.json("/v1/traces", otlp())[0] == 200, "it goes on")
 
 
+def test_receive__does_not_read_from_who_does_not_read():
+    """Each call that is one too many is answered: who takes no answers may send no more than fits between him and us."""
+    calls = b"".join(frame(1, 4, stream, b"\x83\x84\x86\x41\x01x") for stream in range(1, 2 * MIB, 2))
+    with Receiver() as agent, socket.create_connection(("127.0.0.1", agent.http), 10) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0))
+        raw.settimeout(3)
+        sent = 0
+        try:
+            while sent < len(calls):
+                sent += raw.send(calls[sent:sent + MIB])
+        except socket.timeout:
+            pass
+        check(sent < len(calls), "all was read", sent)
+        check(agent.json("/v1/traces", otlp())[0] == 200, "it goes on")
+
+
 def many(count, name="GET /shop"):
     """OTLP of so many requests of one span, the last of which has no id."""
     now = time.time_ns()
