@@ -378,10 +378,12 @@ take_frame(struct beam_wire *wire, struct str frame)
     return true;
 }
 
+/* What waits to be sent is a sign of life as well: ticks beside it would only pile up. */
 static void
 answer_tick(struct beam_wire *wire)
 {
-    struct sent *sent = sent_new();
+    bool waits = uv_stream_get_write_queue_size((uv_stream_t *)&wire->stream) > 0;
+    struct sent *sent = waits ? NULL : sent_new();
     if (sent != NULL) {
         send_off(wire, sent);
     }

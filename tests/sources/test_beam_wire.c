@@ -208,6 +208,31 @@ test_beam_wire__answers_ticks(void **state)
     desk_close(&desk);
 }
 
+/* What a node does not read is not added to without end. */
+static void
+test_beam_wire__answers_no_ticks_behind_others(void **state)
+{
+    (void)state;
+    static char ticks[65536];
+    struct desk desk;
+    size_t sent = 0, came = 0;
+    ssize_t n;
+    desk_open(&desk);
+    while (sent < sizeof(ticks)) {
+        n = send(desk.fd, ticks + sent, sizeof(ticks) - sent, MSG_DONTWAIT);
+        sent += n > 0 ? (size_t)n : 0;
+        turn(&desk);
+    }
+    do {
+        turn(&desk);
+        n = recv(desk.fd, ticks, sizeof(ticks), MSG_DONTWAIT);
+        came += n > 0 ? (size_t)n : 0;
+    } while (n > 0);
+    assert_true(came >= 4 && came <= sizeof(ticks) / 4);
+    assert_int_equal(desk.ends, 0);
+    desk_close(&desk);
+}
+
 static void
 test_beam_wire__ends_at_what_is_no_protocol(void **state)
 {
@@ -290,6 +315,7 @@ main(void)
         cmocka_unit_test(test_beam_wire__finds_the_request_of_an_answer),
         cmocka_unit_test(test_beam_wire__drops_late_answers),
         cmocka_unit_test(test_beam_wire__answers_ticks),
+        cmocka_unit_test(test_beam_wire__answers_no_ticks_behind_others),
         cmocka_unit_test(test_beam_wire__ends_at_what_is_no_protocol),
         cmocka_unit_test(test_beam_wire__tells_when_the_other_end_leaves),
         cmocka_unit_test(test_beam_wire__takes_large_answers),
