@@ -159,14 +159,14 @@ static int
 judge(const struct trace_query *query, const struct traces *traces)
 {
     const char *key = trace_query_missing_field(query);
+    int code = key != NULL ? EXIT_UNKNOWN : EXIT_DONE;
     if (key != NULL) {
         complain_missing(traces, "nothing that matches the question has a number called", key);
-        return EXIT_UNKNOWN;
     }
     for (size_t i = 0; (key = trace_query_missing_tag(query, i)) != NULL; i++) {
         complain_missing(traces, "nothing that matches the question has", key);
     }
-    return EXIT_DONE;
+    return code;
 }
 
 static int
