@@ -584,7 +584,7 @@ mouse_to_overlay(struct app *app, const struct term_event *event)
     } else if (!in_rect(&overlay->area, event->x, event->y)) {
         overlay_close(overlay);
     } else {
-        size_t line = overlay->first + (size_t)MAX(event->y - overlay->area.y - 1, 0);
+        size_t line = overlay_line_at(overlay, event->y);
         if (line < overlay->count && !overlay->lines[line].heading) {
             overlay->selected = line;
             if (event->button == TERM_DOUBLE_CLICK) {

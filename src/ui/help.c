@@ -12,7 +12,6 @@
 #include "flametop/core/unit.h"
 #include "command.h"
 #include "widgets/limits.h"
-#include "widgets/wrap.h"
 
 static bool
 is_context_here(const struct key_row *row, const char *context)
@@ -258,42 +257,15 @@ environment_fill(struct app *app, struct overlay *overlay)
     }
 }
 
-/* A text of several lines, as wide as the window leaves it beside labels of `left` cells. */
 static void
-add_wrapped(const struct app *app, struct overlay *overlay, const char *label, const char *text,
-            int left)
-{
-    int width = app->width > 0 ? MAX(app->width - 4 - left, 20) : 60;
-    for (struct str rest = str_from(text); rest.n > 0; label = "") {
-        char line[512];
-        size_t n = wrap_row_bytes(rest, width);
-        str_copy((struct str){rest.p, n}, line, sizeof(line));
-        overlay_add(overlay, ROLE_TEXT, label, line, NULL);
-        rest = (struct str){rest.p + n, rest.n - n};
-        while (rest.n > 0 && *rest.p == ' ') {
-            rest = (struct str){rest.p + 1, rest.n - 1};
-        }
-    }
-}
-
-static void
-fill_finding(const struct app *app, struct overlay *overlay, const struct finding *finding)
+fill_finding(struct overlay *overlay, const struct finding *finding)
 {
     char text[320];
-    int left = 9, value = 0; /* cells: of the labels, of the widest value */
+    int value = 0; /* cells of the widest */
     for (size_t i = 0; i < finding->evidence_count; i++) {
-        left = MAX(left, (int)utf8_text_width(str_from(finding->evidence[i].label)) + 2);
         value = MAX(value, (int)utf8_text_width(str_from(finding->evidence[i].value)));
     }
-    for (struct str rest = str_from(finding->sentence); rest.n > 0;) {
-        char line[512];
-        size_t n = wrap_row_bytes(rest, app->width > 0 ? MAX(app->width - 4, 20) : 76);
-        overlay_heading(overlay, str_copy((struct str){rest.p, n}, line, sizeof(line)));
-        rest = (struct str){rest.p + n, rest.n - n};
-        while (rest.n > 0 && *rest.p == ' ') {
-            rest = (struct str){rest.p + 1, rest.n - 1};
-        }
-    }
+    overlay_heading(overlay, finding->sentence);
     snprintf(text, sizeof(text), "%d of 100, %s", finding->impact, level_name(finding->level));
     overlay_add(overlay, level_role(finding->level), "impact", text, NULL);
     overlay_add(overlay, ROLE_TEXT, "culprit",
@@ -311,7 +283,7 @@ fill_finding(const struct app *app, struct overlay *overlay, const struct findin
         overlay_add(overlay, ROLE_TEXT, evidence->label, text, command[0] != '\0' ? command : NULL);
     }
     if (finding->advice != NULL) {
-        add_wrapped(app, overlay, "next", finding->advice, left);
+        overlay_add(overlay, ROLE_TEXT, "next", finding->advice, NULL);
     }
 }
 
@@ -336,7 +308,7 @@ evidence_fill(struct app *app, struct overlay *overlay)
     const struct picture *picture = app_shown(app);
     const struct finding *finding = evident(app, picture);
     if (finding != NULL) {
-        fill_finding(app, overlay, finding);
+        fill_finding(overlay, finding);
         return;
     }
     if (app->evidence[0] != '\0') {
@@ -353,8 +325,10 @@ evidence_fill(struct app *app, struct overlay *overlay)
     }
     const char *looked_at = picture->looked_at, *missing = picture->not_looked_at;
     overlay_add(overlay, ROLE_TEXT, "found", "nothing unusual", NULL);
-    add_wrapped(app, overlay, "looked at", looked_at != NULL ? looked_at : "nothing yet", 11);
-    add_wrapped(app, overlay, "not at", missing != NULL ? missing : "(nothing left out)", 11);
+    overlay_add(overlay, ROLE_TEXT, "looked at", looked_at != NULL ? looked_at : "nothing yet",
+                NULL);
+    overlay_add(overlay, ROLE_TEXT, "not at", missing != NULL ? missing : "(nothing left out)",
+                NULL);
 }
 
 void

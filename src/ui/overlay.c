@@ -5,6 +5,7 @@
 
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "widgets/wrap.h"
 
 #define ARENA_BYTES_MAX ((size_t)1 << 20)
 #define LEFT_MIN 26 /* cells that labels get before they are cut */
@@ -131,7 +132,8 @@ overlay_command(struct overlay *overlay, const char *name)
     };
     for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {
         if (strcmp(moves[i].name, name) == 0) {
-            int step = moves[i].lines + moves[i].pages * MAX(overlay->rows - 1, 1);
+            int page = MAX((int)overlay->shown - 1, 1);
+            int step = moves[i].lines + moves[i].pages * page;
             int last = MAX((int)overlay->count - 1, 0);
             overlay->selected = (size_t)CLAMP((int)overlay->selected + step, 0, last);
             settle(overlay, step);
@@ -168,44 +170,126 @@ text_width(const struct overlay *overlay)
     return width;
 }
 
+/* ---- rows ---- */
+
+/* A label that is wider than its column has rows of its own, before the text. */
+static bool
+label_stands_alone(const struct overlay *overlay, const struct overlay_line *line)
+{
+    return (int)utf8_text_width(str_from(line->left)) > overlay->left - 2 && line->left[0] != 0;
+}
+
+static int
+indent_of(const struct overlay *overlay, const struct overlay_line *line)
+{
+    return line->heading ? 0 : overlay->left;
+}
+
+static int
+line_rows(const struct overlay *overlay, size_t i)
+{
+    const struct overlay_line *line = &overlay->lines[i];
+    int label =
+        label_stands_alone(overlay, line) ? wrap_rows(str_from(line->left), overlay->width) : 0;
+    int text = wrap_rows(str_from(line->text), overlay->width - indent_of(overlay, line));
+    return MAX(label + text, 1);
+}
+
+static int
+rows_between(const struct overlay *overlay, size_t from, size_t end)
+{
+    int rows = 0;
+    for (size_t i = from; i < end; i++) {
+        rows += line_rows(overlay, i);
+    }
+    return rows;
+}
+
+size_t
+overlay_line_at(const struct overlay *overlay, int y)
+{
+    size_t i = overlay->first;
+    for (int row = overlay->area.y + 1; i < overlay->count; i++) {
+        row += line_rows(overlay, i);
+        if (y < row) {
+            break;
+        }
+    }
+    return i;
+}
+
+/* The selected line is there whole, with its heading where that fits, and no row is left empty. */
 static void
 scroll(struct overlay *overlay)
 {
-    size_t rows = (size_t)MAX(overlay->rows, 1);
-    if (overlay->selected < overlay->first) {
-        overlay->first = overlay->selected > 0 && overlay->lines[overlay->selected - 1].heading
-                             ? overlay->selected - 1
-                             : overlay->selected;
-    } else if (overlay->selected >= overlay->first + rows) {
-        overlay->first = overlay->selected - rows + 1;
+    size_t end = MIN(overlay->selected + 1, overlay->count), most = overlay->count;
+    overlay->first = MIN(overlay->first, overlay->selected);
+    while (overlay->first < overlay->selected &&
+           rows_between(overlay, overlay->first, end) > overlay->rows) {
+        overlay->first++;
     }
-    size_t most = overlay->count > rows ? overlay->count - rows : 0;
-    overlay->first = MIN(overlay->first, most);
+    if (overlay->first == overlay->selected && overlay->first > 0 &&
+        overlay->lines[overlay->first - 1].heading &&
+        rows_between(overlay, overlay->first - 1, end) <= overlay->rows) {
+        overlay->first--;
+    }
+    int rows = 0;
+    while (most > 0 && (rows += line_rows(overlay, most - 1)) <= overlay->rows) {
+        most--;
+    }
+    overlay->first = MIN(overlay->first, MIN(most, overlay->selected));
 }
 
+/* ---- drawing ---- */
+
 static void
-draw_line(const struct overlay *overlay, struct canvas *canvas, size_t i, struct rect row, int left)
+draw_line(const struct overlay *overlay, struct canvas *canvas, size_t i, struct rect area)
 {
     const struct overlay_line *line = &overlay->lines[i];
     struct style style = {.fg = line->role, .attributes = line->heading ? CELL_BOLD : 0};
-    canvas_text(canvas, row.x, row.y, MIN(MAX(left - 2, 0), row.width), str_from(line->left),
-                (struct style){.fg = ROLE_KEY});
-    int indent = line->heading ? 0 : left;
-    canvas_text(canvas, row.x + indent, row.y, MAX(row.width - indent, 0), str_from(line->text),
-                style);
+    struct style key = {.fg = ROLE_KEY};
+    struct rect text = area;
+    if (label_stands_alone(overlay, line)) {
+        int rows = wrap_draw(canvas, area, str_from(line->left), key);
+        text.y += rows;
+        text.height -= rows;
+    } else {
+        canvas_text(canvas, area.x, area.y, overlay->left, str_from(line->left), key);
+    }
+    text.x += indent_of(overlay, line);
+    text.width -= indent_of(overlay, line);
+    wrap_draw(canvas, text, str_from(line->text), style);
     if (i == overlay->selected && !line->heading) {
-        canvas_restyle(canvas, row, (struct style){.fg = ROLE_SELECT_FG, .bg = ROLE_SELECT_BG});
-        canvas->cursor_x = row.x;
-        canvas->cursor_y = row.y;
+        canvas_restyle(canvas, area, (struct style){.fg = ROLE_SELECT_FG, .bg = ROLE_SELECT_BG});
+        canvas->cursor_x = area.x;
+        canvas->cursor_y = area.y;
+    }
+}
+
+/* Lines from the first on, the last of them perhaps in part. */
+static void
+draw_lines(struct overlay *overlay, struct canvas *canvas)
+{
+    struct rect area = {overlay->area.x + 2, overlay->area.y + 1, overlay->width, 0};
+    int left = overlay->rows;
+    overlay->shown = 0;
+    for (size_t i = overlay->first; i < overlay->count && left > 0; i++) {
+        int rows = line_rows(overlay, i);
+        area.height = MIN(rows, left);
+        draw_line(overlay, canvas, i, area);
+        overlay->shown += rows <= left;
+        area.y += rows;
+        left -= rows;
     }
 }
 
 void
 overlay_draw(struct overlay *overlay, struct canvas *canvas, struct rect area)
 {
-    int left = left_width(overlay, MAX(area.width * 2 / 7, MIN(LEFT_MIN, area.width / 2)));
-    int width = MIN(MAX(left + text_width(overlay) + 4, 24), area.width);
-    int height = MIN(MAX((int)overlay->count, 1) + 2, area.height);
+    overlay->left = left_width(overlay, MAX(area.width * 2 / 7, MIN(LEFT_MIN, area.width / 2)));
+    int width = MIN(MAX(overlay->left + text_width(overlay) + 4, 24), area.width);
+    overlay->width = width - 4;
+    int height = MIN(MAX(rows_between(overlay, 0, overlay->count), 1) + 2, area.height);
     struct rect box = {area.x + (area.width - width) / 2, area.y + (area.height - height) / 2,
                        width, height};
     overlay->area = box;
@@ -221,11 +305,8 @@ overlay_draw(struct overlay *overlay, struct canvas *canvas, struct rect area)
         canvas_text(canvas, box.x + 2, box.y + 1, width - 4, STR("Nothing matches; Esc shows all."),
                     (struct style){.fg = ROLE_DIM});
     }
-    for (int row = 0; row < overlay->rows && overlay->first + (size_t)row < overlay->count; row++) {
-        draw_line(overlay, canvas, overlay->first + (size_t)row,
-                  (struct rect){box.x + 2, box.y + 1 + row, width - 4, 1}, left);
-    }
-    if ((int)overlay->count > overlay->rows) {
+    draw_lines(overlay, canvas);
+    if (overlay->shown < overlay->count) {
         canvas_printf(canvas, box.x + MAX(width - 22, 2), box.y + height - 1, 20, border,
                       " %zu of %zu ", overlay->selected + 1, overlay->count);
     }

@@ -1,5 +1,5 @@
 /* An overlay: a list of lines over the view, for help, log, sources, evidence and menus. One
- * implementation; what differs is who fills it. */
+ * implementation; what differs is who fills it. A line takes as many rows as its text needs. */
 #ifndef FLAMETOP_SRC_UI_OVERLAY_H
 #define FLAMETOP_SRC_UI_OVERLAY_H
 
@@ -33,8 +33,12 @@ struct overlay {
     struct overlay_line *lines;
     size_t count;
     size_t selected, first;
-    int rows; /* shown at the last drawing */
+
+    /* As last drawn: */
     struct rect area;
+    int rows;        /* of the window, inside */
+    size_t shown;    /* lines in them, whole */
+    int width, left; /* cells of a row, and of them for labels */
 };
 
 void overlay_init(struct overlay *overlay);
@@ -56,6 +60,9 @@ void overlay_heading(struct overlay *overlay, const char *text);
 
 /* "move.*" commands; false for others. */
 bool overlay_command(struct overlay *overlay, const char *name);
+
+/* The line in this row of the screen, or one past the last. */
+size_t overlay_line_at(const struct overlay *overlay, int y);
 
 /* The command of the selected line, or NULL. */
 const char *overlay_selected(const struct overlay *overlay);

@@ -73,6 +73,31 @@ shown(struct screen *screen, struct buf *out)
     return out->data;
 }
 
+/* Wherever the cursor is, nothing of its line is cut: long texts take several rows. */
+static void
+test_app__help_is_readable_whole(void **state)
+{
+    (void)state;
+    struct screen screen;
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(&screen, &(struct app_options){.view = 0});
+    canvas_resize(&screen.canvas, 80, 24);
+    type(&screen, "3?");
+    for (int i = 0; i < 200; i++) {
+        struct str rest = str_from(shown(&screen, &out)), row = {"", 0};
+        for (int y = 0; y <= screen.canvas.cursor_y; y++) {
+            str_line(&rest, &row);
+        }
+        if (memmem(row.p, row.n, "…", strlen("…")) != NULL) {
+            fail_msg("cut: %.*s", (int)row.n, row.p);
+        }
+        press(&screen, TERM_DOWN);
+    }
+    buf_done(&out);
+    screen_close(&screen);
+}
+
 static void
 test_app__golden(void **state)
 {
@@ -469,6 +494,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_app__golden),
+        cmocka_unit_test(test_app__help_is_readable_whole),
         cmocka_unit_test(test_app__golden_small),
         cmocka_unit_test(test_app__golden_styles_and_ascii),
         cmocka_unit_test(test_app__any_size_and_key),

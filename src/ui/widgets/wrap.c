@@ -24,20 +24,37 @@ wrap_row_bytes(struct str text, int width)
     return MAX(cut, 1);
 }
 
+/* Takes the next row off the text, and the blanks behind it. */
+static struct str
+next_row(struct str *text, int width)
+{
+    size_t n = wrap_row_bytes(*text, width);
+    struct str row = {text->p, n};
+    while (n < text->n && text->p[n] == ' ') {
+        n++;
+    }
+    *text = (struct str){text->p + n, text->n - n};
+    return row;
+}
+
+int
+wrap_rows(struct str text, int width)
+{
+    int rows = 0;
+    for (; width > 0 && text.n > 0; rows++) {
+        next_row(&text, width);
+    }
+    return rows;
+}
+
 int
 wrap_draw(struct canvas *canvas, struct rect area, struct str text, struct style style)
 {
     int row = 0;
     for (; row < area.height && area.width > 0 && text.n > 0; row++) {
-        size_t n = wrap_row_bytes(text, area.width);
-        struct str line = {text.p, row == area.height - 1 ? text.n : n};
-        canvas_text(canvas, area.x, area.y + row, area.width, line, style);
-        text.p += n;
-        text.n -= n;
-        while (text.n > 0 && *text.p == ' ') {
-            text.p++;
-            text.n--;
-        }
+        struct str all = text, line = next_row(&text, area.width);
+        canvas_text(canvas, area.x, area.y + row, area.width, row == area.height - 1 ? all : line,
+                    style);
     }
     return row;
 }
