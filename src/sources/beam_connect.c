@@ -11,6 +11,7 @@
 #include "beam_connect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -289,7 +290,7 @@ shake(struct channel *channel, const char *cookie, int64_t patience_ns,
     if (fd >= 0) {
         str_copy(str_from(ei_thisnodename(node)), result->node, sizeof(result->node));
         result->creation = ei_self(node)->creation;
-        result->fd = dup(channel->fd);
+        result->fd = fcntl(channel->fd, F_DUPFD_CLOEXEC, 0);
         ei_close_connection(fd); /* libei forgets it; the duplicate is the connection */
     }
     if (node != NULL) {

@@ -100,6 +100,31 @@ def test_node__is_seen_as_it_sees_itself():
         check(COOKIE not in json.dumps(picture), "the cookie is in the snapshot")
 
 
+def test_node__is_left_to_no_child():
+    """What programs that we start would hold open, the node would take for us."""
+    def handed_on(pid):
+        """(descriptor, what it is) of those that a child would get."""
+        found = []
+        for name in os.listdir(f"/proc/{pid}/fdinfo"):
+            with open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as file:
+                flags = int(re.search(r"flags:\s+(\d+)", file.read())[1], 8)
+            if int(name) > 2 and not flags & os.O_CLOEXEC:
+                found.append((name, os.readlink(f"/proc/{pid}/fd/{name}")))
+        return found
+
+    with Node("alone") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40) as t:
+        check(t.until(r"alone@", r"● live"), t.screen())
+        pids = subprocess.run(["pgrep", "-f", re.escape(f"{FLAMETOP} {node.url}") + "$"], capture_output=True, check=True)
+        for pid in pids.stdout.decode().split():
+            if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(FLAMETOP):
+                check(not handed_on(pid), handed_on(pid))
+                break
+        else:
+            check(False, "it is not found", pids.stdout)
+        t.keys("q")
+        check(t.until("exit=0"), t.screen())
+
+
 def test_node__is_shown():
     with Node("shown") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40) as t:
         node.eval("register(listens, spawn(fun() -> {ok, S} = gen_tcp:listen(0, []), "
