@@ -5,10 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
 
 #define SILENCE_NS (30 * NS_PER_S) /* an agent says once a second how it is doing */
+#define COPY_NS (NS_PER_S / 4)     /* whatever it says, a copy is not made more often */
 
 bool
 agent_refusal(const struct http_answer *answer, char *why, size_t size)
@@ -23,10 +25,19 @@ agent_refusal(const struct http_answer *answer, char *why, size_t size)
     return any;
 }
 
+/* How it is doing, and what came since the last copy: now and then, and at the end. */
 static void
-tell(struct agent_sampling *sampling, bool newer)
+tell(struct agent_sampling *sampling, bool last)
 {
-    const struct profile *copy = newer ? profile_copy(sampling->grown.profile) : NULL;
+    const struct profile *grown = sampling->grown.profile;
+    int64_t now_ns = clock_mono_ns();
+    bool due = last || sampling->copied_ns == 0 || now_ns - sampling->copied_ns >= COPY_NS;
+    bool shows = sampling->newer && due && grown->measure_count > 0;
+    const struct profile *copy = shows ? profile_copy(grown) : NULL;
+    if (shows) {
+        sampling->newer = false;
+        sampling->copied_ns = now_ns;
+    }
     sampling->sink->sampled(sampling->sink->context, &sampling->grown.status, copy);
 }
 
@@ -48,17 +59,23 @@ conclude(struct agent_sampling *sampling, const char *why)
     if (!sampling_is_over(status)) {
         status->state = status->samples > 0 ? SAMPLING_ENDED : SAMPLING_FAILED;
         snprintf(status->why, sizeof(status->why), "%s", why);
-        tell(sampling, false);
+        tell(sampling, true);
     }
 }
 
+/* What follows its end is not looked at. */
 static void
 on_growth(void *context, struct str growth)
 {
     struct agent_sampling *sampling = context;
-    uint64_t before = sampling->grown.status.samples;
+    const struct sampling_status *status = &sampling->grown.status;
+    uint64_t before = status->samples;
+    if (sampling_is_over(status)) {
+        return;
+    }
     if (sampling_read(&sampling->grown, growth)) {
-        tell(sampling, sampling->grown.status.samples > before);
+        sampling->newer |= status->samples > before;
+        tell(sampling, sampling_is_over(status));
     } else {
         sampling->damaged = true;
     }
@@ -129,7 +146,7 @@ hold(struct agent_sampling *sampling, bool held)
     if (held) {
         stop(sampling);
         sampling->grown.status.state = SAMPLING_HELD;
-        tell(sampling, false);
+        tell(sampling, true);
     } else if (sampling->call == NULL) {
         sampling_reader_again(&sampling->grown);
         begin(sampling);
@@ -150,6 +167,8 @@ agent_sampling_wish(struct agent_sampling *sampling, const struct sampling_wish 
     }
     stop(sampling);
     sampling_reader_done(&sampling->grown);
+    sampling->newer = false;
+    sampling->copied_ns = 0;
     if (wish->kind == SAMPLING_NOTHING) {
         return;
     }

@@ -18,6 +18,8 @@ struct agent_sampling {
     struct record_reader *reader;
     struct sampling_reader grown; /* profile NULL: nothing was begun */
     bool damaged;
+    bool newer;        /* than the last copy that was handed over, at copied_ns; 0: none was */
+    int64_t copied_ns; /* monotonic */
 };
 
 /* Another wish, or whether it is held, has changed. */
