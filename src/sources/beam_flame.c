@@ -14,6 +14,7 @@
 
 #define FRAME_BYTES 256
 #define DEPTH_MAX 512
+#define PART_US_MAX (INT64_C(3600) * 1000000) /* sums of many stay in int64 */
 
 /* `Period` (in microseconds), `What` (a binary) and `Wall` stand before it. */
 /* clang-format off */
@@ -183,6 +184,8 @@ read_numbers(struct str term, struct beam_flame_part *part)
         part->span_us < 0 || dropped < 0) {
         return false;
     }
+    part->busy_us = MIN(part->busy_us, PART_US_MAX);
+    part->span_us = MIN(part->span_us, PART_US_MAX);
     part->processes = (unsigned)CLAMP(processes, 0, INT32_MAX);
     part->dropped = (uint64_t)dropped;
     part->gone = etf_is_atom(alive, "false");
@@ -201,7 +204,7 @@ beam_flame_read(struct str answer, struct profile *profile, uint32_t measure,
         !etf_list(&answer, &list) || !read_numbers(answer, &part)) {
         return false;
     }
-    part.looks = (uint64_t)looks;
+    part.looks = (uint64_t)MIN(looks, PART_US_MAX);
     while (etf_list_next(&list, &row)) {
         if (etf_tuple(&row, 2) && etf_skip(&row, &key) && etf_integer(&row, &count) && count > 0 &&
             etf_tuple(&key, 3) && etf_skip(&key, &who) && etf_skip(&key, &status) &&

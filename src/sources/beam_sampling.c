@@ -19,6 +19,7 @@
 #define STALLS_MAX 3               /* looks that did not come back, one after the other */
 #define NODES_A_SECOND 50000u      /* more of them are handed over less often */
 #define RATE_HZ 99                 /* where the wish names none */
+#define RATE_HZ_MAX 1e6            /* whatever the node says */
 
 struct beam_sampling {
     struct beam_sampling_setup setup;
@@ -53,7 +54,8 @@ describe(struct beam_sampling *sampling)
         double looked_us = (double)sampling->looked_us;
         snprintf(cost, sizeof(cost), " · cost %.1f %%",
                  (double)sampling->busy_us / looked_us * 100);
-        status->rate_hz = (unsigned)lround((double)sampling->looks * 1e6 / looked_us);
+        status->rate_hz =
+            (unsigned)lround(MIN((double)sampling->looks * 1e6 / looked_us, RATE_HZ_MAX));
     }
     snprintf(status->notes, sizeof(status->notes), " · %s%s · %u %s",
              sampling->wish.wall ? "wall time" : "on CPU", cost, sampling->processes,

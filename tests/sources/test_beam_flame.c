@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../src/sources/etf.h"
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/sources/beam_flame.h"
@@ -93,6 +94,31 @@ test_beam_flame__survives_what_is_cut(void **state)
     free(bytes);
 }
 
+/* Numbers that no sampler says: their sums must not leave their type. */
+static void
+test_beam_flame__bounds_what_it_is_told(void **state)
+{
+    (void)state;
+    const int64_t large = INT64_MAX;
+    struct buf term;
+    struct beam_flame_part part = {0};
+    struct profile *profile = profile_new();
+    buf_init(&term, 4096);
+    etf_put_tuple(&term, 3);
+    etf_put_integer(&term, large);
+    etf_put_nil(&term);
+    etf_put_tuple(&term, 5);
+    for (int i = 0; i < 4; i++) {
+        etf_put_integer(&term, large);
+    }
+    etf_put_atom(&term, "true");
+    assert_true(beam_flame_read((struct str){term.data, term.n}, profile, PROFILE_NONE, &part));
+    assert_true(part.looks < UINT32_MAX && part.busy_us < UINT32_MAX && part.span_us < UINT32_MAX);
+    assert_int_equal(part.processes, INT32_MAX);
+    buf_done(&term);
+    profile_release(profile);
+}
+
 /* What is sampled is named by bytes, so that nothing in it can be more than a name. */
 static void
 test_beam_flame__asks_with_quoted_names(void **state)
@@ -115,6 +141,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_beam_flame__reads_stacks),
         cmocka_unit_test(test_beam_flame__survives_what_is_cut),
+        cmocka_unit_test(test_beam_flame__bounds_what_it_is_told),
         cmocka_unit_test(test_beam_flame__asks_with_quoted_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
