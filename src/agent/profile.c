@@ -197,7 +197,7 @@ on_writable(void *context, struct http_stream *stream)
 {
     struct watcher *watcher = context;
     (void)stream;
-    if (watcher->newest != NULL) {
+    if (watcher->newest != NULL || sampling_is_over(&watcher->status)) {
         send_growth(watcher);
     }
 }
