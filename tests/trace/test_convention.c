@@ -249,8 +249,8 @@ test_convention__redacts_long_texts(void **state)
         }
         memcpy(text, "a=b ", 4);
         for (size_t k = 0; k < ARRAY_SIZE(attributes); k++) {
-            attributes[k] = (struct span_attribute){.key = STR("line"),
-                                                    .text = {text, sizeof(text) - k}};
+            attributes[k] =
+                (struct span_attribute){.key = STR("line"), .text = {text, sizeof(text) - k}};
         }
         assert_false(see("x", SPAN_INTERNAL, attributes, ARRAY_SIZE(attributes)).redacted);
     }
