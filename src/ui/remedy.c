@@ -26,8 +26,9 @@ draw_vms(const struct app *app, struct canvas *canvas, struct rect area)
         canvas_text(canvas, area.x, area.y, area.width, STR("Erlang VMs of this machine:"),
                     (struct style){.fg = ROLE_TITLE});
     }
-    for (int y = 1; y < area.height && str_line(&rest, &line); y++) {
-        canvas_text(canvas, area.x, area.y + y, area.width, line, (struct style){.fg = ROLE_TEXT});
+    for (int y = 1; y < area.height && str_line(&rest, &line);) {
+        y += wrap_draw(canvas, (struct rect){area.x, area.y + y, area.width, area.height - y}, line,
+                       (struct style){.fg = ROLE_TEXT});
     }
     buf_done(&lines);
 }
