@@ -21,8 +21,7 @@ prompt_open(struct prompt *prompt, const char *label, const char *prefill)
     prompt_set(prompt, prefill);
     prompt->history_at = 0;
     prompt->given = prefill[0] != '\0';
-    strlcpy(prompt->hint,
-            prompt->given ? "typing replaces it, an arrow keeps it, Ctrl-U clears it" : "",
+    strlcpy(prompt->hint, prompt->given ? "type over it, arrows edit it" : "",
             sizeof(prompt->hint));
 }
 

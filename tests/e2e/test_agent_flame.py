@@ -259,6 +259,8 @@ def test_screen__shows_a_process_of_the_other_machine_live():
         screen.sees(r"sampling for", r"F hold")
         check(until(lambda: samples_on(screen.screen()) > held + 100), "what was there before is lost", screen.screen())
         screen.keys("q")
+        screen.sees(rf"{child.pid} +", r"q quit")  # back among the processes; it goes on meanwhile
+        screen.keys("q")
         check(until(lambda: threads(agent) <= before), "the agent goes on sampling for nobody")
 
 

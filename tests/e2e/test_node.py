@@ -184,6 +184,8 @@ def test_flame__is_live_on_the_screen():
             at.eval("exit(whereis(mixer), kill)")
             check(t.until("the process has ended"), t.screen())
             t.keys("q")
+            check(t.until("REDS/s"), t.screen())
+            t.keys("q")
             check(t.until("exit=0"), t.screen())
         check(at.wait_for(OURS, "0") == "0", "something of ours is left there")
         check(at.eval("erlang:statistics(scheduler_wall_time)") == "undefined")

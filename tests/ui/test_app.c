@@ -270,7 +270,7 @@ test_app__prompts_begin_with_what_is_in_force(void **state)
     canvas_resize(&screen->canvas, 100, 30);
     type(screen, "fnginx\rf");
     assert_non_null(strstr(shown(screen, &out), " filter: nginx"));
-    assert_non_null(strstr(shown(screen, &out), "typing replaces it"));
+    assert_non_null(strstr(shown(screen, &out), "type over it"));
     type(screen, "\x05 cpu>1\rf"); /* Ctrl-E: to the end, and on */
     assert_non_null(strstr(shown(screen, &out), " filter: nginx cpu>1"));
     type(screen, "beam\rf");

@@ -362,30 +362,16 @@ add_state(const struct flame_panel *panel, const struct flame *tree, bool brief,
     add_zoom(panel, dst, size);
 }
 
-/* The last cells of a text. */
-static struct str
-end_of(struct str text, int cells)
-{
-    while (text.n > 0 && (int)utf8_text_width(text) > cells) {
-        utf8_next(&text);
-    }
-    return text;
-}
-
-/* A title that is too long: both of what is compared lose their end; else it loses its middle, as
- * what tells two apart stands at the end as often as at the beginning. */
+/* A title in less room than it wants: both of what is compared keep their beginning. */
 static int
 draw_short(struct canvas *canvas, int x, int y, int room, const char *title)
 {
     const struct style style = {.fg = ROLE_TITLE};
     const char *before = strstr(title, PANEL_PROFILE_BEFORE);
-    struct str first = str_from(title), second = end_of(first, room / 2);
-    int rest = room / 2;
-    if (before != NULL) {
-        first.n = (size_t)(before - title);
-        second = str_from(before);
-        rest = MIN((int)utf8_text_width(second), MAX(rest, room - (int)utf8_text_width(first)));
-    }
+    struct str first = str_from(title), second = str_from(before != NULL ? before : "");
+    first.n -= second.n;
+    int wanted = (int)utf8_text_width(second), left = room - (int)utf8_text_width(first);
+    int rest = MIN(wanted, MAX(room / 2, left));
     int used = canvas_text(canvas, x, y, room - rest, first, style);
     return used + canvas_text(canvas, x + used, y, rest, second, style);
 }
