@@ -195,9 +195,10 @@ names_wait(struct str name)
 {
     static const char *const waits[] = {"acquire",   "checkout",  "getconnection", "get_connection",
                                         "pool.wait", "pool wait", "queue_wait"};
+    const uint32_t beginnings = 1u << 1 | 1u << 3 | 1u << 7 | 1u << 16 | 1u << 17; /* a c g p q */
     for (size_t at = 0; at + 1 < MIN(name.n, (size_t)128); at++) {
         int first = name.p[at] | 0x20, second = name.p[at + 1] | 0x20;
-        if (first != 'a' && first != 'c' && first != 'g' && first != 'p' && first != 'q') {
+        if ((beginnings >> (first & 31) & 1) == 0) {
             continue; /* most letters begin none of them */
         }
         for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {

@@ -312,6 +312,13 @@ user_end(struct str text, size_t at)
     return end;
 }
 
+/* Whether something that is looked at may begin here. */
+static inline bool
+is_telling(char c)
+{
+    return c == '=' || c == ':' || c == 'e' || (c | 0x20) == 'b';
+}
+
 size_t
 redact_text(struct str text, char *dst, size_t size, bool *ret_found)
 {
@@ -323,6 +330,9 @@ redact_text(struct str text, char *dst, size_t size, bool *ret_found)
     }
     for (size_t i = done; i < text.n; i++) {
         size_t from = 0, to = 0;
+        if (!is_telling(text.p[i])) {
+            continue;
+        }
         bool pair = (text.p[i] == '=' || text.p[i] == ':') && i > 0 && i + 1 < text.n;
         struct str key = pair ? key_before(text, i) : (struct str){"", 0};
         if (text.p[i] == ':' && text.n - i > 3 && text.p[i + 1] == '/' && text.p[i + 2] == '/') {
