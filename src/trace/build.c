@@ -11,7 +11,7 @@
 #define SIGNED_SPANS_MAX                                                                           \
     64 /* larger traces have so many attributes that a signature says nothing */
 
-#define RADIX_SPANS_MIN 512 /* fewer are compared */
+#define RADIX_SPANS_MIN 256 /* fewer are compared */
 #define RADIX_BITS 11
 #define RADIX (1u << RADIX_BITS)
 
