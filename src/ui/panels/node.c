@@ -27,18 +27,32 @@ static const char *const process_order[] = {
     "beam.process.status",     NULL,
 };
 
+/* Who is at the other end and what goes through, before the driver that most share. */
+static const char *const port_order[] = {
+    "beam.port",       "beam.port.address", "beam.port.in", "beam.port.out",
+    "beam.port.queue", "beam.port.name",    NULL,
+};
+
 static const struct sheet_def sheets[] = {
     {.name = PROCESSES, .title = "Processes", .order = process_order, .asked_for = true},
     {.name = "pools", .title = "Pools"},
     {.name = "workers", .title = "Workers"},
     {.name = "beam.applications", .title = "Applications", .asked_for = true},
     {.name = "beam.ets", .title = "ETS", .asked_for = true},
-    {.name = "beam.ports", .title = "Ports", .asked_for = true},
-    {.name = "beam.peers", .title = "Nodes", .asked_for = true},
+    {.name = "beam.ports",
+     .title = "Ports",
+     .order = port_order,
+     .nothing = "The node has no file, socket or program open.",
+     .asked_for = true},
+    {.name = "beam.peers",
+     .title = "Nodes",
+     .nothing = "The node is connected to no other.",
+     .asked_for = true},
     {.name = "beam.supervisors",
      .title = "Supervisors",
      .parent = "beam.supervisor.parent",
      .indented = "beam.supervisor.child",
+     .nothing = "No application of the node has supervisors.",
      .asked_for = true},
 };
 

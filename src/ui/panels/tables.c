@@ -46,6 +46,7 @@ tables_new(const struct sheet_def *defs, size_t count)
         sheet->asked_for = defs[i].asked_for;
         table_view_init(&sheet->view, defs[i].order, defs[i].parent, defs[i].indented);
         sheet->view.tree = defs[i].parent != NULL;
+        sheet->view.nothing = defs[i].nothing;
         tables->count = i + 1;
         tables->given = true;
     }
@@ -209,13 +210,14 @@ draw_chooser(struct tables *tables, struct canvas *canvas, struct rect area)
         }
         title_of(tables, i, current, title, sizeof(title));
         tables->tab_x[i] = x;
+        bool whole = current || (int)utf8_text_width(str_from(title)) <= end - x;
         tables->tab_width[i] = canvas_text(
-            canvas, x, area.y, end - x, str_from(title),
+            canvas, x, area.y, whole ? end - x : 1, str_from(title),
             current
                 ? (struct style){.fg = ROLE_TAB_ACTIVE,
                                  .attributes = there > 1 ? CELL_BOLD | CELL_UNDERLINE : CELL_BOLD}
                 : (struct style){.fg = ROLE_DIM});
-        x += tables->tab_width[i] + 2;
+        x = whole ? x + tables->tab_width[i] + 2 : end;
     }
 }
 

@@ -12,6 +12,7 @@ struct sheet_def {
     const char *title;             /* in the line to choose by; NULL: its own */
     const char *const *order;      /* as in table_view_init */
     const char *parent, *indented; /* the same: a tree, shown as one from the start */
+    const char *nothing;           /* what to read where it has no rows; NULL: that it has none */
     bool asked_for; /* it may be chosen also while the picture does not have it: it is
                        made for those who look at it */
 };
