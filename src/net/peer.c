@@ -72,6 +72,9 @@ ask_kernel(int netlink, const struct ends *ends, uid_t *ret_uid)
         answer.found.id.idiag_dport != id->idiag_dport) {
         return false;
     }
+    if (answer.found.idiag_inode == 0) {
+        return false; /* it was closed: the kernel says of those that they are root's */
+    }
     *ret_uid = answer.found.idiag_uid;
     return true;
 }

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 /* The user who made it, as the kernel tells of unix sockets and of loopback connections. False: it
- * does not tell, or the peer is elsewhere. Does not wait. */
+ * does not tell, or the peer is elsewhere, or has closed it. Does not wait. */
 bool peer_user(int fd, uid_t *ret_uid);
 
 #endif
