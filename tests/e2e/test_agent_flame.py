@@ -260,7 +260,7 @@ def test_screen__shows_a_process_of_the_other_machine_live():
         check(until(lambda: samples_on(screen.screen()) > held + 100), "what was there before is lost", screen.screen())
         screen.keys("q")
         screen.sees(rf"{child.pid} +", r"q quit")  # back among the processes; it goes on meanwhile
-        screen.keys("q")
+        screen.keys("q", "q")  # back to the processes, and out
         check(until(lambda: threads(agent) <= before), "the agent goes on sampling for nobody")
 
 
