@@ -96,9 +96,10 @@ node_free(struct node *node)
     node_free(node->a);
     node_free(node->b);
     if (node->leaf != NULL) {
-        for (size_t i = 0; i < ARRAY_SIZE(node->leaf->cache); i++) {
+        for (size_t i = 0; i < node->leaf->cache_count; i++) {
             free(node->leaf->cache[i].list);
         }
+        free(node->leaf->cache);
         free((void *)node->leaf->matchers);
         free(node->leaf);
     }

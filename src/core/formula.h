@@ -34,14 +34,15 @@ struct leaf {
     const struct metric *metric;
     const struct matchers *matchers; /* owned; only as long as its count */
     const struct series *only;       /* instead of what matches; NULL: all of that */
-    /* One for each source and some to spare: a look-up asks the layouts of all sources, and with
-     * fewer each would push out the next. */
-    struct {
+    /* The layouts asked last, at most LEAF_LAYOUTS: one for each source and some to spare, as a
+     * look-up asks those of all sources, and with fewer each would push out the next. Most leaves
+     * are of metrics that are absent, and have none. */
+    struct columns {
         uint64_t serial;
         size_t count;
         struct match *list;
-    } cache[LEAF_LAYOUTS];
-    size_t cache_next;
+    } * cache;
+    size_t cache_count, cache_next;
     size_t track; /* where it was found last: looked at first */
 
     int64_t interval_ns; /* its readings are kept this often only; 0: each */

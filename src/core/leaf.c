@@ -88,23 +88,47 @@ match_labels(const struct leaf *leaf, const struct layout *layout, size_t *ret_c
     return list;
 }
 
+/* The place for one more layout, or that of the oldest; NULL: out of memory. */
+static struct columns *
+cache_place(struct leaf *leaf)
+{
+    size_t count = leaf->cache_count;
+    if (count == LEAF_LAYOUTS) {
+        struct columns *oldest = &leaf->cache[leaf->cache_next++ % LEAF_LAYOUTS];
+        free(oldest->list);
+        return oldest;
+    }
+    if ((count & (count - 1)) == 0) { /* full: it doubles */
+        size_t capacity = MIN(MAX(count * 2, (size_t)1), (size_t)LEAF_LAYOUTS);
+        struct columns *grown = reallocarray(leaf->cache, capacity, sizeof(*grown));
+        if (grown == NULL) {
+            return NULL;
+        }
+        leaf->cache = grown;
+    }
+    leaf->cache_count++;
+    return &leaf->cache[count];
+}
+
 size_t
 leaf_columns(struct leaf *leaf, const struct layout *layout, const struct match **ret_list)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(leaf->cache); i++) {
+    for (size_t i = 0; i < leaf->cache_count; i++) {
         if (leaf->cache[i].serial == layout->serial) {
             *ret_list = leaf->cache[i].list;
             return leaf->cache[i].count;
         }
     }
+    struct columns *place = cache_place(leaf);
+    *ret_list = NULL;
+    if (place == NULL) {
+        return 0;
+    }
     size_t count;
-    struct match *list = (leaf->only != NULL ? match_only : match_labels)(leaf, layout, &count);
-    size_t slot = leaf->cache_next++ % ARRAY_SIZE(leaf->cache);
-    free(leaf->cache[slot].list);
-    leaf->cache[slot].serial = layout->serial;
-    leaf->cache[slot].count = count;
-    leaf->cache[slot].list = list;
-    *ret_list = list;
+    place->serial = layout->serial;
+    place->list = (leaf->only != NULL ? match_only : match_labels)(leaf, layout, &count);
+    place->count = count;
+    *ret_list = place->list;
     return count;
 }
 
