@@ -403,11 +403,15 @@ is_closed(const struct metric *metric, const struct matchers *matchers)
     return true;
 }
 
-/* Hundreds of queries have none or one: a copy takes no more room than there are. */
+/* Hundreds of queries have none or a short one: a copy ends with the text of the last. */
 static const struct matchers *
 matchers_copy(const struct matchers *matchers)
 {
-    size_t bytes = offsetof(struct matchers, list) + matchers->count * sizeof(matchers->list[0]);
+    size_t bytes = offsetof(struct matchers, list);
+    if (matchers->count > 0) {
+        const struct matcher *last = &matchers->list[matchers->count - 1];
+        bytes = (size_t)(last->values - (const char *)matchers) + strlen(last->values) + 1;
+    }
     struct matchers *copy = malloc(bytes);
     if (copy != NULL) {
         memcpy(copy, matchers, bytes);

@@ -32,7 +32,7 @@ struct match {
 
 struct leaf {
     const struct metric *metric;
-    const struct matchers *matchers; /* owned; only as long as its count */
+    const struct matchers *matchers; /* owned; only as long as it must be */
     const struct series *only;       /* instead of what matches; NULL: all of that */
     /* The layouts asked last, at most LEAF_LAYOUTS: one for each source and some to spare, as a
      * look-up asks those of all sources, and with fewer each would push out the next. Most leaves
@@ -74,7 +74,7 @@ struct node {
 /* A derived metric with labels left open: one tree for each set of values there is. */
 struct groups {
     const struct metric *metric;
-    const struct matchers *matchers; /* owned; only as long as its count */
+    const struct matchers *matchers; /* owned; only as long as it must be */
     struct node *probe; /* the formula without the open labels: names the leaves to look at */
     uint64_t signature; /* of the layouts the children were made from */
     struct node **children;
