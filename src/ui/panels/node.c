@@ -27,10 +27,10 @@ static const char *const process_order[] = {
     "beam.process.status",     NULL,
 };
 
-/* Who is at the other end and what goes through, before the driver that most share. */
+/* Who is at the other end and what goes through, then whose it is. */
 static const char *const port_order[] = {
-    "beam.port",       "beam.port.address", "beam.port.in", "beam.port.out",
-    "beam.port.queue", "beam.port.name",    NULL,
+    "beam.port",       "beam.port.address", "beam.port.in",    "beam.port.out",
+    "beam.port.owner", "beam.port.name",    "beam.port.queue", NULL,
 };
 
 static const struct sheet_def sheets[] = {
