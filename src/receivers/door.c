@@ -221,6 +221,7 @@ pause_place(struct door *door, struct place *place, int error)
     uv_timer_start(door->pause, on_pause_over, PAUSE_MS, 0);
     if (door->full_ns == 0 || now_ns - door->full_ns >= FULL_NS) {
         door->full_ns = now_ns;
+        place->full = true;
         receive_tell(place, "%s cannot take connections now: %s%s", place->where, strerror(error),
                      error == EMFILE ? "; raise the limit (ulimit -n)" : "");
     }
@@ -239,6 +240,10 @@ door_ready(uv_poll_t *poll, int status, int events)
         }
         if (fd < 0) {
             return;
+        }
+        if (place->full) {
+            place->full = false;
+            place->note[0] = '\0';
         }
         welcome(place->receive->door, place, fd);
     }

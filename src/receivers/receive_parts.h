@@ -40,6 +40,7 @@ struct place {
     bool udp;
     bool spare; /* the other address of a bare port: that it is not there is no news */
     bool listening;
+    bool full;                     /* no descriptor was left for who came; the note says so */
     uint64_t accepted;             /* connections, or datagrams */
     int64_t heard_ns;              /* monotonic; 0: never */
     int64_t noted_ns;              /* when, monotonic */

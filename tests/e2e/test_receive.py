@@ -342,6 +342,7 @@ def test_receive__rests_where_no_descriptor_is_left():
         for one in waiting:
             one.close()
         check(until(lambda: agent.json("/v1/traces", otlp())[0] == 200), "it goes on")
+        check(until(lambda: not any(row["receiver.note"] for row in agent.rows())), "and says so", agent.rows())
 
 
 def test_receive__names_who_holds_a_port():
