@@ -390,7 +390,7 @@ static const struct offer {
     {"overview", "flame.open", "flame graph", WITH_SAMPLER, false},
     {"flame", "flame.open", "hold", WHILE_SAMPLING, false},
     {"flame", "flame.open", "go on", WHILE_SAMPLING_IS_HELD, false},
-    {"flame", "flame.open", "sample this machine", WITH_SAMPLER, false},
+    {"flame", "flame.open", "sample the machine", WITH_SAMPLER, false},
     {"flame", "flame.open", "sample this node", WITH_NODE_SAMPLER, false},
     {"flame", "flame.wall", "wall time", WHILE_WORK_IS_SAMPLED, false},
     {"flame", "flame.wall", "CPU time", WHILE_WAITING_IS_SAMPLED, false},

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Flame graphs through an agent: of requests, and of what runs now; on the screen, by the command line and as documents;
-and who may have them. And marks, which keep a request longer at the agent.
+and who may have them. And what else of requests goes between both: marks, and word of what is too large to travel.
 
 FLAMETOP_BINARY is the program. Where the machine does not let it sample, a test is skipped with what the agent says."""
 
@@ -8,15 +8,19 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_live  # noqa: E402
 from agent import CHANGE, READ, Agent  # noqa: E402
 from suite import FLAMETOP, Skip, check, check_sentence, free_port, main, run, until, write  # noqa: E402
-from terminal import Tmux  # noqa: E402
+from terminal import Tmux, environment  # noqa: E402
 
 SOURCE = os.path.abspath(os.environ.get("FLAMETOP_SOURCE", "."))
 MAKE = os.path.join(SOURCE, "tests", "tools", "make_requests.py")
@@ -291,6 +295,73 @@ def test_screen__says_why_not():
             screen.sees(r"shows what the kernel keeps from", r"--token-file")
 
 
+class Older(threading.Thread):
+    """An agent as it was before there were live profiles: its route for them is not there."""
+
+    def __init__(self, agent):
+        super().__init__(daemon=True)
+        self.agent, self.listener = agent, socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = self.agent.connect(timeout=None)
+            threading.Thread(target=self.pass_on, args=(client, server, b"/flame/stream"), daemon=True).start()
+            threading.Thread(target=self.pass_on, args=(server, client, None), daemon=True).start()
+
+    @staticmethod
+    def pass_on(source, to, hidden):
+        try:
+            while data := source.recv(65536):
+                to.sendall(data.replace(hidden, b"/older/stream") if hidden else data)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def test_screen__says_that_an_agent_is_too_old():
+    with busy() as child, guarded() as agent, Screen(Older(agent), f"--pid {child.pid} --view processes") as screen:
+        screen.sample(child)
+        screen.sees(r"this agent samples nothing: it is older than\s+this\s+flametop")
+
+
+def test_right__what_the_agent_may_not_is_one_sentence():
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        raise Skip("it takes root to be somebody else")
+    with open("/proc/sys/kernel/perf_event_paranoid", encoding="ascii") as file:
+        if int(file.read()) < 1:
+            raise Skip("everybody may sample everything here")
+    binary, port = shutil.copy(FLAMETOP, os.path.join(test_live.HOME, "flametop")), free_port()
+    agent = subprocess.Popen([*NOBODY, binary, "agent", "--listen", f"127.0.0.1:{port}", "--unix", "none"], cwd="/",
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             env=environment(HOME="/nonexistent", FLAMETOP_TOKEN=READ))
+    try:
+        answer = until(lambda: asked(port, f"pid={os.getpid()}&seconds=1"))
+        check(answer and answer[0] == 403 and "CAP_PERFMON" in answer[1], answer)
+        answer = asked(port, "machine=1&seconds=1")
+        check(answer[0] == 403 and "perf_event_paranoid" in answer[1], answer)
+        done = run("flame", f"http://127.0.0.1:{port}", "--pid", str(os.getpid()), "--for", "1s", FLAMETOP_TOKEN=READ)
+        check_sentence(done, 1, "CAP_PERFMON")
+    finally:
+        agent.terminate()
+        check(agent.wait(10) == 0, "the agent failed")
+
+
+def asked(port, query):
+    """Status and sentence; None while nobody answers."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/flame?{query}",
+                                     headers={"Authorization": f"Bearer {READ}"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, ""
+    except urllib.error.HTTPError as error:
+        return (error.code, json.loads(error.read())["error"]) if error.code != 503 else None
+    except OSError:
+        return None
+
+
 # ---- marks ----------------------------------------------------------------------------------------
 
 
@@ -328,6 +399,37 @@ def test_mark__reaches_the_agent_with_the_right_to():
         check(agent.ask(path, "POST", body=body, token=CHANGE).status == 200 and until(lambda: newest in marked(agent)))
         check(agent.ask(path, "POST", body='{"trace_id": "0011"}', token=CHANGE).status == 404)
         check(agent.ask(path, "POST", body='{"trace_id": "x"}', token=CHANGE).status == 400)
+
+
+def large_request(trace, spans, filler):
+    """OTLP JSON of one request, every span with a text of its own."""
+    now = time.time_ns() - 3 * 10**9
+
+    def span(i):
+        return {"traceId": trace, "spanId": f"{i + 1:016x}", "parentSpanId": f"{1:016x}" if i else "", "name": f"step {i % 50}",
+                "kind": 1 if i else 2, "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 10**9 - i),
+                "attributes": [{"key": "note", "value": {"stringValue": f"{i}:" + "x" * filler}}]}
+    service = {"attributes": [{"key": "service.name", "value": {"stringValue": "large"}}]}
+    return json.dumps({"resourceSpans": [{"resource": service, "scopeSpans": [{"spans": [span(i) for i in range(spans)]}]}]})
+
+
+def test_size__what_is_too_large_to_travel_is_named():
+    port, trace = free_port(), "5b8aa5a2d2c872e8321cf37308d69df2"
+    with guarded(f"--receive={port}") as agent:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", large_request(trace, 2400, 8000).encode(),
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            check(answer.status == 200, answer.status)
+        done = subprocess.run([sys.executable, MAKE, "--count", "30", "--to", f"http://127.0.0.1:{port}"],
+                              capture_output=True, check=False, timeout=60)
+        check(done.returncode == 0, done.stderr.decode())
+        check(until(lambda: agent.ask("/api/v1/traces?limit=1", token=READ).json()["held"] == 31, seconds=30), "not held")
+        with Tmux(f"{FLAMETOP} http://127.0.0.1:{agent.port} --view requests", width=120, height=40,
+                  FLAMETOP_TOKEN=READ) as screen:
+            check(screen.until(rf"request of 1\d\.\d MiB stays there: /api/v1/traces/{trace}", r"POST /tools/invoke",
+                               seconds=30), screen.screen())
+        answer = agent.ask(f"/api/v1/traces/{trace}", token=READ)
+        check(answer.status == 200 and answer.body.count(b'"note"') == 2400, answer.status)
 
 
 def done_with_programs():
