@@ -77,6 +77,7 @@ struct far_sampler {
     struct engine *engine; /* NULL: nobody */
     struct sampling_wish wish;
     uint64_t number;
+    bool held, away; /* by the user; nobody looks: either way the wish is held */
 };
 
 struct app {
@@ -182,9 +183,10 @@ void seat_put(struct app *app, struct seat *seat, struct picture *picture); /* t
 void seat_answered(struct app *app, struct seat *seat, const char *why);    /* "": it was done */
 
 /* sampling.c */
-int sampling_fd(const struct app *app);                       /* to wait for; -1: nothing */
-void sampling_take(struct app *app);                          /* what is newer */
-bool sampling_goes_on(const struct app *app);                 /* or is held */
+int sampling_fd(const struct app *app);       /* to wait for; -1: nothing */
+void sampling_look(struct app *app);          /* what nobody looks at is not sampled elsewhere */
+void sampling_take(struct app *app);          /* what is newer */
+bool sampling_goes_on(const struct app *app); /* or is held */
 bool sampling_is_possible(const struct app *app);             /* of the shown target */
 bool sampling_may_node(const struct app *app);                /* it is an Erlang node */
 bool sampling_is_of_node(const struct app *app);              /* what goes on */

@@ -148,6 +148,7 @@ draw(struct run *run)
         run->key_ns = 0;
     }
     send_interest(app, by_key);
+    sampling_look(app);
 }
 
 static void

@@ -37,6 +37,7 @@ far_begin(void *context, const struct sampling_wish *wish, char *why, size_t why
 {
     struct far_sampler *far = context;
     far->wish = *wish;
+    far->held = far->away = false;
     far->number++;
     bool sent = far_send(far);
     if (!sent) {
@@ -50,7 +51,8 @@ static void
 far_hold(void *context, bool held)
 {
     struct far_sampler *far = context;
-    far->wish.held = held;
+    far->held = held;
+    far->wish.held = far->held || far->away;
     far_send(far);
 }
 
@@ -196,6 +198,18 @@ sampling_fd(const struct app *app)
 {
     const struct app_sampler *sampler = app->sampling.sampler;
     return sampler != NULL ? sampler->fd(sampler->context) : -1;
+}
+
+/* Another machine works for what is looked at; this one goes on. */
+void
+sampling_look(struct app *app)
+{
+    struct far_sampler *far = &app->far;
+    bool away = app->view != VIEW_FLAME;
+    if (app->sampling.sampler == &far->face && sampling_goes_on(app) && away != far->away) {
+        far->away = away;
+        far_hold(far, far->held);
+    }
 }
 
 /* Until there are samples the view says what it waits for. */
