@@ -157,6 +157,17 @@ has_room(const struct held *held, size_t bytes)
            bytes <= held->segment->capacity - held->segment->bytes;
 }
 
+static void
+drop(struct generation *generation, size_t index)
+{
+    struct held *held = generation->list[index];
+    generation->bytes -= held->segment->count > 0 ? held_bytes(held) : 0;
+    memmove(generation->list + index, generation->list + index + 1,
+            (generation->count - index - 1) * sizeof(generation->list[0]));
+    generation->count--;
+    held_free(held);
+}
+
 /* The last segment of a generation, with room for so many bytes. */
 static struct held *
 last_with_room(struct segments *segments, struct generation *generation, size_t bytes)
@@ -167,10 +178,18 @@ last_with_room(struct segments *segments, struct generation *generation, size_t 
                : append_held(segments, generation, MAX(bytes, TRACE_SEGMENT_BYTES));
 }
 
+/* One that was made for a trace that did not become a row goes first: only what rows fill counts,
+ * so many of them would be as much memory as one likes. */
 void *
 segments_reserve(struct segments *segments, size_t bytes)
 {
-    struct held *held = last_with_room(segments, &segments->fresh, bytes);
+    struct generation *fresh = &segments->fresh;
+    const struct held *last = fresh->count > 0 ? fresh->list[fresh->count - 1] : NULL;
+    if (last != NULL && last->segment->count == 0 &&
+        last->segment->capacity != MAX(bytes, TRACE_SEGMENT_BYTES)) {
+        drop(fresh, fresh->count - 1);
+    }
+    struct held *held = last_with_room(segments, fresh, bytes);
     return held != NULL ? held->segment->data + held->segment->bytes : NULL;
 }
 
@@ -219,17 +238,6 @@ take_row(struct segments *segments, struct generation *generation, struct held *
 }
 
 /* ---- making room ---- */
-
-static void
-drop(struct generation *generation, size_t index)
-{
-    struct held *held = generation->list[index];
-    generation->bytes -= held->segment->count > 0 ? held_bytes(held) : 0;
-    memmove(generation->list + index, generation->list + index + 1,
-            (generation->count - index - 1) * sizeof(generation->list[0]));
-    generation->count--;
-    held_free(held);
-}
 
 /* A copy among the kept ones, which takes its place in the index. */
 static bool

@@ -443,6 +443,39 @@ test_store__takes_traces_from_elsewhere(void **state)
     generate_free(g);
 }
 
+/* Room for what turned out to be no trace is room again, whatever comes between. */
+static void
+test_store__keeps_no_room_for_what_was_refused(void **state)
+{
+    (void)state;
+    size_t refused = (size_t)4 << 20, held = 0;
+    struct generated *g = generate(GENERATE_ORPHANED, 40, 9);
+    struct traces *from;
+    const struct trace *trace = generate_trace(g, &from);
+    struct trace *other = malloc(trace->bytes);
+    void *nothing = calloc(1, refused);
+    struct trace_store *store = store_of(0);
+    assert_true(other != NULL && nothing != NULL);
+    memcpy(other, trace, trace->bytes);
+    for (uint8_t i = 0; i < 20; i++) {
+        other->id[0] = i;
+        assert_false(trace_store_trace(store, nothing, refused, generate_now(0)));
+        assert_true(trace_store_trace(store, other, other->bytes, generate_now(0)));
+    }
+    struct traces *list = trace_store_publish(store, generate_now(0));
+    for (size_t i = 0; i < list->part_count; i++) {
+        held += list->parts[i].segment->capacity;
+    }
+    assert_int_equal(list->count, 20);
+    assert_true(held <= refused);
+    traces_release(list);
+    traces_release(from);
+    trace_store_free(store);
+    generate_free(g);
+    free(other);
+    free(nothing);
+}
+
 /* By its head alone, as an agent sends it, or because this store is small. */
 static void
 test_store__names_what_is_too_large_to_come(void **state)
@@ -594,6 +627,7 @@ main(void)
         cmocka_unit_test(test_store__samples_by_rule),
         cmocka_unit_test(test_store__tells_slow_ones_by_threshold),
         cmocka_unit_test(test_store__takes_traces_from_elsewhere),
+        cmocka_unit_test(test_store__keeps_no_room_for_what_was_refused),
         cmocka_unit_test(test_store__names_what_is_too_large_to_come),
         cmocka_unit_test(test_store__answers_the_same_list_while_nothing_changes),
         cmocka_unit_test(test_store__finishes_early_when_there_are_too_many),
