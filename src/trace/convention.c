@@ -41,6 +41,7 @@ static const struct {
     {"gen_ai.system", ROLE_MODEL_SYSTEM},
     {"gen_ai.tool.name", ROLE_TOOL_NAME},
     {"http.method", ROLE_HTTP_METHOD},
+    {"http.path", ROLE_URL_PATH},
     {"http.request.method", ROLE_HTTP_METHOD},
     {"http.response.status_code", ROLE_HTTP_STATUS},
     {"http.route", ROLE_HTTP_ROUTE},
@@ -371,6 +372,16 @@ of_rpc(const struct subject *subject)
     return true;
 }
 
+/* What follows the method in the name of a span, "GET /users/{id}", or Zipkin's "get /users/{id}";
+ * with the method alone nothing, which is not NULL. */
+static struct str
+after_method(struct str name, struct str method)
+{
+    bool begins =
+        method.n > 0 && name.n >= method.n && strncasecmp(name.p, method.p, method.n) == 0;
+    return begins ? (struct str){name.p + method.n, name.n - method.n} : (struct str){NULL, 0};
+}
+
 static bool
 of_http(const struct subject *subject)
 {
@@ -382,23 +393,26 @@ of_http(const struct subject *subject)
         return false;
     }
     out->system = SYSTEM_HTTP;
+    struct str rest = after_method(subject->span->name, method);
     if (route.n > 0) {
         label_two(out, method, route);
+    } else if (str_starts(rest, " /")) { /* of few values, where the path may have an id */
+        label_two(out, method, STR(""));
+        label_add(out, STR(" "));
+        label_path(out, str_trim(rest));
     } else if (url.n > 0) {
         label_two(out, method, STR(""));
         label_add(out, method.n > 0 ? STR(" ") : STR(""));
         label_path(out, url);
+    } else if (rest.p != NULL) {
+        label_add(out, method); /* the name says it all: "GET", "GET x" */
+        label_add(out, rest);
     } else {
         label_two(out, method,
                   IS_ANY(subject->span->name, http_names) ||
                           str_starts(subject->span->name, "HTTP ")
                       ? STR("")
                       : subject->span->name);
-        if (method.n > 0 && subject->span->name.n >= method.n &&
-            memcmp(subject->span->name.p, method.p, method.n) == 0) {
-            out->label_n = 0; /* the name says it all: "GET", "GET /x" */
-            label_add(out, subject->span->name);
-        }
     }
     return true;
 }
