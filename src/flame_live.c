@@ -72,8 +72,7 @@ sample(const struct app_sampler *sampler, int64_t span_ns, int64_t late_ns,
                                {.fd = asked ? -1 : signals, .events = POLLIN}};
         int count = poll(fds, ARRAY_SIZE(fds), (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS));
         last = asked && count == 0;
-        if (!asked &&
-            (count == 0 || (fds[1].revents & POLLIN) != 0 || status->sampled_ns >= span_ns)) {
+        if (!asked && (count == 0 || (fds[1].revents & POLLIN) != 0)) {
             asked = true;
             until_ns = clock_mono_ns() + PATIENCE_NS;
             sampler->hold(sampler->context, true);
@@ -85,7 +84,8 @@ sample(const struct app_sampler *sampler, int64_t span_ns, int64_t late_ns,
             last = status->state >= SAMPLING_HELD;
         }
         if (!asked && status->state == SAMPLING_RUNS) {
-            until_ns = clock_mono_ns() + span_ns - status->sampled_ns + late_ns;
+            int64_t rest_ns = span_ns - status->sampled_ns;
+            until_ns = clock_mono_ns() + (rest_ns > 0 ? rest_ns + late_ns : 0);
         }
     }
     if (signals >= 0) {
