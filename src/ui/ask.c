@@ -146,10 +146,12 @@ panel_open_target(const struct panel_context *context, size_t target, const char
 {
     struct app *app = context->app;
     if (app->seat_count == 1) {
-        seat_open_instance(app, name, number);
+        seat_open_instance(app, name, number > 0 ? number : VIEW_FIRST);
     } else if (target < app->seat_count) {
         seat_show(app, &app->seats[target]);
-        app_show_view(app, number);
+        const struct link_status *link = app_link(app);
+        bool node = link != NULL && strcmp(link->kind, "beam") == 0;
+        app_show_view(app, number > 0 ? number : node ? VIEW_BEAM : VIEW_FIRST);
     }
 }
 

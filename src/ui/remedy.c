@@ -11,7 +11,6 @@
 #include "flametop/core/table.h"
 #include "widgets/wrap.h"
 
-#define BEAM_VIEW 4
 #define TEXT_BYTES 512
 
 /* What this machine has of Erlang VMs, below the remedy of their view. */
@@ -143,7 +142,7 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
         return;
     }
     wrap_draw(canvas, room, str_from(remedy), text);
-    if (view->number == BEAM_VIEW && app->options.vms != NULL && app_link(app) == NULL) {
+    if (view->number == VIEW_BEAM && app->options.vms != NULL && app_link(app) == NULL) {
         draw_vms(app, canvas,
                  (struct rect){area.x + margin, y + 7, area.width - 2 * margin,
                                area.y + area.height - y - 7});

@@ -8,6 +8,8 @@
 #include "flametop/ui/panel.h"
 
 #define VIEW_BOXES_MAX 8
+#define VIEW_FIRST 1
+#define VIEW_BEAM 4
 #define VIEW_REQUESTS 5
 #define VIEW_FLAME 6
 #define VIEW_CHART 10 /* the full-screen chart: opened by panels, has no number key */

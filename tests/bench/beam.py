@@ -83,10 +83,40 @@ def scan_bytes(node):
     return max((later - earlier for earlier, later in zip(sent, sent[1:])), default=0)
 
 
+WORKERS = ("begin C = counters:new(1, []), persistent_term:put(work, C), [spawn(fun() -> (fun L() -> lists:sum(lists:seq(1, 20000)), "
+           "counters:add(C, 1, 1), L() end)() end) || _ <- lists:seq(1, 20)], ok end")
+
+
+def work(node, seconds):
+    """What 20 busy processes get done in a second of the CPU that the node takes, our looking included."""
+    begun, used = int(node.eval("counters:get(persistent_term:get(work), 1)")), cpu(node)
+    time.sleep(seconds)
+    return (int(node.eval("counters:get(persistent_term:get(work), 1)")) - begun) / (cpu(node) - used)
+
+
+def sampled():
+    """By how much sampling slows a node whose schedulers are full, in turns of looking and not looking."""
+    with Node("sampled") as node:
+        node.eval(WORKERS)
+        alone_rates, watched, told = [], [], ""
+        for _ in range(5):
+            alone_rates.append(work(node, 6))
+            child = subprocess.Popen([FLAMETOP, "flame", node.url, "--for", "9s", "--rate", "100", "-o", "-"],
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            time.sleep(2)
+            watched.append(work(node, 6))
+            told = child.communicate(timeout=60)[1].decode().strip() or told
+        loss = 1 - statistics.median(watched) / statistics.median(alone_rates)
+        print(f"sampled at 100 Hz, 20 busy processes: {loss * 100:.1f} % less work a second of CPU "
+              f"(from {min(1 - w / a for a, w in zip(alone_rates, watched)) * 100:.1f} to "
+              f"{max(1 - w / a for a, w in zip(alone_rates, watched)) * 100:.1f} %); {told}")
+
+
 def main():
     if not have_erlang():
         print("there is no erl: install erlang-base")
         return 1
+    sampled()
     with Node("idle") as node:
         before = alone(node, 10)
         used, _ = share(node, 20)

@@ -323,6 +323,8 @@ test_fleet__a_node_is_judged_as_a_node(void **state)
     char *text = shown(fleet);
     assert_has(text, "messages wait for slow_worker");
     assert_lacks(text, "disk sda 98 % busy");
+    press(fleet, '\r'); /* what is told of nodes */
+    assert_has(shown(fleet), "This view needs the node itself");
     fleet_free(fleet);
 }
 

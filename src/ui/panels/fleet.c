@@ -190,7 +190,7 @@ fleet_command(void *state, const struct panel_context *context, const char *name
         return REACTION_NONE;
     }
     if (strcmp(name, "open") == 0) {
-        show_target(panel, context, 1);
+        show_target(panel, context, 0);
         return REACTION_HANDLED;
     }
     if (strcmp(name, "view") == 0) {
@@ -218,7 +218,7 @@ fleet_mouse(void *state, const struct panel_context *context, int x, int y, int 
     }
     enum reaction reaction = table_view_mouse(&panel->view, context, x, y, button);
     if (button == TERM_DOUBLE_CLICK && y > panel->view.area.y) {
-        show_target(panel, context, 1);
+        show_target(panel, context, 0);
     }
     return reaction;
 }
