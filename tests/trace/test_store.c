@@ -443,6 +443,39 @@ test_store__takes_traces_from_elsewhere(void **state)
     generate_free(g);
 }
 
+/* Resources that differ in what is not kept of them are one, others are not. */
+static void
+test_store__tells_resources_by_what_is_kept(void **state)
+{
+    (void)state;
+    static char texts[3][TRACE_TEXT_BYTES_MAX + 100];
+    struct trace_store *store = store_of(0);
+    for (size_t i = 0; i < 3; i++) {
+        memset(texts[i], 'x', sizeof(texts[i]));
+        texts[i][i < 2 ? sizeof(texts[i]) - 1 : 0] = (char)('a' + i);
+        struct span_attribute attribute = {
+            .key = STR("k"), .type = SPAN_TEXT, .text = {texts[i], sizeof(texts[i])}};
+        struct span_resource resource = {.service = STR("shop"),
+                                         .scope = STR(""),
+                                         .attributes = &attribute,
+                                         .attribute_count = 1};
+        char id[] = {'s', (char)('0' + i)};
+        struct span span = {.trace_id = STR("t"),
+                            .span_id = {id, sizeof(id)},
+                            .parent_id = {i > 0 ? "s0" : "", i > 0 ? 2 : 0},
+                            .name = STR("x"),
+                            .start_ns = GENERATE_START_NS,
+                            .end_ns = GENERATE_START_NS + 1,
+                            .resource = &resource};
+        assert_true(trace_store_span(store, &span, generate_now(0)));
+    }
+    trace_store_flush(store, generate_now(0));
+    struct traces *list = trace_store_publish(store, generate_now(0));
+    assert_int_equal(traces_find(list, STR("t"))->resource_count, 2);
+    traces_release(list);
+    trace_store_free(store);
+}
+
 /* Room for what turned out to be no trace is room again, whatever comes between. */
 static void
 test_store__keeps_no_room_for_what_was_refused(void **state)
@@ -627,6 +660,7 @@ main(void)
         cmocka_unit_test(test_store__samples_by_rule),
         cmocka_unit_test(test_store__tells_slow_ones_by_threshold),
         cmocka_unit_test(test_store__takes_traces_from_elsewhere),
+        cmocka_unit_test(test_store__tells_resources_by_what_is_kept),
         cmocka_unit_test(test_store__keeps_no_room_for_what_was_refused),
         cmocka_unit_test(test_store__names_what_is_too_large_to_come),
         cmocka_unit_test(test_store__answers_the_same_list_while_nothing_changes),
