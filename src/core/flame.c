@@ -47,6 +47,7 @@ struct flame_work {
     uint32_t *mask;               /* by profile node: rules met on the way to it */
     double *below[PROFILE_SIDES]; /* by profile node, of callers: totals */
     uint32_t *map;                /* profile node → raw node; NULL: the same */
+    uint32_t walked;              /* frames, in this portion of it */
     struct profile *raw;          /* makes raw nodes; NULL: those of the profile */
     const uint32_t *raw_parent, *raw_frame;
     uint32_t raw_count;
@@ -264,6 +265,7 @@ map_upwards(struct flame_work *work, uint32_t node)
             to = profile_child(work->raw, to, frame);
         }
         before = frame;
+        work->walked++;
     }
     return to;
 }
@@ -285,7 +287,7 @@ map_downwards(struct flame_work *work, uint32_t node)
 
 /* The outermost call of the frame on its stack. */
 static bool
-is_outermost(const struct flame_work *work, uint32_t node)
+is_outermost(struct flame_work *work, uint32_t node)
 {
     const struct profile *profile = work->profile;
     uint32_t frame = work->options.frame;
@@ -296,6 +298,7 @@ is_outermost(const struct flame_work *work, uint32_t node)
         if (profile->frame[node] == frame) {
             return false;
         }
+        work->walked++;
     }
     return true;
 }
@@ -420,10 +423,10 @@ step_map(struct flame *flame, struct flame_work *work)
         work->at = 1;
     }
     /* A new node may move others to a larger table; stacks of their own are as much work as they
-     * are deep. */
-    bool deep = work->options.part == FLAME_INVERTED || work->options.part == FLAME_CALLERS;
-    uint32_t end = work->at + MIN(count - work->at, deep ? PORTION / 256 : PORTION / 16);
-    for (; work->at < end && !flame->failed; work->at++) {
+     * are deep, which may be as deep as there are nodes. */
+    uint32_t end = work->at + MIN(count - work->at, PORTION / 16);
+    work->walked = 0;
+    for (; work->at < end && work->walked < PORTION / 4 && !flame->failed; work->at++) {
         work->map[work->at] = map_node(work, work->at);
     }
     take_raw(flame, work);

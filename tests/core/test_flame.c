@@ -651,6 +651,34 @@ test_layout__splits_equal_ones(void **state)
     profile_release(profile);
 }
 
+/* Turned round, a stack is as much work as it is deep: of deep ones a step takes few. */
+static void
+test_flame__stops_among_deep_stacks(void **state)
+{
+    (void)state;
+    enum { DEPTH = 2000 };
+    struct profile *profile = profile_new();
+    uint32_t measure = profile_measure(profile, STR("samples"), "", 1), node = 0;
+    for (int i = 0; i < DEPTH; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "f%d", i);
+        node = profile_child(profile, node, frame_of(profile, name));
+        profile_put(profile, node, measure, 1);
+    }
+    struct flame_options options = {.part = FLAME_INVERTED, .measure = measure};
+    struct flame *flame = flame_new(profile, &options);
+    unsigned steps = 1;
+    assert_non_null(flame);
+    while (!flame_step(flame, 0)) {
+        steps++;
+    }
+    assert_false(flame->failed);
+    assert_int_equal(flame->count, 1 + DEPTH * (DEPTH + 1) / 2);
+    assert_true(steps > DEPTH / 10);
+    flame_free(flame);
+    profile_release(profile);
+}
+
 int
 main(void)
 {
@@ -672,6 +700,7 @@ main(void)
         cmocka_unit_test(test_layout__tiles_the_order_of_time),
         cmocka_unit_test(test_layout__reaches_all_by_zoom),
         cmocka_unit_test(test_layout__splits_equal_ones),
+        cmocka_unit_test(test_flame__stops_among_deep_stacks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
