@@ -23,6 +23,7 @@
 #define VALUE_WIDTH 14
 #define PATIENCE_NS (20 * NS_PER_S)
 #define QUIET_PICTURES 3   /* so many without a new request: all are here */
+#define NONE_PICTURES 8    /* so many without any: a busy agent's first may come late */
 #define TRACES_LOOKED 1000 /* for what a mistyped name may mean */
 #define TAG_BYTES 160
 
@@ -48,8 +49,8 @@ wait_for(const struct targets *targets, const struct cli *cli)
     if (look == NULL) {
         return NULL;
     }
-    while (quiet < QUIET_PICTURES && clock_mono_ns() < until_ns &&
-           (picture = look_next(look)) != NULL) {
+    while (quiet < (traces != NULL ? QUIET_PICTURES : NONE_PICTURES) &&
+           clock_mono_ns() < until_ns && (picture = look_next(look)) != NULL) {
         bool asked = ask(look); /* again and again: a link that comes late takes the last */
         bool same =
             traces != NULL && picture->traces != NULL && traces->count == picture->traces->count;
