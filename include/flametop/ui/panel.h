@@ -150,7 +150,8 @@ void panel_copy(const struct panel_context *context, struct str text);
 void panel_open_chart(const struct panel_context *context, const char *metric, const char *labels);
 void panel_open_view(const struct panel_context *context, int number);
 
-/* Opens a view (0: the one that tells most of it) of the i-th target, or of the instance of that name where the fleet is of those. */
+/* Opens a view (0: the one that tells most of it) of the i-th target, or of the instance of that
+ * name where the fleet is of those. */
 void panel_open_target(const struct panel_context *context, size_t target, const char *name,
                        int number);
 
