@@ -141,6 +141,9 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
     if (view->number == VIEW_REQUESTS && draw_receivers(picture, canvas, room)) {
         return;
     }
+    if (view->number != VIEW_BEAM) { /* nothing follows there */
+        room.height = MAX(area.y + area.height - room.y, 0);
+    }
     wrap_draw(canvas, room, str_from(remedy), text);
     if (view->number == VIEW_BEAM && app->options.vms != NULL && app_link(app) == NULL) {
         draw_vms(app, canvas,
