@@ -14,10 +14,12 @@
 
 #include "beam_local.h"
 #include "flametop/base/file.h"
+#include "flametop/base/macros.h"
 #include "flametop/sources/users.h"
 
 #define FILE_BYTES 2048
 #define TEXT_BYTES 65536
+#define STATUS_BYTES 4096
 #define FILE_NAME ".erlang.cookie"
 
 struct search {
@@ -26,6 +28,9 @@ struct search {
     int denied; /* errno of the first place that could not be read; 0 */
     char denied_path[300];
     unsigned denied_uid;
+    bool theirs;    /* the place is named by the node's process: only a file of its user is taken */
+    unsigned owner; /* that user; UINT_MAX: unknown */
+    bool foreign;   /* the first of them is another's */
 };
 
 bool
@@ -79,15 +84,40 @@ owner_of(const char *path)
     return stat(folder, &info) == 0 ? info.st_uid : UINT_MAX;
 }
 
+/* Whoever names a place could name any file with a link: what its own user may read is no secret to
+ * it, and all else would be told to it in a challenge. */
+static bool
+may_be_taken(const struct search *search, int fd)
+{
+    struct stat info;
+    return !search->theirs || (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                               search->owner != UINT_MAX && info.st_uid == search->owner);
+}
+
+static ssize_t
+read_file(const struct search *search, const char *path, char *dst, size_t size, bool *ret_foreign)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        return -errno;
+    }
+    *ret_foreign = !may_be_taken(search, fd);
+    ssize_t n = *ret_foreign ? -EPERM : file_pread(fd, dst, size);
+    close(fd);
+    return n;
+}
+
 /* 1: it is there; 0: it is not, or cannot be read; a negative errno: what is there is no cookie. */
 static int
 try_file(struct search *search, const char *path)
 {
     char text[FILE_BYTES];
-    ssize_t n = file_read_at(AT_FDCWD, path, text, sizeof(text));
+    bool foreign = false;
+    ssize_t n = read_file(search, path, text, sizeof(text), &foreign);
     if (n < 0) {
         if (n != -ENOENT && n != -ENOTDIR && search->denied == 0) {
             search->denied = (int)-n;
+            search->foreign = foreign;
             search->denied_uid = owner_of(path);
             str_copy(str_from(path), search->denied_path, sizeof(search->denied_path));
         }
@@ -160,6 +190,24 @@ read_of(const struct search *search, const char *file, char *dst, size_t size)
     return n > 0 ? n : 0;
 }
 
+/* Who has started it, and as whom it runs: the owner of its folder is another where it hides its
+ * memory. */
+static unsigned
+user_of_process(const struct search *search)
+{
+    char text[STATUS_BYTES];
+    size_t n = (size_t)read_of(search, "status", text, sizeof(text));
+    struct str rest = {text, n}, line, word;
+    uint64_t uids[2];
+    while (str_line(&rest, &line)) {
+        if (str_word(&line, &word) && str_is(word, "Uid:")) {
+            bool same = str_u64(&line, &uids[0]) && str_u64(&line, &uids[1]) && uids[0] == uids[1];
+            return same ? (unsigned)MIN(uids[0], UINT_MAX) : UINT_MAX;
+        }
+    }
+    return UINT_MAX;
+}
+
 static int
 try_process(struct search *search)
 {
@@ -168,10 +216,13 @@ try_process(struct search *search)
         free(text);
         return 0;
     }
+    search->owner = user_of_process(search); /* before what it says */
     struct str arguments = {text, (size_t)read_of(search, "cmdline", text, TEXT_BYTES)};
     char *second = text + TEXT_BYTES;
     struct str environment = {second, (size_t)read_of(search, "environ", second, TEXT_BYTES)};
+    search->theirs = true;
     int found = try_words(search, arguments, environment);
+    search->theirs = false;
     explicit_bzero(text, (size_t)2 * TEXT_BYTES);
     free(text);
     return found;
@@ -218,6 +269,13 @@ explain(const struct search *search, int found, char *why, size_t why_size)
                  "%s holds no cookie: it is one line of at most 512 letters, digits and signs",
                  search->denied_path);
         return found;
+    }
+    if (search->foreign) {
+        snprintf(why, why_size,
+                 "%s, which the node names, does not belong to the user the node runs as: it is "
+                 "not taken for the cookie; if it is, give it with --cookie-file FILE",
+                 search->denied_path);
+        return -search->denied;
     }
     if (search->denied != 0) {
         char owner[64];

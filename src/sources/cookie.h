@@ -25,9 +25,10 @@ struct cookie {
 
 /* The first of these that there is: the file; what is given; what the node's own process was
  * started with (-setcookie, RELEASE_COOKIE, releases/COOKIE of its release, .erlang.cookie of its
- * home); RELEASE_COOKIE; $XDG_CONFIG_HOME/erlang/.erlang.cookie; ~/.erlang.cookie. 0, or a negative
- * errno and a sentence: -ENOENT when there is none at all, -EACCES when the one there is may not be
- * read, -EINVAL when what there is can be no cookie. */
+ * home; of these only files of the user it runs as); RELEASE_COOKIE;
+ * $XDG_CONFIG_HOME/erlang/.erlang.cookie; ~/.erlang.cookie. 0, or a negative errno and a sentence:
+ * -ENOENT when there is none at all, -EACCES when the one there is may not be read, -EPERM when it
+ * is another user's than the node's, -EINVAL when what there is can be no cookie. */
 int cookie_find(const struct cookie_setup *setup, struct cookie *ret_cookie, char *why,
                 size_t why_size);
 

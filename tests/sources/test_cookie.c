@@ -60,6 +60,7 @@ tear_down(void **state)
                                         "empty",
                                         "proc/7/cmdline",
                                         "proc/7/environ",
+                                        "proc/7/status",
                                         "proc/7",
                                         "proc",
                                         "rel/releases/COOKIE",
@@ -93,6 +94,15 @@ find(const char *file, const char *given, int64_t pid, char *ret_text, char *ret
 
 #define TEXT(literal) literal, sizeof(literal) - 1
 
+static void
+write_status(unsigned uid, unsigned effective)
+{
+    char text[200];
+    int n = snprintf(text, sizeof(text), "Name:\tbeam.smp\nState:\tS\nUid:\t%u\t%u\t%u\t%u\n", uid,
+                     effective, effective, effective);
+    write_text("proc/7/status", text, (size_t)n);
+}
+
 /* Each place that is added comes before those that were there. */
 static void
 test_cookie__the_nearest_place_wins(void **state)
@@ -118,6 +128,7 @@ test_cookie__the_nearest_place_wins(void **state)
     int n = snprintf(arguments, sizeof(arguments), "/x/beam.smp%c--%c-home%c%s/other%c", 0, 0, 0,
                      folder, 0);
     write_text("proc/7/cmdline", arguments, (size_t)n);
+    write_status(getuid(), getuid());
     assert_int_equal(find(NULL, NULL, 7, text, why), 0);
     assert_string_equal(text, "OTHERS");
     write_text("rel/releases/COOKIE", TEXT("RELEASED"));
@@ -158,6 +169,40 @@ test_cookie__says_what_is_wrong_with_a_file(void **state)
     assert_true(find("config", NULL, 0, text, why) < 0);
     assert_non_null(strstr(why, "cannot read the cookie in"));
     assert_null(strstr(why, "HOME"));
+}
+
+/* A node could name any file as its cookie, and be shown it in a challenge. */
+static void
+test_cookie__takes_no_files_of_others_from_a_node(void **state)
+{
+    (void)state;
+    char text[COOKIE_BYTES], why[400] = "", arguments[400], link[PATH_MAX];
+    int n = snprintf(arguments, sizeof(arguments), "A=1%cHOME=%s/other%c", 0, folder, 0);
+    write_text("proc/7/environ", arguments, (size_t)n);
+    write_text("other/.erlang.cookie", TEXT("OTHERS"));
+    assert_int_equal(find(NULL, NULL, 7, text, why), -EPERM); /* nobody knows whose it is */
+    write_status(getuid() + 1, getuid() + 1);
+    assert_int_equal(find(NULL, NULL, 7, text, why), -EPERM);
+    assert_string_equal(text, "");
+    assert_non_null(strstr(why, "/other/.erlang.cookie, which the node names, does not belong"));
+    assert_non_null(strstr(why, "--cookie-file"));
+    write_status(getuid() + 1, getuid());
+    assert_int_equal(find(NULL, NULL, 7, text, why), -EPERM);
+    /* a link to one's own is good, and no other kind of file is */
+    write_status(getuid(), getuid());
+    write_text("given", TEXT("LINKED"));
+    snprintf(link, sizeof(link), "%s/other/.erlang.cookie", folder);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink("../given", link), 0);
+    assert_int_equal(find(NULL, NULL, 7, text, why), 0);
+    assert_string_equal(text, "LINKED");
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(mkdir(link, 0700), 0);
+    assert_int_equal(find(NULL, NULL, 7, text, why), -EPERM);
+    /* our own is taken instead */
+    write_text(".erlang.cookie", TEXT("HOME"));
+    assert_int_equal(find(NULL, NULL, 7, text, why), 0);
+    assert_string_equal(text, "HOME");
 }
 
 static void
@@ -247,6 +292,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_cookie__the_nearest_place_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cookie__says_what_is_wrong_with_a_file, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_cookie__takes_no_files_of_others_from_a_node, set_up,
                                         tear_down),
         cmocka_unit_test(test_beam__reads_names_of_targets),
         cmocka_unit_test(test_beam__reads_command_lines),
