@@ -159,6 +159,7 @@ exchange_answer(struct http_exchange *exchange, int status, struct MHD_Response 
         exchange->response = response;
         exchange->status = status;
         exchange->answered = true;
+        exchange->gone = NULL; /* whatever becomes of the answer, who put it off has given it */
         exchange_wake(exchange);
         return true;
     }
