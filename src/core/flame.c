@@ -20,6 +20,7 @@
 
 #define PORTION 16384u /* between two looks at the clock */
 #define FEW 48u        /* children that are sorted by exchange */
+#define WIDER 8u       /* so many times the nodes there is room for in a tree that is transformed */
 
 enum phase {
     PHASE_RULES,
@@ -169,7 +170,10 @@ flame_new(const struct profile *profile, const struct flame_options *options)
         flame->own = work->raw = profile_new();
         flame->failed = work->raw == NULL;
         if (work->raw != NULL) {
-            profile_reserve(work->raw, MIN(profile->node_count, PROFILE_NODES_MAX / 8) * 8);
+            /* Turned round, n calls in one another are n * n / 2: of a profile that is bounded, as
+             * those of other machines are, so is what is made of it. */
+            work->raw->node_max = MIN(profile->node_max, PROFILE_NODES_MAX / WIDER) * WIDER;
+            profile_reserve(work->raw, MIN(profile->node_count, PROFILE_NODES_MAX / WIDER) * WIDER);
         }
     }
     flame->profile = profile_acquire(profile);
@@ -261,11 +265,15 @@ map_upwards(struct flame_work *work, uint32_t node)
     uint32_t to = 0, before = PROFILE_NONE;
     for (; node != 0; node = profile->parent[node]) {
         uint32_t frame = profile->frame[node];
+        work->walked++;
         if (!work->options.collapse || frame != before) {
-            to = profile_child(work->raw, to, frame);
+            uint32_t caller = profile_child(work->raw, to, frame);
+            if (caller == to) {
+                break; /* no room: what is below another would not be of this stack */
+            }
+            to = caller;
         }
         before = frame;
-        work->walked++;
     }
     return to;
 }

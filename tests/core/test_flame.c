@@ -679,6 +679,35 @@ test_flame__stops_among_deep_stacks(void **state)
     profile_release(profile);
 }
 
+/* A profile of another machine has a bound, and so has what is made of it: what does not fit counts
+ * for the nearest call of its own stack that did. */
+static void
+test_flame__bounds_what_it_makes_of_a_bounded_profile(void **state)
+{
+    (void)state;
+    enum { DEPTH = 500 };
+    struct profile *profile = profile_new();
+    profile->node_max = DEPTH + 1;
+    uint32_t measure = profile_measure(profile, STR("samples"), "", 1), node = 0;
+    for (int i = 0; i < DEPTH; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "f%d", i);
+        node = profile_child(profile, node, frame_of(profile, name));
+        profile_put(profile, node, measure, 1);
+    }
+    struct flame *flame =
+        make(profile, (struct flame_options){.part = FLAME_INVERTED, .measure = measure});
+    assert_int_equal(flame->count, 8 * (DEPTH + 1));
+    assert_true(flame->cut > 0);
+    assert_true(fabs(flame->total[0][0] - DEPTH) < 1e-9);
+    for (uint32_t i = 1; i < flame->count; i++) {
+        uint32_t caller = flame->frame[flame->parent[i]];
+        assert_true(caller == PROFILE_NONE || caller == flame->frame[i] + 1);
+    }
+    flame_free(flame);
+    profile_release(profile);
+}
+
 int
 main(void)
 {
@@ -701,6 +730,7 @@ main(void)
         cmocka_unit_test(test_layout__reaches_all_by_zoom),
         cmocka_unit_test(test_layout__splits_equal_ones),
         cmocka_unit_test(test_flame__stops_among_deep_stacks),
+        cmocka_unit_test(test_flame__bounds_what_it_makes_of_a_bounded_profile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

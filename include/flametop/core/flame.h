@@ -9,6 +9,9 @@
  * times in which nothing was measured, or what rules leave out, are a caller's own time. Such a
  * tree is of the profile's first side and of the measure of its moments.
  *
+ * Where the number of nodes of the profile is bounded (node_max), a tree that is turned round or in
+ * the order of time has room for eight times as many.
+ *
  * It is made in steps, so that a screen can go on meanwhile; every walk is iterative. It holds a
  * reference to the profile, which must not change. */
 #ifndef FLAMETOP_CORE_FLAME_H
@@ -57,11 +60,12 @@ struct flame {
     double *total[PROFILE_SIDES];      /* the same */
     const double *start;               /* by node: when it began, of FLAME_TIMED; else NULL */
     double factor; /* what the values of the second side were multiplied by to be comparable */
-    double whole[PROFILE_SIDES];     /* before rules left anything out, as measured */
-    uint32_t stacks;                 /* nodes with a value of their own */
-    struct flame_sum *sums;          /* by frame; made last: NULL until then */
-    uint64_t cut;                    /* calls that did not fit and count for the nearest that did */
-    bool failed;                     /* out of memory */
+    double whole[PROFILE_SIDES]; /* before rules left anything out, as measured */
+    uint32_t stacks;             /* nodes with a value of their own */
+    struct flame_sum *sums;      /* by frame; made last: NULL until then */
+    uint64_t cut; /* stacks that did not fit whole, in the order of time calls: what is left out
+                     counts for the nearest call that did fit */
+    bool failed;  /* out of memory */
     struct flame_work *work;         /* while it is made */
     struct profile *own;             /* what holds frame and parent; NULL: the profile */
     double *own_self[PROFILE_SIDES]; /* what self points to; NULL: the profile's */

@@ -355,7 +355,8 @@ add_state(const struct flame_panel *panel, const struct flame *tree, bool brief,
     }
     if (tree->cut > 0) {
         char cut[64];
-        snprintf(cut, sizeof(cut), "%llu calls did not fit", (unsigned long long)tree->cut);
+        snprintf(cut, sizeof(cut), "%llu %s: X for fewer", (unsigned long long)tree->cut,
+                 tree->start != NULL ? "calls did not fit" : "stacks are cut short");
         add_text(dst, size, cut);
     }
     add_rules(panel, dst, size);
