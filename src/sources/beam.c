@@ -131,6 +131,8 @@ on_turn(uv_timer_t *timer)
         } else {
             beam_ask_what_is_due(beam);
         }
+    } else if (beam->phase == GREETING) {
+        beam_on_no_info(beam);
     }
 }
 
@@ -265,9 +267,10 @@ void
 beam_start_collector(struct beam *beam)
 {
     beam_collector_free(beam->starter);
+    beam_set_timer(beam, SILENCE_NS);
     beam->starter = beam_collector_start(beam->wire, beam->own, beam, on_collector);
     if (beam->starter == NULL) {
-        lose(beam, "out of memory");
+        lose(beam, "out of memory, or too much waits for the node already");
     }
 }
 
@@ -307,6 +310,7 @@ on_connected(void *context, const struct beam_connected *connected)
         return;
     }
     beam->phase = GREETING;
+    beam_set_timer(beam, SILENCE_NS); /* all its steps have limits of their own: this is the last */
     if (beam->options->plain) {
         beam_start_round(beam, &beam_calls_info, FEEDS);
     } else {

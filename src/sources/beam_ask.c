@@ -21,7 +21,7 @@ struct round {
     enum feed_id feed; /* FEEDS: not for a feed */
     struct buf values[BEAM_VALUES_MAX];
     size_t left;
-    bool late, gone; /* an answer did not come in time; the wire has ended, or is full */
+    bool late, gone, busy; /* an answer did not come in time; the wire has ended; it was full */
 };
 
 /* ---- calls one by one ---- */
@@ -86,6 +86,7 @@ on_call(void *context, enum beam_outcome outcome, struct str value)
     }
     round->late |= outcome == BEAM_LATE;
     round->gone |= outcome == BEAM_GONE;
+    round->busy |= outcome == BEAM_BUSY;
     if (--round->left > 0) {
         return;
     }
@@ -93,12 +94,12 @@ on_call(void *context, enum beam_outcome outcome, struct str value)
     if (!round->gone) {
         beam_look_again(beam);
     }
-    if (!round->late && !round->gone) {
+    if (!round->late && !round->gone && !round->busy) {
         beam_hear(beam);
         conclude_round(round);
     } else if (!round->gone && round->feed == FEEDS) {
         beam_on_no_info(beam);
-    } else if (!round->gone) { /* the wire's end is told by itself */
+    } else if (!round->gone && round->late) { /* the wire's end is told by itself */
         beam_miss(beam);
     }
     free_round(round);

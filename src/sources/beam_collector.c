@@ -170,6 +170,7 @@ struct beam_collector {
     struct etf_pid pid;
     char node[256];
     bool freed, waiting;
+    bool busy; /* the wire had no room for the first call */
 };
 
 static void on_answer(void *context, enum beam_outcome outcome, struct str value);
@@ -291,6 +292,10 @@ on_answer(void *context, enum beam_outcome outcome, struct str value)
         free(collector);
         return;
     }
+    if (outcome == BEAM_BUSY && step == SCANNING) { /* its owner does not know it yet */
+        collector->busy = true;
+        return;
+    }
     bool good = outcome == BEAM_ANSWERED;
     if (good && step == GREETING) {
         conclude(collector, NULL);
@@ -300,9 +305,12 @@ on_answer(void *context, enum beam_outcome outcome, struct str value)
                     : step == PARSING ? spawn_forms(collector, value)
                                       : greet(collector, value));
     if (!good && outcome != BEAM_GONE) {
+        const char *told = outcome == BEAM_LATE   ? " did not answer"
+                           : outcome == BEAM_BUSY ? " cannot be asked: too much waits there"
+                                                  : ": ";
+        bool has_reason = outcome == BEAM_FAILED || outcome == BEAM_ANSWERED;
         snprintf(why, sizeof(why), "the collector does not start there (%s%s%s); try --no-inject",
-                 doing[step], outcome == BEAM_LATE ? " did not answer" : ": ",
-                 outcome == BEAM_LATE ? "" : etf_print(value, reason, sizeof(reason)));
+                 doing[step], told, has_reason ? etf_print(value, reason, sizeof(reason)) : "");
         conclude(collector, why);
     }
 }
@@ -322,6 +330,10 @@ beam_collector_start(struct beam_wire *wire, const char *own, void *context,
     etf_put_string(&arguments, (struct str){boot, sizeof(boot) - 1});
     call(collector, "erl_scan", "string", &arguments, 1);
     buf_done(&arguments);
+    if (collector->busy) {
+        free(collector);
+        return NULL;
+    }
     return collector;
 }
 

@@ -34,7 +34,8 @@ struct beam_collector;
 /* `pid` is NULL when it did not come to be; why then says so. The name is valid during the call. */
 typedef void beam_collector_ready(void *context, const struct etf_pid *pid, const char *why);
 
-/* Puts it onto the node whose wire this is; `own` is our name there. NULL when out of memory. */
+/* Puts it onto the node whose wire this is; `own` is our name there. NULL when out of memory, or
+ * while the wire is full. */
 struct beam_collector *beam_collector_start(struct beam_wire *wire, const char *own, void *context,
                                             beam_collector_ready *ready);
 

@@ -183,7 +183,7 @@ beam_on_feed(void *context, enum beam_outcome outcome, struct str value)
     struct feed *feed = context;
     struct beam *beam = feed->beam;
     feed->asked = false;
-    if (outcome == BEAM_GONE) {
+    if (outcome == BEAM_GONE || outcome == BEAM_BUSY) { /* whoever asks looks when it is due next */
         return;
     }
     beam_look_again(beam);

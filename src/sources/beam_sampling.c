@@ -30,6 +30,7 @@ struct beam_sampling {
     uint32_t measure;
     bool learned, waiting, ended; /* waiting: an answer is to come */
     bool on;                      /* sampled now */
+    bool untaught;                /* it is to learn the sampler when the wire has room */
     bool stale;                   /* the next answer is of the time it was held */
     unsigned stalls, processes;
     uint64_t looks;
@@ -159,8 +160,8 @@ on_samples(void *context, enum beam_outcome outcome, struct str value)
     if (!is_wanted(sampling, outcome)) {
         return;
     }
-    if (outcome == BEAM_LATE) {
-        set_timer(sampling, 0);
+    if (outcome == BEAM_LATE || outcome == BEAM_BUSY) {
+        set_timer(sampling, outcome == BEAM_LATE ? 0 : NS_PER_S);
         return;
     }
     bool stale = sampling->stale;
@@ -192,6 +193,11 @@ on_learned(void *context, enum beam_outcome outcome, struct str value)
     char reason[100], why[SAMPLING_WHY_BYTES];
     struct str error = value, tag, what;
     if (!is_wanted(sampling, outcome)) {
+        return;
+    }
+    if (outcome == BEAM_BUSY) {
+        sampling->untaught = true;
+        set_timer(sampling, NS_PER_S);
         return;
     }
     sampling->heard_ns = clock_mono_ns();
@@ -234,6 +240,7 @@ teach(struct beam_sampling *sampling)
 {
     const struct sampling_wish *wish = &sampling->wish;
     char process[48];
+    sampling->untaught = false;
     uint64_t key = (uint64_t)wish->id - 1;
     snprintf(process, sizeof(process), "<0.%u.%u>", (unsigned)(key & UINT32_MAX),
              (unsigned)(key >> 32));
@@ -257,7 +264,11 @@ on_timer(uv_timer_t *timer)
 {
     struct beam_sampling *sampling = timer->data;
     struct buf arguments;
-    if (sampling->ended || sampling->waiting || !sampling->on) {
+    if (sampling->ended || sampling->waiting || (!sampling->on && !sampling->untaught)) {
+        return;
+    }
+    if (sampling->untaught) {
+        teach(sampling);
         return;
     }
     if (clock_mono_ns() - sampling->heard_ns > SILENCE_NS) {

@@ -94,6 +94,13 @@ schedule(struct beam_wire *wire)
     uv_timer_start(&wire->timer, on_late, (uint64_t)(wait_ns / NS_PER_MS) + 1, 0);
 }
 
+/* What a request comes to that cannot be made. */
+static enum beam_outcome
+hindrance(const struct beam_wire *wire)
+{
+    return wire->ended ? BEAM_GONE : BEAM_BUSY;
+}
+
 static struct request *
 new_request(struct beam_wire *wire, int64_t patience_ns, void *context, beam_answer *answer)
 {
@@ -107,7 +114,7 @@ new_request(struct beam_wire *wire, int64_t patience_ns, void *context, beam_ans
             return request;
         }
     }
-    answer(context, BEAM_GONE, (struct str){"", 0});
+    answer(context, hindrance(wire), (struct str){"", 0});
     return NULL;
 }
 
@@ -245,7 +252,7 @@ dispatch(struct beam_wire *wire, struct sent *sent, struct request *request)
     if (sent != NULL && send_off(wire, sent)) {
         schedule(wire);
     } else if (request != NULL) {
-        finish(request, BEAM_GONE, (struct str){"", 0});
+        finish(request, hindrance(wire), (struct str){"", 0});
     }
 }
 

@@ -23,11 +23,12 @@ enum beam_outcome {
     BEAM_ANSWERED,
     BEAM_FAILED, /* the node answers that the call did not work: value is the reason */
     BEAM_LATE,   /* nothing in time */
-    BEAM_GONE,   /* the wire has ended, or is full */
+    BEAM_GONE,   /* the wire has ended */
+    BEAM_BUSY,   /* the wire is full and nothing was asked: it may be later */
 };
 
 /* `value` is one term, valid during the call. Called once a request, never from within the function
- * that made it, except with BEAM_GONE. */
+ * that made it, except with BEAM_GONE and BEAM_BUSY. */
 typedef void beam_answer(void *context, enum beam_outcome outcome, struct str value);
 
 struct beam_wire_setup {

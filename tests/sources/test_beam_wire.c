@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "../../src/sources/beam_sampling.h"
 #include "../../src/sources/beam_wire.h"
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
@@ -308,6 +309,70 @@ test_beam_wire__takes_large_answers(void **state)
     desk_close(&desk);
 }
 
+/* A wire that is full is not over: what was refused may be asked later. */
+static void
+test_beam_wire__is_busy_before_it_is_gone(void **state)
+{
+    (void)state;
+    struct desk desk;
+    static struct answer answers[BEAM_REQUESTS_MAX + 1];
+    struct answer *last = &answers[BEAM_REQUESTS_MAX];
+    memset(answers, 0, sizeof(answers));
+    desk_open(&desk);
+    for (size_t i = 0; i <= BEAM_REQUESTS_MAX; i++) {
+        beam_wire_call(desk.wire, "erlang", "node", (struct str){"", 0}, 0, 0, &answers[i],
+                       on_answer);
+    }
+    assert_true(last->count == 1 && last->outcome == BEAM_BUSY);
+    while (answers[0].count == 0) { /* until their time is over */
+        uv_run(&desk.loop, UV_RUN_ONCE);
+    }
+    assert_true(answers[0].count == 1 && answers[0].outcome == BEAM_LATE);
+    call(&desk, LONG_NS, &answers[1]);
+    close(desk.fd);
+    desk.fd = -1;
+    turn(&desk);
+    beam_wire_call(desk.wire, "erlang", "node", (struct str){"", 0}, 0, 0, last, on_answer);
+    assert_int_equal(last->outcome, BEAM_GONE);
+    desk_close(&desk);
+}
+
+static void
+on_told(void *context, const struct sampling_status *status, const struct profile *profile)
+{
+    (void)context, (void)status;
+    profile_release((struct profile *)(uintptr_t)profile);
+}
+
+/* Sampling that finds it full comes again by itself. */
+static void
+test_beam_sampling__waits_for_room_on_the_wire(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct answer answer = {0};
+    struct etf_pid collector = {.node = "them@there", .id = 7, .creation = 1};
+    struct sampling_wish wish = {.kind = SAMPLING_NODE};
+    desk_open(&desk);
+    for (size_t i = 0; i < BEAM_REQUESTS_MAX; i++) {
+        beam_wire_call(desk.wire, "erlang", "node", (struct str){"", 0}, 0, 0, &answer, on_answer);
+    }
+    struct beam_sampling *sampling =
+        beam_sampling_new(&(struct beam_sampling_setup){.loop = &desk.loop,
+                                                        .wire = desk.wire,
+                                                        .collector = &collector,
+                                                        .context = &desk,
+                                                        .told = on_told},
+                          &wish);
+    assert_non_null(sampling);
+    while (answer.count < BEAM_REQUESTS_MAX) { /* they are late then, and nothing else waits */
+        uv_run(&desk.loop, UV_RUN_ONCE);
+    }
+    assert_true(uv_backend_timeout(&desk.loop) > 0);
+    beam_sampling_end(sampling, "");
+    desk_close(&desk);
+}
+
 int
 main(void)
 {
@@ -319,6 +384,8 @@ main(void)
         cmocka_unit_test(test_beam_wire__ends_at_what_is_no_protocol),
         cmocka_unit_test(test_beam_wire__tells_when_the_other_end_leaves),
         cmocka_unit_test(test_beam_wire__takes_large_answers),
+        cmocka_unit_test(test_beam_wire__is_busy_before_it_is_gone),
+        cmocka_unit_test(test_beam_sampling__waits_for_room_on_the_wire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
