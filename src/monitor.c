@@ -83,8 +83,9 @@ first_view(const struct cli *cli, const struct targets *targets)
     static const struct {
         const char *word;
         int number;
-    } views[] = {{"overview", 1}, {"system", 2},   {"processes", 3}, {"beam", 4},
-                 {"requests", 5}, {"findings", 8}, {"metrics", 9}};
+    } views[] = {{"overview", 1}, {"system", 2},   {"processes", 3},
+                 {"beam", 4},     {"requests", 5}, {"flame", 6},
+                 {"findings", 8}, {"metrics", 9},  {"fleet", APP_VIEW_FLEET}};
     const char *word = config_text(cli->config, "view");
     size_t i = 0;
     while (i + 1 < ARRAY_SIZE(views) && strcmp(views[i].word, word) != 0) {

@@ -104,7 +104,7 @@ const struct option option_table[] = {
      .text = "Receive at addresses that other machines reach as well: anybody there may send, and nothing is encrypted."},
 
     {.name = "view", .flag = "view", .argument = "VIEW", .type = OPTION_CHOICE, .fallback = "overview",
-     .choices = "overview system processes beam requests findings metrics", .group = "Screen",
+     .choices = "overview system processes beam requests flame findings metrics fleet", .group = "Screen",
      .text = "View that is open at first; of an Erlang node that is beam unless told otherwise."},
     {.name = "span", .flag = "span", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10m",
      .low = 60, .high = 604800, .unit = "s", .group = "Screen", .text = "Time that all charts show."},

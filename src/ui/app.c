@@ -59,6 +59,7 @@ app_new(const struct app_options *options)
     strlcpy(app->filter, options->filter != NULL ? options->filter : "", sizeof(app->filter));
     app->span = options->span_ns > 0 ? span_nearest(options->span_ns) : SPAN_DEFAULT;
     app->view = view_find(options->view) != NULL && options->view > 0 ? options->view : 1;
+    app->view = options->view == APP_VIEW_FLEET ? 0 : app->view;
     app->view_before = 1;
     for (size_t i = 0; i < options->card_count; i++) {
         pins_add_text(&app->pins, str_from(options->cards[i]));
