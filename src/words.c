@@ -93,6 +93,10 @@ expand(struct str text, size_t max, struct buf *out)
     if (body.n == 0 || !expand_range(before, body, after, max, out, &is_range)) {
         return false;
     }
+    if (!is_range && memchr(body.p, ',', body.n) == NULL &&
+        memmem(body.p, body.n, "..", 2) != NULL) {
+        return false; /* half a range */
+    }
     while (!is_range && str_until(&body, ',', &part)) {
         if (!expand_body(before, part, after, max, out)) {
             return false;

@@ -82,7 +82,8 @@ parse_scheme(struct str *rest, struct url *url, char *why, size_t why_size)
         }
     }
     if (memmem(text.p, text.n, "://", 3) != NULL) {
-        return refuse(why, why_size, "the schemes are http://, https://, ssh:// and unix:");
+        return refuse(why, why_size,
+                      "the schemes are http://, https://, ssh://, beam:// and unix:");
     }
     url->scheme = URL_HTTP;
     *rest = text;
@@ -131,6 +132,9 @@ parse_host(struct str authority, struct url *url, char *why, size_t why_size)
         host = (struct str){authority.p + 1, authority.n - 1};
         authority = host;
         host = cut_at(&authority, "]");
+        if (authority.n == 0) {
+            return refuse(why, why_size, "the ] that ends an IPv6 address is missing");
+        }
         authority = (struct str){authority.p + (authority.n > 0), authority.n - (authority.n > 0)};
     } else {
         host = cut_at(&authority, ":");

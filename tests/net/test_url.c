@@ -56,11 +56,13 @@ test_url__refuses_with_a_sentence(void **state)
                 {"http://a:0", "port"},
                 {"http://a:65536", "port"},
                 {"http://a:8x", "port"},
-                {"ftp://a", "schemes"},
+                {"ftp://a", "beam://"},
                 {"http://a b", "blanks"},
                 {"http://a\n", "blanks"},
                 {"http://[zz]:1", "host"},
                 {"http://[::1]x", "PORT"},
+                {"http://[::1", "] that ends"},
+                {"http://[::1:80", "] that ends"},
                 {"a$b+http://x", "kind"},
                 {"unix:", "socket"}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
