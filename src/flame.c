@@ -361,10 +361,15 @@ flame_run(const struct cli *cli)
     const char *older = named ? config_text(cli->config, "flame.diff") : "";
     const char *output = output_of(cli);
     char why[WHY_BYTES];
-    if (output[0] != '\0' && strcmp(output, "-") != 0 &&
-        !profile_writes(output, why, sizeof(why))) { /* sampling may take long */
+    bool writes = output[0] != '\0' && strcmp(output, "-") != 0; /* sampling may take long */
+    if (writes && !profile_writes(output, why, sizeof(why))) {
         cli_complain("%s", why);
         return EXIT_USAGE;
+    }
+    int error = writes ? file_may_write(output) : 0;
+    if (error != 0) {
+        cli_complain("%s: %s", output, strerror(-error));
+        return EXIT_FAILED;
     }
     if (flame_live_is_wanted(cli)) {
         return flame_live_run(cli);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -229,6 +230,40 @@ file_write_atomic(const char *path, const void *data, size_t n, unsigned mode)
         return -errno;
     }
     int error = replace(target, data, n, mode);
+    free(target);
+    return error;
+}
+
+static int
+may_enter(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash != NULL ? (size_t)(slash - path) : 0;
+    if (n >= sizeof(folder)) {
+        return -ENAMETOOLONG;
+    }
+    memcpy(folder, path, n);
+    folder[n] = 0;
+    const char *name = n > 0 ? folder : slash != NULL ? "/" : ".";
+    return access(name, W_OK | X_OK) == 0 ? 0 : -errno;
+}
+
+int
+file_may_write(const char *path)
+{
+    struct stat st;
+    if (is_special(path)) {
+        return access(path, W_OK) == 0 ? 0 : -errno;
+    }
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return -EISDIR;
+    }
+    if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode)) {
+        return may_enter(path);
+    }
+    char *target = realpath(path, NULL);
+    int error = target != NULL ? may_enter(target) : -errno;
     free(target);
     return error;
 }

@@ -58,6 +58,7 @@ test_file__writes_replace_atomically(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(file_write_atomic(path, "second", 6, 0600), 0);
     check_content(path, "second");
+    assert_int_equal(file_may_write(path), 0);
     assert_int_equal(unlink(path), 0); /* and the folder is empty again: tear_down removes it */
 }
 
@@ -75,6 +76,10 @@ test_file__a_failure_leaves_the_old(void **state)
     snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid());
     assert_int_equal(access(temporary, F_OK), -1);
     assert_int_equal(file_write_atomic("/nonexistent/file", "y", 1, 0600), -ENOENT);
+    assert_int_equal(file_may_write("/nonexistent/file"), -ENOENT);
+    assert_int_equal(file_may_write(path), -EISDIR);
+    assert_int_equal(file_may_write("/dev/null"), 0);
+    assert_int_equal(file_may_write("/file"), access("/", W_OK) == 0 ? 0 : -errno);
 
     /* What a killed writer of the same number left does not stand in the way. */
     snprintf(temporary, sizeof(temporary), "%s.%d.tmp", inner, (int)getpid());

@@ -46,6 +46,12 @@ def test_config__mistakes_are_said_on_the_screen():
         check("check-config" not in t.screen(), "the notice stays", t.screen())
 
 
+def test_start__opens_the_view_that_is_named():
+    for view, pattern in (("flame", r"No profile is open"), ("fleet", r"One target is watched"), ("metrics", r"system\.")):
+        with Tmux(f"{FLAMETOP} --view {view}") as t:
+            check(t.until(pattern, seconds=10), view, t.screen())
+
+
 def test_keys__open_the_views():
     with Tmux(FLAMETOP) as t:
         check(t.until(r"Memory ─"))
@@ -641,6 +647,8 @@ def test_flame__says_what_is_wrong():
     check_sentence(run("flame", folded("not.txt", "hello\n")), 1, "no profile that is known", "pprof")
     check_sentence(run("flame", folded(), "-o", os.path.join(HOME, "x.png")), 2, ".svg")
     check_sentence(run("flame", "--machine", "--for", "60s", "-o", os.path.join(HOME, "x.png")), 2, ".svg")
+    for place in (("--machine",), ("--machine", "http://127.0.0.1:1"), ("beam://nobody@localhost",)):  # before it is sampled
+        check_sentence(run("flame", *place, "--for", "60s", "-o", "/nowhere/x.svg"), 1, "/nowhere/x.svg: No such file")
     check_sentence(run("flame", folded("none.folded", "a;b 0\n")), 1, "no stacks")
 
 

@@ -37,4 +37,8 @@ ssize_t file_load(const char *path, size_t bytes_max, char **ret_data);
  * followed: one that leads nowhere is -ENOENT. Answers 0 or a negative errno. */
 int file_write_atomic(const char *path, const void *data, size_t n, unsigned mode);
 
+/* Whether that is likely to succeed now, for before long work: 0 or a negative errno. Nothing is
+ * written. */
+int file_may_write(const char *path);
+
 #endif
