@@ -24,7 +24,10 @@ begin(void *context, const struct sampling_wish *wish, char *why, size_t why_siz
     end(sampler);
     sampler->live = live_new(&options);
     if (sampler->live == NULL) {
-        snprintf(why, why_size, "nothing can be sampled: out of memory");
+        snprintf(why, why_size,
+                 "nothing can be sampled: out of memory, or what was sampled before still hangs in "
+                 "files "
+                 "of its processes");
     }
     return sampler->live != NULL;
 }

@@ -83,7 +83,9 @@ agent_profile_begin(struct agent *agent, const struct http_message *message)
                                                         .nodes_max = SAMPLING_NODES_MAX,
                                                         .frames_max = SAMPLING_FRAMES_MAX});
     if (live == NULL) {
-        http_reply_error(message, 503, "out of memory");
+        http_reply_error(message, 503,
+                         "out of memory, or earlier profiles still hang in files of their "
+                         "processes");
         return NULL;
     }
     agent->profile_count++;

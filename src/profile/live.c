@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,9 @@ struct live {
     struct profile *newest; /* not taken yet */
 };
 
+/* Those whose owner or thread is still there. */
+static atomic_uint alive;
+
 /* ---- shared ---- */
 
 static void
@@ -69,6 +73,7 @@ release(struct live *live)
         close(live->ready_fd);
     }
     free(live);
+    atomic_fetch_sub(&alive, 1);
 }
 
 static void
@@ -270,8 +275,10 @@ live_main(void *context)
 struct live *
 live_new(const struct live_options *options)
 {
-    struct live *live = calloc(1, sizeof(*live));
+    bool room = atomic_fetch_add(&alive, 1) < LIVES_MAX;
+    struct live *live = room ? calloc(1, sizeof(*live)) : NULL;
     if (live == NULL) {
+        atomic_fetch_sub(&alive, 1);
         return NULL;
     }
     pthread_mutex_init(&live->lock, NULL);

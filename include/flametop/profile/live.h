@@ -13,6 +13,8 @@
 
 #include "flametop/core/sampling.h"
 
+#define LIVES_MAX 16 /* at a time, with those whose thread still hangs in a file after live_free   \
+                      */
 #define LIVE_RATE_HZ 99 /* not 100: no timer of the program's own keeps step with it */
 
 struct live_options {
@@ -24,7 +26,8 @@ struct live_options {
 
 struct live;
 
-/* Begins at once; what goes wrong is in the status. NULL when out of memory. */
+/* Begins at once; what goes wrong is in the status. NULL when out of memory, or when
+ * LIVES_MAX have not ended. */
 struct live *live_new(const struct live_options *options);
 
 /* Ends it. Does not wait. NULL is allowed. */
