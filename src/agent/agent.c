@@ -166,6 +166,7 @@ agent_close(void *state)
         hub_end(agent->hub);
     }
     http_server_free(agent->server); /* all subscribers leave */
+    agent_flames_end(agent);
     hub_free(agent->hub);
     if (agent->heartbeat != NULL) {
         uv_close((uv_handle_t *)agent->heartbeat, free_handle);
@@ -195,6 +196,7 @@ agent_open(const struct exporter_setup *setup, void **ret_state, char *why, size
     agent->started_wall_ns = clock_now(&clock_system).wall_ns;
     agent->latency_s = NAN;
     LIST_INIT(&agent->subscribers);
+    LIST_INIT(&agent->flames);
     make_instance(agent->instance);
     agent->hub = hub_new(&(struct hub_setup){
         .instance = agent->instance, .context = setup->context, .interest = setup->interest});

@@ -1,20 +1,26 @@
 /* GET /api/v1/flame: a flame graph as a document, made in steps of a few milliseconds between which
  * the agent does everything else; the request waits. Of the requests that are held, merged; or of
- * what runs now, sampled for a while. */
+ * what runs now, sampled for a while.
+ *
+ * The finished tree is written by a thread of its own: nothing changes it any more, and nobody else
+ * has it. A job that is being written is freed after that, also when nobody waits for it. */
 #include "flame.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/thread.h"
 #include "flametop/core/flame.h"
 #include "flametop/profile/write.h"
 #include "flametop/trace/filter.h"
 #include "flametop/trace/flame.h"
 
-#define JOBS_MAX 8
+#define JOBS_MAX 2 /* of requests; profiles that are sampled have a limit of their own */
+#define NODES_MAX (UINT32_C(1) << 17) /* of requests, merged: some 250 bytes each */
 #define STEP_NS (4 * NS_PER_MS)
 #define SECONDS 5
 #define TITLE_BYTES 240
@@ -31,13 +37,15 @@ static const struct flame_format formats[] = {
 };
 
 struct flame_job {
-    struct agent *agent;
-    const struct http_message *message; /* to be answered */
+    LIST_ENTRY(flame_job) entry;
+    struct agent *agent;                /* NULL: it has ended while this was written */
+    const struct http_message *message; /* to be answered; NULL: nobody waits any more */
     const struct flame_format *format;
     char title[TITLE_BYTES];
     uv_timer_t *timer;
 
-    struct live *live; /* NULL: of requests */
+    bool sampled; /* else: of requests */
+    struct live *live;
     uv_poll_t *poll;
 
     struct trace_filter *filter; /* NULL: any */
@@ -47,6 +55,11 @@ struct flame_job {
     const struct profile *profile; /* NULL: not there yet */
     unsigned measure;
     struct flame *flame;
+
+    uv_async_t *written; /* NULL: no thread writes */
+    pthread_t thread;
+    struct buf document;
+    bool good;
 };
 
 /* ---- life ---- */
@@ -57,25 +70,66 @@ free_handle(uv_handle_t *handle)
     free(handle);
 }
 
+/* What the profile is made of: it is there. */
 static void
-job_free(void *context)
+leave_subject(struct flame_job *job)
 {
-    struct flame_job *job = context;
     if (job->poll != NULL) {
         uv_poll_stop(job->poll); /* before the descriptor is closed */
         uv_close((uv_handle_t *)job->poll, free_handle);
     }
-    if (job->timer != NULL) {
-        uv_close((uv_handle_t *)job->timer, free_handle);
-    }
-    agent_profile_end(job->agent, job->live);
-    flame_free(job->flame);
-    profile_release(job->profile);
     trace_flame_free(job->making);
     trace_set_done(&job->set);
     trace_filter_free(job->filter);
-    job->agent->flame_count--;
+    job->poll = NULL;
+    job->making = NULL;
+    job->filter = NULL;
+    trace_set_init(&job->set);
+}
+
+/* Until then it counts, also while it is written. */
+static void
+leave_agent(struct flame_job *job)
+{
+    agent_profile_end(job->agent, job->live);
+    job->agent->flame_count -= !job->sampled;
+    LIST_REMOVE(job, entry);
+    job->agent = NULL;
+}
+
+static void
+job_free(struct flame_job *job)
+{
+    leave_subject(job);
+    uv_close((uv_handle_t *)job->timer, free_handle);
+    if (job->written != NULL) {
+        uv_close((uv_handle_t *)job->written, free_handle);
+    }
+    flame_free(job->flame);
+    profile_release(job->profile);
+    buf_done(&job->document);
+    if (job->agent != NULL) {
+        leave_agent(job);
+    }
     free(job);
+}
+
+static void
+nobody_waits(void *context)
+{
+    struct flame_job *job = context;
+    job->message = NULL;
+    if (job->written == NULL) {
+        job_free(job);
+    }
+}
+
+void
+agent_flames_end(struct agent *agent)
+{
+    while (!LIST_EMPTY(&agent->flames)) {
+        leave_agent(LIST_FIRST(&agent->flames));
+    }
 }
 
 static void
@@ -88,23 +142,60 @@ refuse(struct flame_job *job, int status, const char *why)
 /* ---- the tree, and the answer ---- */
 
 static void
-answer(struct flame_job *job)
+answer(const struct flame_job *job)
 {
     static const char *const headers[] = {
         "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src "
         "'unsafe-inline'",
         NULL};
-    struct buf out;
-    char why[200];
-    buf_init(&out, AGENT_ANSWER_BYTES_MAX);
-    bool good = profile_write(job->flame, job->title, job->format->ending, &out, why, sizeof(why));
-    if (good && !out.full) {
-        http_reply(job->message, 200, job->format->type, (struct str){out.data, out.n}, headers);
+    const struct buf *out = &job->document;
+    if (job->good) {
+        http_reply(job->message, 200, job->format->type, (struct str){out->data, out->n}, headers);
+    } else if (out->full) {
+        http_reply_error(job->message, 500, "the answer is larger than %zu MiB: ask for less",
+                         AGENT_ANSWER_BYTES_MAX >> 20);
     } else {
-        http_reply_error(job->message, 500, "the answer is too large: ask for less");
+        http_reply_error(job->message, 503, "out of memory");
     }
-    buf_done(&out);
+}
+
+static void
+on_written(uv_async_t *written)
+{
+    struct flame_job *job = written->data;
+    pthread_join(job->thread, NULL);
+    if (job->message != NULL) {
+        answer(job);
+    }
     job_free(job);
+}
+
+/* The thread. */
+static void *
+write_document(void *context)
+{
+    struct flame_job *job = context;
+    char why[200];
+    job->good = profile_write(job->flame, job->title, job->format->ending, &job->document, why,
+                              sizeof(why));
+    uv_async_send(job->written);
+    return NULL;
+}
+
+static void
+begin_writing(struct flame_job *job)
+{
+    uv_async_t *written = calloc(1, sizeof(*written));
+    if (written == NULL || uv_async_init(job->agent->setup.loop, written, on_written) != 0) {
+        free(written);
+        refuse(job, 503, "out of memory");
+        return;
+    }
+    written->data = job;
+    job->written = written;
+    if (thread_start(write_document, job, &job->thread) < 0) {
+        refuse(job, 503, "there is no thread to write it: ask again later");
+    }
 }
 
 static void
@@ -114,10 +205,11 @@ on_tree(uv_timer_t *timer)
     if (!flame_step(job->flame, clock_mono_ns() + STEP_NS)) {
         return;
     }
+    uv_timer_stop(timer);
     if (job->flame->failed) {
         refuse(job, 503, "out of memory");
     } else {
-        answer(job);
+        begin_writing(job);
     }
 }
 
@@ -126,6 +218,13 @@ static void
 begin_tree(struct flame_job *job)
 {
     struct flame_options options = {.measure = job->measure};
+    leave_subject(job);
+    if (job->profile != NULL && job->profile->cut > 0) {
+        size_t n = strlen(job->title);
+        snprintf(job->title + n, sizeof(job->title) - n,
+                 "; %llu calls did not fit and count for their caller: ask for less",
+                 (unsigned long long)job->profile->cut);
+    }
     job->flame = job->profile != NULL ? flame_new(job->profile, &options) : NULL;
     if (job->flame == NULL) {
         refuse(job, 503, "out of memory");
@@ -146,6 +245,9 @@ on_requests(uv_timer_t *timer)
     }
     if (job->making == NULL) {
         job->making = trace_flame_new(&job->set, NULL);
+        if (job->making != NULL) {
+            job->making->profile->node_max = job->making->profile->frame_max = NODES_MAX;
+        }
     }
     if (job->making != NULL && !trace_flame_step(job->making, until_ns)) {
         return;
@@ -244,7 +346,6 @@ on_live(uv_poll_t *poll, int status, int events)
     if (now.state == SAMPLING_FAILED) {
         refuse(job, 403, now.why);
     } else if (now.state >= SAMPLING_HELD) {
-        uv_poll_stop(poll);
         job->profile = job->profile != NULL ? job->profile : empty_profile();
         begin_tree(job);
     }
@@ -295,7 +396,7 @@ read_format(const struct http_message *message)
 }
 
 static struct flame_job *
-job_new(struct agent *agent)
+job_new(struct agent *agent, bool sampled)
 {
     struct flame_job *job = calloc(1, sizeof(*job));
     uv_timer_t *timer = calloc(1, sizeof(*timer));
@@ -307,9 +408,12 @@ job_new(struct agent *agent)
     uv_timer_init(agent->setup.loop, timer);
     timer->data = job;
     job->agent = agent;
+    job->sampled = sampled;
     job->timer = timer;
     trace_set_init(&job->set);
-    agent->flame_count++;
+    buf_init(&job->document, AGENT_ANSWER_BYTES_MAX);
+    LIST_INSERT_HEAD(&agent->flames, job, entry);
+    agent->flame_count += !sampled;
     return job;
 }
 
@@ -322,19 +426,19 @@ answer_flame(struct agent *agent, const struct http_message *message, const char
     if (format == NULL || agent_picture(agent, message) == NULL) {
         return;
     }
-    if (agent->flame_count >= JOBS_MAX) {
+    if (!live && agent->flame_count >= JOBS_MAX) {
         http_reply_error(message, 429, "%d flame graphs are being made here: ask again later",
                          JOBS_MAX);
         return;
     }
-    struct flame_job *job = job_new(agent);
+    struct flame_job *job = job_new(agent, live);
     if (job == NULL) {
         http_reply_error(message, 503, "out of memory");
         return;
     }
     job->format = format;
     if ((live ? begin_live : begin_requests)(job, message)) {
-        job->message = http_defer(message, job, job_free);
+        job->message = http_defer(message, job, nobody_waits);
     } else {
         job_free(job);
     }

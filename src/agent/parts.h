@@ -41,7 +41,8 @@ struct agent {
     uint64_t updates_dropped;
     double latency_s; /* worst round trip of a ping since the last picture; NaN: none */
 
-    unsigned flame_count, profile_count; /* flame graphs being made; live profiles being sampled */
+    LIST_HEAD(, flame_job) flames;       /* being made, */
+    unsigned flame_count, profile_count; /* so many of requests; live profiles being sampled */
 
     int64_t interest_until_ns; /* when what tables asked for is no longer read */
     bool interested;
@@ -102,6 +103,9 @@ void write_update(struct agent *agent, const struct picture *picture, struct jso
 void write_findings(const struct picture *picture, bool alerts_only, struct json *json);
 void write_alert(const struct picture *picture, const struct finding *finding, struct json *json);
 bool finding_is_alert(const struct finding *finding);
+
+/* After the server is freed: those that are still written end without the agent. */
+void agent_flames_end(struct agent *agent);
 
 /* ---- subscribers (live.c) ---- */
 

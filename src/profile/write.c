@@ -135,9 +135,11 @@ profile_write(const struct flame *flame, const char *title, const char *path, st
     for (size_t i = 0; i < ARRAY_SIZE(writers); i++) {
         if (str_ends(str_from(path), writers[i].ending)) {
             bool good = writers[i].write(flame, title, out) && !out->full;
-            if (!good) {
-                snprintf(why, why_size, "%s: %s", path,
-                         out->full ? "it would be larger than 2 GiB" : "out of memory");
+            if (!good && out->full) {
+                snprintf(why, why_size, "%s: it would be larger than %zu MiB", path,
+                         out->max >> 20);
+            } else if (!good) {
+                snprintf(why, why_size, "%s: out of memory", path);
             }
             return good;
         }

@@ -113,6 +113,51 @@ def test_document__of_requests_is_filtered_and_adds_up():
             check(answer.status == 400 and answer.json()["error"], wrong, answer)
 
 
+NODES_MAX = 131072
+
+
+def wide_request(trace, spans):
+    """OTLP JSON of one request whose spans all have names of their own: as many stacks."""
+    end = time.time_ns() - 3 * 10**9
+
+    def span(i):
+        return {"traceId": trace, "spanId": f"{i + 1:016x}", "parentSpanId": f"{1:016x}" if i else "",
+                "name": f"{trace[:2]} step {i}", "kind": 1 if i else 2, "startTimeUnixNano": str(end - 10**9 + i * 1000),
+                "endTimeUnixNano": str(end - 10**9 + i * 1000 + 500 if i else end)}
+    service = {"attributes": [{"key": "service.name", "value": {"stringValue": "wide"}}]}
+    return json.dumps({"resourceSpans": [{"resource": service, "scopeSpans": [{"spans": [span(i) for i in range(spans)]}]}]})
+
+
+def ask_and_stay(agent, query):
+    connection = agent.connect()
+    connection.sendall(f"GET /api/v1/flame?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return connection
+
+
+def test_document__is_bounded():
+    port, traces, spans = free_port(), 4, 36000
+    with Agent(f"--receive={port}") as agent:
+        for i in range(traces):
+            body = wide_request(f"{i + 16:032x}"[::-1], spans).encode()
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                check(answer.status == 200, answer.status)
+        check(until(lambda: agent.ask("/api/v1/traces?limit=1").json()["held"] == traces, seconds=60), "not held")
+        document = agent.ask("/api/v1/flame?mode=count&format=json").json()
+        said = re.search(r"requests, count; (\d+) calls did not fit and count for their caller", document["title"])
+        check(said and int(said[1]) > 0 and len(document["nodes"]["parent"]) <= NODES_MAX, document["title"])
+        check(abs(document["nodes"]["total"][0] - spans) < 0.01, "calls are lost", document["nodes"]["total"][0])
+        asking = [ask_and_stay(agent, "format=json") for _ in range(2)]
+        refused = agent.ask("/api/v1/flame?to=2001-01-01T00:00:00Z")
+        check(refused.status == 429 and "later" in refused.json()["error"], refused)
+        for connection in asking:
+            connection.close()  # wherever they are: they end
+        check(until(lambda: agent.ask("/api/v1/flame?to=2001-01-01T00:00:00Z").status == 200, seconds=60), agent.log())
+        with ask_and_stay(agent, "format=svg"):
+            time.sleep(0.5)
+            check(agent.end() == 0, agent.log())
+
+
 def test_document__says_what_is_wrong():
     with guarded() as agent:
         for query, status, word in (("pid=999999999", 410, "no process"), ("pid=1&machine=1", 400, "one of"),

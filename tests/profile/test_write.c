@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "flametop/base/macros.h"
@@ -219,6 +220,29 @@ test_write__svg_names_what_is_gone(void **state)
 }
 
 static void
+test_write__says_what_it_would_be_larger_than(void **state)
+{
+    (void)state;
+    enum { FRAMES = 300, NAME = 4000 };
+    struct profile *profile = profile_new();
+    uint32_t measure = profile_measure(profile, STR("samples"), "", 1), node = 0;
+    for (int i = 0; i < FRAMES; i++) {
+        char name[NAME + 1];
+        snprintf(name, sizeof(name), "%*d", NAME, i);
+        node = profile_child(profile, node, profile_frame(profile, str_from(name), STR("")));
+    }
+    profile_put(profile, node, measure, 1);
+    struct flame *flame = make(profile, FLAME_WHOLE);
+    char why[200] = "";
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    assert_false(profile_write(flame, "", "x.folded", &out, why, sizeof(why)));
+    assert_string_equal(why, "x.folded: it would be larger than 1 MiB");
+    buf_done(&out);
+    flame_free(flame);
+}
+
+static void
 test_write__says_which_endings_there_are(void **state)
 {
     (void)state;
@@ -244,6 +268,7 @@ main(void)
         cmocka_unit_test(test_write__json_of_a_comparison_has_both_as_measured),
         cmocka_unit_test(test_write__svg_escapes_and_shows_every_call),
         cmocka_unit_test(test_write__svg_names_what_is_gone),
+        cmocka_unit_test(test_write__says_what_it_would_be_larger_than),
         cmocka_unit_test(test_write__says_which_endings_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
