@@ -37,8 +37,12 @@ void
 decoder_resource(struct decoder *decoder)
 {
     struct span_resource *resource = arena_new(&decoder->outer, struct span_resource);
+    struct span_memo *memo = arena_new(&decoder->outer, struct span_memo);
+    if (memo != NULL) {
+        *memo = (struct span_memo){0};
+    }
     decoder->resource = resource != NULL ? resource : &decoder->none;
-    *decoder->resource = (struct span_resource){.service = {"", 0}, .scope = {"", 0}};
+    *decoder->resource = (struct span_resource){.service = {"", 0}, .scope = {"", 0}, .memo = memo};
 }
 
 void

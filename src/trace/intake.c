@@ -323,26 +323,41 @@ add_attributes(struct intake *intake, struct gather *gather, const struct span_a
 
 /* ---- resources ---- */
 
-/* What differs only behind what is kept of it is the same: each span of a resource asks. */
+/* What differs only behind what is kept of it is the same. */
 static uint64_t
-hash_str(uint64_t seed, struct str text)
+hash_str(uint64_t seed, struct str text, size_t kept)
 {
-    return gather_hash(seed + text.n, text.p, MIN(text.n, (size_t)INTAKE_TEXT_BYTES));
+    return gather_hash(seed + text.n, text.p, MIN(text.n, kept));
 }
 
 static uint64_t
-resource_hash(const struct intake *intake, const struct span_resource *resource)
+attributes_hash(const struct intake *intake, const struct span_resource *resource)
 {
-    uint64_t hash = hash_str(hash_str(intake->seed, resource->service), resource->scope);
+    uint64_t hash = intake->seed;
     for (size_t i = 0; i < MIN(resource->attribute_count, (size_t)INTAKE_PARTS_MAX); i++) {
         const struct span_attribute *attribute = &resource->attributes[i];
         uint64_t real;
         memcpy(&real, &attribute->real, sizeof(real));
-        hash = hash_str(hash + attribute->type, attribute->key);
+        hash = hash_str(hash + attribute->type, attribute->key, INTAKE_TEXT_BYTES);
         hash = is_number(attribute) ? hash_mix(hash, (uint64_t)attribute->integer ^ real)
-                                    : hash_str(hash, attribute->text);
+                                    : hash_str(hash, attribute->text, INTAKE_TEXT_BYTES);
     }
-    return hash | 1; /* 0 is that of resources that were loaded */
+    return hash;
+}
+
+/* Each span asks: the attributes, which may be large, are read for the first of them. */
+static uint64_t
+resource_hash(const struct intake *intake, const struct span_resource *resource)
+{
+    struct span_memo *memo = resource->memo, own = {0};
+    uint64_t of = hash_mix(intake->seed, (uint64_t)(uintptr_t)resource->attributes);
+    of = hash_mix(of, resource->attribute_count) | 1;
+    memo = memo != NULL ? memo : &own;
+    if (memo->of != of) {
+        *memo = (struct span_memo){of, attributes_hash(intake, resource)};
+    }
+    uint64_t hash = hash_str(memo->hash, resource->service, INTAKE_NAME_BYTES);
+    return hash_str(hash, resource->scope, INTAKE_NAME_BYTES) | 1; /* 0: it was loaded */
 }
 
 static bool

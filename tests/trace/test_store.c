@@ -476,6 +476,45 @@ test_store__tells_resources_by_what_is_kept(void **state)
     trace_store_free(store);
 }
 
+/* The attributes are read once for all spans of a resource, whatever its scope. */
+static void
+test_store__reads_a_resource_once(void **state)
+{
+    (void)state;
+    struct trace_store *store = store_of(0);
+    char texts[2][2] = {"a", "b"};
+    struct span_memo memo = {0};
+    struct span_attribute attribute = {.key = STR("k"), .type = SPAN_TEXT, .text = {texts[0], 1}};
+    struct span_resource resource = {.service = STR("shop"),
+                                     .scope = STR("one"),
+                                     .attributes = &attribute,
+                                     .attribute_count = 1,
+                                     .memo = &memo};
+    for (size_t i = 0; i < 4; i++) {
+        char id[] = {'s', (char)('0' + i)};
+        struct span span = {.trace_id = STR("t"),
+                            .span_id = {id, sizeof(id)},
+                            .parent_id = {i > 0 ? "s0" : "", i > 0 ? 2 : 0},
+                            .name = STR("x"),
+                            .start_ns = GENERATE_START_NS,
+                            .end_ns = GENERATE_START_NS + 1,
+                            .resource = &resource};
+        if (i == 1) {
+            attribute.text.p = texts[1]; /* which nobody looks at */
+        } else if (i == 2) {
+            resource.scope = STR("two"); /* another, of the same attributes */
+        } else if (i == 3) {
+            memo = (struct span_memo){0}; /* another delivery */
+        }
+        assert_true(trace_store_span(store, &span, generate_now(0)));
+    }
+    trace_store_flush(store, generate_now(0));
+    struct traces *list = trace_store_publish(store, generate_now(0));
+    assert_int_equal(traces_find(list, STR("t"))->resource_count, 3);
+    traces_release(list);
+    trace_store_free(store);
+}
+
 /* Room for what turned out to be no trace is room again, whatever comes between. */
 static void
 test_store__keeps_no_room_for_what_was_refused(void **state)
@@ -661,6 +700,7 @@ main(void)
         cmocka_unit_test(test_store__tells_slow_ones_by_threshold),
         cmocka_unit_test(test_store__takes_traces_from_elsewhere),
         cmocka_unit_test(test_store__tells_resources_by_what_is_kept),
+        cmocka_unit_test(test_store__reads_a_resource_once),
         cmocka_unit_test(test_store__keeps_no_room_for_what_was_refused),
         cmocka_unit_test(test_store__names_what_is_too_large_to_come),
         cmocka_unit_test(test_store__answers_the_same_list_while_nothing_changes),

@@ -38,12 +38,19 @@ struct span_link {
     bool follows; /* Jaeger's FOLLOWS_FROM: started by it, not waited for */
 };
 
+/* What a taker of spans keeps beside the attributes of a resource: it need not read them for each
+ * span. All zero at first. */
+struct span_memo {
+    uint64_t of, hash;
+};
+
 /* What sent the spans: attributes of the process, not of the operation. */
 struct span_resource {
-    struct str service; /* service.name; empty when unknown */
-    struct str scope;   /* the instrumentation's name; may be empty */
-    const struct span_attribute *attributes;
+    struct str service;                      /* service.name; empty when unknown */
+    struct str scope;                        /* the instrumentation's name; may be empty */
+    const struct span_attribute *attributes; /* their texts stay as they are for one delivery */
     size_t attribute_count;
+    struct span_memo *memo; /* may be shared by resources of one delivery; NULL: none */
 };
 
 struct span {
