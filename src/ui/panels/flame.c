@@ -39,9 +39,13 @@ flame_name(const struct profile *profile, uint32_t frame)
 uint32_t
 flame_frame_in(const struct profile *profile, const struct profile *before, uint32_t frame)
 {
-    return frame == PROFILE_NONE || profile == before
-               ? frame
-               : profile_frame_like(profile, &before->frames[frame]);
+    if (frame == PROFILE_NONE || profile == before) {
+        return frame;
+    }
+    const struct profile_frame *known = &before->frames[frame];
+    bool kept =
+        frame < profile->frame_count && profile_frames_equal(&profile->frames[frame], known);
+    return kept ? frame : profile_frame_like(profile, known); /* what only grew keeps its numbers */
 }
 
 char *
