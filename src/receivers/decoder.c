@@ -105,6 +105,19 @@ decoder_reading(struct decoder *decoder, const struct measurement *reading)
 }
 
 bool
+decoder_goes_on(struct decoder *decoder, struct json_scan *scan)
+{
+    const bool *ended = decoder->delivery->ended;
+    if (ended == NULL || !__atomic_load_n(ended, __ATOMIC_RELAXED)) {
+        return true;
+    }
+    if (scan != NULL && scan->why == NULL) {
+        scan->why = "the rest was not read";
+    }
+    return false;
+}
+
+bool
 decoder_fail(struct decoder *decoder, const char *format, ...)
 {
     struct delivery *delivery = decoder->delivery;

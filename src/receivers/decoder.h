@@ -45,6 +45,10 @@ void span_init(struct decoder *decoder, struct span *span);
 void decoder_span(struct decoder *decoder, const struct span *span);
 void decoder_reading(struct decoder *decoder, const struct measurement *reading);
 
+/* Whether to read on, asked before each element of a list; otherwise the scanner (NULL: none) is at
+ * its end. */
+bool decoder_goes_on(struct decoder *decoder, struct json_scan *scan);
+
 /* The first sentence stays. Answers false. */
 bool decoder_fail(struct decoder *decoder, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -255,8 +255,8 @@ static bool
 each_in_array(struct decoder *decoder, struct json_scan *scan, void *context,
               bool (*one)(struct decoder *decoder, struct json_scan *scan, void *context))
 {
-    enum json_token token;
-    while ((token = json_scan_next(scan)) == JSON_OBJECT) {
+    enum json_token token = JSON_ERROR;
+    while (decoder_goes_on(decoder, scan) && (token = json_scan_next(scan)) == JSON_OBJECT) {
         if (!one(decoder, scan, context)) {
             return decoder_fail_json(decoder, scan, "this is not what was expected");
         }

@@ -108,6 +108,7 @@ finish(struct decodings *decodings, enum decoded how)
     STAILQ_REMOVE_HEAD(&decodings->list, entry);
     decodings->count--;
     decodings->bytes -= cost_of(&first->decoding);
+    first->decoding.delivery.ended = NULL;
     first->decoding.done(first->decoding.context, &first->decoding, how);
     free(first);
 }
@@ -179,6 +180,7 @@ decodings_add(struct decodings *decodings, const struct decoding *decoding)
         return false;
     }
     waiting->decoding = *decoding;
+    waiting->decoding.delivery.ended = &decodings->ending;
     decodings->bytes += bytes;
     STAILQ_INSERT_TAIL(&decodings->list, waiting, entry);
     if (decodings->count++ == 0) {
@@ -228,7 +230,7 @@ decodings_free(struct decodings *decodings)
         return;
     }
     pthread_mutex_lock(&decodings->mutex);
-    decodings->ending = true;
+    __atomic_store_n(&decodings->ending, true, __ATOMIC_RELAXED); /* the decoder looks as well */
     pthread_cond_signal(&decodings->go);
     pthread_mutex_unlock(&decodings->mutex);
     while (decodings->count > 0) {

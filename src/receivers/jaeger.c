@@ -272,7 +272,7 @@ take_spans(struct decoder *decoder, struct json_scan scan, const struct map *pro
     if (!json_scan_enter(&scan, JSON_ARRAY)) {
         return;
     }
-    while (json_next_object(&scan)) {
+    while (decoder_goes_on(decoder, &scan) && json_next_object(&scan)) {
         take_span(decoder, &scan, processes);
     }
 }
@@ -317,7 +317,7 @@ take_document(struct decoder *decoder, struct json_scan *scan, void *context)
         if (!str_is(key, "data")) {
             json_scan_skip(scan, JSON_KEY);
         } else if (json_scan_enter(scan, JSON_ARRAY)) {
-            while (json_next_object(scan)) {
+            while (decoder_goes_on(decoder, scan) && json_next_object(scan)) {
                 take_trace(decoder, scan);
             }
         }

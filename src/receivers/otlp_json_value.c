@@ -302,7 +302,7 @@ otlp_json_each(struct decoder *decoder, struct json_scan *scan,
     if (!json_scan_enter(scan, JSON_ARRAY)) {
         return;
     }
-    while (json_next_object(scan)) {
+    while (decoder_goes_on(decoder, scan) && json_next_object(scan)) {
         one(decoder, scan);
     }
 }

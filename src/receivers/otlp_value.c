@@ -286,7 +286,8 @@ otlp_each(struct decoder *decoder, struct str message, uint32_t number,
 {
     struct protobuf_field field;
     while (protobuf_next(&message, &field)) {
-        if (protobuf_is(&field, number, PROTOBUF_BYTES) && !each(decoder, field.bytes)) {
+        bool wanted = protobuf_is(&field, number, PROTOBUF_BYTES);
+        if (!decoder_goes_on(decoder, NULL) || (wanted && !each(decoder, field.bytes))) {
             return false;
         }
     }

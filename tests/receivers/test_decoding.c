@@ -248,6 +248,77 @@ test_decoding__ends_what_is_left(void **state)
     assert_int_equal(fixture.taken.count, before); /* nobody takes anything any more */
 }
 
+/* Reads until it is told that nobody wants it. */
+static bool
+read_for_ever(struct str body, const struct span_sink *sink, struct delivery *delivery)
+{
+    (void)body;
+    (void)sink;
+    while (!__atomic_load_n(delivery->ended, __ATOMIC_RELAXED)) {
+        delivery->cut = 1;
+    }
+    return false;
+}
+
+static void
+test_decoding__ends_who_reads(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    begin(&fixture);
+    add(fixture.decodings, read_for_ever, "", 0, &fixture.done);
+    uv_run(&fixture.loop, UV_RUN_NOWAIT);
+    end(&fixture);
+    assert_int_equal(fixture.done.count, 1);
+    assert_int_equal(fixture.done.how[0], DECODED_ENDED);
+    assert_null(fixture.done.delivery[0].ended);
+}
+
+struct stop {
+    bool ended;
+    unsigned taken;
+};
+
+static bool
+take_and_stop(void *context, const struct span *span)
+{
+    struct stop *stop = context;
+    (void)span;
+    stop->ended = ++stop->taken == 2;
+    return true;
+}
+
+/* Decoders look between spans. */
+static void
+test_decoding__reads_no_rest(void **state)
+{
+#define ZIPKIN "{\"traceId\":\"1\",\"id\":\"1\"}"
+#define OTLP "{\"traceId\":\"01\",\"spanId\":\"01\"}"
+#define JAEGER "{\"traceID\":\"1\",\"spanID\":\"1\"}"
+    const struct {
+        decode_function *read;
+        struct str body;
+    } rows[] = {
+        {zipkin_read, STR("[" ZIPKIN "," ZIPKIN "," ZIPKIN "," ZIPKIN "]")},
+        {otlp_json_read, STR("{\"resourceSpans\":[{\"resource\":{},\"scopeSpans\":[{\"scope\":{},"
+                             "\"spans\":[" OTLP "," OTLP "," OTLP "," OTLP "]}]}]}")},
+        {jaeger_read,
+         STR("{\"data\":[{\"spans\":[" JAEGER "," JAEGER "," JAEGER "," JAEGER "]}]}")},
+        {otlp_traces_read, STR("\x0a\x0a\x12\x08\x12\x00\x12\x00\x12\x00\x12\x00")},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct stop stop = {.ended = false};
+        struct span_sink sink = {&stop, take_and_stop, NULL};
+        struct delivery delivery = {.ended = &stop.ended};
+        rows[i].read(rows[i].body, &sink, &delivery);
+        assert_int_equal(delivery.spans, 2);
+        delivery = (struct delivery){.ended = NULL};
+        rows[i].read(rows[i].body, &sink, &delivery);
+        assert_int_equal(delivery.spans, 4);
+    }
+}
+
 int
 main(void)
 {
@@ -258,6 +329,8 @@ main(void)
         cmocka_unit_test(test_decoding__does_not_wait_for_who_reads),
         cmocka_unit_test(test_decoding__refuses_what_is_too_much),
         cmocka_unit_test(test_decoding__ends_what_is_left),
+        cmocka_unit_test(test_decoding__ends_who_reads),
+        cmocka_unit_test(test_decoding__reads_no_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

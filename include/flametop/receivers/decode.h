@@ -20,6 +20,8 @@
 /* What came of one body. Added to: start with a zeroed one. */
 struct delivery {
     int64_t now_ns;           /* set before: Unix time, for what does not say when it was */
+    const bool *ended;        /* set before: the rest is not read when it is, which another thread
+                                 may set (atomically); NULL: all is */
     uint64_t spans, readings; /* handed to the sink */
     uint64_t refused;         /* of these, not taken by it */
     uint64_t cut;             /* attributes, events and links beyond the bounds */
