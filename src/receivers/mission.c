@@ -10,7 +10,7 @@
 #include "flametop/base/macros.h"
 
 #define ROOT_ATTRIBUTES 6
-#define DURATION_MAX_MS 9e12
+#define DURATION_MAX_MS (10 * 365.25 * 86400e3)
 #define NANOSECONDS_FROM INT64_C(100000000000000000)
 
 /* ---- times ---- */
@@ -136,7 +136,7 @@ struct request {
     struct str trace_id, method, path, tool, service, resources;
     int64_t duration_ns, start_ns;
     int64_t status;
-    bool failed, has_duration;
+    bool failed, has_duration, bad_duration;
     struct str error;
     struct json_scan spans;
     bool has_spans;
@@ -146,10 +146,10 @@ static bool
 take_ms(struct json_scan *scan, int64_t *ret_ns)
 {
     double ms;
-    if (!json_take_real(scan, &ms) || !(ms >= 0)) {
+    if (!json_take_real(scan, &ms) || !(ms >= 0 && ms <= DURATION_MAX_MS)) {
         return false;
     }
-    *ret_ns = (int64_t)(MIN(ms, DURATION_MAX_MS) * 1e6);
+    *ret_ns = (int64_t)(ms * 1e6);
     return true;
 }
 
@@ -179,7 +179,10 @@ take_request_field(struct decoder *decoder, struct json_scan *scan, struct str k
     } else if (str_is(key, "tool")) {
         request->tool = json_next_text(scan, arena);
     } else if (str_is(key, "duration_ms")) {
+        struct json_scan before = *scan;
         request->has_duration = take_ms(scan, &request->duration_ns);
+        request->bad_duration =
+            !request->has_duration && json_scan_next(&before) != JSON_NULL; /* that is none */
     } else if (str_is(key, "status_code") || str_is(key, "status")) {
         json_take_integer(scan, &request->status);
     } else if (str_is(key, "error")) {
@@ -393,6 +396,9 @@ take_request(struct decoder *decoder, struct json_scan *scan, void *context)
     }
     if (scan->why != NULL) {
         return false;
+    }
+    if (request.bad_duration) {
+        return decoder_fail_json(decoder, scan, "\"duration_ms\" is a number from 0 to ten years");
     }
     if (!request.has_duration && !request.has_spans) {
         return decoder_fail_json(decoder, scan,

@@ -144,6 +144,15 @@ test_span_formats__take_requests_of_any_number(void **state)
     buf_done(&recorded.text);
     check_refused(mission_requests_read, "{\"duration_ms\":1}\n{\"request\":{}}",
                   "line 2: a request has neither \"duration_ms\" nor \"spans\"", 1);
+    check_refused(mission_requests_read, "{\"duration_ms\":null}",
+                  "line 1: a request has neither \"duration_ms\" nor \"spans\"", 0);
+    static const char *const wrong[] = {"-1", "\"abc\"", "1e308", "315576000001", "\"NaN\"", "[1]"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char body[100];
+        snprintf(body, sizeof(body), "{\"duration_ms\":%s,\"spans\":[]}", wrong[i]);
+        check_refused(mission_requests_read, body,
+                      "line 1: \"duration_ms\" is a number from 0 to ten years", 0);
+    }
     check_hostile(mission_requests_read,
                   STR("[{\"request\":{\"method\":\"A\",\"path\":\"\\u0041\",\"duration_ms\":1e400,"
                       "\"error\":{}},\"spans\":[{\"name\":1,\"duration_ms\":-1,\"a\":[]}],"
