@@ -1,5 +1,5 @@
-/* The query command. An agent is asked for its requests, and what it holds is waited for: newest
- * first, until no more come. */
+/* The query command. An agent is asked for its requests; it says how many it holds, and so many are
+ * waited for: newest first, until they are here or no more come. */
 #include "query.h"
 
 #include <math.h>
@@ -12,6 +12,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/config/nearest.h"
 #include "flametop/core/picture.h"
+#include "flametop/core/query.h"
 #include "flametop/core/traces.h"
 #include "flametop/core/unit.h"
 #include "flametop/trace/query.h"
@@ -22,9 +23,9 @@
 #define TAG_WIDTH 32
 #define VALUE_WIDTH 14
 #define PATIENCE_NS (20 * NS_PER_S)
-#define QUIET_PICTURES 3   /* so many without a new request: all are here */
-#define NONE_PICTURES 8    /* so many without any: a busy agent's first may come late */
-#define TRACES_LOOKED 1000 /* for what a mistyped name may mean */
+#define QUIET_NS (5 * NS_PER_S) /* so long without a new request: no more come */
+#define HELD_NOWHERE 2          /* pictures that say there are none */
+#define TRACES_LOOKED 1000      /* for what a mistyped name may mean */
 #define TAG_BYTES 160
 
 static const char *const tags_known[] = {"service", "endpoint", "tool",     "status", "name",
@@ -37,33 +38,82 @@ ask(struct look *look)
     return look_interest(look, &interest);
 }
 
+/* How many requests are held there; NAN: it has not said yet. One that takes in none holds none. */
+static double
+held_there(struct query *held, const struct picture *picture)
+{
+    const struct track *track = picture_track(picture, "requests");
+    double count = query_now(held, picture);
+    bool none = picture->track_count > 0 && (track == NULL || track->state == SOURCE_FAILED);
+    return isnan(count) && none ? 0 : count;
+}
+
+struct waiting {
+    struct query *held;
+    struct traces *traces;
+    double there;     /* how many are held there; NAN: not known */
+    unsigned nowhere; /* pictures in a row that say there are none */
+    int64_t quiet_ns; /* since when no more came */
+    bool heard;
+};
+
+static size_t
+count_here(const struct traces *traces)
+{
+    return traces != NULL ? traces->count + traces->left : 0;
+}
+
+/* False: no more are waited for. */
+static bool
+take(struct waiting *waiting, bool asked, const struct picture *picture)
+{
+    size_t before = count_here(waiting->traces);
+    bool heard = waiting->heard;
+    waiting->heard = true;
+    traces_release(waiting->traces);
+    waiting->traces = traces_acquire(picture->traces);
+    waiting->there = held_there(waiting->held, picture);
+    size_t here = count_here(waiting->traces);
+    int64_t now_ns = clock_mono_ns();
+    waiting->quiet_ns = asked && here == before && heard ? waiting->quiet_ns : now_ns;
+    waiting->nowhere = waiting->there <= 0 && here == 0 ? waiting->nowhere + 1 : 0;
+    bool all = waiting->there > 0 && (double)here >= waiting->there;
+    return !all && now_ns - waiting->quiet_ns < QUIET_NS && waiting->nowhere < HELD_NOWHERE;
+}
+
+static void
+look_at(struct look *look, struct waiting *waiting)
+{
+    int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+    struct picture *picture;
+    bool more = true;
+    while (more && clock_mono_ns() < until_ns && (picture = look_next(look)) != NULL) {
+        more = take(waiting, ask(look), picture); /* again: a link that comes late takes the last */
+        picture_release(picture);
+    }
+}
+
 /* The requests that an agent holds; NULL and a sentence. */
 static struct traces *
 wait_for(const struct targets *targets, const struct cli *cli)
 {
+    char why[200] = "";
+    struct waiting waiting = {.there = (double)NAN};
     struct look *look = look_open(targets, cli, 0);
-    struct traces *traces = NULL;
-    struct picture *picture;
-    int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
-    unsigned quiet = 0;
-    if (look == NULL) {
-        return NULL;
+    waiting.held = query_new(cli->catalog, "flametop.trace.count", NULL, why, sizeof(why));
+    if (look != NULL && waiting.held != NULL) {
+        look_at(look, &waiting);
     }
-    while (quiet < (traces != NULL ? QUIET_PICTURES : NONE_PICTURES) &&
-           clock_mono_ns() < until_ns && (picture = look_next(look)) != NULL) {
-        bool asked = ask(look); /* again and again: a link that comes late takes the last */
-        bool same =
-            traces != NULL && picture->traces != NULL && traces->count == picture->traces->count;
-        quiet = asked && (same || (traces == NULL && picture->traces == NULL)) ? quiet + 1 : 0;
-        traces_release(traces);
-        traces = traces_acquire(picture->traces);
-        picture_release(picture);
-    }
-    look_close(look);
-    if (traces == NULL) {
+    size_t here = waiting.traces != NULL ? waiting.traces->count : 0;
+    if (waiting.heard && here == 0) {
         cli_complain("%s: no requests are held there", targets->list[0].shown);
+    } else if (waiting.there > (double)here) {
+        cli_complain("%s: only %zu of the %.0f requests that are held there were looked at",
+                     targets->list[0].shown, here, waiting.there);
     }
-    return traces;
+    query_free(waiting.held);
+    look_close(look);
+    return waiting.traces;
 }
 
 static struct traces *

@@ -158,6 +158,22 @@ def test_document__is_bounded():
             check(agent.end() == 0, agent.log())
 
 
+def test_query__waits_for_all_that_is_held():
+    port = free_port()
+    with Agent(f"--receive={port}") as agent:
+        check_sentence(run("query", "count", f"unix:{agent.unix}"), 3, "no requests are held there")
+        for more, words in ((6000, ""), (6000, "only 8|only 9")):  # the last are more than travel
+            done = subprocess.run([sys.executable, MAKE, "--count", str(more), "--seed", str(len(words)), "--to",
+                                   f"http://127.0.0.1:{port}"], capture_output=True, check=False, timeout=120)
+            check(done.returncode == 0, done.stderr.decode())
+            wanted = 11900 if words else 5990
+            check(until(lambda wanted=wanted: agent.ask("/api/v1/traces?limit=1").json()["held"] >= wanted, seconds=30), "too few")
+            done = run("query", "count", f"unix:{agent.unix}")
+            counted = float(done.stdout.decode().split()[2]) * 1000
+            check(done.returncode == 0 and counted >= min(wanted, 8000), done)
+            check(bool(done.stderr) == bool(words) and re.search(words, done.stderr.decode()), done)
+
+
 def test_document__says_what_is_wrong():
     with guarded() as agent:
         for query, status, word in (("pid=999999999", 410, "no process"), ("pid=1&machine=1", 400, "one of"),
