@@ -18,9 +18,10 @@
 #include "flametop/base/pages.h"
 #include "flametop/core/ranking.h"
 
-#define PORTION 16384u /* between two looks at the clock */
-#define FEW 48u        /* children that are sorted by exchange */
-#define WIDER 8u       /* so many times the nodes there is room for in a tree that is transformed */
+#define PORTION 16384u      /* between two looks at the clock */
+#define FEW 48u             /* children that are sorted by exchange */
+#define BOUNDED_DEPTH 1100u /* of a bounded profile's stacks, turned round: samplers give less */
+#define WIDER 8u /* so many times the nodes there is room for in a tree that is transformed */
 
 enum phase {
     PHASE_RULES,
@@ -49,6 +50,7 @@ struct flame_work {
     double *below[PROFILE_SIDES]; /* by profile node, of callers: totals */
     uint32_t *map;                /* profile node → raw node; NULL: the same */
     uint32_t walked;              /* frames, in this portion of it */
+    uint32_t depth_max;           /* of a stack that is turned round */
     struct profile *raw;          /* makes raw nodes; NULL: those of the profile */
     const uint32_t *raw_parent, *raw_frame;
     uint32_t raw_count;
@@ -158,7 +160,10 @@ flame_new(const struct profile *profile, const struct flame_options *options)
         free(work);
         return NULL;
     }
-    *work = (struct flame_work){.profile = profile, .options = *options};
+    bool bounded = profile->node_max < PROFILE_NODES_MAX;
+    *work = (struct flame_work){.profile = profile,
+                                .options = *options,
+                                .depth_max = bounded ? BOUNDED_DEPTH : PROFILE_NONE};
     bool plain = options->part == FLAME_WHOLE && !options->collapse;
     work->phase = options->rules != NULL && (options->keep | options->drop) != 0 ? PHASE_RULES
                   : options->part == FLAME_CALLERS                               ? PHASE_TOTALS
@@ -170,8 +175,9 @@ flame_new(const struct profile *profile, const struct flame_options *options)
         flame->own = work->raw = profile_new();
         flame->failed = work->raw == NULL;
         if (work->raw != NULL) {
-            /* Turned round, n calls in one another are n * n / 2: of a profile that is bounded, as
-             * those of other machines are, so is what is made of it. */
+            /* Turned round, n calls in one another are n * n / 2 nodes, and as much work where they
+             * are one function's: of a profile that is bounded, as those of other machines are, so
+             * is what is made of it. */
             work->raw->node_max = MIN(profile->node_max, PROFILE_NODES_MAX / WIDER) * WIDER;
             profile_reserve(work->raw, MIN(profile->node_count, PROFILE_NODES_MAX / WIDER) * WIDER);
         }
@@ -262,9 +268,13 @@ static uint32_t
 map_upwards(struct flame_work *work, uint32_t node)
 {
     const struct profile *profile = work->profile;
-    uint32_t to = 0, before = PROFILE_NONE;
+    uint32_t to = 0, before = PROFILE_NONE, depth = 0;
     for (; node != 0; node = profile->parent[node]) {
         uint32_t frame = profile->frame[node];
+        if (depth++ == work->depth_max) {
+            work->raw->cut++;
+            break;
+        }
         work->walked++;
         if (!work->options.collapse || frame != before) {
             uint32_t caller = profile_child(work->raw, to, frame);

@@ -708,6 +708,29 @@ test_flame__bounds_what_it_makes_of_a_bounded_profile(void **state)
     profile_release(profile);
 }
 
+static void
+test_flame__bounds_how_deep_it_turns_round(void **state)
+{
+    (void)state;
+    enum { DEPTH = 3000 };
+    for (int bounded = 0; bounded < 2; bounded++) {
+        struct profile *profile = profile_new();
+        profile->node_max -= bounded;
+        uint32_t measure = profile_measure(profile, STR("samples"), "", 1), node = 0;
+        for (int i = 0; i < DEPTH; i++) {
+            node = profile_append(profile, node, frame_of(profile, "again"));
+            profile_put(profile, node, measure, 1);
+        }
+        struct flame *flame =
+            make(profile, (struct flame_options){.part = FLAME_INVERTED, .measure = measure});
+        assert_int_equal(flame->count, 1 + (bounded ? 1100 : DEPTH));
+        assert_int_equal(flame->cut, bounded ? DEPTH - 1100 : 0);
+        assert_true(fabs(flame->total[0][0] - DEPTH) < 1e-9);
+        flame_free(flame);
+        profile_release(profile);
+    }
+}
+
 int
 main(void)
 {
@@ -731,6 +754,7 @@ main(void)
         cmocka_unit_test(test_layout__splits_equal_ones),
         cmocka_unit_test(test_flame__stops_among_deep_stacks),
         cmocka_unit_test(test_flame__bounds_what_it_makes_of_a_bounded_profile),
+        cmocka_unit_test(test_flame__bounds_how_deep_it_turns_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

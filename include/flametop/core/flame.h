@@ -10,7 +10,8 @@
  * tree is of the profile's first side and of the measure of its moments.
  *
  * Where the number of nodes of the profile is bounded (node_max), a tree that is turned round or in
- * the order of time has room for eight times as many.
+ * the order of time has room for eight times as many, and stacks that are turned round end after
+ * 1,100 calls.
  *
  * It is made in steps, so that a screen can go on meanwhile; every walk is iterative. It holds a
  * reference to the profile, which must not change. */
