@@ -54,8 +54,10 @@ flame_is_target(const struct cli *cli)
     }
     char *head = malloc(PROFILE_HEAD_BYTES);
     ssize_t n = head != NULL ? read_head(cli->line.arguments[0], head) : -1;
-    bool is = n > 0 &&
-              profile_detect((struct str){head, (size_t)n}, (size_t)n < PROFILE_HEAD_BYTES) != NULL;
+    struct str text = {head, n > 0 ? (size_t)n : 0};
+    bool whole = text.n < PROFILE_HEAD_BYTES;
+    bool is =
+        text.n > 0 && (profile_detect(text, whole) != NULL || profile_begins_folded(text, whole));
     free(head);
     return is;
 }

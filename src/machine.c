@@ -173,6 +173,23 @@ machine_tables(const struct table_def *tables[MACHINE_TABLES_MAX])
     return count;
 }
 
+/* A snapshot is asked for last: what is none is of no format at all. */
+static bool
+may_be_snapshot(struct str text, char *why, size_t why_size)
+{
+    text = str_trim(text);
+    if (text.n > 0 && text.p[0] == '{') {
+        return true;
+    }
+    snprintf(why, why_size,
+             text.n == 0
+                 ? "the file is empty"
+                 : "no format that is known: a snapshot, requests (OTLP, Jaeger, Zipkin, Chrome "
+                   "trace events), or a profile (perf script, folded stacks, pprof, "
+                   "speedscope, callgrind, cpuprofile)");
+    return false;
+}
+
 struct picture *
 machine_open_file(const struct cli *cli, const char *path)
 {
@@ -184,8 +201,11 @@ machine_open_file(const struct cli *cli, const char *path)
     }
     const struct table_def *tables[MACHINE_TABLES_MAX];
     size_t count = machine_tables(tables);
+    struct str read = {text, (size_t)n};
     struct picture *picture =
-        snapshot_read((struct str){text, (size_t)n}, cli->catalog, tables, count, why, sizeof(why));
+        may_be_snapshot(read, why, sizeof(why))
+            ? snapshot_read(read, cli->catalog, tables, count, why, sizeof(why))
+            : NULL;
     free(text);
     if (picture == NULL) {
         cli_complain("%s: %s", path, why[0] != 0 ? why : "out of memory");

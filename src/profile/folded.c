@@ -24,6 +24,7 @@
 #define FETCH 5u /* beginnings of each */
 #define SLOTS_MIN 4096u
 #define BYTES_A_SLOT 64 /* of the file, to begin with */
+#define CUT_STOPS 1000  /* in the head of a line whose end is not seen */
 
 /* A stack that is known. */
 struct beginning {
@@ -384,6 +385,28 @@ folded_is(struct str head, bool whole)
         any = any || memchr(line.p, ';', line.n) != NULL;
     }
     return any;
+}
+
+/* One with a mistake further down, or with a first stack that is longer than the head. */
+bool
+profile_begins_folded(struct str head, bool whole)
+{
+    struct str line = {"", 0};
+    double value;
+    while (str_line(&head, &line) && (line.n == 0 || line.p[0] == '#')) {
+    }
+    if (line.n == 0 || memchr("{[<", line.p[0], 3) != NULL ||
+        memchr(line.p, '\0', line.n) != NULL) {
+        return false;
+    }
+    size_t stops = 0;
+    for (size_t i = 0; i < line.n; i++) {
+        stops += line.p[i] == ';';
+    }
+    line.n -= line.p[line.n - 1] == '\r';
+    trim_end(&line);
+    bool cut = !whole && head.n == 0;
+    return stops > 0 && (cut ? stops >= CUT_STOPS : take_number(&line, &value));
 }
 
 const struct profile_format profile_format_folded = {

@@ -95,6 +95,14 @@ read_plain(struct str text, struct profile *profile, char *why, size_t why_size)
     bool whole = text.n <= PROFILE_HEAD_BYTES;
     const struct profile_format *format =
         find((struct str){text.p, MIN(text.n, PROFILE_HEAD_BYTES)}, whole);
+    if (format == NULL && text.n == 0) {
+        snprintf(why, why_size, "the file is empty");
+        return false;
+    }
+    if (format == NULL &&
+        profile_begins_folded((struct str){text.p, MIN(text.n, PROFILE_HEAD_BYTES)}, whole)) {
+        format = &profile_format_folded;
+    }
     if (format == NULL) {
         int used = snprintf(why, why_size, "this is no profile that is known (");
         for (size_t i = 0; i < profile_format_count && used > 0 && (size_t)used < why_size; i++) {

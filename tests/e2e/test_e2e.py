@@ -645,6 +645,10 @@ def test_flame__compares_writes_and_prints():
 def test_flame__says_what_is_wrong():
     check_sentence(run("flame", "/nowhere.folded"), 1, "/nowhere.folded", "No such file")
     check_sentence(run("flame", folded("not.txt", "hello\n")), 1, "no profile that is known", "pprof")
+    for command in (("flame",), ()):
+        check_sentence(run(*command, folded("bad.folded", "a;b 1\nbad line\n")), 1, "bad.folded: line 2: folded stacks end")
+        check_sentence(run(*command, folded("none.txt", "")), 1, "none.txt: the file is empty")
+    check_sentence(run(folded("not.txt", "\x7fELF\x00")), 1, "no format that is known", "folded stacks", "OTLP")
     check_sentence(run("flame", folded(), "-o", os.path.join(HOME, "x.png")), 2, ".svg")
     check_sentence(run("flame", "--machine", "--for", "60s", "-o", os.path.join(HOME, "x.png")), 2, ".svg")
     for place in (("--machine",), ("--machine", "http://127.0.0.1:1"), ("beam://nobody@localhost",)):  # before it is sampled

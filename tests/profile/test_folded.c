@@ -1,6 +1,7 @@
 /* Folded stacks into a profile. */
 #include "../check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "flametop/profile/read.h"
@@ -54,7 +55,32 @@ test_folded__says_which_line_is_wrong(void **state)
     strlcat(text, "a;b\n", sizeof(text));
     assert_false(profile_read(str_from(text), profile, why, sizeof(why)));
     assert_non_null(strstr(why, "line 20001"));
+    assert_false(profile_read(STR("a;b 1\nbad line\n"), profile, why, sizeof(why)));
+    assert_non_null(strstr(why, "line 2: folded stacks end in a number"));
+    assert_false(profile_read(STR("a b\na;b 1\n"), profile, why, sizeof(why)));
+    assert_non_null(strstr(why, "no profile that is known"));
+    assert_false(profile_read(STR(""), profile, why, sizeof(why)));
+    assert_string_equal(why, "the file is empty");
     profile_release(profile);
+}
+
+/* Its first line is longer than what says which format it is. */
+static void
+test_folded__reads_a_deep_stack(void **state)
+{
+    (void)state;
+    size_t n = 200000;
+    char *text = malloc(n + 8), why[200] = "";
+    struct profile *profile = profile_new();
+    for (size_t i = 0; i < n; i += 2) {
+        memcpy(text + i, i % 4 == 0 ? "a;" : "b;", 2);
+    }
+    memcpy(text + n - 1, " 1\n", 4);
+    assert_true(profile_read(str_from(text), profile, why, sizeof(why)));
+    assert_int_equal(profile->cut, 1);
+    assert_true(profile->node_count > 60000);
+    profile_release(profile);
+    free(text);
 }
 
 static void
@@ -116,6 +142,7 @@ main(void)
         cmocka_unit_test(test_folded__merges_what_begins_alike),
         cmocka_unit_test(test_folded__does_not_depend_on_the_order),
         cmocka_unit_test(test_folded__says_which_line_is_wrong),
+        cmocka_unit_test(test_folded__reads_a_deep_stack),
         cmocka_unit_test(test_folded__is_told_by_its_lines),
         cmocka_unit_test(test_folded__leaves_out_values_below_zero),
     };

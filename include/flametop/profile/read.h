@@ -32,6 +32,10 @@ extern const size_t profile_format_count;
 /* The format of a file that begins so, packed by gzip or not; NULL when it is no profile. */
 const struct profile_format *profile_detect(struct str head, bool whole);
 
+/* Whether a file that begins so, of no known format as a whole, was meant as folded stacks: then
+ * profile_read says which line is wrong. */
+bool profile_begins_folded(struct str head, bool whole);
+
 /* Adds a file's bytes to the profile's present side. False, and a sentence. */
 bool profile_read(struct str bytes, struct profile *profile, char *why, size_t why_size);
 
