@@ -360,6 +360,11 @@ begin_live(struct flame_job *job, const struct http_message *message)
     if (!agent_number(message, "seconds", SECONDS, FLAME_SECONDS_MAX, &seconds)) {
         return false;
     }
+    if (seconds == 0) {
+        http_reply_error(message, 400, "seconds is a whole number, from 1 to %d",
+                         FLAME_SECONDS_MAX);
+        return false;
+    }
     job->live = agent_profile_begin(job->agent, message);
     job->poll = job->live != NULL ? calloc(1, sizeof(*job->poll)) : NULL;
     if (job->live == NULL) {
@@ -374,10 +379,10 @@ begin_live(struct flame_job *job, const struct http_message *message)
     }
     snprintf(job->title, sizeof(job->title), "%s%.20s, %llu s",
              pid != NULL ? "process " : "machine", pid != NULL ? pid : "",
-             (unsigned long long)MAX(seconds, 1));
+             (unsigned long long)seconds);
     job->poll->data = job;
     uv_poll_start(job->poll, UV_READABLE, on_live);
-    return uv_timer_start(job->timer, on_time, MAX(seconds, 1) * 1000, 0) == 0;
+    return uv_timer_start(job->timer, on_time, seconds * 1000, 0) == 0;
 }
 
 /* ---- the request ---- */
@@ -393,6 +398,30 @@ read_format(const struct http_message *message)
     }
     http_reply_error(message, 400, "format is speedscope, json, folded or svg");
     return NULL;
+}
+
+/* What is misspelt would silently be something else. */
+static bool
+knows_arguments(const struct http_message *message, bool live)
+{
+    static const char *const of_requests[] = {"format", "mode", "filter", "from", "to"};
+    static const char *const of_live[] = {"format", "pid", "machine", "seconds", "hz"};
+    const char *const *known = live ? of_live : of_requests;
+    const char *name;
+    for (size_t i = 0; (name = http_argument_name(message, i)) != NULL; i++) {
+        size_t at = 0;
+        while (at < ARRAY_SIZE(of_live) && strcmp(name, known[at]) != 0) {
+            at++;
+        }
+        if (at == ARRAY_SIZE(of_live)) {
+            http_reply_error(message, 400, "a flame graph of %s has the arguments %s",
+                             live ? "what runs" : "requests",
+                             live ? "format, pid or machine, seconds and hz"
+                                  : "format, mode, filter, from and to");
+            return false;
+        }
+    }
+    return true;
 }
 
 static struct flame_job *
@@ -423,7 +452,8 @@ answer_flame(struct agent *agent, const struct http_message *message, const char
     bool live = http_argument(message, "pid") != NULL || http_argument(message, "machine") != NULL;
     const struct flame_format *format = read_format(message);
     (void)name;
-    if (format == NULL || agent_picture(agent, message) == NULL) {
+    if (format == NULL || !knows_arguments(message, live) ||
+        agent_picture(agent, message) == NULL) {
         return;
     }
     if (!live && agent->flame_count >= JOBS_MAX) {

@@ -30,6 +30,13 @@ http_argument(const struct http_message *message, const char *name)
     return NULL;
 }
 
+const char *
+http_argument_name(const struct http_message *message, size_t i)
+{
+    const struct http_exchange *exchange = message->exchange;
+    return i < exchange->argument_count ? exchange->arguments[i].name : NULL;
+}
+
 static const char *
 header_of(const struct http_exchange *exchange, const char *name)
 {

@@ -178,6 +178,8 @@ def test_document__says_what_is_wrong():
     with guarded() as agent:
         for query, status, word in (("pid=999999999", 410, "no process"), ("pid=1&machine=1", 400, "one of"),
                                     ("pid=x", 400, "whole number"), (f"pid={os.getpid()}&seconds=61", 400, "at most 60"),
+                                    (f"pid={os.getpid()}&seconds=0", 400, "from 1 to 60"), ("pid=1&for=3", 400, "seconds and hz"),
+                                    ("pid=1&filter=(((", 400, "seconds and hz"), ("seconds=3", 400, "mode, filter"),
                                     (f"pid={os.getpid()}&hz=1000", 400, "at most 999")):
             answer = agent.ask("/api/v1/flame?" + query, token=READ)
             check(answer.status == status and word in answer.json()["error"], query, answer)

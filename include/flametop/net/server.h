@@ -33,6 +33,7 @@ struct http_message {
 
 /* A query argument, decoded; NULL when absent. A header, by name; NULL when absent. */
 const char *http_argument(const struct http_message *message, const char *name);
+const char *http_argument_name(const struct http_message *message, size_t i); /* NULL: no more */
 const char *http_header(const struct http_message *message, const char *name);
 
 /* Whether the reader is a program of the user that runs this server, or of root, on this machine,
