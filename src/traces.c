@@ -26,6 +26,7 @@
 #define FILE_BYTES_MAX ((size_t)2 << 30)
 #define TRACE_MEMORY ((size_t)1 << 30)
 #define PRINTED 20
+#define SPAN_MAX_NS (7 * 24 * INT64_C(3600) * NS_PER_S) /* that charts show */
 
 /* ---- reading ---- */
 
@@ -179,6 +180,21 @@ print_slowest(const struct traces *traces, const char *text)
 
 /* ---- the screen ---- */
 
+/* As long as reaches to the oldest request, unless told otherwise. */
+static int64_t
+span_of(const struct cli *cli, const struct traces *traces, int64_t newest_ns)
+{
+    struct traces_cursor cursor = {0};
+    const struct trace *trace;
+    int64_t oldest_ns = newest_ns, span_ns = config_integer(cli->config, "span");
+    while ((trace = traces_next(traces, &cursor)) != NULL) {
+        oldest_ns =
+            newest_ns - trace->start_ns < SPAN_MAX_NS ? MIN(oldest_ns, trace->start_ns) : oldest_ns;
+    }
+    bool chosen = strcmp(config_origin(cli->config, "span"), "default") != 0;
+    return chosen ? span_ns : MAX(span_ns, newest_ns - oldest_ns + 1);
+}
+
 static int
 show(const struct cli *cli, struct traces *traces, const char *path, int64_t newest_ns)
 {
@@ -189,7 +205,9 @@ show(const struct cli *cli, struct traces *traces, const char *path, int64_t new
     }
     picture->mono_ns = picture->wall_ns = newest_ns;
     picture->traces = traces_acquire(traces);
-    struct app_options options = {.view = VIEW_REQUESTS, .save_flame = flame_save};
+    struct app_options options = {.view = VIEW_REQUESTS,
+                                  .span_ns = span_of(cli, traces, newest_ns),
+                                  .save_flame = flame_save};
     int code = monitor_show(cli, &options, picture);
     picture_release(picture);
     return code;

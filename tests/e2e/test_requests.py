@@ -68,6 +68,17 @@ def test_compare__shows_the_slow_beside_the_typical_and_saves_it():
         check(len(saved) == 1 and saved[0].endswith(".svg"), saved)
 
 
+def test_file__opens_on_all_of_it():
+    done = subprocess.run([sys.executable, MAKE, "--count", "300", "--minutes", "40"], capture_output=True, check=True, timeout=60)
+    path = os.path.join(HOME, "minutes.json")
+    with open(path, "wb") as file:
+        file.write(done.stdout)
+    with Tmux(f"{FLAMETOP} {path}", width=120, height=40) as screen:
+        sees(screen, r"1 h · 300 requests")
+    with Tmux(f"{FLAMETOP} --span 5m {path}", width=120, height=40) as screen:
+        sees(screen, r"5 min · \d\d requests")
+
+
 def test_export__writes_a_request_that_can_be_sent_again():
     with Shop() as (screen, folder):
         screen.keys("Enter")
