@@ -395,7 +395,7 @@ profile_begins_folded(struct str head, bool whole)
     double value;
     while (str_line(&head, &line) && (line.n == 0 || line.p[0] == '#')) {
     }
-    if (line.n == 0 || memchr("{[<", line.p[0], 3) != NULL ||
+    if (line.n == 0 || line.p[0] == '{' || line.p[0] == '[' || line.p[0] == '<' ||
         memchr(line.p, '\0', line.n) != NULL) {
         return false;
     }
