@@ -31,8 +31,8 @@ struct store {
 void store_init(struct store *store);
 void store_done(struct store *store);
 
-/* Appends a batch: one tick. One that is no newer than what is there adds nothing: a link that comes
- * back brings again what it had brought, to be shown. */
+/* Appends a batch: one tick. One that is no newer than what is there adds nothing: a link that
+ * comes back brings again what it had brought, to be shown. */
 void store_add(struct store *store, const struct batch *batch);
 
 /* What a picture sees from now on: references on chunks and head. */

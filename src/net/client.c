@@ -253,7 +253,8 @@ common_form(CURLcode code)
         {CURLE_WEIRD_SERVER_REPLY, "%s does not speak HTTP"},
         {CURLE_SSL_CONNECT_ERROR, "no TLS with %s: does it speak https?"},
         {CURLE_SSL_CERTPROBLEM, "the file given with --cert cannot be used for %s"},
-        {CURLE_SSL_CACERT_BADFILE, "no certificates to verify %s with: look at --cacert, or install ca-certificates"},
+        {CURLE_SSL_CACERT_BADFILE,
+         "no certificates to verify %s with: look at --cacert, or install ca-certificates"},
         {CURLE_OUT_OF_MEMORY, "out of memory while asking %s"},
         {CURLE_COULDNT_RESOLVE_PROXY, "the proxy to %s is not known: look at http_proxy"},
     };

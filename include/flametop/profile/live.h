@@ -13,8 +13,8 @@
 
 #include "flametop/core/sampling.h"
 
-#define LIVES_MAX 16 /* at a time, with those whose thread still hangs in a file after live_free   \
-                      */
+/* At a time, with those whose thread still hangs in a file after live_free. */
+#define LIVES_MAX 16
 #define LIVE_RATE_HZ 99 /* not 100: no timer of the program's own keeps step with it */
 
 struct live_options {
