@@ -36,6 +36,8 @@
 #include "flametop/base/thread.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)
+/* A node gives up after 7 s itself (net_setuptime), and a busy one may need them. */
+#define SHAKE_NS (8 * NS_PER_S)
 #define PLACES_MAX 8
 #define KNOWN_SHOWN 6
 
@@ -50,7 +52,7 @@ struct beam_connect {
     struct beam_options options;
     char target[600], cookie_file[PATH_MAX], proc[PATH_MAX];
     char given[COOKIE_BYTES];
-    int64_t patience_ns;
+    int64_t patience_ns, shake_ns; /* of each step, and of each message of the handshake */
     struct beam_connected result;
 
     /* The loop's. */
@@ -467,7 +469,7 @@ greet(struct beam_connect *connect, int fd, struct beam_connected *result)
     str_copy(str_from(cookie.from), result->cookie_from, sizeof(result->cookie_from));
 #ifdef FLAMETOP_HAVE_EI
     struct channel channel = {.fd = fd};
-    if (shake(&channel, cookie.text, connect->patience_ns, result) < 0) {
+    if (shake(&channel, cookie.text, connect->shake_ns, result) < 0) {
         explain(connect, &channel, cookie.from, result);
     } else {
         result->state = BEAM_CONNECTED;
@@ -598,6 +600,7 @@ copy_options(struct beam_connect *connect, const struct beam_options *from)
     const char *proc = from->roots.proc;
     str_copy(str_from(proc != NULL ? proc : ""), connect->proc, sizeof(connect->proc));
     connect->patience_ns = from->patience_ns > 0 ? from->patience_ns : PATIENCE_NS;
+    connect->shake_ns = from->patience_ns > 0 ? from->patience_ns : SHAKE_NS;
 }
 
 struct beam_connect *

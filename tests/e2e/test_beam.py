@@ -372,12 +372,13 @@ def test_collector__is_put_there_again():
 
 
 def test_busy_node__still_answers():
-    """1,000 busy loops, 10,000 idle processes: the collector is not one of those that wait."""
+    """500 busy loops, 10,000 idle processes: the collector is not one of those that wait. (The handshake is: a node ends
+    it after 7 s itself. ./dev bench beam takes 1,000 loops, without sanitizers.)"""
     with Node("busy") as node:
         node.eval("[spawn(fun() -> timer:sleep(infinity) end) || _ <- lists:seq(1, 10000)], ok")
-        node.eval("[spawn(fun() -> (fun L() -> L() end)() end) || _ <- lists:seq(1, 1000)], ok")
+        node.eval("[spawn(fun() -> (fun L() -> L() end)() end) || _ <- lists:seq(1, 500)], ok")
         picture = snapshot(node.url, seconds="8s")
-        check(value(picture, "beam.process.count") > 11000)
+        check(value(picture, "beam.process.count") > 10500)
         check(value(picture, "beam.run_queue", kind="normal") > 100)
         check(history(picture, "beam.scan.duration"), "no scan")
         check(max(history(picture, "beam.scheduler.active")) > 0)
