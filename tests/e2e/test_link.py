@@ -186,6 +186,15 @@ def test_stalls__do_not_matter():
 
 def test_past__has_rows_of_before_the_connection():
     agent = agent_with_memory()
+    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as busy:  # rows that do nothing are not kept
+        try:
+            time.sleep(10)
+            see_past_rows(agent)
+        finally:
+            busy.kill()
+
+
+def see_past_rows(agent):
     with Tmux(f"{FLAMETOP} http://127.0.0.1:{agent.port}") as t:
         check(t.until(r"● live", seconds=20), t.screen())
         time.sleep(1)
