@@ -197,9 +197,9 @@ def test_past__has_rows_of_before_the_connection():
 def see_past_rows(agent):
     with Tmux(f"{FLAMETOP} http://127.0.0.1:{agent.port}") as t:
         check(t.until(r"● live", seconds=20), t.screen())
-        time.sleep(1)
         t.keys("3")
-        for _ in range(7):
+        time.sleep(4)  # the history comes behind the first picture
+        for _ in range(10):
             t.keys("[")
         check(t.until(r"‖ \S+ \(−([6-9]|\d\d) s\)", r"of the past only the busiest processes are kept",
                       r"\n +\d+ \S+ +\S +\S.*%"),
