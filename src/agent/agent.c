@@ -13,6 +13,7 @@
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/unit.h"
+#include "flametop/net/loop.h"
 #include "parts.h"
 
 #define BODY_BYTES_MAX ((size_t)64 << 10)
@@ -97,12 +98,6 @@ on_heartbeat(uv_timer_t *timer)
     live_heartbeat(timer->data);
 }
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 static bool
 start_heartbeat(struct agent *agent)
 {
@@ -169,7 +164,7 @@ agent_close(void *state)
     agent_flames_end(agent);
     hub_free(agent->hub);
     if (agent->heartbeat != NULL) {
-        uv_close((uv_handle_t *)agent->heartbeat, free_handle);
+        loop_close(agent->heartbeat);
     }
     for (size_t i = 0; i < agent->total_count; i++) {
         query_free(agent->totals[i]);

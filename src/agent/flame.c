@@ -15,6 +15,7 @@
 #include "flametop/base/macros.h"
 #include "flametop/base/thread.h"
 #include "flametop/core/flame.h"
+#include "flametop/net/loop.h"
 #include "flametop/profile/write.h"
 #include "flametop/trace/filter.h"
 #include "flametop/trace/flame.h"
@@ -64,19 +65,13 @@ struct flame_job {
 
 /* ---- life ---- */
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 /* What the profile is made of: it is there. */
 static void
 leave_subject(struct flame_job *job)
 {
     if (job->poll != NULL) {
         uv_poll_stop(job->poll); /* before the descriptor is closed */
-        uv_close((uv_handle_t *)job->poll, free_handle);
+        loop_close(job->poll);
     }
     trace_flame_free(job->making);
     trace_set_done(&job->set);
@@ -101,9 +96,9 @@ static void
 job_free(struct flame_job *job)
 {
     leave_subject(job);
-    uv_close((uv_handle_t *)job->timer, free_handle);
+    loop_close(job->timer);
     if (job->written != NULL) {
-        uv_close((uv_handle_t *)job->written, free_handle);
+        loop_close(job->written);
     }
     flame_free(job->flame);
     profile_release(job->profile);

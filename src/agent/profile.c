@@ -12,6 +12,7 @@
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/record.h"
+#include "flametop/net/loop.h"
 
 #define PROFILES_MAX 4
 #define RATE_HZ_MAX 999
@@ -115,17 +116,11 @@ struct watcher {
 };
 
 static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void
 watcher_free(struct watcher *watcher)
 {
     if (watcher->poll != NULL) {
         uv_poll_stop(watcher->poll); /* before the descriptor is closed */
-        uv_close((uv_handle_t *)watcher->poll, free_handle);
+        loop_close(watcher->poll);
     }
     agent_profile_end(watcher->agent, watcher->live);
     record_writer_free(watcher->writer);

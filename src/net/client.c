@@ -22,6 +22,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "flametop/net/loop.h"
 
 enum {
     CALLS_MAX = 64,
@@ -138,12 +139,6 @@ library_open(struct curl_library *curl, char *why, size_t why_size)
         return false;
     }
     return true;
-}
-
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
 }
 
 static void
@@ -503,7 +498,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *socket_co
     if (what == CURL_POLL_REMOVE) {
         if (poll != NULL) {
             client->curl.multi_assign(client->multi, fd, NULL);
-            uv_close((uv_handle_t *)poll, free_handle);
+            loop_close(poll);
         }
         return 0;
     }
@@ -658,7 +653,7 @@ client_destroy(struct http_client *client)
     if (client->multi != NULL) {
         client->curl.multi_cleanup(client->multi);
     }
-    uv_close((uv_handle_t *)client->timer, free_handle);
+    loop_close(client->timer);
     arena_wipe(&client->secrets);
     arena_done(&client->secrets);
     dlclose(client->curl.handle);

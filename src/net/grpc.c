@@ -18,6 +18,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
+#include "flametop/net/loop.h"
 #include "inflate.h"
 
 #define CALLS_MAX 32           /* at once on a connection */
@@ -635,12 +636,6 @@ grpc_server_new(const struct grpc_server_options *options, char *why, size_t why
     return server;
 }
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 void
 grpc_server_free(struct grpc_server *server)
 {
@@ -651,7 +646,7 @@ grpc_server_free(struct grpc_server *server)
         connection_close(LIST_FIRST(&server->connections));
     }
     if (server->sweep != NULL) {
-        uv_close((uv_handle_t *)server->sweep, free_handle);
+        loop_close(server->sweep);
     }
     if (server->callbacks != NULL) {
         server->http2.session_callbacks_del(server->callbacks);

@@ -19,6 +19,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/file.h"
 #include "flametop/base/log.h"
+#include "flametop/net/loop.h"
 #include "listen.h"
 #include "server_parts.h"
 
@@ -467,20 +468,6 @@ http_server_new(const struct http_server_options *options, char *why, size_t why
     return server;
 }
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void
-close_handle(void *handle)
-{
-    if (handle != NULL) {
-        uv_close(handle, free_handle);
-    }
-}
-
 /* Sends the ends of the streams as far as the sockets take them: stopped, a daemon sends nothing.
  */
 static void
@@ -508,15 +495,15 @@ http_server_free(struct http_server *server)
     if (server == NULL) {
         return;
     }
-    close_handle(server->sweep);
+    loop_close(server->sweep);
     send_ends(server);
     for (size_t i = 0; i < server->listener_count; i++) {
         struct listener *listener = &server->listeners[i];
         if (listener->poll != NULL) {
             uv_poll_stop(listener->poll); /* before the descriptor is closed */
         }
-        close_handle(listener->poll);
-        close_handle(listener->timer);
+        loop_close(listener->poll);
+        loop_close(listener->timer);
         server->mhd.stop_daemon(listener->daemon);
     }
     if (server->unix_path != NULL) {

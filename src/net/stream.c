@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "flametop/base/clock.h"
+#include "flametop/net/loop.h"
 #include "server_parts.h"
 
 #define STREAM_BLOCK_BYTES 1024
@@ -142,17 +143,11 @@ http_reply_stream(const struct http_message *message, const char *type, const ch
 /* --- Upgraded connections -------------------------------------------------------------------- */
 
 static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void
 upgrade_close(struct http_stream *stream)
 {
     if (stream->poll != NULL) {
         uv_poll_stop(stream->poll);
-        uv_close((uv_handle_t *)stream->poll, free_handle);
+        loop_close(stream->poll);
     }
     stream->server->mhd.upgrade_action(stream->upgrade, MHD_UPGRADE_ACTION_CLOSE);
     listener_kick(stream->listener);

@@ -11,6 +11,7 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/thread.h"
+#include "flametop/net/loop.h"
 
 #define DECODING_COST ((size_t)4096)
 
@@ -217,12 +218,6 @@ decodings_new(uv_loop_t *loop, const struct span_sink *sink, size_t bytes_max)
     return decodings;
 }
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 void
 decodings_free(struct decodings *decodings)
 {
@@ -236,7 +231,7 @@ decodings_free(struct decodings *decodings)
     while (decodings->count > 0) {
         finish(decodings, DECODED_ENDED);
     }
-    uv_close((uv_handle_t *)decodings->idle, free_handle);
+    loop_close(decodings->idle);
     pthread_cond_destroy(&decodings->go);
     pthread_cond_destroy(&decodings->back);
     pthread_mutex_destroy(&decodings->mutex);

@@ -10,6 +10,7 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/log.h"
+#include "flametop/net/loop.h"
 #include "receive_parts.h"
 #include "seeker.h"
 
@@ -292,12 +293,6 @@ door_new(struct receive *receive)
     return door;
 }
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 void
 door_free(struct door *door)
 {
@@ -308,7 +303,7 @@ door_free(struct door *door)
         visitor_end(TAILQ_FIRST(&door->visitors));
     }
     seeker_free(door->seeker);
-    uv_close((uv_handle_t *)door->timer, free_handle);
-    uv_close((uv_handle_t *)door->pause, free_handle);
+    loop_close(door->timer);
+    loop_close(door->pause);
     free(door);
 }

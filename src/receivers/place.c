@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "flametop/base/clock.h"
+#include "flametop/net/loop.h"
 #include "owner.h"
 #include "receive_parts.h"
 
@@ -269,18 +270,12 @@ place_listen(struct place *place, const char *proc, uv_loop_t *loop, uv_poll_cb 
     return true;
 }
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 void
 place_close(struct place *place)
 {
     if (place->poll != NULL) {
         uv_poll_stop(place->poll);
-        uv_close((uv_handle_t *)place->poll, free_handle);
+        loop_close(place->poll);
         place->poll = NULL;
         close(place->fd);
     }

@@ -11,6 +11,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/thread.h"
+#include "flametop/net/loop.h"
 
 #define PATIENCE_NS (30 * NS_PER_S)
 
@@ -89,12 +90,6 @@ seeker_look(struct seeker *seeker, int fd, unsigned port)
     return seeker->busy;
 }
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 struct seeker *
 seeker_new(uv_loop_t *loop, const char *proc, void *context,
            void (*found)(void *context, const struct owner *owner))
@@ -122,6 +117,6 @@ seeker_free(struct seeker *seeker)
     }
     __atomic_store_n(&seeker->until_ns, 0, __ATOMIC_RELAXED);
     end(seeker);
-    uv_close((uv_handle_t *)seeker->wake, free_handle);
+    loop_close(seeker->wake);
     free(seeker);
 }

@@ -8,6 +8,7 @@
  * measured slowly, so that it never runs backwards; forwards it jumps when one of the machines has
  * slept. An agent whose machine was started anew counts from 0: `shift_ns` then puts its times
  * behind those we have, and stays. */
+#include "flametop/net/loop.h"
 #include "flametop/sources/agent.h"
 
 #include <cjson/cJSON.h>
@@ -807,16 +808,10 @@ agent_retry(void *state)
 }
 
 static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void
 close_timer(uv_timer_t *timer)
 {
     if (timer != NULL) {
-        uv_close((uv_handle_t *)timer, free_handle);
+        loop_close(timer);
     }
 }
 

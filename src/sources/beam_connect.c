@@ -34,6 +34,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/thread.h"
+#include "flametop/net/loop.h"
 
 #define PATIENCE_NS (5 * NS_PER_S)
 /* A node gives up after 7 s itself (net_setuptime), and a busy one may need them. */
@@ -527,12 +528,6 @@ run(void *context)
 
 /* ---- the loop's side ---- */
 
-static void
-free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 /* The loop leaves. */
 static void
 leave(struct beam_connect *connect)
@@ -540,8 +535,8 @@ leave(struct beam_connect *connect)
     pthread_mutex_lock(&connect->lock);
     connect->cancelled = true;
     pthread_mutex_unlock(&connect->lock);
-    uv_close((uv_handle_t *)connect->wake, free_handle);
-    uv_close((uv_handle_t *)connect->timer, free_handle);
+    loop_close(connect->wake);
+    loop_close(connect->timer);
     connect->done = NULL;
     release(connect);
 }
