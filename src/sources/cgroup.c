@@ -1,10 +1,8 @@
-/* Control groups: a table of them, and the limits of the monitor's own.
+/* Control groups: a table of them, and the limits of the monitor's own (cgroup_own.h).
  *
  * The table's groups are read while the table is in view, otherwise every IDLE_STRIDE-th tick, and
  * looked for every LIST_TICKS, in slices, breadth first, at most GROUPS_MAX of them and DEPTH_MAX
- * deep; in between the last rows stand. The own limits are the tightest on the way from the
- * monitor's group up to the root, and what is measured against a limit is read from the group that
- * has it: the limit holds for all below it. */
+ * deep; in between the last rows stand. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cgroup_files.h"
-#include "flametop/base/file.h"
+#include "cgroup_own.h"
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
@@ -77,125 +74,6 @@ static const struct table_def cgroup_table_def = {
     .kept_rows = 8,
 };
 
-enum {
-    METRIC_CPU_LIMIT,
-    METRIC_CPU_TIME,
-    METRIC_CPU_UTILIZATION,
-    METRIC_THROTTLED_TIME,
-    METRIC_PERIODS,
-    METRIC_THROTTLED_PERIODS,
-    METRIC_THROTTLED,
-    METRIC_MEMORY_LIMIT,
-    METRIC_MEMORY_USAGE,
-    METRIC_MEMORY_UTILIZATION,
-    METRIC_OOM_KILLS,
-    METRIC_PRESSURE_TIME,
-    METRIC_PRESSURE,
-    METRIC_COUNT,
-};
-
-static const struct metric metrics[METRIC_COUNT] = {
-    [METRIC_CPU_LIMIT] = {.name = "container.cpu.limit",
-                          .unit = "{core}",
-                          .labels = "",
-                          .text = "Cores this control group may use; absent without a limit."},
-    [METRIC_CPU_TIME] = {.name = "container.cpu.time",
-                         .unit = "s",
-                         .labels = "",
-                         .kind = METRIC_COUNTER,
-                         .text = "CPU time used by the control group that has the CPU limit."},
-    [METRIC_CPU_UTILIZATION] = {.name = "container.cpu.utilization",
-                                .unit = "1",
-                                .labels = "",
-                                .formula = "container.cpu.time / container.cpu.limit",
-                                .better = BETTER_LOWER,
-                                .fold = FOLD_FORMULA,
-                                .warning = 0.8,
-                                .critical = 0.95,
-                                .text = "CPU use as a share of the control group's limit."},
-    [METRIC_THROTTLED_TIME] =
-        {.name = "container.cpu.throttled.time",
-         .unit = "s",
-         .labels = "",
-         .kind = METRIC_COUNTER,
-         .better = BETTER_LOWER,
-         .text = "Time the control group was held back by its CPU limit, all cores "
-                 "added."},
-    [METRIC_PERIODS] =
-        {.name = "container.cpu.periods",
-         .unit = "{period}",
-         .labels = "",
-         .kind = METRIC_COUNTER,
-         .text = "Scheduling periods of the CPU limit in which the group wanted to run."},
-    [METRIC_THROTTLED_PERIODS] = {.name = "container.cpu.throttled.periods",
-                                  .unit = "{period}",
-                                  .labels = "",
-                                  .kind = METRIC_COUNTER,
-                                  .better = BETTER_LOWER,
-                                  .text = "Scheduling periods in which the CPU limit was used up."},
-    [METRIC_THROTTLED] =
-        {.name = "container.cpu.throttled",
-         .unit = "1",
-         .labels = "",
-         .formula = "container.cpu.throttled.periods / container.cpu.periods",
-         .better = BETTER_LOWER,
-         .fold = FOLD_FORMULA,
-         .warning = 0.1,
-         .critical = 0.5,
-         .text = "Share of the scheduling periods in which the CPU limit was used up."},
-    [METRIC_MEMORY_LIMIT] = {.name = "container.memory.limit",
-                             .unit = "By",
-                             .labels = "",
-                             .text = "Memory this control group may use; absent without a limit."},
-    [METRIC_MEMORY_USAGE] =
-        {.name = "container.memory.usage",
-         .unit = "By",
-         .labels = "",
-         .better = BETTER_LOWER,
-         .text = "Memory used by the control group that has the memory limit, without file "
-                 "cache that was not used of late."},
-    [METRIC_MEMORY_UTILIZATION] = {.name = "container.memory.utilization",
-                                   .unit = "1",
-                                   .labels = "",
-                                   .formula = "container.memory.usage / container.memory.limit",
-                                   .better = BETTER_LOWER,
-                                   .fold = FOLD_FORMULA,
-                                   .warning = 0.8,
-                                   .critical = 0.95,
-                                   .text = "Memory use as a share of the control group's limit."},
-    [METRIC_OOM_KILLS] =
-        {.name = "container.memory.oom_kills",
-         .unit = "{process}",
-         .labels = "",
-         .kind = METRIC_COUNTER,
-         .better = BETTER_LOWER,
-         .text = "Processes ended because the control group reached its memory limit."},
-    [METRIC_PRESSURE_TIME] =
-        {.name = "container.pressure.time",
-         .unit = "s",
-         .labels = "resource kind",
-         .kind = METRIC_COUNTER,
-         .better = BETTER_LOWER,
-         .text = "Time in which some or all (full) tasks of this control group waited for "
-                 "cpu, memory or io (PSI)."},
-    [METRIC_PRESSURE] =
-        {.name = "container.pressure.utilization",
-         .unit = "1",
-         .labels = "resource kind",
-         .formula = "min(1, container.pressure.time)",
-         .better = BETTER_LOWER,
-         .fold = FOLD_MAX,
-         .warning = 0.1,
-         .critical = 0.4,
-         .text = "Share of the time in which tasks of this control group waited (PSI)."},
-};
-
-static const char *const pressure_labels[PRESSURE_COUNT][2] = {
-    [PRESSURE_CPU] = {"resource=cpu,kind=some", "resource=cpu,kind=full"},
-    [PRESSURE_MEMORY] = {"resource=memory,kind=some", "resource=memory,kind=full"},
-    [PRESSURE_IO] = {"resource=io,kind=some", "resource=io,kind=full"},
-};
-
 struct group {
     char *path;
     unsigned depth;
@@ -220,11 +98,7 @@ struct cgroups {
     size_t count;
     bool more; /* there are more groups than fit */
 
-    double host_memory;
-    size_t host_cores;
-    double cpu_limit, memory_limit; /* INFINITY: none */
-    char cpu_path[CGROUP_PATH_BYTES], memory_path[CGROUP_PATH_BYTES],
-        unified_path[CGROUP_PATH_BYTES];
+    struct cgroup_own own;
 };
 
 static bool
@@ -516,151 +390,6 @@ deliver_table(const struct cgroups *cgroups, struct batch *batch)
     }
 }
 
-/* The own limits
- * ----------------------------------------------------------------------------------------- */
-
-/* Cuts the last component off; false at the root. */
-static bool
-go_up(char *path)
-{
-    char *slash = strrchr(path, '/');
-    if (slash == NULL || path[1] == 0) {
-        return false;
-    }
-    slash[slash == path] = 0;
-    return true;
-}
-
-/* The tightest value on the way up, and where it is. */
-static double
-tightest(struct cgroups *cgroups, const char *own, double (*value)(struct cgroups *, const char *),
-         char *ret_path)
-{
-    char path[CGROUP_PATH_BYTES];
-    double least = INFINITY;
-    str_copy(str_from(own), path, sizeof(path));
-    str_copy(str_from(own), ret_path, CGROUP_PATH_BYTES);
-    do {
-        double limit = value(cgroups, path);
-        if (limit < least) {
-            least = limit;
-            str_copy(str_from(path), ret_path, CGROUP_PATH_BYTES);
-        }
-    } while (go_up(path));
-    return least;
-}
-
-static double
-cpu_limit_of(struct cgroups *cgroups, const char *path)
-{
-    struct cgroup_usage usage;
-    cgroup_usage_init(&usage);
-    cgroup_read_limits(&cgroups->files, path, &usage);
-    return usage.cpu_limit < (double)cgroups->host_cores ? usage.cpu_limit : INFINITY;
-}
-
-static double
-memory_limit_of(struct cgroups *cgroups, const char *path)
-{
-    struct cgroup_usage usage;
-    cgroup_usage_init(&usage);
-    cgroup_read_limits(&cgroups->files, path, &usage);
-    return usage.memory_limit < cgroups->host_memory ? usage.memory_limit : INFINITY;
-}
-
-static void
-find_limits(struct cgroups *cgroups)
-{
-    char file[PATH_MAX], text[8192], own[CGROUP_PATH_BYTES];
-    snprintf(file, sizeof(file), "%s/self/cgroup", cgroups->setup.roots->proc);
-    ssize_t n = file_read_at(AT_FDCWD, file, text, sizeof(text));
-    struct str paths = {text, n > 0 ? (size_t)n : 0};
-    const struct cgroup_files *files = &cgroups->files;
-    cgroups->cpu_limit = cgroups->memory_limit = INFINITY;
-    if (files->by[CGROUP_CPU] != NULL) {
-        cgroup_own_path(files->by[CGROUP_CPU], paths, own, sizeof(own));
-        cgroups->cpu_limit = tightest(cgroups, own, cpu_limit_of, cgroups->cpu_path);
-    }
-    if (files->by[CGROUP_MEMORY] != NULL) {
-        cgroup_own_path(files->by[CGROUP_MEMORY], paths, own, sizeof(own));
-        cgroups->memory_limit = tightest(cgroups, own, memory_limit_of, cgroups->memory_path);
-    }
-    if (files->by[CGROUP_CPUSET] != NULL) {
-        cgroup_own_path(files->by[CGROUP_CPUSET], paths, own, sizeof(own));
-        size_t cores = cgroup_read_cpuset(files, own);
-        if (cores > 0 && cores < cgroups->host_cores && (double)cores < cgroups->cpu_limit) {
-            cgroups->cpu_limit = (double)cores;
-        }
-    }
-    str_copy(STR("/"), cgroups->unified_path, sizeof(cgroups->unified_path));
-    if (files->unified != NULL) {
-        cgroup_own_path(files->unified, paths, cgroups->unified_path,
-                        sizeof(cgroups->unified_path));
-    }
-}
-
-static void
-put_known(struct batch *batch, unsigned metric, const char *labels, double value)
-{
-    if (isfinite(value)) {
-        batch_put(batch, &metrics[metric], labels, value);
-    }
-}
-
-static void
-deliver_cpu(const struct cgroups *cgroups, struct batch *batch)
-{
-    struct cgroup_usage usage;
-    cgroup_usage_init(&usage);
-    cgroup_read_cpu(&cgroups->files, cgroups->cpu_path, &usage);
-    put_known(batch, METRIC_CPU_LIMIT, "", cgroups->cpu_limit);
-    put_known(batch, METRIC_CPU_TIME, "", usage.cpu_s);
-    put_known(batch, METRIC_THROTTLED_TIME, "", usage.throttled_s);
-    put_known(batch, METRIC_PERIODS, "", usage.periods);
-    put_known(batch, METRIC_THROTTLED_PERIODS, "", usage.throttled_periods);
-}
-
-static void
-deliver_memory(const struct cgroups *cgroups, struct batch *batch)
-{
-    struct cgroup_usage usage;
-    cgroup_usage_init(&usage);
-    cgroup_read_memory(&cgroups->files, cgroups->memory_path, &usage);
-    put_known(batch, METRIC_MEMORY_LIMIT, "", cgroups->memory_limit);
-    put_known(batch, METRIC_MEMORY_USAGE, "", usage.memory);
-    put_known(batch, METRIC_OOM_KILLS, "", usage.oom_kills);
-}
-
-static void
-deliver_pressure(const struct cgroups *cgroups, struct batch *batch)
-{
-    struct cgroup_usage usage;
-    cgroup_usage_init(&usage);
-    cgroup_read_pressure(&cgroups->files, cgroups->unified_path, &usage);
-    for (unsigned i = 0; i < PRESSURE_COUNT; i++) {
-        put_known(batch, METRIC_PRESSURE_TIME, pressure_labels[i][0], usage.some_s[i]);
-        put_known(batch, METRIC_PRESSURE_TIME, pressure_labels[i][1], usage.full_s[i]);
-    }
-}
-
-static void
-deliver_own(struct cgroups *cgroups, struct batch *batch)
-{
-    if (cgroups->tick % LIMITS_STRIDE == 1) {
-        find_limits(cgroups);
-    }
-    bool cpu = isfinite(cgroups->cpu_limit), memory = isfinite(cgroups->memory_limit);
-    if (cpu) {
-        deliver_cpu(cgroups, batch);
-    }
-    if (memory) {
-        deliver_memory(cgroups, batch);
-    }
-    if (cpu || memory || strcmp(cgroups->unified_path, "/") != 0) {
-        deliver_pressure(cgroups, batch);
-    }
-}
-
 /* The source
  * --------------------------------------------------------------------------------------------- */
 
@@ -692,7 +421,10 @@ cgroup_poll(void *state, struct batch *batch)
         return SOURCE_MORE;
     }
     cgroups->phase = WALK_START;
-    deliver_own(cgroups, batch);
+    if (cgroups->tick % LIMITS_STRIDE == 1) {
+        cgroup_own_find(&cgroups->own);
+    }
+    cgroup_own_put(&cgroups->own, batch);
     deliver_table(cgroups, batch);
     judge(cgroups, batch);
     return SOURCE_DONE;
@@ -713,25 +445,6 @@ cgroup_close(void *state)
     free(cgroups);
 }
 
-/* The machine itself, to know what is no limit: INFINITY where it cannot be read. */
-static void
-read_host(struct cgroups *cgroups)
-{
-    char path[PATH_MAX], text[8192];
-    uint64_t kib;
-    snprintf(path, sizeof(path), "%s/meminfo", cgroups->setup.roots->proc);
-    ssize_t n = file_read_at(AT_FDCWD, path, text, sizeof(text));
-    cgroups->host_memory = n > 0 && cgroup_key((struct str){text, (size_t)n}, "MemTotal:", &kib)
-                               ? (double)kib * 1024
-                               : INFINITY;
-    snprintf(path, sizeof(path), "%s/devices/system/cpu/online", cgroups->setup.roots->sys);
-    n = file_read_at(AT_FDCWD, path, text, sizeof(text));
-    cgroups->host_cores = n > 0 ? cgroup_cpu_count((struct str){text, (size_t)n}) : 0;
-    if (cgroups->host_cores == 0) {
-        cgroups->host_cores = (size_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
-    }
-}
-
 static int
 cgroup_open(const struct source_setup *setup, void **ret_state, char *why, size_t why_size)
 {
@@ -747,8 +460,7 @@ cgroup_open(const struct source_setup *setup, void **ret_state, char *why, size_
         return error;
     }
     map_init(&cgroups->by_path, (size_t)2 * GROUPS_MAX);
-    cgroups->cpu_limit = cgroups->memory_limit = INFINITY;
-    read_host(cgroups);
+    cgroup_own_init(&cgroups->own, &cgroups->files, setup->roots);
     *ret_state = cgroups;
     return 0;
 }
@@ -758,8 +470,8 @@ static const struct table_def *const tables[] = {&cgroup_table_def};
 const struct source source_cgroup = {
     .name = "cgroups",
     .text = "Control groups and containers: limits, use, throttling and pressure.",
-    .metrics = metrics,
-    .metric_count = ARRAY_SIZE(metrics),
+    .metrics = cgroup_own_metrics,
+    .metric_count = ARRAY_SIZE(cgroup_own_metrics),
     .tables = tables,
     .table_count = ARRAY_SIZE(tables),
     .open = cgroup_open,
