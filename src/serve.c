@@ -23,6 +23,7 @@
 #include "flametop/sources/table.h"
 #include "machine.h"
 #include "notify.h"
+#include "targets.h"
 
 #define FILES_MAX 65536
 #define HOSTS_MAX 64
@@ -38,7 +39,7 @@ struct serve {
     struct config *first; /* the configuration that names and paths point into */
     struct engine *engine;
     struct agent_options options;
-    struct receive_options receive;
+    struct targets targets;                                         /* one: what is watched */
     char token[2][TOKEN_BYTES], change_token[2][TOKEN_BYTES];       /* in use, and read anew */
     char given_token[TOKEN_BYTES], given_change_token[TOKEN_BYTES]; /* by the environment */
     const char *hosts[2][HOSTS_MAX];
@@ -48,6 +49,7 @@ struct serve {
     uv_signal_t signals[3];
     uv_poll_t input;
     bool watches_input;
+    bool failed;     /* it ends by itself */
     int input_flags; /* of standard input, which others may have open as well */
 };
 
@@ -148,7 +150,8 @@ read_access(struct serve *serve)
     return true;
 }
 
-/* Where the unix socket is by default: the manager's folder, the user's, or root's own. */
+/* Where the unix socket is by default: the manager's folder, the user's, or root's own. Who comes
+ * there means this machine: what watches something else has none. */
 static void
 default_unix(char *dst, size_t size)
 {
@@ -212,7 +215,7 @@ make_options(struct serve *serve)
                      UNIX_BYTES - 1);
         return false;
     }
-    if (path[0] == '\0') {
+    if (path[0] == '\0' && serve->targets.list[0].kind == TARGET_LOCAL) {
         default_unix(serve->unix_path, sizeof(serve->unix_path));
     } else if (strcmp(path, "none") != 0) {
         str_copy(str_from(path), serve->unix_path, sizeof(serve->unix_path));
@@ -236,17 +239,28 @@ make_options(struct serve *serve)
 static int
 manager_open(const struct exporter_setup *setup, void **ret_state, char *why, size_t why_size)
 {
-    (void)setup;
     (void)why;
     (void)why_size;
-    *ret_state = NULL;
+    *ret_state = (void *)(uintptr_t)setup->options;
     return 0;
+}
+
+/* The clock of an agent is another machine's, and what comes of it is not ours to tell again. */
+static void
+refuse_agent(struct serve *serve, const struct link_status *link)
+{
+    if (link != NULL && strcmp(link->kind, "agent") == 0 && !serve->failed) {
+        complain(serve, "%s is an agent already: attach to it with flametop %s", link->target,
+                 link->target);
+        serve->failed = true;
+        engine_end(serve->engine);
+    }
 }
 
 static void
 manager_picture(void *state, struct picture *picture)
 {
-    (void)state;
+    refuse_agent(state, picture->link);
     notify(picture->number == 1 ? "READY=1\nWATCHDOG=1" : "WATCHDOG=1");
 }
 
@@ -409,25 +423,43 @@ raise_files(void)
     }
 }
 
+/* One engine watches one target. What is an agent already has no need of one. */
+static bool
+find_target(struct serve *serve)
+{
+    const struct target *target = NULL;
+    if (!targets_init(&serve->targets, serve->cli)) {
+        return false;
+    }
+    target = &serve->targets.list[0];
+    if (serve->targets.count == 1 && target->kind != TARGET_FILE && target->kind != TARGET_SSH) {
+        return true;
+    }
+    cli_complain(serve->targets.count > 1
+                     ? "an agent watches one target: start one for each of these, and look at all "
+                       "of them with flametop AGENT AGENT..."
+                 : target->kind == TARGET_SSH
+                     ? "ssh:// starts an agent at the other end: attach to it with flametop %s"
+                     : "%s is a file: an agent watches what goes on",
+                 target->shown);
+    return false;
+}
+
 static struct engine *
 make_engine(struct serve *serve)
 {
     static const struct exporter *const exporters[] = {&exporter_agent, &exporter_manager};
-    const void *const exporter_options[] = {&serve->options, NULL};
+    const void *const exporter_options[] = {&serve->options, serve};
     char why[400] = "";
-    struct collector *collector = machine_collector(serve->cli);
-    if (collector == NULL) {
-        return NULL;
+    struct engine_options options;
+    struct engine *engine = NULL;
+    if (targets_engine_options(&serve->targets, serve->cli, &serve->targets.list[0], &options, why,
+                               sizeof(why))) {
+        options.exporters = exporters;
+        options.exporter_options = exporter_options;
+        options.exporter_count = ARRAY_SIZE(exporters);
+        engine = engine_new(&options, why, sizeof(why));
     }
-    struct engine_options options = {.collector = collector,
-                                     .catalog = serve->cli->catalog,
-                                     .interval_ns = config_integer(serve->cli->config, "interval"),
-                                     .receiver = &receiver_network,
-                                     .receiver_options = &serve->receive,
-                                     .exporters = exporters,
-                                     .exporter_options = exporter_options,
-                                     .exporter_count = ARRAY_SIZE(exporters)};
-    struct engine *engine = engine_new(&options, why, sizeof(why));
     if (engine == NULL) {
         cli_complain("%s", why);
     }
@@ -472,8 +504,9 @@ serve_run(struct cli *cli)
     signal(SIGPIPE, SIG_IGN);
     raise_files();
     own_defaults(cli->config);
-    serve->receive = machine_receive(cli);
-    if (make_options(serve) && (serve->engine = make_engine(serve)) != NULL) {
+    if (!find_target(serve)) {
+        code = targets_refusal(&serve->targets);
+    } else if (make_options(serve) && (serve->engine = make_engine(serve)) != NULL) {
         log_set_level((enum log_level)config_integer(cli->config, "log.level"));
         watch(serve);
         tell_where(serve);
@@ -481,8 +514,9 @@ serve_run(struct cli *cli)
         notify("STOPPING=1");
         unwatch(serve);
         engine_free(serve->engine);
-        code = EXIT_DONE;
+        code = serve->failed ? EXIT_FAILED : EXIT_DONE;
     }
+    targets_done(&serve->targets);
     if (serve->first != cli->config) {
         config_free(serve->first);
     }

@@ -214,11 +214,18 @@ load_pools(struct targets *targets, const struct cli *cli)
     return good && targets->pools != NULL;
 }
 
+/* What an agent watches is what it receives for, too. */
+static bool
+serves(const struct cli *cli)
+{
+    return cli->line.command->id == COMMAND_AGENT;
+}
+
 /* Receiving is for this machine: for what else is shown it would be in vain. */
 static bool
 can_receive(const struct targets *targets, const struct cli *cli)
 {
-    bool local = !targets->receive.now;
+    bool local = !targets->receive.now || serves(cli);
     bool asked = strncmp(config_origin(cli->config, "receive.listen"), "--", 2) == 0;
     for (size_t i = 0; i < targets->count; i++) {
         local |= targets->list[i].kind == TARGET_LOCAL;
@@ -228,6 +235,14 @@ can_receive(const struct targets *targets, const struct cli *cli)
                      "or name local as well");
     }
     return local || !asked;
+}
+
+static bool
+load_tokens(struct targets *targets, const struct cli *cli)
+{
+    return load_secret(cli, "attach.token_file", "FLAMETOP_TOKEN", false, &targets->token) &&
+           load_secret(cli, "attach.change_token_file", "FLAMETOP_CHANGE_TOKEN", false,
+                       &targets->change_token);
 }
 
 bool
@@ -243,13 +258,12 @@ targets_init(struct targets *targets, const struct cli *cli)
         return false;
     }
     targets->receive = machine_receive(cli);
-    bool good = load_secret(cli, "attach.token_file", "FLAMETOP_TOKEN", false, &targets->token) &&
-                load_secret(cli, "attach.change_token_file", "FLAMETOP_CHANGE_TOKEN", false,
-                            &targets->change_token) &&
+    bool good = (serves(cli) || load_tokens(targets, cli)) &&
                 load_secret(cli, "attach.header_file", NULL, true, &targets->headers) &&
                 nodes_take_cookie(targets);
     if (good && cli->line.argument_count == 0) {
-        return here_add(targets, cli);
+        return serves(cli) ? targets_add(targets, cli, TARGET_LOCAL, "local") != NULL
+                           : here_add(targets, cli);
     }
     for (size_t i = 0; good && i < cli->line.argument_count; i++) {
         good = words_to_targets(targets, cli, cli->line.arguments[i]);
@@ -316,9 +330,10 @@ targets_engine(const struct targets *targets, const struct cli *cli, size_t whic
     return targets_engine_of(targets, cli, &targets->list[which], why, why_size);
 }
 
-struct engine *
-targets_engine_of(const struct targets *targets, const struct cli *cli, const struct target *target,
-                  char *why, size_t why_size)
+bool
+targets_engine_options(const struct targets *targets, const struct cli *cli,
+                       const struct target *target, struct engine_options *ret_options, char *why,
+                       size_t why_size)
 {
     bool local = target->kind == TARGET_LOCAL;
     bool beam = target->kind == TARGET_BEAM;
@@ -331,17 +346,28 @@ targets_engine_of(const struct targets *targets, const struct cli *cli, const st
         local ? machine_collector(cli) : machine_collector_of(cli, target->shown);
     if (collector == NULL) {
         snprintf(why, why_size, "out of memory");
-        return NULL;
+        return false;
     }
-    struct engine_options options = {.collector = collector,
-                                     .catalog = cli->catalog,
-                                     .interval_ns = config_integer(cli->config, "interval"),
-                                     .link = local ? NULL : link,
-                                     .link_options = link_options,
-                                     .receiver = local ? &receiver_network : NULL,
-                                     .receiver_options = &targets->receive,
-                                     .tables = targets->tables,
-                                     .table_count = targets->table_count,
-                                     .span_ns = config_integer(cli->config, "span")};
-    return engine_new(&options, why, why_size);
+    *ret_options =
+        (struct engine_options){.collector = collector,
+                                .catalog = cli->catalog,
+                                .interval_ns = config_integer(cli->config, "interval"),
+                                .link = local ? NULL : link,
+                                .link_options = link_options,
+                                .receiver = local || serves(cli) ? &receiver_network : NULL,
+                                .receiver_options = &targets->receive,
+                                .tables = targets->tables,
+                                .table_count = targets->table_count,
+                                .span_ns = config_integer(cli->config, "span")};
+    return true;
+}
+
+struct engine *
+targets_engine_of(const struct targets *targets, const struct cli *cli, const struct target *target,
+                  char *why, size_t why_size)
+{
+    struct engine_options options;
+    return targets_engine_options(targets, cli, target, &options, why, why_size)
+               ? engine_new(&options, why, why_size)
+               : NULL;
 }

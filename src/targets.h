@@ -43,7 +43,8 @@ struct targets {
 };
 
 /* The targets of the command line, groups and braces expanded, each once; this machine, or its
- * agent when one runs, where there are no arguments. False, and sentences on stderr, when one of
+ * agent when one runs, where there are no arguments. An agent's is itself then, and its tokens are
+ * for who comes to it, not for where it goes. False, and sentences on stderr, when one of
  * them is none. targets_done in either case; engines may use them until then. */
 bool targets_init(struct targets *targets, const struct cli *cli);
 void targets_done(struct targets *targets);
@@ -65,6 +66,11 @@ char *targets_short_name(const struct targets *targets, size_t which, char *dst,
 /* An engine that looks at one of them, not started yet. NULL and a sentence. Not for files. */
 struct engine *targets_engine(const struct targets *targets, const struct cli *cli, size_t which,
                               char *why, size_t why_size);
+
+/* What it is made with, for who adds to that: a collector of its own. False and a sentence. */
+bool targets_engine_options(const struct targets *targets, const struct cli *cli,
+                            const struct target *target, struct engine_options *ret_options,
+                            char *why, size_t why_size);
 
 /* The same for a target that differs from those (core/instance.h); it outlives the engine. */
 struct engine *targets_engine_of(const struct targets *targets, const struct cli *cli,

@@ -12,6 +12,7 @@
 #include "flametop/base/clock.h"
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
+#include "flametop/core/link.h"
 #include "flametop/core/unit.h"
 #include "flametop/net/loop.h"
 #include "parts.h"
@@ -27,6 +28,18 @@ agent_picture(struct agent *agent, const struct http_message *message)
         http_reply_error(message, 503, "there is no picture yet: ask again in a moment");
     }
     return agent->picture;
+}
+
+bool
+agent_has_processes(const struct agent *agent, const struct http_message *message)
+{
+    const struct link_status *link = agent->picture != NULL ? agent->picture->link : NULL;
+    bool elsewhere = link_is_elsewhere(link);
+    if (elsewhere) {
+        http_reply_error(message, 404, "this agent watches %s: it touches no processes here",
+                         link->target);
+    }
+    return !elsewhere;
 }
 
 void

@@ -191,7 +191,7 @@ answer_command(struct agent *agent, const struct http_message *message, const ch
         http_reply_error(message, 400, "the body is an object with the command's arguments");
     } else if (commands[which].run == NULL) {
         run_mark(agent, message, arguments);
-    } else if (hold(agent, message, arguments, &target)) {
+    } else if (agent_has_processes(agent, message) && hold(agent, message, arguments, &target)) {
         int error = commands[which].run(message, &target, arguments);
         close(target.fd);
         if (error == 0) {

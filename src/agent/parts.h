@@ -75,6 +75,9 @@ route_answer answer_stream, answer_interest, answer_events, answer_websocket;
 /* The newest picture; without one the request is answered (503) and NULL returned. */
 struct picture *agent_picture(struct agent *agent, const struct http_message *message);
 
+/* Whether the processes of this machine are what is shown; else the request is answered (404). */
+bool agent_has_processes(const struct agent *agent, const struct http_message *message);
+
 /* Sends what was written, as application/json, or an error when it did not fit. */
 void agent_reply_json(const struct http_message *message, struct buf *out);
 

@@ -57,6 +57,9 @@ read_subject(const struct agent *agent, const struct http_message *message, uint
         http_reply_error(message, 400, "give one of pid=NUMBER and machine=1");
         return false;
     }
+    if (!agent_has_processes(agent, message)) {
+        return false;
+    }
     if (!whole && !is_there(agent, *ret_pid)) {
         http_reply_error(message, 410, "there is no process %llu", (unsigned long long)*ret_pid);
         return false;

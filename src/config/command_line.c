@@ -24,8 +24,11 @@ const struct subcommand subcommand_table[] = {
      "targets "
      "one document a line, or the table of them.",
      NULL, false},
-    {COMMAND_AGENT, "agent", "", 0, 0,
-     "Collect without a screen and serve what is seen over HTTP and WebSockets.", NULL, false},
+    {COMMAND_AGENT, "agent", "[TARGET]", 0, 1,
+     "Collect without a screen and serve what is seen over HTTP and WebSockets: of this machine, "
+     "or "
+     "of TARGET: an Erlang node beam://NAME@HOST, or http://HOST:PORT of another server.",
+     NULL, false},
     {COMMAND_CHECK, "check", "CONDITION [TARGET...]", 1, 257,
      "Exit with 0 when the CONDITION holds (as in system.cpu.utilization > 90% for 10s), of "
      "several "

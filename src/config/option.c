@@ -146,8 +146,8 @@ const struct option option_table[] = {
              "unix socket only."},
     {.name = "agent.unix", .flag = "unix", .argument = "PATH", .type = OPTION_TEXT, .fallback = "",
      .group = "Agent", .command = "agent",
-     .text = "Unix socket of the agent; empty: $XDG_RUNTIME_DIR/flametop.sock, /run/flametop/agent.sock for root; "
-             "none: no such socket."},
+     .text = "Unix socket of the agent; empty: $XDG_RUNTIME_DIR/flametop.sock, /run/flametop/agent.sock for root, "
+             "none with a TARGET; none: no such socket."},
     {.name = "agent.tls_cert", .flag = "tls-cert", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Agent", .command = "agent", .text = "Certificate of the agent, with those between it and the root."},
     {.name = "agent.tls_key", .flag = "tls-key", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
