@@ -22,6 +22,7 @@
 #include "past.h"
 #include "piece.h"
 #include "traces.h"
+#include "wishes.h"
 
 #define QUEUE_BYTES_MAX ((size_t)1 << 20)
 #define PIECE_BYTES_MAX ((size_t)64 << 20)
@@ -476,26 +477,6 @@ join(struct reader *reader)
 }
 
 static void
-add_interest(struct interest *all, const struct interest *one)
-{
-    all->process_columns |= one->process_columns;
-    all->process_sort = all->process_sort >= 0 ? all->process_sort : one->process_sort;
-    all->process_filter_costly |= one->process_filter_costly;
-    all->cgroups |= one->cgroups;
-    all->tables |= one->tables;
-    all->requests |= one->requests;
-    for (unsigned i = 0; i < one->pid_count && all->pid_count < INTEREST_ROWS_MAX; i++) {
-        all->pids[all->pid_count++] = one->pids[i];
-    }
-    if (all->selected_pid == 0) {
-        all->selected_pid = one->selected_pid;
-    }
-    if (all->node_process == 0) {
-        all->node_process = one->node_process;
-    }
-}
-
-static void
 merge_interest(struct hub *hub)
 {
     struct interest all = {.process_sort = -1};
@@ -503,10 +484,10 @@ merge_interest(struct hub *hub)
     LIST_FOREACH(reader, &hub->readers, link)
     {
         if (reader->interested) {
-            add_interest(&all, &reader->interest);
+            wishes_add(&all, &reader->interest);
         }
     }
-    add_interest(&all, &hub->also);
+    wishes_add(&all, &hub->also);
     if (hub->setup.interest != NULL) {
         hub->setup.interest(hub->setup.context, &all);
     }
@@ -606,72 +587,6 @@ hub_answer_stream(struct hub *hub, const struct http_message *message)
     }
 }
 
-static uint64_t
-columns_of(const struct hub *hub, const cJSON *names, const cJSON *sort, int *ret_sort)
-{
-    const struct table *table =
-        hub->picture != NULL ? picture_table(hub->picture, "processes") : NULL;
-    uint64_t columns = 0;
-    const cJSON *name;
-    *ret_sort = -1;
-    if (table == NULL) {
-        return 0;
-    }
-    cJSON_ArrayForEach(name, names)
-    {
-        int column = cJSON_IsString(name) ? table_column(table->def, name->valuestring) : -1;
-        columns |= column >= 0 && column < 64 ? UINT64_C(1) << column : 0;
-    }
-    *ret_sort = cJSON_IsString(sort) ? table_column(table->def, sort->valuestring) : -1;
-    return columns;
-}
-
-static int64_t
-pid_of(const cJSON *item)
-{
-    return cJSON_IsNumber(item) && item->valuedouble > 0 && item->valuedouble < 1e15
-               ? (int64_t)item->valuedouble
-               : 0;
-}
-
-static unsigned
-tables_of(const cJSON *names)
-{
-    const cJSON *name;
-    unsigned tables = 0;
-    cJSON_ArrayForEach(name, names)
-    {
-        for (unsigned i = 0; i < INTEREST_TABLES && cJSON_IsString(name); i++) {
-            tables |= strcmp(name->valuestring, interest_table_names[i]) == 0 ? 1U << i : 0;
-        }
-    }
-    return tables;
-}
-
-static struct interest
-read_interest(const struct hub *hub, const cJSON *body)
-{
-    struct interest interest = {0};
-    const cJSON *pid;
-    interest.process_columns =
-        columns_of(hub, cJSON_GetObjectItemCaseSensitive(body, "columns"),
-                   cJSON_GetObjectItemCaseSensitive(body, "sort"), &interest.process_sort);
-    interest.process_filter_costly =
-        cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "filter_costly"));
-    interest.cgroups = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "cgroups"));
-    interest.selected_pid = pid_of(cJSON_GetObjectItemCaseSensitive(body, "selected_pid"));
-    interest.tables = tables_of(cJSON_GetObjectItemCaseSensitive(body, "tables"));
-    interest.requests = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "requests"));
-    interest.node_process = pid_of(cJSON_GetObjectItemCaseSensitive(body, "node_process"));
-    cJSON_ArrayForEach(pid, cJSON_GetObjectItemCaseSensitive(body, "pids"))
-    {
-        if (interest.pid_count < INTEREST_ROWS_MAX && pid_of(pid) > 0) {
-            interest.pids[interest.pid_count++] = pid_of(pid);
-        }
-    }
-    return interest;
-}
-
 void
 hub_answer_interest(struct hub *hub, const struct http_message *message)
 {
@@ -691,7 +606,7 @@ hub_answer_interest(struct hub *hub, const struct http_message *message)
     } else if (reader == NULL) {
         http_reply_error(message, 404, "there is no stream of this client");
     } else {
-        reader->interest = read_interest(hub, body);
+        reader->interest = wishes_read(hub->picture, body);
         reader->interested = true;
         merge_interest(hub);
         if (hub->picture != NULL && hub->out.n == 0) {
