@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -202,6 +203,32 @@ look_interest(struct look *look, const struct interest *interest)
         return true;
     }
     return engine_send(look->engine, &message);
+}
+
+/* ---- documents ---- */
+
+char *
+look_ask(struct look *look, const char *path, size_t *ret_n)
+{
+    struct message message = {.type = MESSAGE_ASK};
+    char *document = NULL, why[200];
+    struct picture *picture = look->engine != NULL ? look_next(look) : NULL;
+    bool sent = picture != NULL && strlen(path) < sizeof(message.path);
+    strlcpy(message.path, path, sizeof(message.path));
+    if (look->engine == NULL) {
+        cli_complain("%s: no agent that holds requests", look->target->shown);
+    } else if (picture != NULL && (!sent || !engine_send(look->engine, &message))) {
+        cli_complain("%s: too much is asked at once", look->target->shown);
+        sent = false;
+    }
+    picture_release(picture);
+    while (sent && !engine_document(look->engine, &document, ret_n, why, sizeof(why))) {
+        picture_release(newer(look));
+    }
+    if (sent && document == NULL) {
+        cli_complain("%s: %s", look->target->shown, why);
+    }
+    return document;
 }
 
 /* ---- sampling ---- */

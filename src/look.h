@@ -30,6 +30,10 @@ struct picture *look_for(struct look *look, int64_t for_ns);
 /* Tells what is looked at; false when it could not be told now. */
 bool look_interest(struct look *look, const struct interest *interest);
 
+/* A document of the agent there by its path, with its query: its bytes, with a NUL behind them, for
+ * the caller to free. NULL, and a sentence on stderr. */
+char *look_ask(struct look *look, const char *path, size_t *ret_n);
+
 /* Who samples stacks there, of a link alone (flametop/ui/app.h). */
 struct app_sampler look_sampler(struct look *look);
 

@@ -1,20 +1,19 @@
-/* The query command. An agent is asked for its requests; it says how many it holds, and so many are
- * waited for: newest first, until they are here or no more come. */
+/* The query command. A file is read here, an agent answers for all that it holds; both answers are
+ * the same document (trace/query.h). */
 #include "query.h"
 
+#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "flametop/base/clock.h"
+#include "flametop/base/json.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
-#include "flametop/config/nearest.h"
-#include "flametop/core/picture.h"
-#include "flametop/core/query.h"
 #include "flametop/core/traces.h"
 #include "flametop/core/unit.h"
+#include "flametop/net/url.h"
 #include "flametop/trace/query.h"
 #include "look.h"
 #include "traces.h"
@@ -22,106 +21,92 @@
 #define ROWS_MAX 100
 #define TAG_WIDTH 32
 #define VALUE_WIDTH 14
-#define PATIENCE_NS (20 * NS_PER_S)
-#define QUIET_NS (5 * NS_PER_S) /* so long without a new request: no more come */
-#define HELD_NOWHERE 2          /* pictures that say there are none */
-#define TRACES_LOOKED 1000      /* for what a mistyped name may mean */
 #define TAG_BYTES 160
+#define DOCUMENT_BYTES_MAX ((size_t)16 << 20)
 
-static const char *const tags_known[] = {"service", "endpoint", "tool",     "status", "name",
-                                         "system",  "trace",    "duration", "self",   "spans"};
+/* ---- the document ---- */
 
-static bool
-ask(struct look *look)
+static const cJSON *
+member(const cJSON *object, const char *key)
 {
-    struct interest interest = {.process_sort = -1, .requests = true};
-    return look_interest(look, &interest);
+    return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-/* How many requests are held there; NAN: it has not said yet. One that takes in none holds none. */
+/* Cleaned; "" where there is none. */
+static const char *
+text_of(const cJSON *item, char dst[TAG_BYTES])
+{
+    const char *text = cJSON_GetStringValue(item);
+    utf8_clean(str_from(text != NULL ? text : ""), dst, TAG_BYTES);
+    return dst;
+}
+
 static double
-held_there(struct query *held, const struct picture *picture)
+number_of(const cJSON *item)
 {
-    const struct track *track = picture_track(picture, "requests");
-    double count = query_now(held, picture);
-    bool none = picture->track_count > 0 && (track == NULL || track->state == SOURCE_FAILED);
-    return isnan(count) && none ? 0 : count;
+    return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
 }
 
-struct waiting {
-    struct query *held;
-    struct traces *traces;
-    double there;     /* how many are held there; NAN: not known */
-    unsigned nowhere; /* pictures in a row that say there are none */
-    int64_t quiet_ns; /* since when no more came */
-    bool heard;
-};
-
-static size_t
-count_here(const struct traces *traces)
+static cJSON *
+from_file(const struct cli *cli, struct trace_query *query, const char *path)
 {
-    return traces != NULL ? traces->count + traces->left : 0;
-}
-
-/* False: no more are waited for. */
-static bool
-take(struct waiting *waiting, bool asked, const struct picture *picture)
-{
-    size_t before = count_here(waiting->traces);
-    bool heard = waiting->heard;
-    waiting->heard = true;
-    traces_release(waiting->traces);
-    waiting->traces = traces_acquire(picture->traces);
-    waiting->there = held_there(waiting->held, picture);
-    size_t here = count_here(waiting->traces);
-    int64_t now_ns = clock_mono_ns();
-    waiting->quiet_ns = asked && here == before && heard ? waiting->quiet_ns : now_ns;
-    waiting->nowhere = waiting->there <= 0 && here == 0 ? waiting->nowhere + 1 : 0;
-    bool all = waiting->there > 0 && (double)here >= waiting->there;
-    return !all && now_ns - waiting->quiet_ns < QUIET_NS && waiting->nowhere < HELD_NOWHERE;
-}
-
-static void
-look_at(struct look *look, struct waiting *waiting)
-{
-    int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
-    struct picture *picture;
-    bool more = true;
-    while (more && clock_mono_ns() < until_ns && (picture = look_next(look)) != NULL) {
-        more = take(waiting, ask(look), picture); /* again: a link that comes late takes the last */
-        picture_release(picture);
+    struct traces *traces = traces_load(cli, path);
+    struct traces_cursor at = {0};
+    const struct trace *trace;
+    struct buf out;
+    struct json json;
+    if (traces == NULL) {
+        return NULL;
     }
+    while ((trace = traces_next(traces, &at)) != NULL) {
+        trace_query_add(query, trace);
+    }
+    buf_init(&out, DOCUMENT_BYTES_MAX);
+    json_init(&json, &out, false);
+    trace_query_write(query, traces, ROWS_MAX, &json);
+    cJSON *document = out.full ? NULL : cJSON_ParseWithLength(out.data, out.n);
+    if (document == NULL) {
+        cli_complain("out of memory");
+    }
+    buf_done(&out);
+    traces_release(traces);
+    return document;
 }
 
-/* The requests that an agent holds; NULL and a sentence. */
-static struct traces *
-wait_for(const struct targets *targets, const struct cli *cli)
+static cJSON *
+ask(const struct cli *cli, const struct targets *targets)
 {
-    char why[200] = "";
-    struct waiting waiting = {.there = (double)NAN};
     struct look *look = look_open(targets, cli, 0);
-    waiting.held = query_new(cli->catalog, "flametop.trace.count", NULL, why, sizeof(why));
-    if (look != NULL && waiting.held != NULL) {
-        look_at(look, &waiting);
+    struct buf path;
+    size_t n = 0;
+    buf_init(&path, DOCUMENT_PATH_BYTES);
+    buf_printf(&path, "/api/v1/traces/query?limit=%d&query=", ROWS_MAX);
+    url_escape(str_from(cli->line.arguments[0]), &path);
+    buf_putc(&path, '\0');
+    if (path.full) {
+        cli_complain("the question is too long");
     }
-    size_t here = waiting.traces != NULL ? waiting.traces->count : 0;
-    if (waiting.heard && here == 0) {
+    char *text = look != NULL && !path.full ? look_ask(look, path.data, &n) : NULL;
+    cJSON *document = text != NULL ? cJSON_ParseWithLength(text, n) : NULL;
+    if (text != NULL && document == NULL) {
+        cli_complain("%s: what it answered is no document", targets->list[0].shown);
+    } else if (number_of(member(document, "held")) <= 0) {
         cli_complain("%s: no requests are held there", targets->list[0].shown);
-    } else if (waiting.there > (double)here) {
-        cli_complain("%s: only %zu of the %.0f requests that are held there were looked at",
-                     targets->list[0].shown, here, waiting.there);
+        cJSON_Delete(document);
+        document = NULL;
     }
-    query_free(waiting.held);
+    free(text);
+    buf_done(&path);
     look_close(look);
-    return waiting.traces;
+    return document;
 }
 
-static struct traces *
+static cJSON *
 from_target(const struct cli *cli)
 {
     struct cli rest = *cli; /* what follows the question */
     struct targets targets;
-    struct traces *traces = NULL;
+    cJSON *document = NULL;
     rest.line.arguments++;
     rest.line.argument_count--;
     if (targets_init(&targets, &rest)) {
@@ -132,119 +117,75 @@ from_target(const struct cli *cli)
             cli_complain(
                 "no agent runs here that holds requests: name a file of traces or an agent");
         } else {
-            traces = wait_for(&targets, cli);
+            document = ask(cli, &targets);
         }
     }
     targets_done(&targets);
-    return traces;
+    return document;
 }
 
-static int
-value_width(const struct trace_query *query)
-{
-    return (int)MAX(strlen(trace_query_value_name(query)), (size_t)VALUE_WIDTH);
-}
+/* ---- the table ---- */
 
 /* Tags stand under their names; the last is not padded. */
 static void
-print_tag(struct buf *out, const char *text, bool last)
+print_tags(const cJSON *tags, struct buf *out)
 {
-    buf_printf(out, "  %-*s", last ? 0 : TAG_WIDTH, text[0] != 0 ? text : "-");
-}
-
-static void
-print_row(const struct trace_query *query, const struct trace_query_row *row, struct buf *out)
-{
-    char value[40], count[40];
-    size_t tags = trace_query_tag_count(query);
-    unit_format(row->value, trace_query_unit(query), true, value, sizeof(value));
-    unit_format(row->count, "", true, count, sizeof(count));
-    buf_printf(out, "%*s %10s", value_width(query), value, count);
-    for (size_t i = 0; i < tags; i++) {
-        print_tag(out, row->tags[i], i + 1 == tags);
+    char text[TAG_BYTES];
+    for (const cJSON *tag = tags != NULL ? tags->child : NULL; tag != NULL; tag = tag->next) {
+        const char *shown = text_of(tag, text)[0] != '\0' ? text : "-";
+        buf_printf(out, "  %-*s", tag->next == NULL ? 0 : TAG_WIDTH, shown);
     }
     buf_putc(out, '\n');
 }
 
-/* ---- what nothing has ---- */
-
-/* The attribute of the requests that may be meant: the nearest one, else one that ends so. */
-static const char *
-meant(const struct traces *traces, const char *key)
+static void
+print_row(const cJSON *row, const char *unit, int width, struct buf *out)
 {
-    struct traces_cursor at = {0};
-    const struct trace *trace;
-    const char *same_end = NULL;
-    struct nearest nearest;
-    size_t n = strlen(key), looked = 0;
-    nearest_init(&nearest, str_from(key));
-    for (size_t i = 0; i < ARRAY_SIZE(tags_known); i++) {
-        nearest_try(&nearest, tags_known[i]);
-    }
-    while (looked++ < TRACES_LOOKED && (trace = traces_next(traces, &at)) != NULL) {
-        for (uint32_t i = 0; i < trace->attribute_count; i++) {
-            const char *name = trace_text(trace, trace_attributes(trace)[i].key);
-            size_t before = strlen(name) - MIN(strlen(name), n);
-            nearest_try(&nearest, name);
-            if (before > 0 && name[before - 1] == '.' && strcmp(name + before, key) == 0) {
-                same_end = name;
-            }
-        }
-    }
-    return nearest.best != NULL ? nearest.best : same_end;
+    char value[40], count[40];
+    unit_format(number_of(member(row, "value")), unit, true, value, sizeof(value));
+    unit_format(number_of(member(row, "count")), "", true, count, sizeof(count));
+    buf_printf(out, "%*s %10s", width, value, count);
+    print_tags(member(row, "tags"), out);
 }
 
-static void
-complain_missing(const struct traces *traces, const char *what, const char *key)
+static int
+print_table(const cJSON *document)
 {
-    char shown[64], other[TAG_BYTES];
-    const char *best = meant(traces, key);
-    utf8_clean(str_from(key), shown, sizeof(shown));
-    utf8_clean(str_from(best != NULL ? best : ""), other, sizeof(other));
-    cli_complain("%s %s%s%s%s", what, shown, best != NULL ? ": did you mean " : "", other,
-                 best != NULL ? "?" : "");
+    char name[TAG_BYTES], unit[TAG_BYTES];
+    struct buf out;
+    text_of(member(document, "value"), name);
+    text_of(member(document, "unit"), unit);
+    int width = MAX((int)strlen(name), VALUE_WIDTH);
+    buf_init(&out, DOCUMENT_BYTES_MAX);
+    buf_printf(&out, "%*s %10s", width, name, "COUNT");
+    print_tags(member(document, "tags"), &out);
+    const cJSON *rows = member(document, "rows");
+    for (const cJSON *row = rows != NULL ? rows->child : NULL; row != NULL; row = row->next) {
+        print_row(row, unit, width, &out);
+    }
+    int code = cli_print(&out);
+    buf_done(&out);
+    return code;
 }
 
 /* Answers the exit code: a number of what nothing has is not known. */
 static int
-judge(const struct trace_query *query, const struct traces *traces)
+judge(const cJSON *document)
 {
-    const char *key = trace_query_missing_field(query);
-    int code = key != NULL ? EXIT_UNKNOWN : EXIT_DONE;
-    if (key != NULL) {
-        complain_missing(traces, "nothing that matches the question has a number called", key);
+    const cJSON *missing = member(document, "missing");
+    int code = EXIT_DONE;
+    for (const cJSON *at = missing != NULL ? missing->child : NULL; at != NULL; at = at->next) {
+        char name[TAG_BYTES], other[TAG_BYTES];
+        bool field = cJSON_IsTrue(member(at, "field"));
+        bool any = text_of(member(at, "meant"), other)[0] != '\0';
+        cli_complain("nothing that matches the question has %s%s%s%s%s",
+                     field ? "a number called " : "", text_of(member(at, "name"), name),
+                     any ? ": did you mean " : "", other, any ? "?" : "");
+        code = field ? EXIT_UNKNOWN : code;
     }
-    for (size_t i = 0; (key = trace_query_missing_tag(query, i)) != NULL; i++) {
-        complain_missing(traces, "nothing that matches the question has", key);
-    }
-    return code;
-}
-
-static int
-print(struct trace_query *query, const struct traces *traces)
-{
-    struct trace_query_row *rows = calloc(ROWS_MAX, sizeof(*rows));
-    struct buf out;
-    size_t tags = trace_query_tag_count(query);
-    size_t count = rows != NULL ? trace_query_rows(query, rows, ROWS_MAX) : 0;
-    buf_init(&out, (size_t)1 << 20);
-    buf_printf(&out, "%*s %10s", value_width(query), trace_query_value_name(query), "COUNT");
-    for (size_t i = 0; i < tags; i++) {
-        print_tag(&out, trace_query_tag(query, i), i + 1 == tags);
-    }
-    buf_putc(&out, '\n');
-    for (size_t i = 0; i < count; i++) {
-        print_row(query, &rows[i], &out);
-    }
-    int code = cli_print(&out);
-    if (code == EXIT_DONE) {
-        code = judge(query, traces);
-    }
-    if (code == EXIT_DONE && rows != NULL && count == 0) {
+    if (code == EXIT_DONE && cJSON_GetArraySize(member(document, "rows")) == 0) {
         cli_complain("no request matches the question");
     }
-    buf_done(&out);
-    free(rows);
     return code;
 }
 
@@ -258,15 +199,13 @@ query_run(const struct cli *cli)
         cli_complain("%s", why);
         return EXIT_USAGE;
     }
-    struct traces *traces =
-        path != NULL && traces_is_file(path) ? traces_load(cli, path) : from_target(cli);
-    struct traces_cursor at = {0};
-    const struct trace *trace;
-    while (traces != NULL && (trace = traces_next(traces, &at)) != NULL) {
-        trace_query_add(query, trace);
+    cJSON *document =
+        path != NULL && traces_is_file(path) ? from_file(cli, query, path) : from_target(cli);
+    int code = document != NULL ? print_table(document) : EXIT_UNKNOWN;
+    if (code == EXIT_DONE) {
+        code = judge(document);
     }
-    int code = traces != NULL ? print(query, traces) : EXIT_UNKNOWN;
-    traces_release(traces);
+    cJSON_Delete(document);
     trace_query_free(query);
     return code;
 }

@@ -18,6 +18,7 @@ static const struct route routes[] = {
     {"GET", "/api/v1/metrics/query", RIGHT_READ, answer_query, "The history of one metric or formula, in steps."},
     {"GET", "/api/v1/tables/{name}", RIGHT_READ, answer_table, "One table, sorted, filtered and cut."},
     {"GET", "/api/v1/traces", RIGHT_READ, answer_traces, "The requests that are held, newest first, filtered and cut."},
+    {"GET", "/api/v1/traces/query", RIGHT_READ, answer_question, "A question to all requests that are held, such as p95 duration by tool."},
     {"GET", "/api/v1/traces/{id}", RIGHT_READ, answer_trace, "One request with its spans, as OTLP JSON."},
     {"GET", "/api/v1/flame", RIGHT_READ, answer_flame, "A flame graph of the requests that are held, or of what runs now, as speedscope JSON or in another form."},
     {"GET", "/api/v1/flame/stream", RIGHT_READ, answer_flame_stream, "A live profile as it grows, as records."},

@@ -2,6 +2,7 @@
 #include "attach.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -141,6 +142,55 @@ attach_sampling(struct attach *attach, uint64_t number, struct sampling_status *
     }
     pthread_mutex_unlock(&attach->lock);
     return profile;
+}
+
+/* ---- documents ---- */
+
+static void
+on_document(void *context, const char *why, struct str document)
+{
+    struct attach *attach = context;
+    char *copy = why[0] == '\0' ? malloc(document.n + 1) : NULL;
+    if (copy != NULL) {
+        memcpy(copy, document.p, document.n);
+        copy[document.n] = '\0';
+    } else if (why[0] == '\0') {
+        why = "out of memory";
+    }
+    pthread_mutex_lock(&attach->lock);
+    free(attach->document);
+    attach->document = copy;
+    attach->document_n = document.n;
+    attach->document_there = true;
+    str_copy(str_from(why), attach->document_why, sizeof(attach->document_why));
+    pthread_mutex_unlock(&attach->lock);
+    attach->tick(attach->context); /* the picture that follows wakes who asked */
+}
+
+void
+attach_ask(struct attach *attach, const char *path)
+{
+    if (attach->link != NULL && attach->link->ask != NULL) {
+        attach->link->ask(attach->link_state, path, attach, on_document);
+    } else {
+        on_document(attach, "no flametop agent is there to be asked", STR(""));
+    }
+}
+
+bool
+attach_document(struct attach *attach, char **ret_bytes, size_t *ret_n, char *why, size_t why_size)
+{
+    pthread_mutex_lock(&attach->lock);
+    bool there = attach->document_there;
+    if (there) {
+        *ret_bytes = attach->document;
+        *ret_n = attach->document_n;
+        str_copy(str_from(attach->document_why), why, why_size);
+        attach->document = NULL;
+        attach->document_there = false;
+    }
+    pthread_mutex_unlock(&attach->lock);
+    return there;
 }
 
 static bool
@@ -338,7 +388,9 @@ attach_close(struct attach *attach)
         attach->link = NULL;
     }
     profile_release(attach->sampled);
+    free(attach->document);
     attach->sampled = NULL;
+    attach->document = NULL;
     if (attach->sampling_fd >= 0) {
         close(attach->sampling_fd);
         attach->sampling_fd = -1;

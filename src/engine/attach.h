@@ -42,6 +42,12 @@ struct attach {
     struct sampling_status sampling;
     const struct profile *sampled; /* not taken yet; NULL: none */
     int sampling_fd;
+
+    /* And the document that the other end was asked for. */
+    bool document_there;
+    char *document; /* NULL: there is none, and why */
+    size_t document_n;
+    char document_why[200];
 };
 
 /* Opens what options name; false and a sentence, with nothing left open. */
@@ -65,9 +71,14 @@ void attach_command(struct attach *attach, const char *name, const char *argumen
 /* The link is told once it is live. */
 void attach_sample(struct attach *attach, const struct sampling_wish *wish, uint64_t number);
 
+/* For a document; what was asked for before is forgotten. */
+void attach_ask(struct attach *attach, const char *path);
+
 /* Any thread. */
 const struct profile *attach_sampling(struct attach *attach, uint64_t number,
                                       struct sampling_status *ret_status);
 bool attach_answer(struct attach *attach, char *dst, size_t size);
+bool attach_document(struct attach *attach, char **ret_bytes, size_t *ret_n, char *why,
+                     size_t why_size);
 
 #endif

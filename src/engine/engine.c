@@ -141,6 +141,9 @@ obey(struct engine *engine, const struct message *message)
     case MESSAGE_SAMPLE:
         attach_sample(&engine->attach, &message->sample.wish, message->sample.number);
         break;
+    case MESSAGE_ASK:
+        attach_ask(&engine->attach, message->path);
+        break;
     case MESSAGE_STOP:
         return false;
     }
@@ -330,6 +333,12 @@ const struct profile *
 engine_sampling(struct engine *engine, uint64_t number, struct sampling_status *ret_status)
 {
     return attach_sampling(&engine->attach, number, ret_status);
+}
+
+bool
+engine_document(struct engine *engine, char **ret_bytes, size_t *ret_n, char *why, size_t why_size)
+{
+    return attach_document(&engine->attach, ret_bytes, ret_n, why, why_size);
 }
 
 int

@@ -25,6 +25,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/core/record.h"
 #include "flametop/core/trace.h"
+#include "agent_ask.h"
 #include "agent_sampling.h"
 #include "remote.h"
 
@@ -74,6 +75,7 @@ struct agent_link {
     struct interest interest;
     bool interested, told;
     struct agent_sampling sampling;
+    struct agent_ask asking;
     struct order {           /* a command that waits for its answer */
         link_answer *answer; /* NULL: free */
         void *context;
@@ -789,6 +791,13 @@ agent_sample(void *state, const struct sampling_wish *wish)
 }
 
 static void
+agent_ask(void *state, const char *path, void *context, link_document *answer)
+{
+    struct agent_link *agent = state;
+    agent_ask_for(&agent->asking, path, context, answer);
+}
+
+static void
 agent_interval(void *state, int64_t interval_ns)
 {
     struct agent_link *agent = state;
@@ -912,6 +921,7 @@ agent_open(const struct link_setup *setup, void **ret_state, char *why, size_t w
                                               .catalog = setup->catalog,
                                               .token = agent->options.change_token,
                                               .sink = &agent->setup.sink};
+    agent->asking.client = agent->client;
     connect_agent(agent);
     *ret_state = agent;
     return 0;
@@ -926,5 +936,6 @@ const struct link link_agent = {
     .retry = agent_retry,
     .command = agent_command,
     .sample = agent_sample,
+    .ask = agent_ask,
     .close = agent_close,
 };

@@ -291,6 +291,17 @@ endpoint_sample(void *state, const struct sampling_wish *wish)
     }
 }
 
+static void
+endpoint_ask(void *state, const char *path, void *context, link_document *answer)
+{
+    struct endpoint *endpoint = state;
+    if (endpoint->inner != NULL && endpoint->inner->ask != NULL) {
+        endpoint->inner->ask(endpoint->inner_state, path, context, answer);
+    } else {
+        answer(context, "this server holds no requests: that takes a flametop agent", STR(""));
+    }
+}
+
 const struct link link_endpoint = {
     .name = "endpoint",
     .open = endpoint_open,
@@ -300,6 +311,7 @@ const struct link link_endpoint = {
     .retry = endpoint_retry,
     .command = endpoint_command,
     .sample = endpoint_sample,
+    .ask = endpoint_ask,
     .close = endpoint_close,
 };
 

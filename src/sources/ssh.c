@@ -216,6 +216,17 @@ ssh_sample(void *state, const struct sampling_wish *wish)
     }
 }
 
+static void
+ssh_ask(void *state, const char *path, void *context, link_document *answer)
+{
+    struct tunnel *tunnel = state;
+    if (tunnel->inner != NULL) {
+        link_endpoint.ask(tunnel->inner, path, context, answer);
+    } else {
+        answer(context, "there is no connection", STR(""));
+    }
+}
+
 /* Its end closes the agent's input there. */
 static void
 ssh_close(void *state)
@@ -244,5 +255,6 @@ const struct link link_ssh = {
     .retry = ssh_retry,
     .command = ssh_command,
     .sample = ssh_sample,
+    .ask = ssh_ask,
     .close = ssh_close,
 };

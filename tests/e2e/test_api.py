@@ -216,6 +216,8 @@ QUESTIONS = [
     ("/api/v1/traces", 200, {}),
     ("/api/v1/traces", 400, {"query": {"filter": "duration>never"}}),
     ("/api/v1/traces", 400, {"query": {"limit": "-1"}}),
+    ("/api/v1/traces/query", 200, {"query": {"query": "p95 duration by tool", "limit": "5"}}),
+    ("/api/v1/traces/query", 400, {"query": {"query": "most of all"}}),
     ("/api/v1/traces/{id}", 404, {"name": "0" * 32}),
     ("/api/v1/flame", 200, {}),
     ("/api/v1/flame", 200, {"query": {"mode": "self", "filter": "service=shop", "from": "-1h", "format": "folded"}}),
@@ -235,7 +237,7 @@ QUESTIONS = [
 ]
 # Asked for by other tests, here, in test_agent_flame.py and in tests/agent.
 ELSEWHERE = {("/healthz", "503"), ("/api/v1/stream", "200"), ("/api/v1/interest", "200"), ("/api/v1/commands/{name}", "200"),
-             ("/api/v1/traces/{id}", "200"), ("/api/v1/flame", "403"), ("/api/v1/flame", "429"),
+             ("/api/v1/traces/{id}", "200"), ("/api/v1/traces/query", "429"), ("/api/v1/flame", "403"), ("/api/v1/flame", "429"),
              ("/api/v1/flame/stream", "200"), ("/api/v1/flame/stream", "403"), ("/api/v1/flame/stream", "429")}
 
 
@@ -268,12 +270,15 @@ def test_traces__answer_as_described():
         sent = urllib.request.Request(f"http://127.0.0.1:{port}/v1/requests", json.dumps(request).encode())
         with urllib.request.urlopen(sent, timeout=10) as answer:
             check(answer.status == 200, answer.status)
-        answers = {"/api/v1/traces": None, "/api/v1/traces/{id}": None}
+        answers = {"/api/v1/traces": None, "/api/v1/traces/{id}": None, "/api/v1/traces/query": None}
         for path in answers:
             check(until(lambda: trace.encode() in agent.ask("/api/v1/traces").body), "it is not listed")
-            answers[path] = agent.ask(path.replace("{id}", trace))
+            answers[path] = agent.ask(path.replace("{id}", trace).replace("query", "query?query=count+by+endpoint,+tol"))
             check(answers[path].status == 200, path, answers[path])
             check_answer(path, "get", answers[path])
+        answer = answers["/api/v1/traces/query"].json()
+        check(answer["rows"] == [{"tags": ["POST /tools/invoke", ""], "value": 1, "count": 1}] and
+              answer["missing"] == [{"name": "tol", "field": False, "meant": "tool"}], answer)
         spans = answers["/api/v1/traces/{id}"].json()["resourceSpans"][0]["scopeSpans"][0]["spans"]
         check(len(spans) == 3 and {"auth", "tool_execution"} < {span["name"] for span in spans}, spans)
 

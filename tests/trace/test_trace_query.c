@@ -196,6 +196,30 @@ test_trace_query__tells_what_nothing_has(void **state)
     traces_release(list);
 }
 
+static void
+test_trace_query__writes_its_answer(void **state)
+{
+    (void)state;
+    struct traces *list = make();
+    struct trace_query *query;
+    struct trace_query_row rows[16];
+    struct buf out;
+    struct json json;
+    answer(list, "avg rows by endpoint, regon", &query, rows, 16);
+    buf_init(&out, 1 << 16);
+    json_init(&json, &out, false);
+    trace_query_write(query, list, 1, &json);
+    buf_putc(&out, '\0');
+    assert_string_equal(
+        out.data,
+        "{\"held\":10,\"value\":\"avg rows\",\"unit\":\"\",\"tags\":[\"endpoint\",\"regon\"],"
+        "\"rows\":[{\"tags\":[\"two\",\"\"],\"value\":8,\"count\":5}],"
+        "\"missing\":[{\"name\":\"regon\",\"field\":false,\"meant\":\"region\"}]}");
+    buf_done(&out);
+    trace_query_free(query);
+    traces_release(list);
+}
+
 int
 main(void)
 {
@@ -204,6 +228,7 @@ main(void)
         cmocka_unit_test(test_trace_query__counts_by_weight),
         cmocka_unit_test(test_trace_query__says_what_is_wrong),
         cmocka_unit_test(test_trace_query__tells_what_nothing_has),
+        cmocka_unit_test(test_trace_query__writes_its_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flametop/base/str.h"
 #include "flametop/core/chunk.h"
 #include "flametop/core/finding.h"
 #include "flametop/core/interest.h"
@@ -94,6 +95,10 @@ link_is_elsewhere(const struct link_status *status)
  */
 typedef void link_answer(void *context, const char *why);
 
+/* A document of the other end: why is "" when it is there, else a sentence. Valid during the call.
+ * Engine thread. */
+typedef void link_document(void *context, const char *why, struct str document);
+
 struct link {
     const char *name;
     int (*open)(const struct link_setup *setup, void **ret_state, char *why, size_t why_size);
@@ -106,6 +111,9 @@ struct link {
     /* Samples this in the place of what was sampled before, while the link is live: a connection
      * that breaks ends it. NULL: nothing can be sampled. */
     void (*sample)(void *state, const struct sampling_wish *wish);
+    /* Asks for a document by its path, query and all; one at a time. It is answered once, unless
+     * the link is closed before. NULL: there are none. */
+    void (*ask)(void *state, const char *path, void *context, link_document *answer);
     void (*close)(void *state);
 };
 

@@ -29,8 +29,11 @@ enum message_type {
                         the answer comes by engine_answer */
     MESSAGE_RETRY,   /* connect again now */
     MESSAGE_SAMPLE,  /* at the other end of the link; what comes of it by engine_sampling */
+    MESSAGE_ASK,     /* the other end of the link for a document; it comes by engine_document */
     MESSAGE_STOP
 };
+
+#define DOCUMENT_PATH_BYTES 2048
 
 struct message {
     enum message_type type;
@@ -49,6 +52,7 @@ struct message {
             struct sampling_wish wish;
             uint64_t number; /* tells one sampling from another: not 0 */
         } sample;
+        char path[DOCUMENT_PATH_BYTES]; /* with its query */
     };
 };
 
@@ -105,6 +109,11 @@ bool engine_send(struct engine *engine, const struct message *message);
 /* The answer to a command sent through the link, oldest first: "" when it was done, else a
  * sentence. False when there is none. Any thread. */
 bool engine_answer(struct engine *engine, char *dst, size_t size);
+
+/* The document that was asked for last, once: its bytes are the caller's to free, and why is "";
+ * or NULL and a sentence. False: it is not there yet. A picture follows what comes. Any thread. */
+bool engine_document(struct engine *engine, char **ret_bytes, size_t *ret_n, char *why,
+                     size_t why_size);
 
 /* How the sampling of this number is doing, and its newest profile, which is the caller's; NULL
  * when there is none that is newer than the one taken before. Clears engine_sampling_fd, which can

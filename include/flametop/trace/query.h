@@ -18,8 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flametop/base/json.h"
 #include "flametop/base/str.h"
-#include "flametop/core/trace.h"
+#include "flametop/core/traces.h"
 
 #define TRACE_QUERY_TAGS_MAX 6
 #define TRACE_QUERY_GROUPS_MAX 4096 /* what comes later counts as "(other)" */
@@ -49,6 +50,14 @@ size_t trace_query_rows(struct trace_query *query, struct trace_query_row *ret_r
  * field; attributes among the tags, one after another. NULL: none, or none more. */
 const char *trace_query_missing_field(const struct trace_query *query);
 const char *trace_query_missing_tag(const struct trace_query *query, size_t index);
+
+/* The answer as a JSON object, the same from a file and from an agent:
+ *   {"held": requests that were asked, "value": "p95 duration", "unit": "s", "tags": ["tool"],
+ *    "rows": [{"tags": ["fetch"], "value": 0.2, "count": 3}], at most `max`
+ *    "missing": [{"name": what nothing has, "field": whether it is the field,
+ *                 "meant": what of the requests is like it, or null}]} */
+void trace_query_write(struct trace_query *query, const struct traces *traces, size_t max,
+                       struct json *json);
 
 /* What was asked, for a table's head. */
 size_t trace_query_tag_count(const struct trace_query *query);

@@ -1,0 +1,42 @@
+/* Documents of an agent. */
+#include "agent_ask.h"
+
+#include <stdio.h>
+
+#include "agent_sampling.h"
+#include "flametop/base/macros.h"
+
+#define PATIENCE_NS (120 * NS_PER_S) /* with what an agent makes of much */
+#define DOCUMENT_BYTES_MAX ((size_t)64 << 20)
+
+static void
+on_answered(void *context, const struct http_answer *answer)
+{
+    struct agent_ask *ask = context;
+    char why[200] = "";
+    bool good = answer->status / 100 == 2 && answer->why[0] == '\0';
+    if (!good && !agent_refusal(answer, why, sizeof(why)) && answer->why[0] != '\0') {
+        snprintf(why, sizeof(why), "%s", answer->why);
+    } else if (!good && why[0] == '\0') {
+        snprintf(why, sizeof(why), "it answered with status %d", answer->status);
+    }
+    ask->call = NULL;
+    ask->answer(ask->context, why, good ? answer->body : STR(""));
+}
+
+void
+agent_ask_for(struct agent_ask *ask, const char *path, void *context, link_document *answer)
+{
+    struct http_request request = {.path = path,
+                                   .timeout_ns = PATIENCE_NS,
+                                   .body_max = DOCUMENT_BYTES_MAX,
+                                   .context = ask,
+                                   .done = on_answered};
+    http_cancel(ask->call);
+    ask->context = context;
+    ask->answer = answer;
+    ask->call = http_send(ask->client, &request);
+    if (ask->call == NULL) {
+        answer(context, "out of memory", STR(""));
+    }
+}
