@@ -8,37 +8,19 @@
  *
  * Invariant: `plan` is what the turn under way asks; it is made anew for each and the answers are
  * read by it. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapter.h"
 #include "adapters.h"
-#include "exposition.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
-#include "flametop/net/url.h"
-#include "prometheus_answer.h"
-#include "prometheus_tables.h"
+#include "prometheus_server.h"
 
-enum {
-    HISTORY_PIECES = 8,
-    SLOW_TURNS = 4,      /* so often what hardly changes is asked again */
-    RHYTHM_SPAN_S = 300, /* of scrapes looked at to learn their rhythm */
-    RATE_SCRAPES = 4,    /* rates of the instances go over so many */
-    POINTS_MAX = 40000,  /* of one piece of history: bounds its answer */
-    NAME_BYTES = 256,
-    EXEMPLAR_SPAN_S = 300,
-    LOOKED_TURNS = 20,
-    KEYS_BYTES = 2048,
-};
-
-#define SCRAPE_USUAL_S 15.0
-#define SCRAPE_SHORTEST_S 1.0
+#define HISTORY_PIECES 8
+#define POINTS_MAX 40000 /* of one piece of history: bounds its answer */
 #define SCRAPE_LONGEST_S 300.0
-#define SLACK_S 0.3 /* after a scrape is due, until it can be read */
 #define CLOCK_DRIFT_S 2.0
 
 /* ---- what it says of itself ---- */
@@ -100,387 +82,13 @@ static const struct own owns_of_process[] = {
     {"process_resident_memory_bytes", MEMORY, NULL},
 };
 
-/* ---- the server ---- */
-
-enum question {
-    ASK_TARGETS, /* always first: whether it is there, what it scrapes, and its clock */
-    ASK_ALERTS,  /* always second */
-    ASK_SERIES,
-    ASK_RHYTHM,
-    ASK_ERRORS,
-    ASK_EXEMPLARS,
-    ASK_HISTORY,
-    ASK_VERSION,
-    ASK_LABELS, /* before the names */
-    ASK_NAMES,
-    ASK_LOOKED,
-};
-
-struct server {
-    struct adapter_setup setup;
-    const char *kind, *product;
-    char wanted_instance[NAME_BYTES], wanted_job[NAME_BYTES]; /* of the target's query; "" */
-    char job[NAME_BYTES], instance[NAME_BYTES];               /* of what is followed; "" */
-    bool machine;                                             /* it is one, and shown */
-    char version[NAME_BYTES], name[NAME_BYTES], system[2 * NAME_BYTES];
-
-    enum question plan[ADAPTER_REQUESTS_MAX];
-    size_t plan_count;
-    unsigned turn; /* readings so far */
-    bool exemplars;
-
-    double now_s, at_s; /* by its clock: the last answer, and the scrape that was in it */
-    double scrape_s;    /* from one to the next; 0: not known yet */
-    double anchor_s;    /* a moment by its clock, and by ours; 0: none yet */
-    int64_t anchor_mono_ns, wall_offset_ns;
-
-    struct exposed live, past, looked_at;
-    struct batch past_batch;
-    struct scrape_errors errors;
-    struct looked {
-        const struct metric *metric;
-        unsigned turn; /* the last one in which somebody looked */
-    } looked[INTEREST_METRICS_MAX];
-    size_t looked_count;
-    struct interest interest;
-    char keys[KEYS_BYTES]; /* of all labels there are */
-    size_t series;
-    unsigned pieces; /* of history asked for */
-    size_t points;
-    double piece_end_s;         /* of the next one; 0: not begun */
-    const char *history_offset; /* what makes steps of so much earlier tell of theirs */
-    double history_late_s;
-    struct prometheus_steps steps;
-    bool reaches;  /* back as far as is wanted first */
-    bool complete; /* there is no more, or enough */
-};
-
-/* Whether one machine is all that is wanted: nothing of the server then, and no fleet. */
-static bool
-is_alone(const struct server *server)
-{
-    return server->wanted_instance[0] != '\0';
-}
-
-/* ---- what it asks ---- */
-
-static void
-put_quoted(struct buf *query, const char *text)
-{
-    buf_putc(query, '"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') {
-            buf_putc(query, '\\');
-        }
-        buf_putc(query, *text);
-    }
-    buf_putc(query, '"');
-}
-
-static void
-put_machine(const struct server *server, struct buf *query)
-{
-    buf_puts(query, "job=");
-    put_quoted(query, server->job);
-    buf_puts(query, ",instance=");
-    put_quoted(query, server->instance);
-}
-
-/* node_exporter's series of the machine. `offset`: "", or what stands behind each selector. */
-static void
-put_machine_query(const struct server *server, const char *offset, struct buf *query)
-{
-    const char *name;
-    buf_puts(query, "{__name__=~\"node_(");
-    for (size_t i = 0; (name = node_metric(i)) != NULL; i++) {
-        buf_printf(query, "%s%s", i > 0 ? "|" : "", name + strlen("node_"));
-    }
-    buf_puts(query, ")\",");
-    put_machine(server, query);
-    buf_printf(query, "}%s", offset);
-}
-
-/* Everything that is charted, in one expression. `or` leaves out what has the labels of something
- * before it: a label of ours sets the last part apart. */
-static void
-put_series_query(const struct server *server, const char *offset, struct buf *query)
-{
-    if (server->machine) {
-        put_machine_query(server, offset, query);
-        if (is_alone(server)) {
-            return;
-        }
-        buf_puts(query, " or ");
-    }
-    buf_puts(query, "{__name__=~\"");
-    for (size_t i = 0; i < ARRAY_SIZE(owns); i++) {
-        buf_printf(query, "%s%s", i > 0 ? "|" : "", owns[i].theirs);
-    }
-    buf_printf(query,
-               "\"}%s or vm_cache_entries{type=\"storage/hour_metric_ids\"}%s or label_replace("
-               "{__name__=~\"process_cpu_seconds_total|process_resident_memory_bytes\"}%s and "
-               "on(job,instance) (prometheus_build_info%s or vm_app_version%s),"
-               "\"flametop\",\"server\",\"\",\"\")",
-               offset, offset, offset, offset, offset);
-}
-
-/* nocache: VictoriaMetrics answers with the newest samples, not those of 30 s ago. */
-static void
-put_query(struct buf *path, const struct buf *query)
-{
-    buf_puts(path, "/api/v1/query?nocache=1&query=");
-    url_escape((struct str){query->data, query->n}, path);
-}
-
-static void
-ask_targets(struct server *server, struct buf *query, struct buf *path)
-{
-    double scrape_s = server->scrape_s > 0 ? server->scrape_s : SCRAPE_USUAL_S;
-    scrapes_query(query, (unsigned)MAX(RATE_SCRAPES * scrape_s, 10));
-    put_query(path, query);
-}
-
-/* The server's own numbers are of scrapes at other times. First come those of the machine alone, at
- * once; from the next scrape on all of them, in one rhythm, as they are in the history. */
-static void
-ask_series(struct server *server, struct buf *query, struct buf *path)
-{
-    if (server->turn == 1 && server->machine) {
-        put_machine_query(server, "", query);
-    } else {
-        put_series_query(server, "", query);
-    }
-    put_query(path, query);
-}
-
-static void
-ask_rhythm(struct server *server, struct buf *query, struct buf *path)
-{
-    buf_puts(query, "up{");
-    put_machine(server, query);
-    buf_printf(query, "}[%ds]", RHYTHM_SPAN_S);
-    put_query(path, query);
-}
-
-static void
-ask_alerts(struct server *server, struct buf *query, struct buf *path)
-{
-    (void)server;
-    (void)query;
-    buf_puts(path, "/api/v1/alerts");
-}
-
-static void
-ask_errors(struct server *server, struct buf *query, struct buf *path)
-{
-    (void)server;
-    (void)query;
-    buf_puts(path, "/api/v1/targets?state=active");
-}
-
-static void
-ask_exemplars(struct server *server, struct buf *query, struct buf *path)
-{
-    buf_puts(query, "{__name__=~\".+\"}");
-    buf_puts(path, "/api/v1/query_exemplars?query=");
-    url_escape((struct str){query->data, query->n}, path);
-    buf_printf(path, "&start=%.3f&end=%.3f", server->now_s - EXEMPLAR_SPAN_S, server->now_s);
-}
-
-/* So long after a scrape it is read. */
-static double
-slack_s(const struct server *server)
-{
-    return MIN(SLACK_S, server->scrape_s / 2);
-}
-
-/* Each step holds the same number of scrapes, and lies a little behind one, as readings do. The
- * newest piece has all of them, the next one reaches as far as the screen does. */
-static void
-ask_history(struct server *server, struct buf *query, struct buf *path)
-{
-    double span_s = (double)server->setup.span_ns / 1e9;
-    struct prometheus_steps *steps = &server->steps;
-    steps->count = server->points;
-    double wide = ceil(span_s / (double)server->points / server->scrape_s);
-    steps->step_s = server->scrape_s * (server->pieces == 0 ? 1 : fmax(wide, 1));
-    if (server->piece_end_s <= 0) {
-        server->piece_end_s = server->at_s - steps->step_s + slack_s(server);
-    }
-    steps->start_s = server->piece_end_s - steps->step_s * (double)(steps->count - 1);
-    put_series_query(server, server->history_offset, query);
-    buf_puts(path, "/api/v1/query_range?nocache=1&query=");
-    url_escape((struct str){query->data, query->n}, path);
-    buf_printf(path, "&start=%.3f&end=%.3f&step=%.3f", steps->start_s - server->history_late_s,
-               server->piece_end_s - server->history_late_s, steps->step_s);
-}
-
-static void
-ask_version(struct server *server, struct buf *query, struct buf *path)
-{
-    (void)server;
-    (void)query;
-    buf_puts(path, "/api/v1/status/buildinfo");
-}
-
-/* What there is a list of: all of it, or what one machine has. */
-static void
-put_list(const struct server *server, const char *list, struct buf *query, struct buf *path)
-{
-    buf_puts(path, list);
-    if (is_alone(server)) {
-        buf_puts(query, "{instance=");
-        put_quoted(query, server->wanted_instance);
-        buf_putc(query, '}');
-        buf_puts(path, "?match%5B%5D=");
-        url_escape((struct str){query->data, query->n}, path);
-    }
-}
-
-static void
-ask_labels(struct server *server, struct buf *query, struct buf *path)
-{
-    put_list(server, "/api/v1/labels", query, path);
-}
-
-static void
-ask_names(struct server *server, struct buf *query, struct buf *path)
-{
-    put_list(server, "/api/v1/label/__name__/values", query, path);
-}
-
-/* What somebody looked at lately, of the machine alone if that is all that is wanted. */
-static void
-ask_looked(struct server *server, struct buf *query, struct buf *path)
-{
-    buf_puts(query, "{__name__=~\"");
-    for (size_t i = 0; i < server->looked_count; i++) {
-        buf_printf(query, "%s%s", i > 0 ? "|" : "", server->looked[i].metric->name);
-    }
-    buf_putc(query, '"');
-    if (is_alone(server)) {
-        buf_puts(query, ",instance=");
-        put_quoted(query, server->wanted_instance);
-    }
-    buf_putc(query, '}');
-    put_query(path, query);
-}
-
-static void
-look_at(struct server *server, const struct metric *metric)
-{
-    struct looked *oldest = &server->looked[0];
-    for (size_t i = 0; i < server->looked_count; i++) {
-        struct looked *looked = &server->looked[i];
-        if (looked->metric == metric) {
-            looked->turn = server->turn;
-            return;
-        }
-        oldest = looked->turn < oldest->turn ? looked : oldest;
-    }
-    bool room = server->looked_count < ARRAY_SIZE(server->looked);
-    *(room ? &server->looked[server->looked_count++] : oldest) =
-        (struct looked){metric, server->turn};
-}
-
-/* What is no longer looked at is read for a while, so that coming back finds no gap. */
-static void
-forget_looked(struct server *server)
-{
-    size_t kept = 0;
-    for (unsigned i = 0; i < server->interest.metric_count; i++) {
-        look_at(server, server->interest.metrics[i]);
-    }
-    for (size_t i = 0; i < server->looked_count; i++) {
-        if (server->turn - server->looked[i].turn < LOOKED_TURNS) {
-            server->looked[kept++] = server->looked[i];
-        }
-    }
-    server->looked_count = kept;
-}
-
-static void
-prometheus_interest(void *state, const struct interest *interest)
-{
-    struct server *server = state;
-    server->interest = *interest;
-}
-
-static void
-make_plan(struct server *server)
-{
-    forget_looked(server);
-    bool first = server->turn == 0, slow = server->turn % SLOW_TURNS == 0;
-    bool history = server->turn >= 2 && !server->complete && server->setup.sink != NULL &&
-                   server->scrape_s > 0 && !isnan(server->at_s);
-    const struct {
-        enum question question;
-        bool asked;
-    } rows[] = {
-        {ASK_TARGETS, true},
-        {ASK_ALERTS, true},
-        {ASK_SERIES, !first},
-        {ASK_RHYTHM, !first && server->scrape_s <= 0 && server->instance[0] != '\0'},
-        {ASK_ERRORS, slow},
-        {ASK_EXEMPLARS, !first && (slow || server->exemplars)},
-        {ASK_HISTORY, history},
-        {ASK_VERSION, first},
-        {ASK_LABELS, server->turn == 3},
-        {ASK_NAMES, server->turn == 3},
-        {ASK_LOOKED, server->looked_count > 0},
-    };
-    server->plan_count = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(rows) && server->plan_count < ADAPTER_REQUESTS_MAX; i++) {
-        if (rows[i].asked) {
-            server->plan[server->plan_count++] = rows[i].question;
-        }
-    }
-}
-
-static bool
-prometheus_ask(void *state, size_t index, struct buf *path)
-{
-    static void (*const asks[])(struct server *, struct buf *, struct buf *) = {
-        [ASK_TARGETS] = ask_targets, [ASK_SERIES] = ask_series,   [ASK_ALERTS] = ask_alerts,
-        [ASK_RHYTHM] = ask_rhythm,   [ASK_ERRORS] = ask_errors,   [ASK_EXEMPLARS] = ask_exemplars,
-        [ASK_HISTORY] = ask_history, [ASK_VERSION] = ask_version, [ASK_LABELS] = ask_labels,
-        [ASK_NAMES] = ask_names,     [ASK_LOOKED] = ask_looked,
-    };
-    struct server *server = state;
-    struct buf query;
-    if (index == 0) {
-        make_plan(server);
-    }
-    if (index >= server->plan_count) {
-        return false;
-    }
-    buf_init(&query, (size_t)16 << 10);
-    asks[server->plan[index]](server, &query, path);
-    buf_done(&query);
-    return true;
-}
-
-/* Just after the next scrape. What is late is looked for more often, and so is the rhythm while it
- * is not known: less and less. */
-static int64_t
-prometheus_wait(const void *state)
-{
-    const struct server *server = state;
-    bool history = server->pieces == 1 && !server->complete && !server->reaches;
-    if (server->turn < 3 || history) {
-        return 0;
-    }
-    double longest_s = server->scrape_s + SCRAPE_SHORTEST_S;
-    double due_s = server->at_s + server->scrape_s + SLACK_S - server->now_s;
-    if (server->scrape_s <= 0) {
-        due_s = longest_s = MIN((double)server->turn - 2, SCRAPE_USUAL_S);
-    } else if (isnan(due_s) || due_s <= 0) {
-        due_s = server->scrape_s / 4;
-    }
-    return (int64_t)(CLAMP(due_s, SCRAPE_SHORTEST_S, longest_s) * 1e9);
-}
-
 /* ---- what it answers ---- */
+
+const char *
+prometheus_own_metric(size_t i)
+{
+    return i < ARRAY_SIZE(owns) ? owns[i].theirs : NULL;
+}
 
 static const struct own *
 own_of(struct str name)
@@ -603,7 +211,7 @@ put_targets(const struct scrapes *scrapes, struct batch *batch)
 static void
 say_health(const struct server *server, const struct scraped *shown, struct batch *batch)
 {
-    if (!server->machine && is_alone(server)) {
+    if (!server->machine && prometheus_is_alone(server)) {
         batch_fail(batch, SOURCE_DEGRADED, "no machine %s is scraped there",
                    server->wanted_instance);
     } else if (server->machine && shown != NULL && shown->values[TARGET_UP] <= 0) {
@@ -621,7 +229,7 @@ put_alerts(const struct server *server, const cJSON *data, const struct scraped 
     size_t firing, pending;
     alerts_put(data, server->wanted_instance, down ? shown : NULL, batch, server->now_s, &firing,
                &pending);
-    if (data != NULL && !is_alone(server)) {
+    if (data != NULL && !prometheus_is_alone(server)) {
         batch_put(batch, &metrics[ALERTS], "state=firing", (double)firing);
         batch_put(batch, &metrics[ALERTS], "state=pending", (double)pending);
     }
@@ -646,7 +254,7 @@ read_targets(struct server *server, const cJSON *root, const cJSON *alerts, stru
     scrapes_put(&scrapes, batch, server->now_s, server->wanted_instance);
     const struct scraped *shown = choose(server, &scrapes);
     server->at_s = shown != NULL ? shown->values[TARGET_AT] : NAN;
-    if (!is_alone(server)) {
+    if (!prometheus_is_alone(server)) {
         put_targets(&scrapes, batch);
     }
     put_alerts(server, prometheus_data(alerts), shown, batch);
@@ -729,7 +337,7 @@ read_history(struct server *server, const cJSON *root, struct batch *batch)
         server->complete = server->pieces >= HISTORY_PIECES || server->points < 8;
         return;
     }
-    steps->first_mono_ns = our_time(server, steps->start_s - slack_s(server));
+    steps->first_mono_ns = our_time(server, steps->start_s - prometheus_slack_s(server));
     steps->wall_offset_ns = server->wall_offset_ns;
     steps->start_s -= server->history_late_s;
     struct chunk *chunk = prometheus_chunk(&server->past, &server->past_batch, results, steps);
