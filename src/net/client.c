@@ -3,22 +3,13 @@
  * Invariant: curl is called into from one place at a time. While `inside` is above 0 a callback of
  * ours or of curl's is running: what is sent then waits in the list, what is cancelled or freed
  * then is marked, and leave() does it all when the outermost callback has returned. */
-#define CURL_DISABLE_TYPECHECK
-#include "flametop/net/client.h"
-
-#include <ctype.h>
-#include <curl/curl.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/queue.h>
-#include <uv.h>
 
-#include "flametop/base/arena.h"
-#include "flametop/base/buf.h"
+#include "client_parts.h"
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
@@ -27,74 +18,7 @@
 enum {
     CALLS_MAX = 64,
     IDLE_CONNECTIONS_MAX = 16,
-    HEADER_LINES_MAX = 24,
-    HEADER_BYTES_MAX = 64 << 10, /* received with one answer */
-    REQUEST_BYTES_MAX = 64 << 10,
     REFUSAL_BYTES_MAX = 4 << 10, /* of the body of a stream that was refused */
-    WHY_BYTES = 400,
-};
-
-/* What of libcurl is used. The names are those of its functions without "curl_". */
-struct curl_library {
-    void *handle;
-    CURLcode (*global_init)(long);
-    CURL *(*easy_init)(void);
-    void (*easy_cleanup)(CURL *);
-    CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
-    CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
-    CURLM *(*multi_init)(void);
-    CURLMcode (*multi_cleanup)(CURLM *);
-    CURLMcode (*multi_setopt)(CURLM *, CURLMoption, ...);
-    CURLMcode (*multi_add_handle)(CURLM *, CURL *);
-    CURLMcode (*multi_remove_handle)(CURLM *, CURL *);
-    CURLMcode (*multi_socket_action)(CURLM *, curl_socket_t, int, int *);
-    CURLMcode (*multi_assign)(CURLM *, curl_socket_t, void *);
-    CURLMsg *(*multi_info_read)(CURLM *, int *);
-};
-
-struct http_call {
-    TAILQ_ENTRY(http_call) link; /* in waiting or in active */
-    struct http_client *client;
-    CURL *easy; /* NULL: waits its turn, or broken */
-    uv_timer_t deadline;
-    bool active; /* in that list */
-    bool broken; /* could not be started; the deadline tells, for http_send must not call back */
-    bool cancelled, stopped, too_long, too_many_headers;
-
-    void *context;
-    bool (*bytes)(void *context, const void *bytes, size_t n);
-    void (*done)(void *context, const struct http_answer *answer);
-    int64_t timeout_ns, sent_ns, first_byte_ns;
-    size_t body_max;
-
-    struct buf text; /* the URL, header lines and body sent, each ended by NUL */
-    size_t post_at, post_size;
-    bool posts;
-    struct curl_slist lines[HEADER_LINES_MAX];
-    size_t line_at[HEADER_LINES_MAX], line_count;
-
-    struct buf body;
-    size_t header_bytes;
-    char realm[96], type[96], server[64];
-    char curl_why[CURL_ERROR_SIZE];
-};
-
-TAILQ_HEAD(call_list, http_call);
-
-struct http_client {
-    struct curl_library curl;
-    uv_loop_t *loop;
-    uv_timer_t *timer;
-    CURLM *multi;
-    struct url origin;
-    struct http_credentials credentials; /* texts in secrets */
-    struct arena secrets;
-    char name[URL_HOST_BYTES + 16]; /* "web-01:7711", or the socket's path, for sentences */
-    struct call_list waiting, active;
-    size_t active_count;
-    unsigned inside;
-    bool freed;
-    uint64_t received; /* by calls that have ended */
 };
 
 static bool
@@ -182,130 +106,6 @@ end_call(struct http_call *call)
     uv_close((uv_handle_t *)&call->deadline, free_call);
 }
 
-/* Sentences. */
-
-static void
-say_unconnected(const struct http_client *client, int error, char *why)
-{
-    const char *name = client->name;
-    bool local = client->origin.scheme == URL_UNIX;
-    if (error == ECONNREFUSED) {
-        snprintf(why, WHY_BYTES, local ? "nothing listens at %s" : "%s refused the connection",
-                 name);
-    } else if (local && error == ENOENT) {
-        snprintf(why, WHY_BYTES, "there is no socket %s", name);
-    } else if (local && error == EACCES) {
-        snprintf(why, WHY_BYTES, "this user may not open %s", name);
-    } else if (error == ENETUNREACH || error == EHOSTUNREACH) {
-        snprintf(why, WHY_BYTES, "there is no way to %s from here", name);
-    } else if (error != 0) {
-        snprintf(why, WHY_BYTES, "no connection to %s: %s", name, strerror(error));
-    } else {
-        snprintf(why, WHY_BYTES, "no connection to %s", name);
-    }
-}
-
-static void
-say_untrusted(const struct http_call *call, char *why)
-{
-    const struct http_client *client = call->client;
-    bool other_name = strcasestr(call->curl_why, "subject name") != NULL ||
-                      strcasestr(call->curl_why, "does not match") != NULL;
-    if (other_name) {
-        snprintf(why, WHY_BYTES, "the certificate of %s is for another name", client->name);
-    } else if (strcasestr(call->curl_why, "expired") != NULL) {
-        snprintf(why, WHY_BYTES, "the certificate of %s has expired", client->name);
-    } else {
-        snprintf(why, WHY_BYTES, "the certificate of %s is not trusted: give --cacert FILE",
-                 client->name);
-    }
-}
-
-static void
-say_late(const struct http_call *call, char *why)
-{
-    const char *form = call->first_byte_ns == 0 ? "%s gave no answer within %g s"
-                       : call->bytes != NULL    ? "%s has been silent for %g s"
-                                                : "%s did not finish its answer within %g s";
-    snprintf(why, WHY_BYTES, form, call->client->name, (double)call->timeout_ns / (double)NS_PER_S);
-}
-
-static const char *
-common_form(CURLcode code)
-{
-    static const struct {
-        CURLcode code;
-        const char *form;
-    } forms[] = {
-        {CURLE_GOT_NOTHING, "%s closed the connection without an answer"},
-        {CURLE_PARTIAL_FILE, "%s cut its answer in the middle"},
-        {CURLE_RECV_ERROR, "%s cut the connection"},
-        {CURLE_SEND_ERROR, "%s cut the connection"},
-        {CURLE_HTTP2, "%s broke off the connection"},
-        {CURLE_HTTP2_STREAM, "%s broke off its answer"},
-        {CURLE_BAD_CONTENT_ENCODING, "the compression of what %s answered is damaged"},
-        {CURLE_UNSUPPORTED_PROTOCOL, "%s does not speak HTTP"},
-        {CURLE_WEIRD_SERVER_REPLY, "%s does not speak HTTP"},
-        {CURLE_SSL_CONNECT_ERROR, "no TLS with %s: does it speak https?"},
-        {CURLE_SSL_CERTPROBLEM, "the file given with --cert cannot be used for %s"},
-        {CURLE_SSL_CACERT_BADFILE,
-         "no certificates to verify %s with: look at --cacert, or install ca-certificates"},
-        {CURLE_OUT_OF_MEMORY, "out of memory while asking %s"},
-        {CURLE_COULDNT_RESOLVE_PROXY, "the proxy to %s is not known: look at http_proxy"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-        if (forms[i].code == code) {
-            return forms[i].form;
-        }
-    }
-    return NULL;
-}
-
-static void
-say_too_much(const struct http_call *call, char *why)
-{
-    size_t kib = call->too_long ? call->body_max >> 10 : HEADER_BYTES_MAX >> 10;
-    snprintf(why, WHY_BYTES, "%s answered more than %zu %s%s", call->client->name,
-             kib > 0 ? kib : call->body_max, kib > 0 ? "KiB" : "bytes",
-             call->too_long ? "" : " of headers");
-}
-
-static void
-say_failure(const struct http_call *call, CURLcode code, char *why)
-{
-    const struct http_client *client = call->client;
-    const char *form = common_form(code);
-    long error = 0;
-    client->curl.easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &error);
-    if (call->too_long || call->too_many_headers) {
-        say_too_much(call, why);
-    } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
-        snprintf(why, WHY_BYTES, "no such host %s", client->origin.host);
-    } else if (code == CURLE_COULDNT_CONNECT) {
-        say_unconnected(client, (int)error, why);
-    } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
-        say_untrusted(call, why);
-    } else if (code == CURLE_OPERATION_TIMEDOUT) {
-        say_late(call, why);
-    } else if (form != NULL) {
-        snprintf(why, WHY_BYTES, form, client->name);
-    } else {
-        char said[160];
-        utf8_clean(str_from(call->curl_why), said, sizeof(said));
-        snprintf(why, WHY_BYTES, "%s: %s", client->name, said[0] != '\0' ? said : "failed");
-    }
-}
-
-static void
-say_redirect(const struct http_call *call, char *why)
-{
-    char *where = NULL, text[256];
-    call->client->curl.easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &where);
-    utf8_clean(str_from(where != NULL ? where : ""), text, sizeof(text));
-    snprintf(why, WHY_BYTES, "%s points to %s, which is not followed: give that URL",
-             call->client->name, text[0] != '\0' ? text : "nowhere");
-}
-
 /* The end of a call: tells its owner, unless it was cancelled. */
 static void
 finish(struct http_call *call, CURLcode code)
@@ -315,9 +115,9 @@ finish(struct http_call *call, CURLcode code)
     struct http_client *client = call->client;
     client->curl.easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK && !call->stopped) {
-        say_failure(call, code, why);
+        client_say_failure(call, code, why);
     } else if (status >= 300 && status < 400 && status != 304) {
-        say_redirect(call, why);
+        client_say_redirect(call, why);
     }
     bool answered = code == CURLE_OK || call->stopped || (call->bytes != NULL && status != 0);
     int64_t now = clock_mono_ns();
@@ -523,37 +323,6 @@ on_timer_wanted(CURLM *multi, long timeout_ms, void *context)
 
 /* Starting calls. */
 
-static bool
-is_loopback(const struct url *url)
-{
-    return url->scheme == URL_UNIX || strncmp(url->host, "127.", 4) == 0 ||
-           strcmp(url->host, "::1") == 0 || strcasecmp(url->host, "localhost") == 0;
-}
-
-static void
-set_credentials(const struct http_client *client, CURL *easy)
-{
-    const struct curl_library *curl = &client->curl;
-    const struct http_credentials *credentials = &client->credentials;
-    bool local = client->origin.scheme == URL_UNIX;
-    if (credentials->ca_file != NULL) { /* NULL would mean that nobody is trusted */
-        curl->easy_setopt(easy, CURLOPT_CAINFO, credentials->ca_file);
-    }
-    curl->easy_setopt(easy, CURLOPT_SSLCERT, credentials->cert_file);
-    curl->easy_setopt(easy, CURLOPT_SSLKEY, credentials->key_file);
-    curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, credentials->insecure ? 0L : 1L);
-    curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, credentials->insecure ? 0L : 2L);
-    if (local || credentials->token != NULL) {
-        return;
-    }
-    const char *user = credentials->user;
-    curl->easy_setopt(easy, CURLOPT_USERNAME, user);
-    curl->easy_setopt(easy, CURLOPT_PASSWORD, credentials->password);
-    if (credentials->netrc || (user != NULL && credentials->password == NULL)) {
-        curl->easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-    }
-}
-
 static void
 set_callbacks(struct http_call *call, CURL *easy)
 {
@@ -566,29 +335,6 @@ set_callbacks(struct http_call *call, CURL *easy)
     curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_why);
 }
 
-static void
-set_request(struct http_call *call, CURL *easy)
-{
-    const struct http_client *client = call->client;
-    const struct curl_library *curl = &client->curl;
-    for (size_t i = 0; i < call->line_count; i++) {
-        call->lines[i].data = call->text.data + call->line_at[i];
-        call->lines[i].next = i + 1 < call->line_count ? &call->lines[i + 1] : NULL;
-    }
-    curl->easy_setopt(easy, CURLOPT_URL, call->text.data);
-    curl->easy_setopt(easy, CURLOPT_HTTPHEADER, call->lines);
-    if (call->posts) {
-        curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->post_size);
-        curl->easy_setopt(easy, CURLOPT_POSTFIELDS, call->text.data + call->post_at);
-    }
-    if (client->origin.scheme == URL_UNIX) {
-        curl->easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->origin.path);
-    }
-    if (is_loopback(&client->origin)) {
-        curl->easy_setopt(easy, CURLOPT_PROXY, "");
-    }
-}
-
 static CURL *
 easy_new(struct http_call *call)
 {
@@ -598,8 +344,8 @@ easy_new(struct http_call *call)
         return NULL;
     }
     set_callbacks(call, easy);
-    set_request(call, easy);
-    set_credentials(call->client, easy);
+    client_set_request(call, easy);
+    client_set_credentials(call->client, easy);
     curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
@@ -694,70 +440,6 @@ leave(struct http_client *client)
 
 /* Making a call. */
 
-/* A header line must not bring others along. */
-static bool
-is_header_text(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void
-add_line(struct http_call *call, const char *format, const char *value)
-{
-    if (call->line_count < HEADER_LINES_MAX) {
-        call->line_at[call->line_count++] = call->text.n;
-        buf_printf(&call->text, format, value);
-        buf_putc(&call->text, '\0');
-    }
-}
-
-static void
-add_lines(struct http_call *call, const struct http_request *request)
-{
-    const struct http_credentials *credentials = &call->client->credentials;
-    const char *token = request->token != NULL ? request->token : credentials->token;
-    add_line(call, "User-Agent: flametop/%s", FLAMETOP_VERSION);
-    add_line(call, "Accept: %s", request->accept != NULL ? request->accept : "*/*");
-    if (token != NULL && is_header_text(token)) {
-        add_line(call, "Authorization: Bearer %s", token);
-    }
-    if (request->post != NULL) {
-        add_line(call, "Content-Type: %s",
-                 request->content_type != NULL ? request->content_type : "application/json");
-        add_line(call, "%s", "Expect:"); /* no waiting for 100 Continue */
-    }
-    struct str rest = str_from(credentials->headers != NULL ? credentials->headers : "");
-    for (struct str line; str_line(&rest, &line);) {
-        char text[2048];
-        str_copy(str_trim(line), text, sizeof(text));
-        if (text[0] != '\0') {
-            add_line(call, "%s", text);
-        }
-    }
-}
-
-static bool
-write_request(struct http_call *call, const struct http_request *request)
-{
-    buf_init(&call->text, REQUEST_BYTES_MAX + request->post_size);
-    url_write(&call->client->origin, request->path, &call->text);
-    buf_putc(&call->text, '\0');
-    add_lines(call, request);
-    call->posts = request->post != NULL;
-    call->post_at = call->text.n;
-    call->post_size = request->post_size;
-    if (call->posts) {
-        buf_add(&call->text, request->post, request->post_size);
-        buf_putc(&call->text, '\0');
-    }
-    return !call->text.full && request->path[0] == '/';
-}
-
 struct http_call *
 http_send(struct http_client *client, const struct http_request *request)
 {
@@ -773,7 +455,7 @@ http_send(struct http_client *client, const struct http_request *request)
     call->sent_ns = clock_mono_ns();
     call->body_max = request->body_max;
     buf_init(&call->body, MAX(call->body_max, (size_t)REFUSAL_BYTES_MAX) + 1);
-    if (!write_request(call, request)) {
+    if (!client_write_request(call, request)) {
         buf_done(&call->text);
         buf_done(&call->body);
         free(call);
@@ -859,32 +541,13 @@ open_multi(struct http_client *client)
     return true;
 }
 
-static bool
-judge_credentials(const struct http_credentials *credentials, char *why, size_t why_size)
-{
-    const struct {
-        const char *what, *text;
-    } texts[] = {
-        {"token", credentials->token},
-        {"user name", credentials->user},
-        {"password", credentials->password},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        if (texts[i].text != NULL && !is_header_text(texts[i].text)) {
-            snprintf(why, why_size, "the %s holds bytes that cannot be sent", texts[i].what);
-            return false;
-        }
-    }
-    return true;
-}
-
 struct http_client *
 http_client_new(struct uv_loop_s *loop, const struct url *origin,
                 const struct http_credentials *credentials, char *why, size_t why_size)
 {
     static const struct http_credentials none = {0};
     const struct http_credentials *given = credentials != NULL ? credentials : &none;
-    if (!judge_credentials(given, why, why_size)) {
+    if (!client_judge_credentials(given, why, why_size)) {
         return NULL;
     }
     struct http_client *client = calloc(1, sizeof(*client));

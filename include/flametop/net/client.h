@@ -1,5 +1,5 @@
 /* HTTP client: libcurl's multi interface on a libuv loop. libcurl is opened at first use (dlopen);
- * only src/net/client.c knows it.
+ * only src/net/client*.c know it.
  *
  * Everything runs on the loop's thread; callbacks come from inside uv_run only, never from inside
  * http_send. Redirects are not followed: the answer is an error that names where it pointed.
