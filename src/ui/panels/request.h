@@ -2,7 +2,7 @@
  * (request_heat.c), pages of tables (request_groups.c, request_list.c, request_operations.c) and of
  * text (request_tree.c, request_differ.c, request_answer.c), one request (request_waterfall.c,
  * request_details.c), what is marked, compared and opened as a flame graph (request_flame.c);
- * requests.c joins them. */
+ * requests.c joins them, request_command.c is what keys and clicks do. */
 #ifndef FLAMETOP_SRC_UI_REQUEST_H
 #define FLAMETOP_SRC_UI_REQUEST_H
 
@@ -294,6 +294,23 @@ struct requests {
     int tab_y, tab_x[REQUEST_PAGES], tab_width[REQUEST_PAGES];
     struct panel_context context; /* of the call that is made, for what dresses rows */
 };
+
+/* requests.c: the page's table, NULL where it has none; whether it has a heatmap, and whether there
+ * is such a page now. */
+struct request_sheet *request_page_sheet(struct requests *requests);
+bool request_page_has_heat(const struct requests *requests);
+bool request_page_is_there(const struct requests *requests, enum request_page page);
+
+/* Before a key or a click: the page may be another than was drawn last, and what its rows were of
+ * may be gone since. */
+void request_refresh(struct requests *requests, const struct panel_context *context);
+
+/* request_command.c, as in struct panel */
+enum reaction request_command(void *state, const struct panel_context *context, const char *name,
+                              const char *argument);
+const char *request_current(void *state, const char *command);
+enum reaction request_mouse(void *state, const struct panel_context *context, int x, int y,
+                            int button);
 
 /* request_scope.c */
 struct trace_scope request_scope(const struct requests *requests,
