@@ -1,5 +1,5 @@
 /* Bytes from a terminal to keys: xterm's, vt's, linux' and rxvt's sequences, UTF-8, SGR mouse
- * reports and the answers to what term.c asks. Pure: no I/O, no clock.
+ * reports and the answers to what tty.c asks. Pure: no I/O, no clock.
  *
  * curses' own getch is not used: it reads from the descriptor that newterm was given, blocks on it,
  * and knows only the one terminal that TERM names, which over SSH is often not the one that is
@@ -9,7 +9,7 @@
 
 #include "flametop/ui/term.h"
 
-/* Answers, as keys that term.c keeps to itself. */
+/* Answers, as keys that term_input.c keeps to itself. */
 enum {
     KEYS_SYNC_STATE = TERM_GONE + 1, /* DECRPM 2026: x is its state */
     KEYS_CURSOR,                     /* DECXCPR: y, x from 0 */

@@ -4,107 +4,32 @@
  *
  * Invariant: curses is only told of a frame when everything before it has left (`out` is empty). A
  * terminal that is behind therefore loses whole frames, never parts, and the next one it gets is
- * the newest. Everything restore() needs is made at open, so that it only writes: it may run in a
- * signal handler. */
-#include "flametop/ui/term.h"
-
+ * the newest. Everything tty_restore() needs is made at open, so that it only writes: it may run in
+ * a signal handler. */
 #include <curses.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <langinfo.h>
-#include <locale.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <linux/kd.h>
-#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
-#include "flametop/base/clock.h"
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
-#include "keys.h"
-#include "outlet.h"
+#include "term_parts.h"
 #include "truecolor.h"
 
-#define PAIRS_MAX 1024
-#define ESCAPE_WAIT_MS 50
-#define DOUBLE_CLICK_NS (300 * NS_PER_MS)
 #define OUT_BYTES_MAX ((size_t)8 << 20)
-#define COPY_BYTES_MAX ((size_t)100 << 10)
-#define INPUT_BYTES 512
 #define MEMORY_BYTES_KEPT (64 << 10)
 
 #define ENTER_MOUSE "\33[?1000h\33[?1002h\33[?1006h"
 #define LEAVE_MOUSE "\33[?1006l\33[?1002l\33[?1000l"
-#define SYNC_BEGIN "\33[?2026h"
-#define SYNC_END "\33[?2026l"
-
-struct pair {
-    int fg, bg;
-    uint64_t frame; /* the last that used it; 0: free */
-};
-
-struct term {
-    int fd;           /* the terminal, non-blocking */
-    int shared_flags; /* of a descriptor we could not open anew and made non-blocking; -1: ours
-                         alone */
-    int memory_fd;
-    FILE *memory, *null_input;
-    SCREEN *screen;
-    struct termios cooked, raw;
-    char enter[128], leave[192];
-    size_t enter_n, leave_n;
-    bool open, gone, mouse, slow;
-
-    int width, height;
-    enum glyphs glyphs;
-    bool glyphs_fixed;
-    enum term_depth depth;
-    bool sync;
-
-    struct theme chosen, theme, mono; /* as given; with what has to be painted; for no colours */
-    enum { BACK_UNKNOWN, BACK_DARK, BACK_LIGHT } back; /* what the terminal said of its own */
-    bool painted;           /* the theme's background is drawn, not the terminal's left */
-    int colour[ROLE_COUNT]; /* curses' number, -1 the terminal's own, COLOUR_UNSET not yet asked for
-                             */
-    bool faint[ROLE_COUNT]; /* shown by dim instead of a colour the terminal lacks */
-    struct pair pairs[PAIRS_MAX];
-    int pair_count;
-    short pair_of[ROLE_COUNT][ROLE_COUNT];
-    uint64_t frame, counted_frame; /* now; and the last whose pairs in use are known */
-    const struct canvas *drawing;  /* during put_canvas */
-    struct canvas shown;           /* what curses was last told */
-    bool shown_valid, clear_next;
-
-    struct buf out;
-    size_t out_at;
-
-    char input[INPUT_BYTES];
-    size_t input_n;
-    struct key_string own_keys[32];
-    int64_t click_ns;
-    int click_x, click_y;
-};
 
 #define COLOUR_UNSET (-2)
-
-/* Sends what is queued. A negative errno when the terminal is gone. */
-static long
-flush_out(struct term *term)
-{
-    long sent = outlet_send(term->fd, &term->out, &term->out_at);
-    term->gone = term->gone || sent < 0;
-    return sent;
-}
 
 /* Takes what curses wrote since the last time out of the memory file. */
 static void
@@ -205,131 +130,6 @@ load_own_keys(struct term *term)
     }
 }
 
-/* A descriptor of our own, so that O_NONBLOCK does not reach the shell's. */
-static bool
-open_terminal(struct term *term)
-{
-    term->shared_flags = -1;
-    int source = isatty(STDOUT_FILENO) ? STDOUT_FILENO : STDIN_FILENO;
-    char name[128];
-    term->fd = ttyname_r(source, name, sizeof(name)) == 0
-                   ? open(name, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-                   : -1;
-    if (term->fd < 0 && isatty(source)) { /* another user's terminal, as after su */
-        term->fd = fcntl(source, F_DUPFD_CLOEXEC, 3);
-        term->shared_flags = fcntl(source, F_GETFL);
-        fcntl(source, F_SETFL, term->shared_flags | O_NONBLOCK);
-    }
-    return term->fd >= 0 && tcgetattr(term->fd, &term->cooked) == 0;
-}
-
-/* A real line, neither a pseudo terminal (136-143) nor the console (4:0-63). */
-static bool
-is_serial(int fd)
-{
-    struct stat info;
-    if (fstat(fd, &info) != 0) {
-        return false;
-    }
-    unsigned major_number = major(info.st_rdev), minor_number = minor(info.st_rdev);
-    bool pty = major_number >= 136 && major_number <= 143;
-    bool console = (major_number == 4 && minor_number < 64) || major_number == 5;
-    return !pty && !console;
-}
-
-static void
-make_raw(struct term *term)
-{
-    bool serial = is_serial(term->fd);
-    term->slow = serial && cfgetospeed(&term->cooked) < B115200;
-    term->raw = term->cooked;
-    term->raw.c_lflag &=
-        ~(tcflag_t)(ICANON | ECHO | IEXTEN); /* ISIG stays: Ctrl-C and Ctrl-Z are signals */
-    term->raw.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | ISTRIP);
-    if (!serial) { /* flow control is for lines */
-        term->raw.c_iflag &= ~(tcflag_t)(IXON | IXOFF);
-    }
-    term->raw.c_oflag &= ~(tcflag_t)OPOST;
-    term->raw.c_cc[VMIN] = 1;
-    term->raw.c_cc[VTIME] = 0;
-}
-
-static bool
-is_one_of(const char *name, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strncmp(name, names[i], strlen(names[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Terminals that print what they do not understand, or have few glyphs, whatever the locale says.
- */
-static bool
-is_simple(const char *name)
-{
-    static const char *const names[] = {"linux", "vt", "ansi", "dumb", "unknown", "cons", "sun"};
-    return name[0] == 0 || is_one_of(name, names, ARRAY_SIZE(names));
-}
-
-/* The console tells which characters its font has: the eighth blocks must all be there. */
-static bool
-console_has_blocks(int fd)
-{
-    enum { ENTRIES = 8192 };
-    struct unipair *entries = calloc(ENTRIES, sizeof(*entries));
-    struct unimapdesc map = {.entry_ct = ENTRIES, .entries = entries};
-    unsigned found = 0;
-    if (entries != NULL && ioctl(fd, GIO_UNIMAP, &map) == 0) {
-        for (size_t i = 0; i < map.entry_ct; i++) {
-            unsigned c = entries[i].unicode;
-            found |= c >= 0x2581 && c <= 0x2588 ? 1u << (c - 0x2581) : 0;
-        }
-    }
-    free(entries);
-    return found == 0xFF;
-}
-
-static void
-choose_glyphs(struct term *term, const struct term_options *options, const char *name)
-{
-    setlocale(LC_CTYPE, "");
-    bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    /* From here on curses shows UTF-8: what may be shown at all is decided by the glyph set. */
-    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
-        setlocale(LC_CTYPE, "C.utf8");
-    }
-    term->glyphs_fixed = options->glyphs >= GLYPHS_ASCII && options->glyphs <= GLYPHS_BRAILLE;
-    if (term->glyphs_fixed) {
-        term->glyphs = (enum glyphs)options->glyphs;
-    } else if (!utf8) {
-        term->glyphs = GLYPHS_ASCII;
-    } else if (strncmp(name, "linux", 5) == 0) {
-        term->glyphs = console_has_blocks(term->fd) ? GLYPHS_BLOCKS : GLYPHS_ASCII;
-    } else {
-        term->glyphs = is_simple(name) ? GLYPHS_ASCII : GLYPHS_BRAILLE;
-    }
-}
-
-static enum term_depth
-wanted_depth(const struct term_options *options, const char *name)
-{
-    const char *no_colour = getenv("NO_COLOR"), *colour_term = getenv("COLORTERM");
-    if (options->depth != TERM_DEPTH_AUTO) {
-        return options->depth;
-    }
-    if ((no_colour != NULL && no_colour[0] != 0) || strcmp(name, "dumb") == 0 || name[0] == 0) {
-        return TERM_DEPTH_MONO;
-    }
-    if (colour_term != NULL &&
-        (strcmp(colour_term, "truecolor") == 0 || strcmp(colour_term, "24bit") == 0)) {
-        return TERM_DEPTH_TRUE;
-    }
-    return TERM_DEPTH_AUTO; /* what terminfo says */
-}
-
 static void
 put_back(const char *variable, char *value)
 {
@@ -390,7 +190,7 @@ static SCREEN *
 any_screen(struct term *term, const char *name, enum term_depth depth)
 {
     const char *const names[] = {name, "xterm-256color", "xterm", "vt100", "ansi"};
-    bool modern = !is_simple(name);
+    bool modern = !tty_is_simple(name);
     SCREEN *screen = depth == TERM_DEPTH_TRUE ? new_screen(term, TRUECOLOR_NAME, true) : NULL;
     for (size_t i = 0; screen == NULL && i < ARRAY_SIZE(names); i++) {
         if (i == 0 || i > 2 || modern) {
@@ -422,21 +222,8 @@ start_colours(struct term *term, enum term_depth wanted)
     term->depth = wanted == TERM_DEPTH_AUTO ? most : MIN(wanted, most);
 }
 
-/* terminfo's size where the terminal does not know its own. */
-static bool
-read_size(const struct term *term, int *ret_width, int *ret_height)
-{
-    struct winsize size;
-    if (ioctl(term->fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) {
-        return false;
-    }
-    *ret_width = CLAMP(size.ws_col, 1, 1000);
-    *ret_height = CLAMP(size.ws_row, 1, 1000);
-    return true;
-}
-
-static void
-set_size(struct term *term, int width, int height)
+void
+term_set_size(struct term *term, int width, int height)
 {
     term->width = width;
     term->height = height;
@@ -450,8 +237,8 @@ first_size(struct term *term)
     int width = tigetnum("cols"), height = tigetnum("lines");
     width = width > 0 ? width : 80;
     height = height > 0 ? height : 24;
-    read_size(term, &width, &height);
-    set_size(term, width, height);
+    tty_read_size(term, &width, &height);
+    term_set_size(term, width, height);
 }
 
 static bool
@@ -463,33 +250,12 @@ open_memory(struct term *term)
     return term->memory != NULL && term->null_input != NULL;
 }
 
-static void
-enter_screen(struct term *term)
-{
-    tcsetattr(term->fd, TCSANOW, &term->raw);
-    buf_add(&term->out, term->enter, term->enter_n);
-    flush_out(term);
-}
-
-/* Asks what cannot be known otherwise; the answers come as input. The sign is covered by the first
- * frame. */
-static void
-ask(struct term *term)
-{
-    if (!term->glyphs_fixed && term->glyphs == GLYPHS_BRAILLE) {
-        buf_puts(&term->out,
-                 "\33[H\xE2\x96\xB2\33[?6n"); /* does an ambiguous character take one cell? */
-    }
-    buf_puts(&term->out, "\33[?2026$p\33]11;?\33\\"); /* synchronised output? background? */
-    flush_out(term);
-}
-
 static bool
 set_up(struct term *term, const struct term_options *options, char *why, size_t why_size)
 {
     const char *name = getenv("TERM");
     name = name == NULL ? "" : name;
-    if (!open_terminal(term)) {
+    if (!tty_open(term)) {
         snprintf(why, why_size,
                  "no terminal: standard output is none; `flametop snapshot` needs none");
         return false;
@@ -498,9 +264,9 @@ set_up(struct term *term, const struct term_options *options, char *why, size_t 
         snprintf(why, why_size, "no memory file for the screen: %s", strerror(errno));
         return false;
     }
-    make_raw(term);
-    choose_glyphs(term, options, name);
-    enum term_depth wanted = wanted_depth(options, name);
+    tty_make_raw(term);
+    tty_choose_glyphs(term, options, name);
+    enum term_depth wanted = tty_wanted_depth(options, name);
     term->screen = any_screen(term, name, wanted);
     if (term->screen == NULL) {
         snprintf(why, why_size,
@@ -508,7 +274,7 @@ set_up(struct term *term, const struct term_options *options, char *why, size_t 
                  name);
         return false;
     }
-    term->mouse = options->mouse && !is_simple(name);
+    term->mouse = options->mouse && !tty_is_simple(name);
     start_colours(term, wanted);
     nonl();
     idcok(stdscr, FALSE);
@@ -521,9 +287,9 @@ set_up(struct term *term, const struct term_options *options, char *why, size_t 
     drain_memory(term, NULL); /* what newterm wrote is in `enter` */
     term->open = true;
     term->clear_next = true;
-    enter_screen(term);
-    if (!is_simple(name)) {
-        ask(term);
+    tty_enter(term);
+    if (!tty_is_simple(name)) {
+        tty_ask(term);
     }
     return true;
 }
@@ -550,21 +316,6 @@ term_open(const struct term_options *options, char *why, size_t why_size)
     return term;
 }
 
-static void
-restore(struct term *term)
-{
-    if (term->out.n > term->out_at) {
-        outlet_send_patiently(term->fd, "\30", 1); /* CAN: ends a sequence that was cut */
-    }
-    if (term->sync) {
-        outlet_send_patiently(term->fd, SYNC_END, strlen(SYNC_END));
-    }
-    outlet_send_patiently(term->fd, term->leave, term->leave_n);
-    tcflush(term->fd, TCIFLUSH); /* an answer still under way must not reach the shell */
-    tcsetattr(term->fd, TCSANOW, &term->cooked);
-    term->out_at = term->out.n;
-}
-
 void
 term_close(struct term *term)
 {
@@ -572,7 +323,7 @@ term_close(struct term *term)
         return;
     }
     term->open = false;
-    restore(term);
+    tty_restore(term);
     if (term->shared_flags >= 0) {
         fcntl(term->fd, F_SETFL, term->shared_flags);
     }
@@ -652,8 +403,8 @@ static const struct {
 /* A theme made for the terminal's own background, on one that is as it should be: nothing to paint,
  * which is what sends fewest bytes. A terminal that does not say is taken for a dark one, as most
  * are. */
-static bool
-must_paint(const struct term *term, const struct theme *theme)
+bool
+term_must_paint(const struct term *term, const struct theme *theme)
 {
     bool light = term->back == BACK_LIGHT;
     return term->depth != TERM_DEPTH_MONO && !theme->mono &&
@@ -664,7 +415,7 @@ void
 term_set_theme(struct term *term, const struct theme *theme)
 {
     term->chosen = term->theme = *theme;
-    term->painted = must_paint(term, theme);
+    term->painted = term_must_paint(term, theme);
     if (term->painted) {
         term->theme.colour[ROLE_BACKGROUND] = papers[theme->light].background;
         if (theme->colour[ROLE_TEXT] == THEME_NO_COLOUR) {
@@ -895,7 +646,7 @@ term_draw(struct term *term, const struct canvas *canvas)
     if (!term->open || canvas->cells == NULL) {
         return 0;
     }
-    if (flush_out(term) < 0) {
+    if (tty_flush(term) < 0) {
         return -EIO;
     }
     if (term_wants_write(term)) {
@@ -917,7 +668,7 @@ term_draw(struct term *term, const struct canvas *canvas)
     if (term->sync) {
         buf_puts(&term->out, SYNC_END);
     }
-    return flush_out(term);
+    return tty_flush(term);
 }
 
 void
@@ -927,140 +678,11 @@ term_redraw(struct term *term)
     term->shown_valid = false;
 }
 
-/* Keys. */
-
-static bool
-check_size(struct term *term, struct term_event *event)
-{
-    int width = term->width, height = term->height;
-    if (!read_size(term, &width, &height) || (width == term->width && height == term->height)) {
-        return false;
-    }
-    set_size(term, width, height);
-    term->clear_next = true; /* what the terminal made of the old picture is its own */
-    *event = (struct term_event){.key = TERM_RESIZE, .x = width, .y = height};
-    return true;
-}
-
-/* True when there is something new. */
-static bool
-read_input(struct term *term)
-{
-    ssize_t n = read(term->fd, term->input + term->input_n, sizeof(term->input) - term->input_n);
-    if (n > 0) {
-        term->input_n += (size_t)n;
-        return true;
-    }
-    if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        term->gone = true;
-    }
-    return false;
-}
-
-/* Escape alone, or the begin of a sequence? Only the time tells, so this waits up to 50 ms. */
-static bool
-more_comes(struct term *term)
-{
-    struct pollfd wait = {.fd = term->fd, .events = POLLIN};
-    return poll(&wait, 1, ESCAPE_WAIT_MS) > 0 && read_input(term);
-}
-
-/* The terminal said what its background is: drawn anew where that changes what is painted. */
-static bool
-learn_background(struct term *term, bool light, struct term_event *event)
-{
-    term->back = light ? BACK_LIGHT : BACK_DARK;
-    struct theme theme = term->chosen;
-    if (must_paint(term, &theme) == term->painted) {
-        return false;
-    }
-    term_set_theme(term, &theme);
-    *event = (struct term_event){.key = TERM_RESIZE, .x = term->width, .y = term->height};
-    return true;
-}
-
-/* Answers are for us, and two clicks become a double click. True when the event is for the caller.
- */
-static bool
-digest(struct term *term, struct term_event *event)
-{
-    if (event->key == KEYS_SYNC_STATE) {
-        term->sync = event->x == 1 || event->x == 2;
-        return false;
-    }
-    if (event->key == KEYS_BACKGROUND) {
-        return learn_background(term, event->x == 1, event);
-    }
-    if (event->key == KEYS_CURSOR) {
-        if (event->x > 1) { /* East Asian fonts: the signs would shift every row */
-            term->glyphs = GLYPHS_ASCII;
-            *event = (struct term_event){.key = TERM_RESIZE, .x = term->width, .y = term->height};
-            return true;
-        }
-        return false;
-    }
-    if (event->key == TERM_MOUSE && event->button == TERM_CLICK) {
-        int64_t now = clock_mono_ns();
-        bool again = now - term->click_ns < DOUBLE_CLICK_NS && event->x == term->click_x &&
-                     event->y == term->click_y;
-        event->button = again ? TERM_DOUBLE_CLICK : TERM_CLICK;
-        term->click_ns = again ? 0 : now;
-        term->click_x = event->x;
-        term->click_y = event->y;
-    }
-    return event->key != KEY_NONE;
-}
-
-static bool
-next_event(struct term *term, bool no_more, struct term_event *event)
-{
-    while (term->input_n > 0) {
-        size_t taken = keys_decode((struct str){term->input, term->input_n}, no_more,
-                                   term->own_keys, ARRAY_SIZE(term->own_keys), event);
-        if (taken == 0) {
-            return false;
-        }
-        term->input_n -= taken;
-        memmove(term->input, term->input + taken, term->input_n);
-        if (digest(term, event)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-struct term_event
-term_key(struct term *term)
-{
-    struct term_event event = {.key = KEY_NONE};
-    if (!term->open) {
-        return event;
-    }
-    if (next_event(term, false, &event)) {
-        return event;
-    }
-    if (check_size(term, &event)) {
-        return event;
-    }
-    while (!term->gone && read_input(term)) {
-        if (next_event(term, term->input_n == sizeof(term->input), &event)) {
-            return event;
-        }
-    }
-    while (!term->gone && term->input_n > 0) {
-        if (next_event(term, !more_comes(term), &event)) {
-            return event;
-        }
-    }
-    event = (struct term_event){.key = term->gone ? TERM_GONE : KEY_NONE};
-    return event;
-}
-
 void
 term_suspend(struct term *term)
 {
     if (term->open) {
-        restore(term);
+        tty_restore(term);
         buf_clear(&term->out);
         term->out_at = 0;
     }
@@ -1071,29 +693,8 @@ term_resume(struct term *term)
 {
     if (term->open) {
         tcgetattr(term->fd, &term->cooked); /* the shell may have changed it meanwhile */
-        make_raw(term);
-        enter_screen(term);
+        tty_make_raw(term);
+        tty_enter(term);
         term_redraw(term);
     }
-}
-
-void
-term_copy(struct term *term, struct str text)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    text.n = MIN(text.n, COPY_BYTES_MAX);
-    buf_puts(&term->out, "\33]52;c;");
-    for (size_t i = 0; i < text.n; i += 3) {
-        uint32_t three = 0;
-        for (size_t j = 0; j < 3; j++) {
-            three = three << 8 | (i + j < text.n ? (unsigned char)text.p[i + j] : 0);
-        }
-        char four[4];
-        for (size_t j = 0; j < 4; j++) {
-            four[j] = i + j > text.n ? '=' : digits[three >> (18 - 6 * j) & 63];
-        }
-        buf_add(&term->out, four, sizeof(four));
-    }
-    buf_puts(&term->out, "\7");
-    flush_out(term);
 }
