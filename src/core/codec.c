@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "flametop/base/macros.h"
+#include "gaps.h"
 #include "gorilla.h"
 #include "simple8b.h"
 
@@ -49,12 +50,6 @@ static const uint8_t tag_allows[] = {
 
 #define EXPONENT_MAX 6
 static const double power_of_ten[EXPONENT_MAX + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
-
-#define GAP_BITS UINT64_C(0x7ff8000000000000)
-
-/* Values a block, and the words of its bitmap. */
-#define BLOCK_VALUES 1024
-#define BLOCK_WORDS (BLOCK_VALUES / 64)
 
 struct reader {
     const uint8_t *p, *end;
@@ -102,144 +97,6 @@ static void
 put_tag(struct buf *out, unsigned tag)
 {
     buf_putc(out, (char)tag);
-}
-
-/* Gaps.
- *
- * A byte 0 and a bitmap of the values present, or a count of pairs (values before the gap, length
- * of the gap), whichever is shorter. */
-
-struct gaps {
-    uint64_t present[BLOCK_WORDS];
-    size_t pairs;
-};
-
-static bool
-is_present(const struct gaps *gaps, size_t i)
-{
-    return gaps->present[i / 64] >> i % 64 & 1;
-}
-
-/* Notes where the gaps are and moves the values present together; answers how many. */
-static size_t
-gaps_split(const double *values, size_t n, struct gaps *gaps, double *ret_kept)
-{
-    *gaps = (struct gaps){.pairs = 0};
-    size_t count = 0;
-    bool in_gap = false;
-    for (size_t i = 0; i < n; i++) {
-        bool is_gap = bits_of_double(values[i]) == GAP_BITS;
-        if (!is_gap) {
-            gaps->present[i / 64] |= UINT64_C(1) << i % 64;
-            ret_kept[count++] = values[i];
-        }
-        gaps->pairs += is_gap && !in_gap;
-        in_gap = is_gap;
-    }
-    return count;
-}
-
-static void
-put_gap_pairs(struct buf *out, const struct gaps *gaps, size_t n)
-{
-    buf_put_varint(out, gaps->pairs);
-    for (size_t i = 0, pair = 0; pair < gaps->pairs; pair++) {
-        size_t start = i;
-        while (is_present(gaps, i)) {
-            i++;
-        }
-        buf_put_varint(out, i - start);
-        start = i;
-        while (i < n && !is_present(gaps, i)) {
-            i++;
-        }
-        buf_put_varint(out, i - start);
-    }
-}
-
-static void
-put_gaps(struct buf *out, const struct gaps *gaps, size_t n)
-{
-    size_t pair_bytes = n < 128 ? 2 : 4;
-    size_t bitmap_bytes = (n + 7) / 8;
-    if (gaps->pairs * pair_bytes < bitmap_bytes) {
-        put_gap_pairs(out, gaps, n);
-        return;
-    }
-    uint64_t little[BLOCK_WORDS];
-    for (size_t i = 0; i < BLOCK_WORDS; i++) {
-        little[i] = htole64(gaps->present[i]);
-    }
-    buf_putc(out, 0);
-    buf_add(out, little, bitmap_bytes);
-}
-
-static bool
-get_gap_bitmap(struct reader *reader, struct gaps *gaps, size_t n)
-{
-    size_t bytes = (n + 7) / 8;
-    if (left(reader) < bytes) {
-        return false;
-    }
-    memcpy(gaps->present, reader->p, bytes);
-    reader->p += bytes;
-    for (size_t i = 0; i < BLOCK_WORDS; i++) {
-        gaps->present[i] = le64toh(gaps->present[i]);
-    }
-    /* Bits behind the last value would be counted as values. */
-    return n % 64 == 0 || gaps->present[n / 64] >> n % 64 == 0;
-}
-
-static bool
-get_gap_pairs(struct reader *reader, struct gaps *gaps, size_t pairs, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        gaps->present[i / 64] |= UINT64_C(1) << i % 64;
-    }
-    for (size_t i = 0; pairs > 0; pairs--) {
-        uint64_t before, length;
-        if (!get_varint(reader, &before) || before > n - i || !get_varint(reader, &length) ||
-            length == 0 || length > n - i - before) {
-            return false;
-        }
-        i += before;
-        for (size_t stop = i + length; i < stop; i++) {
-            gaps->present[i / 64] &= ~(UINT64_C(1) << i % 64);
-        }
-    }
-    return true;
-}
-
-static bool
-get_gaps(struct reader *reader, struct gaps *gaps, size_t n, size_t *ret_count)
-{
-    uint64_t pairs;
-    *gaps = (struct gaps){.pairs = 0};
-    if (!get_varint(reader, &pairs) ||
-        !(pairs == 0 ? get_gap_bitmap(reader, gaps, n) : get_gap_pairs(reader, gaps, pairs, n))) {
-        return false;
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < BLOCK_WORDS; i++) {
-        count += (size_t)__builtin_popcountll(gaps->present[i]);
-    }
-    *ret_count = count;
-    return true;
-}
-
-/* Moves the values at the front to where they belong. From the back, as a value never moves
- * forward. */
-static void
-gaps_spread(const struct gaps *gaps, double *values, size_t n, size_t count)
-{
-    for (size_t i = n; i-- > 0;) {
-        uint64_t gap = GAP_BITS;
-        if (is_present(gaps, i)) {
-            values[i] = values[--count];
-        } else {
-            memcpy(&values[i], &gap, sizeof(gap));
-        }
-    }
 }
 
 /* Decimals. */
@@ -442,7 +299,7 @@ put_constant(struct buf *out, double value, unsigned gaps_tag, const struct gaps
                                   : KIND_CONSTANT | exponent << TAG_EXPONENT_SHIFT;
     put_tag(out, tag | gaps_tag);
     if (gaps_tag != 0) {
-        put_gaps(out, gaps, n);
+        gaps_put(out, gaps, n);
     }
     if (!decimal) {
         buf_put_u64(out, bits_of_double(value));
@@ -461,7 +318,7 @@ put_varying(struct buf *out, const double *kept, size_t count, unsigned gaps_tag
     size_t tag_at = out->n;
     put_tag(out, gaps_tag | (decimal ? exponent << TAG_EXPONENT_SHIFT : KIND_XOR));
     if (gaps_tag != 0) {
-        put_gaps(out, gaps, n);
+        gaps_put(out, gaps, n);
     }
     if (decimal) {
         put_integers(out, tag_at, integers, count);
@@ -593,7 +450,8 @@ get_block(struct reader reader, double *ret_values, size_t n)
     if ((tag & TAG_GAPS) == 0) {
         return get_present(&reader, tag, ret_values, n);
     }
-    if (!get_gaps(&reader, &gaps, n, &count) || !get_present(&reader, tag, ret_values, count)) {
+    if (!gaps_get(&reader.p, reader.end, &gaps, n, &count) ||
+        !get_present(&reader, tag, ret_values, count)) {
         return false;
     }
     gaps_spread(&gaps, ret_values, n, count);
