@@ -60,10 +60,44 @@ test_pages__are_dropped_to_the_end(void **state)
     assert_int_equal(pages_drop(NULL, 100, 0), 100);
 }
 
+static void
+test_pages__grow_with_what_they_hold(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1000,
+                                   5000,
+                                   (size_t)1 << 20,
+                                   (size_t)3 << 20,
+                                   (size_t)9 << 20,
+                                   (size_t)10 << 20,
+                                   (size_t)7 << 20,
+                                   100};
+    unsigned char *grown = NULL;
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        size_t kept = MIN(used, sizes[i]), room = pages_room(sizes[i]);
+        assert_true(room >= sizes[i] && room - sizes[i] < ((size_t)2 << 20));
+        grown = pages_grow(grown, kept, room);
+        assert_non_null(grown);
+        assert_int_equal((uintptr_t)grown % 16, 0);
+        for (size_t k = 0; k < kept; k++) {
+            assert_true(grown[k] == (unsigned char)(k * 7 + k / 4096));
+        }
+        for (used = room; kept < used; kept++) {
+            grown[kept] = (unsigned char)(kept * 7 + kept / 4096);
+        }
+    }
+    assert_null(pages_grow(grown, used, SIZE_MAX));
+    assert_null(pages_grow(grown, used, (size_t)1 << 60));
+    assert_true(grown[used - 1] == (unsigned char)((used - 1) * 7 + (used - 1) / 4096));
+    pages_free(grown);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pages__grow_with_what_they_hold),
         cmocka_unit_test(test_pages__are_zeroed_and_apart),
         cmocka_unit_test(test_pages__are_dropped_to_the_end),
         cmocka_unit_test(test_pages__refuses_more_than_there_is),

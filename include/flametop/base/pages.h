@@ -16,6 +16,14 @@ enum pages {
 void *pages_new(size_t count, size_t bytes, enum pages kind);
 void pages_free(void *pages); /* NULL: nothing */
 
+/* Makes it another size, of huge pages where it is large: the first `used` bytes stay as they are,
+ * the others may be anything. `pages` NULL: a new one. Large ones are not copied, their addresses
+ * change. NULL when out of memory, `pages` is as it was then. */
+void *pages_grow(void *pages, size_t used, size_t bytes);
+
+/* How many bytes pages_grow takes to have so many: all of them may be asked for. */
+size_t pages_room(size_t bytes);
+
 /* Gives back the memory of a part of any large array, some MiB from `from` on, before it is freed:
  * all at once would take long. Answers where to go on; `bytes` when there is no more. Its contents
  * are lost. */
