@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flametop/base/pages.h"
+
 void
 trace_segment_release(struct trace_segment *segment)
 {
     if (segment != NULL && __atomic_sub_fetch(&segment->refs, 1, __ATOMIC_ACQ_REL) == 0) {
-        free(segment->data);
+        pages_free(segment->data);
         free(segment);
     }
 }

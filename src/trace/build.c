@@ -7,6 +7,7 @@
 
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
 
 #define SIGNED_SPANS_MAX                                                                           \
     64 /* larger traces have so many attributes that a signature says nothing */
@@ -14,6 +15,8 @@
 #define RADIX_SPANS_MIN 256 /* fewer are compared */
 #define RADIX_BITS 11
 #define RADIX (1u << RADIX_BITS)
+
+#define AHEAD 8u /* look-ups that memory is asked for beforehand */
 
 enum walk_state { UNSEEN, ON_THE_WAY, SEEN };
 
@@ -26,38 +29,32 @@ build_init(struct build *build)
 void
 build_done(struct build *build)
 {
-    free(build->sorted);
-    free(build->spare);
-    free(build->parent);
-    free(build->first);
-    free(build->next);
-    free(build->place);
-    free(build->state);
+    pages_free(build->all);
     build_init(build);
 }
 
+/* One block, its parts by how they are aligned. */
 static bool
 reserve(struct build *build, uint32_t count)
 {
     if (count <= build->capacity) {
         return true;
     }
-    uint32_t capacity = MAX(count, MAX(build->capacity * 2, 64u));
+    size_t capacity = MAX(count, MAX(build->capacity * 2, 64u));
+    size_t each = 2 * sizeof(build->sorted[0]) + 4 * sizeof(uint32_t) + sizeof(build->state[0]);
     build_done(build);
-    build->sorted = calloc(capacity, sizeof(build->sorted[0]));
-    build->spare = calloc(capacity, sizeof(build->spare[0]));
-    build->parent = calloc(capacity, sizeof(build->parent[0]));
-    build->first = calloc(capacity, sizeof(build->first[0]));
-    build->next = calloc(capacity, sizeof(build->next[0]));
-    build->place = calloc(capacity, sizeof(build->place[0]));
-    build->state = calloc(capacity, sizeof(build->state[0]));
-    if (build->sorted == NULL || build->spare == NULL || build->parent == NULL ||
-        build->first == NULL || build->next == NULL || build->place == NULL ||
-        build->state == NULL) {
-        build_done(build);
+    build->all = pages_new(capacity, each, PAGES_HUGE);
+    if (build->all == NULL) {
         return false;
     }
-    build->capacity = capacity;
+    build->sorted = build->all;
+    build->spare = build->sorted + capacity;
+    build->parent = (uint32_t *)(build->spare + capacity);
+    build->first = build->parent + capacity;
+    build->next = build->first + capacity;
+    build->place = build->next + capacity;
+    build->state = (uint8_t *)(build->place + capacity);
+    build->capacity = (uint32_t)capacity;
     return true;
 }
 
@@ -75,10 +72,11 @@ other_half(const struct gather *gather, uint32_t index)
 {
     const struct trace_span *span = &gather->spans[index].span;
     uint32_t matches[GATHER_MATCHES_MAX];
-    if (!is_remote_half(span->kind)) {
+    if (!gather->twins || !is_remote_half(span->kind)) {
         return TRACE_NONE;
     }
-    size_t count = gather_matches(gather, span->id, span->id_n, matches);
+    uint32_t hash = gather_id_hash(gather, span->id, span->id_n);
+    size_t count = gather_matches(gather, span->id, span->id_n, hash, matches);
     for (size_t i = 0; i < count; i++) {
         uint8_t kind = gather->spans[matches[i]].span.kind;
         if (matches[i] != index && !is_remote_half(kind)) {
@@ -88,13 +86,20 @@ other_half(const struct gather *gather, uint32_t index)
     return TRACE_NONE;
 }
 
+static uint32_t
+parent_hash(const struct gather *gather, uint32_t index)
+{
+    const struct gather_span *child = &gather->spans[index];
+    return child->parent_n > 0 ? gather_id_hash(gather, child->parent, child->parent_n) : 0;
+}
+
 /* Of two halves of one id a child belongs to the one of its own process, else to the callee's. */
 static uint32_t
-find_parent(const struct gather *gather, uint32_t index)
+find_parent(const struct gather *gather, uint32_t index, uint32_t hash)
 {
     const struct gather_span *child = &gather->spans[index];
     uint32_t matches[GATHER_MATCHES_MAX], best = TRACE_NONE;
-    size_t count = gather_matches(gather, child->parent, child->parent_n, matches);
+    size_t count = gather_matches(gather, child->parent, child->parent_n, hash, matches);
     int best_score = -1;
     for (size_t i = 0; i < count; i++) {
         const struct trace_span *parent = &gather->spans[matches[i]].span;
@@ -107,14 +112,15 @@ find_parent(const struct gather *gather, uint32_t index)
     return best;
 }
 
+/* `hash` is that of the parent's id. */
 static uint32_t
-parent_of(const struct gather *gather, uint32_t index)
+parent_of(const struct gather *gather, uint32_t index, uint32_t hash)
 {
     uint32_t half = other_half(gather, index);
     if (half != TRACE_NONE) {
         return half;
     }
-    return gather->spans[index].parent_n > 0 ? find_parent(gather, index) : TRACE_NONE;
+    return gather->spans[index].parent_n > 0 ? find_parent(gather, index, hash) : TRACE_NONE;
 }
 
 bool
@@ -122,7 +128,7 @@ build_is_whole(const struct gather *gather)
 {
     size_t roots = 0;
     for (uint32_t i = 0; i < gather->span_count; i++) {
-        bool top = parent_of(gather, i) == TRACE_NONE;
+        bool top = parent_of(gather, i, parent_hash(gather, i)) == TRACE_NONE;
         if (top && gather->spans[i].parent_n > 0) {
             return false;
         }
@@ -182,8 +188,16 @@ cut_circles(struct build *build, const struct gather *gather)
 static void
 find_parents(struct build *build, const struct gather *gather)
 {
-    for (uint32_t i = 0; i < gather->span_count; i++) {
-        build->parent[i] = parent_of(gather, i);
+    uint32_t *hashes = build->place, count = gather->span_count; /* no place is known yet */
+    for (uint32_t i = 0; i < count; i++) {
+        hashes[i] = parent_hash(gather, i);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + 2 * AHEAD < count) {
+            gather_expect_id(gather, hashes[i + 2 * AHEAD]);
+            gather_expect_span(gather, hashes[i + AHEAD]);
+        }
+        build->parent[i] = parent_of(gather, i, hashes[i]);
     }
     cut_circles(build, gather);
 }
@@ -352,6 +366,31 @@ list_children(struct build *build)
     build->next[build->root] = TRACE_NONE;
 }
 
+/* The walk: who stands where, and where what is below it ends. It touches little memory; the starts
+ * make room for what it finds. */
+static void
+walk(struct build *build)
+{
+    uint32_t at = build->root, count = 0;
+    uint32_t *order = (uint32_t *)build->sorted, *after = (uint32_t *)build->spare;
+    while (at != TRACE_NONE) {
+        order[count] = at;
+        build->place[at] = count++;
+        if (build->first[at] != TRACE_NONE) {
+            at = build->first[at];
+            continue;
+        }
+        after[build->place[at]] = count;
+        while (at != build->root && build->next[at] == TRACE_NONE) {
+            at = build->parent[at];
+            after[build->place[at]] = count;
+        }
+        at = at == build->root ? TRACE_NONE : build->next[at];
+    }
+    build->order = order;
+    build->after = after;
+}
+
 /* The bytes of all parts but the texts. */
 static size_t
 part_bytes(const struct build *build, const struct gather *gather)
@@ -387,6 +426,7 @@ build_plan(struct build *build, struct gather *gather)
     }
     sort(build, gather);
     list_children(build);
+    walk(build);
     build->bytes = (part_bytes(build, gather) + MAX(gather->text_bytes, 1u) + 7) / 8 * 8;
     return build->bytes <= TRACE_BYTES_MAX;
 }
@@ -415,30 +455,29 @@ span_of(const struct build *build, const struct gather *gather, uint32_t index)
                                .flags = SPAN_MADE_UP};
 }
 
-/* The walk: each span at its place, `after` once all below it is written. */
+/* Spans are read in another order than they lie: memory is asked beforehand. */
+static void
+expect(const struct gather *gather, uint32_t index)
+{
+    const char *span = (const char *)&gather->spans[MIN(index, gather->span_count - 1)];
+    for (size_t at = 0; at < sizeof(struct trace_span); at += 64) {
+        __builtin_prefetch(span + at);
+    }
+}
+
 static void
 write_spans(const struct build *build, const struct gather *gather, struct trace_span *spans,
             int64_t start_ns)
 {
-    uint32_t at = build->root, count = 0;
-    while (at != TRACE_NONE) {
-        struct trace_span *span = &spans[count];
-        uint32_t parent = build->parent[at];
+    for (uint32_t i = 0; i < build->count; i++) {
+        uint32_t at = build->order[i];
+        struct trace_span *span = &spans[i];
+        expect(gather, build->order[MIN(i + AHEAD, build->count - 1)]);
         *span = span_of(build, gather, at);
         span->start_ns -= start_ns;
-        span->parent = at == build->root ? TRACE_NONE : build->place[parent];
-        span->depth = at == build->root ? 0 : spans[span->parent].depth + 1;
-        build->place[at] = count++;
-        if (build->first[at] != TRACE_NONE) {
-            at = build->first[at];
-            continue;
-        }
-        spans[build->place[at]].after = count;
-        while (at != build->root && build->next[at] == TRACE_NONE) {
-            at = build->parent[at];
-            spans[build->place[at]].after = count;
-        }
-        at = at == build->root ? TRACE_NONE : build->next[at];
+        span->parent = i > 0 ? build->place[build->parent[at]] : TRACE_NONE;
+        span->depth = i > 0 ? spans[span->parent].depth + 1 : 0;
+        span->after = build->after[i];
     }
 }
 

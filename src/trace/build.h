@@ -15,6 +15,7 @@ struct build_entry {
 
 /* Memory that is kept from trace to trace. */
 struct build {
+    void *all; /* one block of what follows */
     struct build_entry *sorted, *spare;
     uint32_t *parent, *first, *next, *place;
     uint8_t *state;
@@ -27,7 +28,8 @@ struct build {
     uint32_t made_up_name; /* text */
     int64_t made_up_start_ns, made_up_end_ns;
     bool orphans;
-    size_t bytes; /* that build_write needs */
+    const uint32_t *order, *after; /* by place: the span, and where what is below it ends */
+    size_t bytes;                  /* that build_write needs */
 };
 
 void build_init(struct build *build);

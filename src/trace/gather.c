@@ -14,6 +14,7 @@
 #define TEXT_BYTES_MIN 1000u
 #define PARTS_MIN 16u
 #define SPANS_MIN 8u
+#define GROWN_BYTES_MAX ((size_t)4 << 20)
 
 /* Both halves of a product: every bit of both numbers reaches the middle ones. */
 static inline uint64_t
@@ -68,13 +69,13 @@ gather_free(struct gather *gather)
     if (gather == NULL) {
         return;
     }
-    free(gather->spans);
-    free(gather->attributes);
-    free(gather->events);
-    free(gather->links);
-    free(gather->resource_list);
-    free(gather->resource_hashes);
-    free(gather->texts);
+    pages_free(gather->spans);
+    pages_free(gather->attributes);
+    pages_free(gather->events);
+    pages_free(gather->links);
+    pages_free(gather->resource_list);
+    pages_free(gather->resource_hashes);
+    pages_free(gather->texts);
     pages_free(gather->text_slots);
     pages_free(gather->id_slots);
     free(gather);
@@ -113,6 +114,24 @@ gather_clear(struct gather *gather)
     }
 }
 
+/* How many elements of `element` bytes there may be in the place of `capacity`, which are room for
+ * `need`; 0: they are too many bytes. Few become twice as many; many, which are moved without a
+ * copy, some MiB more. */
+static size_t
+wider(const struct gather *gather, size_t capacity, size_t need, size_t element)
+{
+    size_t least = element == 1 ? TEXT_BYTES_MIN : element < 64 ? PARTS_MIN : SPANS_MIN;
+    size_t left = gather->bytes_max - MIN(gather->bytes, gather->bytes_max);
+    size_t to = capacity + CLAMP(capacity, least, MAX(least, GROWN_BYTES_MAX / element));
+    for (to = MAX(to, need); to >= need; to = to > need ? need : 0) {
+        size_t room = pages_room(to * element) / element;
+        if (room <= UINT32_MAX / 2 && (room - capacity) * element <= left) {
+            return room;
+        }
+    }
+    return 0;
+}
+
 /* Room for `more` after `count`; the array may move. */
 static bool
 reserve(struct gather *gather, void *array, uint32_t *capacity, size_t count, size_t more,
@@ -122,26 +141,16 @@ reserve(struct gather *gather, void *array, uint32_t *capacity, size_t count, si
     if (need <= *capacity) {
         return true;
     }
-    size_t least = element == 1 ? TEXT_BYTES_MIN : element < 64 ? PARTS_MIN : SPANS_MIN;
-    size_t to = MAX(need, MAX((size_t)*capacity * 2, least));
-    size_t grown = (to - *capacity) * element;
-    if (to > UINT32_MAX / 2 || grown > gather->bytes_max - MIN(gather->bytes, gather->bytes_max)) {
-        to = need; /* the last room there is */
-        grown = (to - *capacity) * element;
-        if (to > UINT32_MAX / 2 ||
-            grown > gather->bytes_max - MIN(gather->bytes, gather->bytes_max)) {
-            return false;
-        }
-    }
+    size_t to = wider(gather, *capacity, need, element);
     void *data;
     memcpy(&data, array, sizeof(data));
-    data = realloc(data, to * element);
+    data = to > 0 ? pages_grow(data, count * element, to * element) : NULL;
     if (data == NULL) {
         return false;
     }
     memcpy(array, &data, sizeof(data));
+    gather->bytes += (to - *capacity) * element;
     *capacity = (uint32_t)to;
-    gather->bytes += grown;
     return true;
 }
 
@@ -205,6 +214,14 @@ gather_find_text(const struct gather *gather, struct str text, uint32_t hash)
         }
     }
     return TRACE_NONE;
+}
+
+void
+gather_expect_text(const struct gather *gather, uint32_t hash)
+{
+    if (gather->text_slot_count > 0) {
+        __builtin_prefetch(&gather->text_slots[hash & (gather->text_slot_count - 1)]);
+    }
 }
 
 uint32_t
@@ -321,14 +338,17 @@ gather_rollback(struct gather *gather, struct gather_mark mark)
     gather->link_count = mark.links;
 }
 
-static void
+/* Answers whether one of its hash was there. */
+static bool
 place_id(struct gather_id *slots, uint32_t slot_count, struct gather_id id)
 {
+    bool again = false;
     uint32_t i = id.hash & (slot_count - 1);
-    while (slots[i].span != 0) {
-        i = (i + 1) & (slot_count - 1);
+    for (; slots[i].span != 0; i = (i + 1) & (slot_count - 1)) {
+        again |= slots[i].hash == id.hash;
     }
     slots[i] = id;
+    return again;
 }
 
 /* Into a larger table, from behind a free slot on: of spans of one id the first stays the first. */
@@ -366,31 +386,20 @@ grow_ids(struct gather *gather)
     return true;
 }
 
-bool
-gather_commit(struct gather *gather, const struct gather_span *span)
+uint32_t
+gather_id_hash(const struct gather *gather, const uint8_t *id, size_t n)
 {
-    if (gather->span_count >= TRACE_SPANS_MAX ||
-        ((gather->span_count + 1) * 4 > gather->id_slot_count * 3 && !grow_ids(gather)) ||
-        !reserve(gather, &gather->spans, &gather->span_capacity, gather->span_count, 1,
-                 sizeof(gather->spans[0]))) {
-        return false;
-    }
-    gather->spans[gather->span_count] = *span;
-    uint32_t hash = (uint32_t)gather_hash(gather->seed, span->span.id, span->span.id_n);
-    place_id(gather->id_slots, gather->id_slot_count,
-             (struct gather_id){++gather->span_count, hash});
-    return true;
+    return (uint32_t)gather_hash(gather->seed, id, n);
 }
 
 size_t
-gather_matches(const struct gather *gather, const uint8_t *id, size_t n,
+gather_matches(const struct gather *gather, const uint8_t *id, size_t n, uint32_t hash,
                uint32_t ret_spans[GATHER_MATCHES_MAX])
 {
     size_t found = 0;
     if (gather->id_slot_count == 0) {
         return 0;
     }
-    uint32_t hash = (uint32_t)gather_hash(gather->seed, id, n);
     for (uint32_t i = hash & (gather->id_slot_count - 1);
          gather->id_slots[i].span != 0 && found < GATHER_MATCHES_MAX;
          i = (i + 1) & (gather->id_slot_count - 1)) {
@@ -401,6 +410,47 @@ gather_matches(const struct gather *gather, const uint8_t *id, size_t n,
         }
     }
     return found;
+}
+
+bool
+gather_commit(struct gather *gather, const struct gather_span *span, uint32_t hash)
+{
+    if (gather->span_count >= TRACE_SPANS_MAX ||
+        ((gather->span_count + 1) * 4 > gather->id_slot_count * 3 && !grow_ids(gather)) ||
+        !reserve(gather, &gather->spans, &gather->span_capacity, gather->span_count, 1,
+                 sizeof(gather->spans[0]))) {
+        return false;
+    }
+    gather->spans[gather->span_count] = *span;
+    uint32_t matches[GATHER_MATCHES_MAX];
+    bool again = place_id(gather->id_slots, gather->id_slot_count,
+                          (struct gather_id){++gather->span_count, hash});
+    gather->twins |=
+        again && gather_matches(gather, span->span.id, span->span.id_n, hash, matches) > 1;
+    return true;
+}
+
+void
+gather_expect_id(const struct gather *gather, uint32_t hash)
+{
+    if (gather->id_slot_count > 0) {
+        __builtin_prefetch(&gather->id_slots[hash & (gather->id_slot_count - 1)]);
+    }
+}
+
+void
+gather_expect_span(const struct gather *gather, uint32_t hash)
+{
+    uint32_t mask = gather->id_slot_count - 1, i = hash & mask;
+    while (gather->id_slot_count > 0 && gather->id_slots[i].span != 0) {
+        if (gather->id_slots[i].hash == hash) {
+            const struct gather_span *span = &gather->spans[gather->id_slots[i].span - 1];
+            __builtin_prefetch(span->span.id);
+            __builtin_prefetch(&span->span.resource);
+            return;
+        }
+        i = (i + 1) & mask;
+    }
 }
 
 /* ---- from a built trace ---- */
@@ -479,7 +529,7 @@ load_spans(struct gather *gather, const struct trace *trace)
         span.tool = load_tool(gather, &spans[i]);
         span.span.start_ns += trace->start_ns;
         span.span.missing = 0;
-        if (!gather_commit(gather, &span)) {
+        if (!gather_commit(gather, &span, gather_id_hash(gather, span.span.id, span.span.id_n))) {
             return false;
         }
     }

@@ -51,6 +51,7 @@ struct gather {
     bool changed;           /* since it was begun or loaded */
     bool judged, whole;
     bool large;         /* it counts to the bound of large ones */
+    bool twins;         /* there are spans of one id */
     uint32_t resources; /* text */
     uint32_t dropped;
 
@@ -93,6 +94,9 @@ uint32_t gather_text_hash(const struct gather *gather, struct str text);
 uint32_t gather_find_text(const struct gather *gather, struct str text, uint32_t hash);
 uint32_t gather_add_text(struct gather *gather, struct str text, uint32_t hash);
 
+/* Begins to read what gather_find_text of this hash will. */
+void gather_expect_text(const struct gather *gather, uint32_t hash);
+
 /* Pieces; NULL: no room. What comes back is zeroed and counted already; of attributes, the last
  * ones can be given back by counting less. */
 struct trace_attribute *gather_attributes(struct gather *gather, size_t count);
@@ -107,11 +111,17 @@ uint32_t gather_resource(struct gather *gather, const struct trace_resource *res
 
 struct gather_mark gather_begin(const struct gather *gather);
 void gather_rollback(struct gather *gather, struct gather_mark mark);
-bool gather_commit(struct gather *gather, const struct gather_span *span);
 
-/* The spans of this id. */
-size_t gather_matches(const struct gather *gather, const uint8_t *id, size_t n,
+/* The spans of an id; `hash` is that of the id, here and where it is counted. */
+bool gather_commit(struct gather *gather, const struct gather_span *span, uint32_t hash);
+uint32_t gather_id_hash(const struct gather *gather, const uint8_t *id, size_t n);
+size_t gather_matches(const struct gather *gather, const uint8_t *id, size_t n, uint32_t hash,
                       uint32_t ret_spans[GATHER_MATCHES_MAX]);
+
+/* Begins to read what gather_matches of this hash will: the place that tells the span, and once
+ * that is there the span. Many look-ups at a time wait once for memory instead of each. */
+void gather_expect_id(const struct gather *gather, uint32_t hash);
+void gather_expect_span(const struct gather *gather, uint32_t hash);
 
 /* Begins with a trace that was built before. False: no room. */
 bool gather_load(struct gather *gather, const struct trace *trace);

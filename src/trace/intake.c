@@ -14,6 +14,13 @@
 #define WEIGHT_MAX 1e6
 #define HEX_SHOWN 64 /* bytes of a value that is no text */
 
+/* What is known of an attribute before it is added. */
+struct judged {
+    struct key *key; /* NULL: there was no room to remember it */
+    uint32_t hash;   /* of its text */
+    bool hashed;
+};
+
 struct key {
     struct str raw, clean;
     enum role role;
@@ -21,7 +28,8 @@ struct key {
     uint32_t hash;   /* of clean, in all traces */
     uint64_t serial; /* of the trace where it is at offset */
     uint32_t offset;
-    struct key *next; /* what came after it last; NULL: nothing that is remembered */
+    uint32_t value, value_n; /* there, too: its last text; none: value_n 0 */
+    struct key *next;        /* what came after it last; NULL: nothing that is remembered */
 };
 
 void
@@ -30,8 +38,10 @@ intake_init(struct intake *intake, uint64_t seed)
     intake->seed = seed;
     intake->serial = 0;
     intake->last = NULL;
+    intake->resource_serial = 0;
     intake->key_count = 0;
     intake->cut = 0;
+    memset(intake->numbers, 0, sizeof(intake->numbers));
     map_init(&intake->keys, (size_t)INTAKE_KEYS_MAX * 2);
     arena_init(&intake->arena, (size_t)INTAKE_KEYS_MAX * 512);
 }
@@ -88,13 +98,12 @@ safe(struct intake *intake, struct str text, size_t size, bool *ret_redacted)
 /* A text made safe, as a text of the trace. What is one of them already holds no secret that is not
  * there. */
 static uint32_t
-add_safe(struct intake *intake, struct gather *gather, struct str text, size_t size,
-         bool *ret_redacted)
+add_hashed(struct intake *intake, struct gather *gather, struct str text, uint32_t hash,
+           size_t size, bool *ret_redacted)
 {
     if (text.n == 0) {
         return 0;
     }
-    uint32_t hash = text.n < size ? gather_text_hash(gather, text) : 0;
     uint32_t offset = text.n < size ? gather_find_text(gather, text, hash) : TRACE_NONE;
     if (offset != TRACE_NONE) {
         return offset;
@@ -102,6 +111,14 @@ add_safe(struct intake *intake, struct gather *gather, struct str text, size_t s
     struct str made = safe(intake, text, size, ret_redacted);
     bool same = made.p == text.p && made.n == text.n && text.n < size;
     return same ? gather_add_text(gather, text, hash) : gather_text(gather, made);
+}
+
+static uint32_t
+add_safe(struct intake *intake, struct gather *gather, struct str text, size_t size,
+         bool *ret_redacted)
+{
+    uint32_t hash = text.n > 0 && text.n < size ? gather_text_hash(gather, text) : 0;
+    return add_hashed(intake, gather, text, hash, size, ret_redacted);
 }
 
 static uint32_t
@@ -137,6 +154,22 @@ integer_text(int64_t value, char dst[24])
         dst[--at] = '-';
     }
     return (struct str){dst + at, 24 - at};
+}
+
+/* Few numbers come often: where they are among the texts of a trace is remembered. */
+static uint32_t
+add_integer(struct intake *intake, struct gather *gather, int64_t value)
+{
+    char text[24];
+    struct intake_number *number = &intake->numbers[(uint64_t)value % INTAKE_NUMBERS];
+    if (number->serial == gather->serial && number->value == value) {
+        return number->offset;
+    }
+    uint32_t offset = gather_text(gather, integer_text(value, text));
+    if (offset != TRACE_NONE) {
+        *number = (struct intake_number){gather->serial, value, offset};
+    }
+    return offset;
 }
 
 /* ---- keys ---- */
@@ -206,11 +239,8 @@ find_key(struct intake *intake, struct str raw, struct key *spare)
 
 /* Its place among the texts of a trace. */
 static uint32_t
-add_key(struct intake *intake, struct gather *gather, struct key *key)
+add_key(struct gather *gather, struct key *key)
 {
-    if (gather->serial == 0) {
-        gather->serial = ++intake->serial;
-    }
     if (key->serial == gather->serial) {
         return key->offset;
     }
@@ -219,15 +249,43 @@ add_key(struct intake *intake, struct gather *gather, struct key *key)
     if (offset != TRACE_NONE) {
         key->serial = gather->serial;
         key->offset = offset;
+        key->value_n = 0;
     }
     return offset;
 }
 
 /* ---- attributes ---- */
 
+/* Nearly as often as not a key has the text that it had last. */
+static bool
+is_last_text(const struct gather *gather, const struct key *key, struct str text)
+{
+    return key->serial == gather->serial && key->value_n == text.n && text.n > 0 &&
+           memcmp(gather->texts + key->value, text.p, text.n) == 0;
+}
+
+static uint32_t
+add_text(struct intake *intake, struct gather *gather, const struct judged *judged, struct str text,
+         bool *ret_redacted)
+{
+    struct key *key = judged->key;
+    if (is_last_text(gather, key, text)) {
+        return key->value;
+    }
+    uint32_t offset =
+        judged->hashed
+            ? add_hashed(intake, gather, text, judged->hash, sizeof(intake->text), ret_redacted)
+            : add_safe(intake, gather, text, sizeof(intake->text), ret_redacted);
+    if (key->serial == gather->serial && offset != TRACE_NONE) {
+        key->value = offset;
+        key->value_n = (uint32_t)strlen(gather->texts + offset);
+    }
+    return offset;
+}
+
 static uint32_t
 add_value(struct intake *intake, struct gather *gather, const struct span_attribute *from,
-          struct trace_attribute *to)
+          const struct judged *judged, struct trace_attribute *to)
 {
     char number[32];
     bool redacted = false;
@@ -239,7 +297,7 @@ add_value(struct intake *intake, struct gather *gather, const struct span_attrib
         return gather_text(gather, from->integer != 0 ? STR("true") : STR("false"));
     case SPAN_INTEGER:
         to->real = (double)from->integer;
-        return gather_text(gather, integer_text(from->integer, number));
+        return add_integer(intake, gather, from->integer);
     case SPAN_REAL:
         to->real = from->real;
         return gather_text(gather,
@@ -252,7 +310,7 @@ add_value(struct intake *intake, struct gather *gather, const struct span_attrib
     case SPAN_TEXT:
     case SPAN_JSON:
     default:
-        text = add_safe(intake, gather, from->text, sizeof(intake->text), &redacted);
+        text = add_text(intake, gather, judged, from->text, &redacted);
         to->redacted = redacted;
         return text;
     }
@@ -268,9 +326,10 @@ is_number(const struct span_attribute *attribute)
 /* One attribute, zeroed; false: no room. */
 static bool
 add_attribute(struct intake *intake, struct gather *gather, const struct span_attribute *from,
-              struct key *key, struct trace_attribute *to)
+              const struct judged *judged, struct trace_attribute *to)
 {
-    to->key = add_key(intake, gather, key); /* first: it may stand in `other` */
+    struct key *key = judged->key;
+    to->key = add_key(gather, key); /* first: it may stand in `other` */
     if (key->secret && !is_number(from)) {
         to->real = (double)NAN;
         to->type = SPAN_TEXT;
@@ -278,16 +337,16 @@ add_attribute(struct intake *intake, struct gather *gather, const struct span_at
         to->text = gather_text(gather, STR(REDACTED));
     } else {
         to->type = (uint8_t)MIN(from->type, SPAN_BYTES);
-        to->text = add_value(intake, gather, from, to);
+        to->text = add_value(intake, gather, from, judged, to);
     }
     return to->key != TRACE_NONE && to->text != TRACE_NONE;
 }
 
-/* A list of them; `keys` are those that are known already, or NULL. *ret_first and *ret_count as
+/* A list of them; `judged`: what is known of them already, or NULL. *ret_first and *ret_count as
  * they stand in the trace. */
 static bool
 add_attributes(struct intake *intake, struct gather *gather, const struct span_attribute *list,
-               size_t count, struct key *const *keys, uint32_t *ret_first, uint32_t *ret_count)
+               size_t count, const struct judged *judged, uint32_t *ret_first, uint32_t *ret_count)
 {
     size_t taken = MIN(count, (size_t)INTAKE_PARTS_MAX);
     *ret_first = gather->attribute_count;
@@ -299,20 +358,20 @@ add_attributes(struct intake *intake, struct gather *gather, const struct span_a
     }
     for (size_t i = 0; i < taken; i++) {
         struct key spare;
+        struct judged one = judged != NULL ? judged[i] : (struct judged){.key = NULL};
         if (list[i].key.n == 0) {
             intake->cut++;
             continue;
         }
-        struct key *key =
-            keys != NULL && keys[i] != NULL ? keys[i] : find_key(intake, list[i].key, &spare);
-        if (key->role == ROLE_RESOURCES) {
+        one.key = one.key != NULL ? one.key : find_key(intake, list[i].key, &spare);
+        if (one.key->role == ROLE_RESOURCES) {
             bool redacted = false;
             gather->resources =
                 add_safe(intake, gather, list[i].text, sizeof(intake->text), &redacted);
             gather->resources = gather->resources == TRACE_NONE ? 0 : gather->resources;
             continue;
         }
-        if (!add_attribute(intake, gather, &list[i], key, &to[*ret_count])) {
+        if (!add_attribute(intake, gather, &list[i], &one, &to[*ret_count])) {
             return false;
         }
         ++*ret_count;
@@ -345,13 +404,20 @@ attributes_hash(const struct intake *intake, const struct span_resource *resourc
     return hash;
 }
 
-/* Each span asks: the attributes, which may be large, are read for the first of them. */
+/* What stands in the memo of a resource once this intake has read its attributes. */
+static uint64_t
+memo_of(const struct intake *intake, const struct span_resource *resource)
+{
+    uint64_t of = hash_mix(intake->seed, (uint64_t)(uintptr_t)resource->attributes);
+    return hash_mix(of, resource->attribute_count) | 1;
+}
+
+/* The attributes, which may be large, are read for the first span of a delivery. */
 static uint64_t
 resource_hash(const struct intake *intake, const struct span_resource *resource)
 {
     struct span_memo *memo = resource->memo, own = {0};
-    uint64_t of = hash_mix(intake->seed, (uint64_t)(uintptr_t)resource->attributes);
-    of = hash_mix(of, resource->attribute_count) | 1;
+    uint64_t of = memo_of(intake, resource);
     memo = memo != NULL ? memo : &own;
     if (memo->of != of) {
         *memo = (struct span_memo){of, attributes_hash(intake, resource)};
@@ -371,9 +437,9 @@ same_resource(const struct gather *gather, const struct trace_resource *a,
                    a->attribute_count * sizeof(gather->attributes[0])) == 0);
 }
 
-/* The resource's place; TRACE_NONE: no room. */
+/* A resource's place; TRACE_NONE: no room. */
 static uint32_t
-add_resource(struct intake *intake, struct gather *gather, const struct span_resource *resource)
+find_or_add(struct intake *intake, struct gather *gather, const struct span_resource *resource)
 {
     uint64_t hash = resource_hash(intake, resource);
     uint32_t at = gather_find_resource(gather, hash);
@@ -401,6 +467,33 @@ add_resource(struct intake *intake, struct gather *gather, const struct span_res
     if (at == TRACE_NONE) {
         gather_rollback(gather, mark);
     }
+    return at;
+}
+
+/* Whether it is the resource of the span before. Addresses say so within one delivery; the first of
+ * another delivery comes with a memo that this intake did not write. */
+static bool
+is_last_resource(const struct intake *intake, const struct span_resource *resource)
+{
+    const struct span_resource *last = &intake->resource;
+    return resource->memo != NULL && resource->memo == last->memo &&
+           resource->memo->of == memo_of(intake, resource) &&
+           resource->attributes == last->attributes && resource->service.p == last->service.p &&
+           resource->service.n == last->service.n && resource->scope.p == last->scope.p &&
+           resource->scope.n == last->scope.n;
+}
+
+/* Of many spans in turn it is the same. */
+static uint32_t
+add_resource(struct intake *intake, struct gather *gather, const struct span_resource *resource)
+{
+    if (intake->resource_serial == gather->serial && is_last_resource(intake, resource)) {
+        return intake->resource_at;
+    }
+    uint32_t at = find_or_add(intake, gather, resource);
+    intake->resource = *resource;
+    intake->resource_serial = at != TRACE_NONE ? gather->serial : 0;
+    intake->resource_at = at;
     return at;
 }
 
@@ -455,17 +548,26 @@ add_links(struct intake *intake, struct gather *gather, const struct span *span,
     return true;
 }
 
+/* Keys are looked up, and memory is asked for the texts that are not the ones that came last. */
 static void
-gather_facts(struct intake *intake, const struct span *span,
-             const struct span_attribute *facts[ROLES], struct key *keys[INTAKE_PARTS_MAX])
+judge(struct intake *intake, const struct gather *gather, const struct span *span,
+      const struct span_attribute *facts[ROLES], struct judged judged[INTAKE_PARTS_MAX])
 {
     for (size_t i = 0; i < MIN(span->attribute_count, (size_t)INTAKE_PARTS_MAX); i++) {
         struct key spare;
         const struct span_attribute *attribute = &span->attributes[i];
-        if (attribute->key.n > 0) {
-            struct key *key = find_key(intake, attribute->key, &spare);
-            facts[key->role] = facts[key->role] == NULL ? attribute : facts[key->role];
-            keys[i] = key != &spare ? key : NULL;
+        if (attribute->key.n == 0) {
+            judged[i] = (struct judged){.key = NULL};
+            continue;
+        }
+        struct key *key = find_key(intake, attribute->key, &spare);
+        facts[key->role] = facts[key->role] == NULL ? attribute : facts[key->role];
+        judged[i] = (struct judged){.key = key != &spare ? key : NULL};
+        struct str text = attribute->type == SPAN_TEXT ? attribute->text : (struct str){"", 0};
+        if (text.n > 0 && text.n < sizeof(intake->text) && !is_last_text(gather, key, text)) {
+            judged[i].hash = gather_text_hash(gather, text);
+            judged[i].hashed = true;
+            gather_expect_text(gather, judged[i].hash);
         }
     }
 }
@@ -506,7 +608,7 @@ set_times(struct trace_span *to, const struct span *span)
 /* All of the span's pieces; false: no room, and the caller rolls back. */
 static bool
 add_pieces(struct intake *intake, struct gather *gather, const struct span *span,
-           const struct convention *convention, struct key *const *keys, struct gather_span *to)
+           const struct convention *convention, const struct judged *judged, struct gather_span *to)
 {
     bool redacted = false;
     struct str label = {convention->label, convention->label_n};
@@ -516,7 +618,7 @@ add_pieces(struct intake *intake, struct gather *gather, const struct span *span
     to->tool = add_name(intake, gather, convention->tool);
     return to->span.name != TRACE_NONE && to->span.status_text != TRACE_NONE &&
            to->span.label != TRACE_NONE && to->tool != TRACE_NONE &&
-           add_attributes(intake, gather, span->attributes, span->attribute_count, keys,
+           add_attributes(intake, gather, span->attributes, span->attribute_count, judged,
                           &to->span.attribute, &to->span.attribute_count) &&
            add_events(intake, gather, span, &to->span) &&
            add_links(intake, gather, span, &to->span);
@@ -524,11 +626,11 @@ add_pieces(struct intake *intake, struct gather *gather, const struct span *span
 
 /* The span that is there already, of this id and kind; TRACE_NONE. */
 static uint32_t
-find_same(const struct gather *gather, const struct span *span)
+find_same(const struct gather *gather, const struct span *span, const struct trace_span *of,
+          uint32_t hash)
 {
     uint32_t matches[GATHER_MATCHES_MAX];
-    size_t count = gather_matches(gather, (const uint8_t *)span->span_id.p,
-                                  MIN(span->span_id.n, (size_t)SPAN_ID_BYTES_MAX), matches);
+    size_t count = gather_matches(gather, of->id, of->id_n, hash, matches);
     for (size_t i = 0; i < count; i++) {
         if (gather->spans[matches[i]].span.kind == (uint8_t)span->kind) {
             return matches[i];
@@ -541,33 +643,38 @@ enum intake_result
 intake_span(struct intake *intake, struct gather *gather, const struct span *span,
             struct intake_seen *ret_seen)
 {
-    uint32_t same = find_same(gather, span);
-    if (same != TRACE_NONE && (gather->spans[same].span.duration_ns >= 0 || span->end_ns <= 0)) {
-        return INTAKE_REPEATED;
-    }
     const struct span_attribute *facts[ROLES] = {NULL};
+    struct judged judged[INTAKE_PARTS_MAX];
     struct convention *convention = &ret_seen->convention;
     struct gather_span to = {
         .span = {.kind = (uint8_t)span->kind,
                  .status = (uint8_t)MIN(span->status, SPAN_ERROR),
                  .flags = (uint8_t)(span->flags & (SPAN_SHARED | SPAN_ASSUMED))}};
+    if (gather->serial == 0) {
+        gather->serial = ++intake->serial;
+    }
+    set_id(to.span.id, &to.span.id_n, span->span_id);
+    uint32_t hash = gather_id_hash(gather, to.span.id, to.span.id_n);
+    gather_expect_id(gather, hash); /* it comes while what the span says is read */
+    judge(intake, gather, span, facts, judged);
+    convention_of(span, facts, convention);
+    uint32_t same = find_same(gather, span, &to.span, hash);
+    if (same != TRACE_NONE && (gather->spans[same].span.duration_ns >= 0 || span->end_ns <= 0)) {
+        return INTAKE_REPEATED;
+    }
     to.span.resource = add_resource(intake, gather, span->resource);
     if (to.span.resource == TRACE_NONE) {
         return INTAKE_FULL;
     }
     struct gather_mark mark = gather_begin(gather);
-    struct key *keys[INTAKE_PARTS_MAX];
-    gather_facts(intake, span, facts, keys);
-    convention_of(span, facts, convention);
     set_times(&to.span, span);
-    set_id(to.span.id, &to.span.id_n, span->span_id);
     set_id(to.parent, &to.parent_n, span->parent_id);
     to.span.system = (uint8_t)convention->system;
     if (span->status == SPAN_UNSET && convention->error) {
         to.span.status = SPAN_ERROR;
     }
-    if (!add_pieces(intake, gather, span, convention, keys, &to) ||
-        (same == TRACE_NONE && !gather_commit(gather, &to))) {
+    if (!add_pieces(intake, gather, span, convention, judged, &to) ||
+        (same == TRACE_NONE && !gather_commit(gather, &to, hash))) {
         gather_rollback(gather, mark);
         return INTAKE_FULL;
     }

@@ -22,16 +22,28 @@
 #define INTAKE_TEXT_BYTES TRACE_TEXT_BYTES_MAX /* of a value; what is longer ends with … */
 #define INTAKE_NAME_BYTES 512
 #define INTAKE_PARTS_MAX 256 /* attributes, events and links of a span */
+#define INTAKE_NUMBERS 256
 
 struct key;
+
+/* A number among the texts of the trace of this serial. */
+struct intake_number {
+    uint64_t serial;
+    int64_t value;
+    uint32_t offset;
+};
 
 struct intake {
     uint64_t seed, serial;
     struct map keys;
-    struct key *last; /* looked up last; NULL: none */
+    struct key *last;              /* looked up last; NULL: none */
+    struct span_resource resource; /* of the span before: its addresses, not what is there */
+    uint64_t resource_serial;      /* the trace that has it; 0: none */
+    uint32_t resource_at;
     struct arena arena;
     size_t key_count;
     uint64_t cut; /* attributes, events, links and texts beyond a limit */
+    struct intake_number numbers[INTAKE_NUMBERS]; /* by their last bits */
     char text[INTAKE_TEXT_BYTES], other[INTAKE_TEXT_BYTES];
 };
 

@@ -14,6 +14,7 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
 
 #define TIME_MAX                                                                                   \
     (INT64_C(1) << 60)    /* 36 years: beyond it times are clamped, sums stay in int64             \
@@ -54,11 +55,11 @@ static void
 work_free(struct work *work)
 {
     if (work != NULL) {
-        free(work->first);
-        free(work->children_count);
-        free(work->children);
-        free(work->spare);
-        free(work->sweeps);
+        pages_free(work->first);
+        pages_free(work->children_count);
+        pages_free(work->children);
+        pages_free(work->spare);
+        pages_free(work->sweeps);
         free(work);
     }
 }
@@ -67,8 +68,8 @@ void
 trace_path_done(struct trace_path *path)
 {
     work_free(path->work);
-    free(path->times);
-    free(path->segments);
+    pages_free(path->times);
+    pages_free(path->segments);
     trace_path_init(path);
 }
 
@@ -79,11 +80,11 @@ work_new(size_t count)
     if (work == NULL) {
         return NULL;
     }
-    work->first = calloc(count, sizeof(*work->first));
-    work->children_count = calloc(count, sizeof(*work->children_count));
-    work->children = calloc(count, sizeof(*work->children));
-    work->spare = calloc(count, sizeof(*work->spare));
-    work->sweeps = calloc(count, sizeof(*work->sweeps));
+    work->first = pages_new(count, sizeof(*work->first), PAGES_HUGE);
+    work->children_count = pages_new(count, sizeof(*work->children_count), PAGES_HUGE);
+    work->children = pages_new(count, sizeof(*work->children), PAGES_HUGE);
+    work->spare = pages_new(count, sizeof(*work->spare), PAGES_PLAIN);
+    work->sweeps = pages_new(count, sizeof(*work->sweeps), PAGES_PLAIN);
     if (work->first == NULL || work->children_count == NULL || work->children == NULL ||
         work->spare == NULL || work->sweeps == NULL) {
         work_free(work);
@@ -102,8 +103,8 @@ reserve(struct trace_path *path, size_t count)
     }
     size_t capacity = MAX(count, path->capacity * 2);
     trace_path_done(path);
-    path->times = calloc(capacity, sizeof(*path->times));
-    path->segments = calloc(capacity * 2, sizeof(*path->segments));
+    path->times = pages_new(capacity, sizeof(*path->times), PAGES_HUGE);
+    path->segments = pages_new(capacity * 2, sizeof(*path->segments), PAGES_HUGE);
     path->work = work_new(capacity);
     if (path->times == NULL || path->segments == NULL || path->work == NULL) {
         trace_path_done(path);

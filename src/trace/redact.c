@@ -252,9 +252,12 @@ static size_t
 bare_end(struct str text, size_t at, size_t *judged, size_t *ret_from)
 {
     struct str rest = {text.p + at, text.n - at};
+    if (at > 0 && isalnum((unsigned char)text.p[at - 1])) {
+        return 0; /* inside of a word */
+    }
     bool bearer = starts_fold(rest, "bearer "), basic = starts_fold(rest, "basic ");
     bool web = at >= *judged && str_starts(rest, "eyJ");
-    if ((!bearer && !basic && !web) || (at > 0 && isalnum((unsigned char)text.p[at - 1]))) {
+    if (!bearer && !basic && !web) {
         return 0;
     }
     *ret_from = scheme_end(text, at);
@@ -312,11 +315,15 @@ user_end(struct str text, size_t at)
     return end;
 }
 
-/* Whether something that is looked at may begin here. */
+/* Whether something that is looked at may begin here: a value, or a credential by its first two
+ * letters. */
 static inline bool
-is_telling(char c)
+is_telling(struct str text, size_t at)
 {
-    return c == '=' || c == ':' || c == 'e' || (c | 0x20) == 'b';
+    char c = text.p[at], next = at + 1 < text.n ? text.p[at + 1] : 0;
+    bool letters = (c == 'e' && next == 'y') ||
+                   ((c | 0x20) == 'b' && ((next | 0x20) == 'e' || (next | 0x20) == 'a'));
+    return c == '=' || c == ':' || letters;
 }
 
 size_t
@@ -330,7 +337,7 @@ redact_text(struct str text, char *dst, size_t size, bool *ret_found)
     }
     for (size_t i = done; i < text.n; i++) {
         size_t from = 0, to = 0;
-        if (!is_telling(text.p[i])) {
+        if (!is_telling(text, i)) {
             continue;
         }
         bool pair = (text.p[i] == '=' || text.p[i] == ':') && i > 0 && i + 1 < text.n;

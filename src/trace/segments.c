@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
 #include "flametop/trace/store.h"
 #include "gather.h"
 
@@ -114,7 +115,7 @@ held_new(struct segments *segments, size_t capacity)
 {
     struct held *held = calloc(1, sizeof(*held));
     struct trace_segment *segment = held != NULL ? malloc(sizeof(*segment)) : NULL;
-    uint8_t *data = segment != NULL ? malloc(capacity) : NULL;
+    uint8_t *data = segment != NULL ? pages_new(capacity, 1, PAGES_HUGE) : NULL;
     if (data == NULL) {
         free(segment);
         free(held);

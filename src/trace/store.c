@@ -451,7 +451,9 @@ trace_store_span(struct trace_store *store, const struct span *span, struct inst
         return false;
     }
     uint64_t key = gather_hash(store->seed, own.trace_id.p, own.trace_id.n);
-    struct gather *gather = map_get(&store->open, key);
+    struct gather *newest = store->newest;
+    struct gather *gather =
+        newest != NULL && newest->key == key ? newest : map_get(&store->open, key);
     if (gather == NULL && (!is_among(own.trace_id, share_of_all(store)) ||
                            map_get(&store->refused_traces, key) != NULL)) {
         return true;

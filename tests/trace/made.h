@@ -10,6 +10,7 @@
 
 #include "flametop/base/hash.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/pages.h"
 #include "flametop/core/traces.h"
 
 #define MADE_ATTRIBUTES_MAX 8
@@ -349,7 +350,7 @@ made_list(struct trace **traces, size_t count, uint64_t number)
             segment->capacity += traces[i]->bytes;
         }
         segment->refs = 1;
-        segment->data = calloc(1, segment->capacity);
+        segment->data = pages_new(segment->capacity, 1, PAGES_PLAIN);
         for (size_t i = from; i < to; i++) {
             segment->offset[segment->count++] = (uint32_t)(segment->bytes / 8);
             memcpy(segment->data + segment->bytes, traces[i], traces[i]->bytes);

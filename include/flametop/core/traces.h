@@ -24,7 +24,7 @@ struct trace_segment {
     uint64_t number;
     uint32_t count; /* written by the store's thread only; lists have their own */
     size_t bytes, capacity;
-    uint8_t *data;                       /* traces, each aligned to 8 */
+    uint8_t *data;                       /* traces, each aligned to 8; of base/pages.h */
     uint32_t offset[TRACE_SEGMENT_ROWS]; /* of each, in units of 8 bytes */
 };
 
