@@ -334,7 +334,9 @@ reload(struct serve *serve)
     } else {
         struct message interval = {.type = MESSAGE_INTERVAL,
                                    .interval_ns = config_integer(serve->cli->config, "interval")};
+        struct message retry = {.type = MESSAGE_RETRY}; /* what was set right may be a cookie */
         engine_send(serve->engine, &interval);
+        engine_send(serve->engine, &retry);
         log_set_level((enum log_level)config_integer(serve->cli->config, "log.level"));
         log_info("reload: done; where the agent listens changes with a restart only");
         if (before != serve->first) {

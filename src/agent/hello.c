@@ -3,9 +3,11 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
+#include "flametop/core/link.h"
 #include "parts.h"
 
 #define PAGE_BYTES_MAX 16384
+#define RETRY_NS NS_PER_S /* each try may be an error in the log of who is tried */
 
 static void
 write_features(struct json *json)
@@ -19,6 +21,27 @@ write_features(struct json *json)
         json_text(json, features[i]);
     }
     json_array_end(json);
+}
+
+/* What it was started to watch in the place of its machine. */
+static void
+write_target(struct json *json, const struct link_status *link)
+{
+    static const char *const states[] = {[LINK_CONNECTING] = "connecting",
+                                         [LINK_LIVE] = "live",
+                                         [LINK_LOST] = "lost",
+                                         [LINK_REFUSED] = "refused"};
+    json_key(json, "target");
+    json_object(json);
+    json_key(json, "name");
+    json_text(json, link->target);
+    json_key(json, "kind");
+    json_text(json, link->kind);
+    json_key(json, "state");
+    json_text(json, states[link->state]);
+    json_key(json, "why");
+    json_text(json, link->why[0] != '\0' ? link->why : NULL);
+    json_object_end(json);
 }
 
 void
@@ -49,10 +72,34 @@ answer_hello(struct agent *agent, const struct http_message *message, const char
     json_double(&json, agent->picture != NULL ? (double)agent->picture->interval_ns / 1e9 : 0);
     json_key(&json, "may_change");
     json_bool(&json, message->right == RIGHT_CHANGE);
+    if (agent->picture != NULL && agent->picture->link != NULL) {
+        write_target(&json, agent->picture->link);
+    }
     write_features(&json);
     json_object_end(&json);
     agent_reply_json(message, &out);
     buf_done(&out);
+}
+
+void
+answer_retry(struct agent *agent, const struct http_message *message, const char *name)
+{
+    const struct picture *picture = agent_picture(agent, message);
+    int64_t now_ns = clock_mono_ns();
+    (void)name;
+    if (picture == NULL) {
+        return;
+    }
+    if (picture->link == NULL || agent->setup.retry == NULL) {
+        http_reply_error(message, 409,
+                         "this agent watches its own machine: it connects to nothing");
+        return;
+    }
+    if (picture->link->state != LINK_LIVE && now_ns - agent->retried_ns >= RETRY_NS) {
+        agent->retried_ns = now_ns;
+        agent->setup.retry(agent->setup.context);
+    }
+    http_reply(message, 200, "application/json", STR("{}\n"), NULL);
 }
 
 void

@@ -1,8 +1,8 @@
 /* The hub.
  *
- * Invariant: `mark` and `at_ns` of a reader say what it has been sent: all names below the mark,
- * all batches up to that time. Who could not take a tick is behind them until a tick can be sent
- * whole again, made for it alone; nobody has a queue that grows.
+ * Invariant: the `mark` of a reader says what it has been sent: all names and ticks below it. Who
+ * could not take a tick is behind until a tick can be sent whole again, made for it alone; nobody
+ * has a queue that grows.
  *
  * What is sent is made once for all that are as far, and packed into pieces that fit behind
  * anything (piece.h): ticks are shared by all, a first picture by those that join at it.
@@ -49,7 +49,7 @@ struct reader {
     uint32_t crc;     /* of all that was sent, for the trailer */
     uint64_t n;
     struct record_mark mark;
-    int64_t at_ns, since_ns, span_ns;
+    int64_t since_ns, span_ns;
 
     struct http_bytes *first; /* the first picture, until it has it */
     int64_t joined_ns;        /* when it was sent that */
@@ -79,7 +79,6 @@ struct caught {
     struct piece piece;
     bool packed;
     struct record_mark mark;
-    int64_t at_ns;
     size_t rows_had;
 };
 
@@ -204,7 +203,6 @@ share(struct hub *hub, bool whole_tick)
             (!hub->out.full && piece_make(&hub->packer, &hub->out, reader->packed, false, piece));
         if (made && (hub->out.n == 0 || push(reader, piece))) {
             reader->mark = mark;
-            reader->at_ns = whole_tick ? hub->picture->mono_ns : reader->at_ns;
         } else {
             reader->behind = true;
             hub->counts.ticks_dropped += whole_tick;
@@ -231,7 +229,7 @@ static bool
 same_mark(const struct record_mark *a, const struct record_mark *b)
 {
     return a->metrics == b->metrics && a->series == b->series && a->tables == b->tables &&
-           a->texts == b->texts && a->forgotten == b->forgotten;
+           a->texts == b->texts && a->forgotten == b->forgotten && a->ticks == b->ticks;
 }
 
 /* The tick for a reader that has not all that was before it: made once for all that are as far. */
@@ -246,22 +244,17 @@ catch_up(struct reader *reader)
         return;
     }
     if (caught->piece.bytes == NULL || caught->packed != reader->packed ||
-        caught->at_ns != reader->at_ns || caught->rows_had != rows_had ||
-        !same_mark(&caught->mark, &reader->mark)) {
-        struct record_state state = {
-            .known = reader->mark, .since_mono_ns = reader->at_ns, .rows_had = rows_had};
+        caught->rows_had != rows_had || !same_mark(&caught->mark, &reader->mark)) {
+        struct record_state state = {.known = reader->mark, .rows_had = rows_had};
         piece_done(&caught->piece);
-        *caught = (struct caught){.packed = reader->packed,
-                                  .mark = reader->mark,
-                                  .at_ns = reader->at_ns,
-                                  .rows_had = rows_had};
+        *caught =
+            (struct caught){.packed = reader->packed, .mark = reader->mark, .rows_had = rows_had};
         record_write_state(hub->writer, &state, &hub->aside);
         make_aside(hub, reader->packed, false, &caught->piece);
     }
     if (caught->piece.bytes != NULL && push(reader, &caught->piece)) {
         reader->behind = reader->cut = false;
         reader->mark = record_writer_mark(hub->writer);
-        reader->at_ns = hub->picture->mono_ns;
     } else {
         reader->behind = true;
         hub->counts.ticks_dropped++;
@@ -376,10 +369,9 @@ write_first(struct hub *hub, int64_t from_ns, size_t room)
 {
     const struct first *first = &hub->first;
     struct record_state names = {.names_only = true, .brief = first->brief, .own_texts = true};
-    struct record_state state = {.known = first->mark,
-                                 .since_mono_ns = INT64_MIN,
-                                 .own_texts = true,
-                                 .rows_max = first->rows_had};
+    struct record_state state = {
+        .known = first->mark, .own_texts = true, .rows_max = first->rows_had};
+    state.known.ticks = 0;
     buf_clear(&hub->aside);
     record_write_state(hub->writer, &names, &hub->aside);
     int64_t recent_ns = room > 0 ? write_recent(hub, from_ns, room) : INT64_MAX - 1;
@@ -469,7 +461,6 @@ join(struct reader *reader)
     reader->cut = true;
     reader->rows_had = first->rows_had;
     reader->mark = first->mark;
-    reader->at_ns = hub->picture->mono_ns;
     if (reader->joined && first->past != NULL) {
         reader->past = past_acquire(first->past);
         send_history(reader);
@@ -643,6 +634,9 @@ hub_picture(struct hub *hub, struct picture *picture)
     hub->picture = picture_acquire(picture);
     hub->named = false;
     judge_readers(hub);
+    if (picture->link != NULL) {
+        record_write_link(hub->writer, picture->link);
+    }
     record_write_findings(hub->writer, &findings);
     record_write_tick(hub->writer, &tick);
     share(hub, true);
@@ -651,7 +645,7 @@ hub_picture(struct hub *hub, struct picture *picture)
     {
         if (!reader->joined) {
             join(reader);
-        } else if (reader->at_ns < picture->mono_ns) {
+        } else if (reader->mark.ticks < record_writer_mark(hub->writer).ticks) {
             catch_up(reader);
         }
         send_traces(reader);

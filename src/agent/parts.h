@@ -45,6 +45,8 @@ struct agent {
     unsigned flame_count, profile_count; /* so many of requests; live profiles being sampled */
     unsigned question_count;             /* being answered */
 
+    int64_t retried_ns; /* when a reader last asked for it; 0: never */
+
     int64_t interest_until_ns; /* when what tables asked for is no longer read */
     bool interested;
 };
@@ -67,7 +69,7 @@ route_answer answer_snapshot, answer_metrics;
 route_answer answer_query;
 route_answer answer_table, answer_findings;
 route_answer answer_traces, answer_trace, answer_question;
-route_answer answer_command;
+route_answer answer_command, answer_retry;
 route_answer answer_flame, answer_flame_stream;
 route_answer answer_stream, answer_interest, answer_events, answer_websocket;
 

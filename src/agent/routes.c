@@ -15,6 +15,7 @@ static const struct route routes[] = {
     {"GET", "/api/v1/snapshot", RIGHT_READ, answer_snapshot, "The whole picture with its charts, as a snapshot document or in another format."},
     {"GET", "/api/v1/stream", RIGHT_READ, answer_stream, "The record stream: the picture, history newest first, each tick; server-sent events when Accept is text/event-stream."},
     {"POST", "/api/v1/interest", RIGHT_READ, answer_interest, "What the reader of a record stream looks at, until it leaves."},
+    {"POST", "/api/v1/retry", RIGHT_READ, answer_retry, "Connects again now to what the agent was started to watch, where that does not answer."},
     {"GET", "/api/v1/metrics/query", RIGHT_READ, answer_query, "The history of one metric or formula, in steps."},
     {"GET", "/api/v1/tables/{name}", RIGHT_READ, answer_table, "One table, sorted, filtered and cut."},
     {"GET", "/api/v1/traces", RIGHT_READ, answer_traces, "The requests that are held, newest first, filtered and cut."},

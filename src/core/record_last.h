@@ -11,6 +11,7 @@
 struct last {
     char name[64];
     bool known;         /* false: the next batch must be a whole one */
+    uint64_t tick;      /* so many were whole when it came; the writer's */
     struct batch batch; /* a column is NULL where the catalog refused it, NaN where it is gone */
     struct map places;  /* series -> place + 1; the writer's */
     struct arena arenas[2];

@@ -72,7 +72,7 @@ type_name(unsigned type)
         [RECORD_HELLO] = "hello", [RECORD_NAMES] = "names",       [RECORD_BATCH] = "batch",
         [RECORD_CHUNK] = "chunk", [RECORD_END] = "end",           [RECORD_CHANGES] = "changes",
         [RECORD_TICK] = "tick",   [RECORD_FINDINGS] = "findings", [RECORD_KEPT] = "kept",
-        [RECORD_TRACE] = "trace", [RECORD_PROFILE] = "profile"};
+        [RECORD_TRACE] = "trace", [RECORD_PROFILE] = "profile",   [RECORD_LINK] = "link"};
     return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type] : "unknown";
 }
 
@@ -250,6 +250,26 @@ on_findings(struct record_reader *reader, struct wire wire)
 }
 
 static void
+on_link(struct record_reader *reader, struct wire wire)
+{
+    unsigned state = wire_u8(&wire);
+    struct link_status status = {.state = (enum link_state)MIN(state, (unsigned)LINK_REFUSED),
+                                 .target = wire_text(&wire, &reader->arena)};
+    status.kind = wire_text(&wire, &reader->arena);
+    status.why = wire_text(&wire, &reader->arena);
+    status.heard_mono_ns = read_time(&wire);
+    status.retry_mono_ns = read_time(&wire);
+    status.samples = (unsigned)wire_varint(&wire);
+    status.here = wire_u8(&wire) != 0;
+    status.offer = "";
+    if (wire.bad || reader->arena.full) {
+        reader_damaged(reader, RECORD_LINK, "its contents are wrong");
+    } else if (reader->events.link != NULL) {
+        reader->events.link(reader->events.context, &status);
+    }
+}
+
+static void
 on_end(struct record_reader *reader, struct wire wire)
 {
     (void)wire;
@@ -285,7 +305,7 @@ on_record(struct record_reader *reader, unsigned type, struct wire payload)
         [RECORD_END] = on_end,         [RECORD_CHANGES] = reader_changes,
         [RECORD_TICK] = on_tick,       [RECORD_FINDINGS] = on_findings,
         [RECORD_KEPT] = reader_kept,   [RECORD_TRACE] = on_trace,
-        [RECORD_PROFILE] = on_profile,
+        [RECORD_PROFILE] = on_profile, [RECORD_LINK] = on_link,
     };
     if (type >= ARRAY_SIZE(handlers) || handlers[type] == NULL) {
         return; /* of a later version */

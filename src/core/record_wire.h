@@ -52,6 +52,8 @@
  *
  * profile: how much a sampling grew (core/sampling.c)
  *
+ * link: u8 state · texts target, kind, why · i64 mono heard, mono retry · varint samples · u8 here
+ *
  * end: nothing
  *
  * Lists of ids and values are blocks of 1,024, each a column of core/codec.h behind its length.

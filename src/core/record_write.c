@@ -33,6 +33,7 @@ record_writer_new(struct buf *out)
     map_init(&writer->metric_ids, METRIC_IDS_MAX);
     map_init(&writer->series_ids, SERIES_IDS_MAX);
     map_init(&writer->text_ids, TEXT_IDS_MAX);
+    buf_init(&writer->link, RECORD_BYTES_MAX);
     buf_init(&writer->findings, RECORD_BYTES_MAX);
     buf_init(&writer->tick, RECORD_BYTES_MAX);
     return writer;
@@ -54,6 +55,7 @@ record_writer_free(struct record_writer *writer)
     map_done(&writer->metric_ids);
     map_done(&writer->series_ids);
     map_done(&writer->text_ids);
+    buf_done(&writer->link);
     buf_done(&writer->findings);
     buf_done(&writer->tick);
     lasts_done(&writer->lasts);

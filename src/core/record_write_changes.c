@@ -471,6 +471,7 @@ record_write_changes(struct record_writer *writer, const char *source, const str
         put_changes(writer, last, batch, tables, table_count);
     }
     last_set_header(last, batch);
+    last->tick = writer->ticks;
     last->known &= last_set_tables(last, tables, table_count);
     if (was_known) {
         writer_finish(writer, RECORD_CHANGES);

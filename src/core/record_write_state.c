@@ -1,12 +1,12 @@
-/* What a reader that joins a shared stream needs, and what stands beside the batches: ticks and
- * findings. */
+/* What a reader that joins a shared stream needs, and what stands beside the batches: ticks,
+ * findings and the link. */
 #include <string.h>
 
 #include "flametop/base/macros.h"
 #include "flametop/core/trace.h"
 #include "record_writer.h"
 
-/* ---- ticks and findings ---- */
+/* ---- ticks, findings, the link ---- */
 
 /* Keeps a copy of the payload for readers that join. */
 static void
@@ -27,7 +27,21 @@ record_write_tick(struct record_writer *writer, const struct record_tick *tick)
     buf_put_varint(out, tick->number);
     buf_put_varint(out, tick->missed);
     remember(&writer->tick, out);
+    writer->ticks++;
     writer_finish(writer, RECORD_TICK);
+}
+
+/* Nothing when the payload is the last one again. */
+static void
+finish_changed(struct record_writer *writer, enum record_type type, struct buf *copy)
+{
+    struct buf *out = &writer->payload;
+    if (out->n == copy->n && memcmp(out->data, copy->data, out->n) == 0) {
+        buf_clear(out);
+        return;
+    }
+    remember(copy, out);
+    writer_finish(writer, type);
 }
 
 static void
@@ -74,12 +88,23 @@ record_write_findings(struct record_writer *writer, const struct record_findings
         put_finding(&writer->entry, &findings->list[i]);
         wire_put_part(out, &writer->entry);
     }
-    if (out->n == writer->findings.n && memcmp(out->data, writer->findings.data, out->n) == 0) {
-        buf_clear(out);
-        return;
-    }
-    remember(&writer->findings, out);
-    writer_finish(writer, RECORD_FINDINGS);
+    finish_changed(writer, RECORD_FINDINGS, &writer->findings);
+}
+
+void
+record_write_link(struct record_writer *writer, const struct link_status *status)
+{
+    struct buf *out = &writer->payload;
+    bool live = status->state == LINK_LIVE;
+    buf_putc(out, (char)status->state);
+    wire_put_text(out, status->target);
+    wire_put_text(out, status->kind);
+    wire_put_text(out, status->why);
+    buf_put_u64(out, live ? 0 : (uint64_t)status->heard_mono_ns);
+    buf_put_u64(out, live ? 0 : (uint64_t)status->retry_mono_ns);
+    buf_put_varint(out, status->samples);
+    buf_putc(out, status->here);
+    finish_changed(writer, RECORD_LINK, &writer->link);
 }
 
 /* ---- readers that join ---- */
@@ -91,7 +116,8 @@ record_writer_mark(const struct record_writer *writer)
                                 .series = writer->series_count,
                                 .tables = writer->table_count,
                                 .texts = writer->text_count,
-                                .forgotten = writer->forgotten};
+                                .forgotten = writer->forgotten,
+                                .ticks = writer->ticks};
 }
 
 void
@@ -166,12 +192,13 @@ put_state(struct record_writer *writer, const struct record_state *state)
     writer->own_texts = state->own_texts;
     for (size_t i = 0; i < writer->lasts.count; i++) {
         const struct last *last = writer->lasts.list[i];
-        bool newer = last->batch.at.mono_ns > state->since_mono_ns;
+        bool newer = last->tick >= state->known.ticks;
         if (last->known && (newer || was_cut(last, state->rows_had))) {
             writer_put_last(writer, last, state->rows_max);
         }
     }
     writer->own_texts = false;
+    put_copy(writer, RECORD_LINK, &writer->link);
     put_copy(writer, RECORD_FINDINGS, &writer->findings);
     put_copy(writer, RECORD_TICK, &writer->tick);
 }

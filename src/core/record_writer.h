@@ -29,7 +29,8 @@ struct record_writer {
     uint64_t forgotten;
 
     struct lasts lasts;
-    struct buf findings, tick; /* the last payloads */
+    struct buf link, findings, tick; /* the last payloads */
+    uint64_t ticks;                  /* that were written */
 };
 
 /* One whole record, or none; empties the payload. */

@@ -314,6 +314,13 @@ exporter_mark(void *context, struct str id)
 }
 
 static void
+exporter_retry(void *context)
+{
+    const struct attach_exporter *own = context;
+    attach_retry(own->attach);
+}
+
+static void
 on_batch(void *context, const char *source, const struct batch *batch)
 {
     struct attach *attach = context;
@@ -337,6 +344,7 @@ open_exporter(struct attach *attach, const struct engine_options *options, size_
                                    .interest = exporter_interest,
                                    .report = exporter_report,
                                    .mark = exporter_mark,
+                                   .retry = exporter_retry,
                                    .context = own};
     attach->interests[++attach->exporter_count].process_sort = -1;
     if (own->exporter->open(&setup, &own->state, why, why_size) < 0) {

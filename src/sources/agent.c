@@ -26,6 +26,7 @@
 #include "flametop/core/record.h"
 #include "flametop/core/trace.h"
 #include "agent_ask.h"
+#include "agent_far.h"
 #include "agent_sampling.h"
 #include "remote.h"
 
@@ -48,7 +49,7 @@ struct agent_link {
     struct link_setup setup;
     struct agent_link_options options;
     struct http_client *client;
-    struct http_call *stream, *greeting, *telling;
+    struct http_call *stream, *greeting, *telling, *retrying;
     uv_timer_t *timer, *drain;
     char target[400], id[17];
 
@@ -71,6 +72,8 @@ struct agent_link {
     int64_t newest_ns, shift_ns; /* of the agent's clock */
     int64_t offset_ns, offset_goal_ns, offset_at_ns, wall_offset_ns, boot_offset_ns, best_trip_ns;
     bool clock_set;
+
+    struct agent_far far; /* what the agent is attached to */
 
     struct interest interest;
     bool interested, told;
@@ -335,6 +338,13 @@ on_findings(void *context, const struct record_findings *findings)
 }
 
 static void
+on_link(void *context, const struct link_status *status)
+{
+    struct agent_link *agent = context;
+    agent_far_take(&agent->far, status, agent->shift_ns - offset_now(agent));
+}
+
+static void
 on_tick(void *context, const struct record_tick *tick)
 {
     struct agent_link *agent = context;
@@ -401,8 +411,10 @@ lose(struct agent_link *agent, const char *why, bool refused)
     http_cancel(agent->stream);
     http_cancel(agent->greeting);
     http_cancel(agent->telling);
-    agent->stream = agent->greeting = agent->telling = NULL;
+    http_cancel(agent->retrying);
+    agent->stream = agent->greeting = agent->telling = agent->retrying = NULL;
     agent->told = false;
+    agent->far.there = false;
     agent_sampling_lose(&agent->sampling);
     drop_torn(agent);
     drop_reader(agent);
@@ -518,7 +530,8 @@ connect_agent(struct agent_link *agent)
                                    .kept = on_kept,
                                    .tick = on_tick,
                                    .findings = on_findings,
-                                   .trace = on_trace};
+                                   .trace = on_trace,
+                                   .link = on_link};
     char path[256];
     struct http_request request = {.path = path,
                                    .accept = "application/x-flametop",
@@ -780,7 +793,11 @@ agent_status(const void *state, struct link_status *ret_status)
                                        .round_trip_ns = agent->round_trip_ns,
                                        .may_change = agent->options.change_token != NULL,
                                        .samples = 1U << SAMPLING_MACHINE | 1U << SAMPLING_PROCESS,
-                                       .insecure = agent->options.credentials.insecure};
+                                       .insecure = agent->options.credentials.insecure,
+                                       .here = true};
+    if (agent->state == LINK_LIVE) {
+        agent_far_tell(&agent->far, ret_status);
+    }
 }
 
 static void
@@ -805,10 +822,35 @@ agent_interval(void *state, int64_t interval_ns)
 }
 
 static void
+on_retried(void *context, const struct http_answer *answer)
+{
+    struct agent_link *agent = context;
+    (void)answer; /* the stream says what comes of it */
+    agent->retrying = NULL;
+}
+
+/* The agent's own link. */
+static void
+retry_far(struct agent_link *agent)
+{
+    struct http_request request = {.path = "/api/v1/retry",
+                                   .post = "",
+                                   .timeout_ns = CONNECT_NS,
+                                   .body_max = ANSWER_BYTES_MAX,
+                                   .context = agent,
+                                   .done = on_retried};
+    if (agent->retrying == NULL) {
+        agent->retrying = http_send(agent->client, &request);
+    }
+}
+
+static void
 agent_retry(void *state)
 {
     struct agent_link *agent = state;
-    if (agent->stream == NULL) {
+    if (agent->state == LINK_LIVE && agent->far.there && agent->far.status.state != LINK_LIVE) {
+        retry_far(agent);
+    } else if (agent->stream == NULL) {
         agent->backoff_ns = BACKOFF_FIRST_NS;
         agent->state = agent->state == LINK_REFUSED ? LINK_CONNECTING : agent->state;
         uv_timer_stop(agent->timer);

@@ -213,7 +213,7 @@ endpoint_status(const void *state, struct link_status *ret_status)
     const struct endpoint *endpoint = state;
     if (endpoint->inner != NULL) {
         endpoint->inner->status(endpoint->inner_state, ret_status);
-        ret_status->here = endpoint->options->here;
+        ret_status->here = ret_status->here && endpoint->options->here;
         return;
     }
     *ret_status = (struct link_status){

@@ -40,6 +40,7 @@ struct world {
     int64_t mono_ns;
     size_t rows;
     uint64_t noise;
+    int64_t age_ns; /* of what the other source brings */
 };
 
 static struct world world;
@@ -97,6 +98,7 @@ static enum source_step
 other_poll(void *state, struct batch *batch)
 {
     const struct world *w = state;
+    batch->at.mono_ns -= w->age_ns;
     batch_put(batch, &metrics[0], "", (double)w->mono_ns / 1e9);
     return SOURCE_DONE;
 }
@@ -650,6 +652,27 @@ test_hub__large_tables_come_whole_with_the_second_tick(void **state)
     client_close(&client);
 }
 
+/* What a node answers late is older than the tick before the one that it comes with. */
+static void
+test_hub__what_comes_late_comes_to_all(void **state)
+{
+    struct bench *bench = *state;
+    struct client client;
+    world.age_ns = 3 * NS_PER_S / 2;
+    tick(bench);
+    client_open(&client, bench, "span=0", true);
+    hear(bench, &client, 1, 0);
+    unsigned batches = client.batches;
+    assert_true(batches >= 2);
+    for (unsigned i = 2; i <= 4; i++) {
+        tick(bench);
+        hear(bench, &client, i, 0);
+        assert_int_equal(client.batches, batches * i);
+    }
+    assert_true(record_reader_dropped(client.reader) == 0);
+    client_close(&client);
+}
+
 /* Who does not read loses whole ticks; the other gets each. Reading again, it is where all are. */
 static void
 test_hub__who_does_not_read_changes_nothing_for_others(void **state)
@@ -885,6 +908,7 @@ main(void)
         TEST(test_hub__who_looks_at_requests_is_sent_them),
         TEST(test_hub__who_was_there_before_the_first_picture_waits),
         TEST(test_hub__large_tables_come_whole_with_the_second_tick),
+        TEST(test_hub__what_comes_late_comes_to_all),
         TEST(test_hub__who_does_not_read_changes_nothing_for_others),
         TEST(test_hub__who_takes_nothing_for_long_is_let_go),
         TEST(test_hub__who_takes_all_may_stay),

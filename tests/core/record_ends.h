@@ -167,9 +167,10 @@ struct reading {
     struct record_reader *reader;
     struct writing *expected; /* its batch is what the last write was */
     size_t fed;               /* of what it wrote */
-    unsigned hellos, batches, chunks, ends, tables, ticks, findings;
+    unsigned hellos, batches, chunks, ends, tables, ticks, findings, links;
     struct record_tick tick;
     const struct record_findings *expected_findings;
+    const struct link_status *expected_link;
     double sum;
     const struct table_def *def;
     struct record_hello hello;
@@ -268,6 +269,23 @@ on_findings(void *context, const struct record_findings *findings)
     }
 }
 
+static inline void
+on_link(void *context, const struct link_status *status)
+{
+    struct reading *r = context;
+    const struct link_status *want = r->expected_link;
+    bool live = want->state == LINK_LIVE;
+    r->links++;
+    check_text(status->target, want->target);
+    check_text(status->kind, want->kind);
+    check_text(status->why, want->why);
+    assert_int_equal(status->state, want->state);
+    assert_int_equal(status->samples, want->samples);
+    assert_true(status->heard_mono_ns == (live ? 0 : want->heard_mono_ns) &&
+                status->retry_mono_ns == (live ? 0 : want->retry_mono_ns) &&
+                status->here == want->here);
+}
+
 static inline struct record_events
 events_for(struct reading *r)
 {
@@ -277,7 +295,8 @@ events_for(struct reading *r)
                                   .chunk = on_chunk,
                                   .end = on_end,
                                   .tick = on_tick,
-                                  .findings = on_findings};
+                                  .findings = on_findings,
+                                  .link = on_link};
 }
 
 static inline void

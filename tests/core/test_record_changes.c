@@ -90,7 +90,8 @@ test_record__changes_of_what_is_missing_are_passed_over(void **state)
         struct buf state_bytes;
         buf_init(&state_bytes, 1 << 20);
         if (tick == 4) { /* its names only */
-            struct record_state names = {.known = mark, .since_mono_ns = INT64_MAX};
+            struct record_state names = {.known = mark};
+            names.known.ticks = UINT64_MAX;
             record_write_state(w.writer, &names, &state_bytes);
             feed_bytes(&r, &state_bytes);
             r.fed = w.bytes.n;
@@ -100,8 +101,7 @@ test_record__changes_of_what_is_missing_are_passed_over(void **state)
         }
         if (tick == 7) { /* what it missed, whole */
             assert_true(record_reader_dropped(r.reader) == 3);
-            struct record_state whole = {.known = record_writer_mark(w.writer),
-                                         .since_mono_ns = 3 * NS_PER_S};
+            struct record_state whole = {.known = record_writer_mark(w.writer)};
             record_write_state(w.writer, &whole, &state_bytes);
             feed_bytes(&r, &state_bytes);
         }
@@ -134,11 +134,19 @@ test_record__a_reader_that_joins_is_where_the_others_are(void **state)
 {
     (void)state;
     static const struct record_findings findings = {found, 2, "cpu, disk", "network: no rights"};
+    struct link_status link = {.state = LINK_LIVE,
+                               .target = "beam://a@b",
+                               .kind = "beam",
+                               .why = "",
+                               .heard_mono_ns = 5,
+                               .samples = 12,
+                               .here = true};
     struct writing w;
     struct reading first, late;
     writing_init(&w);
     reading_init(&first);
     reading_init(&late);
+    first.expected_link = late.expected_link = &link;
     first.expected = late.expected = &w;
     first.check = late.check = check_same_batch;
     first.expected_findings = late.expected_findings = &findings;
@@ -147,6 +155,13 @@ test_record__a_reader_that_joins_is_where_the_others_are(void **state)
     for (unsigned tick = 0; tick < 40; tick++) {
         write_evolving(&w, tick);
         record_write_findings(w.writer, &findings);
+        link.heard_mono_ns += link.state == LINK_LIVE; /* which is no news */
+        if (tick == 10) {
+            link.state = LINK_LOST;
+            link.why = "the node does not answer";
+            link.retry_mono_ns = 77;
+        }
+        record_write_link(w.writer, &link);
         struct record_tick whole = {w.batch.at, NS_PER_S, tick, 2};
         record_write_tick(w.writer, &whole);
         feed_rest(&first);
@@ -155,7 +170,7 @@ test_record__a_reader_that_joins_is_where_the_others_are(void **state)
         } else if (tick == 19) {
             struct buf joined;
             buf_init(&joined, 1 << 20);
-            struct record_state join = {.hello = &hello, .since_mono_ns = INT64_MIN};
+            struct record_state join = {.hello = &hello};
             record_write_state(w.writer, &join, &joined);
             feed_bytes(&late, &joined);
             late.fed = w.bytes.n;
@@ -166,9 +181,11 @@ test_record__a_reader_that_joins_is_where_the_others_are(void **state)
     assert_int_equal(first.batches, 40);
     assert_int_equal(first.ticks, 40);
     assert_int_equal(first.findings, 1);
+    assert_int_equal(first.links, 2);
     assert_int_equal(late.batches, 21);
     assert_int_equal(late.ticks, 21);
     assert_int_equal(late.findings, 1);
+    assert_int_equal(late.links, 1);
     assert_true(late.tick.number == 39 && late.tick.missed == 2 &&
                 late.tick.at.mono_ns == 39 * NS_PER_S && late.tick.interval_ns == NS_PER_S);
     assert_true(record_reader_dropped(late.reader) == 0);
@@ -220,9 +237,9 @@ test_record__tables_can_be_cut_for_the_first_screen(void **state)
         buf_clear(&bytes);
         struct record_state join = {.hello = tick == 0 ? &hello : NULL,
                                     .known = mark,
-                                    .since_mono_ns = tick == 0 ? INT64_MIN : INT64_MAX,
                                     .rows_max = tick == 0 ? 10 : 0,
                                     .rows_had = tick == 0 ? 0 : 10};
+        join.known.ticks = tick == 0 ? 0 : UINT64_MAX;
         record_write_state(w.writer, &join, &bytes);
         mark = record_writer_mark(w.writer);
         const struct buf *from = tick < 2 ? &bytes : &w.bytes;

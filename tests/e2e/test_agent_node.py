@@ -5,13 +5,14 @@ FLAMETOP_BINARY is the program. Names on the command line run those tests alone.
 
 import json
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import suite  # noqa: E402
-from agent import CHANGE, READ, Agent  # noqa: E402
+from agent import Agent  # noqa: E402
 from erlang import Node, have_erlang  # noqa: E402
-from suite import FLAMETOP, check, check_sentence, run, until, write  # noqa: E402
+from suite import FLAMETOP, check, check_sentence, free_port, run, until, write  # noqa: E402
 from terminal import Tmux  # noqa: E402
 
 BUSY = "spawn(fun() -> register(hot, self()), (fun L(N) -> L(N + 1) end)(0) end)"
@@ -19,7 +20,10 @@ BUSY = "spawn(fun() -> register(hot, self()), (fun L(N) -> L(N + 1) end)(0) end)
 
 def watching(node, *options, cookie=None, **more):
     """An agent of a node, with the node's cookie."""
-    return Agent(node.url, "--cookie-file", write("cookie", cookie or node.cookie), *options, **more)
+    path = write("cookie", cookie or node.cookie)
+    agent = Agent(node.url, "--cookie-file", path, *options, **more)
+    agent.cookie = path
+    return agent
 
 
 def table_of(agent, name):
@@ -55,6 +59,52 @@ def test_agent__shows_its_node_on_a_terminal():
         node.eval(BUSY)
         with watching(node) as agent, Tmux(f"{FLAMETOP} unix:{agent.unix} --view beam", width=120, height=40) as t:
             check(t.until(r"hot .*runnable", "shown@", "Schedulers"), t.screen())
+
+
+def test_agent__says_how_its_node_is():
+    with Node("told") as node, watching(node) as agent:
+        def target():
+            return agent.ask("/api/v1/hello").json()["target"]
+        check(until(lambda: target()["state"] == "live"), target(), agent.log())
+        check(target() == {"name": node.url, "kind": "beam", "state": "live", "why": None}, target())
+        with Tmux(f"{FLAMETOP} unix:{agent.unix} --view beam", width=120, height=40) as t:
+            check(t.until("Schedulers", "● live"), t.screen())
+            node.signal(signal.SIGSTOP)
+            check(t.until(r"lost \d+ s ago: from the agent to beam://told@\S+: the node does not answer", seconds=20),
+                  t.screen())
+            check("Schedulers" in t.screen(), "what was seen last is gone", t.screen())
+            check(target()["state"] == "lost" and "does not answer" in target()["why"], target())
+            node.signal(signal.SIGCONT)
+            check(t.until("● live"), t.screen())
+            check("lost" not in t.screen(), t.screen())
+        done = run("snapshot", f"unix:{agent.unix}", "--for", "300ms")
+        check(done.returncode == 0, done.stderr.decode())
+
+
+def test_agent__of_a_node_that_refuses_says_so_and_tries_again_when_asked():
+    with Node("strict") as node, watching(node, cookie="wrong") as agent:
+        with Tmux(f"{FLAMETOP} unix:{agent.unix}", width=120, height=40) as t:
+            check(t.until(r"refused: from the agent to beam://strict@\S+: .*cookie"), t.screen())
+            check_sentence(run("snapshot", f"unix:{agent.unix}"), 1, "from the agent to", "cookie")
+            with open(agent.cookie, "w", encoding="ascii") as file:
+                file.write(node.cookie)
+            t.keys("r")
+            check(t.until("● live", "strict@"), t.screen())
+
+
+def test_agent__finds_its_node_again():
+    port = free_port()
+    with Node("again", port) as node:
+        agent = watching(node)
+        with agent, Tmux(f"{FLAMETOP} unix:{agent.unix} --view beam", width=120, height=40) as t:
+            check(t.until("● live", "Schedulers"), t.screen())
+            node.close()
+            check(t.until("lost"), t.screen())
+            with Node("again", port):
+                check(t.until("● live", seconds=20), t.screen())
+    with Agent() as agent:
+        check(agent.ask("/api/v1/retry", "POST", body="").status == 409)
+        check("target" not in agent.ask("/api/v1/hello").json())
 
 
 def test_agent__takes_one_target_that_is_none():

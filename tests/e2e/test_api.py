@@ -201,6 +201,7 @@ QUESTIONS = [
     ("/api/v1/stream", 400, {"query": {"metrics": "no.such"}, "headers": ["Accept: text/event-stream"]}),
     ("/api/v1/interest", 400, {"body": "[]", "query": {"client": "nobody"}}),
     ("/api/v1/interest", 404, {"body": "{}", "query": {"client": "nobody"}}),
+    ("/api/v1/retry", 409, {"body": ""}),
     ("/api/v1/metrics/query", 200, {"query": {"name": "system.cpu.utilization"}}),
     ("/api/v1/metrics/query", 200, {"query": {"name": "cpu_percent", "agg": "p95", "from": "-10s", "step": "1s"}}),
     ("/api/v1/metrics/query", 200, {"query": {"name": "system.cpu.time", "by": "state", "agg": "max"}}),
@@ -237,7 +238,8 @@ QUESTIONS = [
 ]
 # Asked for by other tests, here, in test_agent_flame.py and in tests/agent.
 ELSEWHERE = {("/healthz", "503"), ("/api/v1/stream", "200"), ("/api/v1/interest", "200"), ("/api/v1/commands/{name}", "200"),
-             ("/api/v1/traces/{id}", "200"), ("/api/v1/traces/query", "429"), ("/api/v1/flame", "403"), ("/api/v1/flame", "429"),
+             ("/api/v1/retry", "200"), ("/api/v1/traces/{id}", "200"),
+             ("/api/v1/traces/query", "429"), ("/api/v1/flame", "403"), ("/api/v1/flame", "429"),
              ("/api/v1/flame/stream", "200"), ("/api/v1/flame/stream", "403"), ("/api/v1/flame/stream", "429")}
 
 
@@ -260,6 +262,15 @@ def test_routes__answer_as_described():
             for operation in methods.values():
                 for status in operation["responses"].keys() - {"default", "101"}:
                     check((path, status) in told, path, status, "is described and was not asked for")
+
+
+def test_target__answers_as_described():
+    target = f"http://127.0.0.1:{free_port()}"
+    with Agent(target) as agent:
+        hello = agent.ask("/api/v1/hello")
+        check_answer("/api/v1/hello", "get", hello)
+        check(hello.json()["target"]["name"] == target and hello.json()["target"]["state"] == "connecting", hello)
+        check_answer("/api/v1/retry", "post", agent.ask("/api/v1/retry", "POST", body=""))
 
 
 def test_traces__answer_as_described():

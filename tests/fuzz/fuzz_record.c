@@ -139,6 +139,18 @@ see_findings(void *context, const struct record_findings *findings)
 }
 
 static void
+see_link(void *context, const struct link_status *status)
+{
+    struct seen *seen = context;
+    mix_text(seen, status->target);
+    mix_text(seen, status->kind);
+    mix_text(seen, status->why);
+    if (seen->again != NULL) {
+        record_write_link(seen->again, status);
+    }
+}
+
+static void
 see_hello(void *context, const struct record_hello *hello)
 {
     struct seen *seen = context;
@@ -155,7 +167,8 @@ read_all(struct catalog *catalog, struct seen *seen, const void *bytes, size_t n
                                    .chunk = see_chunk,
                                    .kept = see_kept,
                                    .tick = see_tick,
-                                   .findings = see_findings};
+                                   .findings = see_findings,
+                                   .link = see_link};
     struct record_reader *reader = record_reader_new(catalog, &events);
     must(reader != NULL);
     int error = 0;

@@ -25,6 +25,8 @@ struct exporter_setup {
     /* Marks a request by its id, so that it is kept longer. False: none of this id is held. NULL:
      * no requests are. */
     bool (*mark)(void *context, struct str id);
+    /* Connects to what is watched again now, where that is not live (core/link.h). */
+    void (*retry)(void *context);
     void *context;
 };
 

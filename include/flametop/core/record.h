@@ -8,8 +8,9 @@
  * values by series id, tables), changes (a batch as what differs from the source's batch before),
  * chunk (one source: series ids and the chunk's bytes), findings, tick (all batches of one instant
  * have come), kept (a table's kept rows over time: the chunk's bytes and its texts), trace, profile
- * (how much a sampling grew), end. A reader skips types it does not know and stops with a sentence
- * at a damaged record: everything before it stands. */
+ * (how much a sampling grew), link (how what the writer itself is attached to is doing), end. A
+ * reader skips types it does not know and stops with a sentence at a damaged record: everything
+ * before it stands. */
 #ifndef FLAMETOP_CORE_RECORD_H
 #define FLAMETOP_CORE_RECORD_H
 
@@ -21,6 +22,7 @@
 #include "flametop/core/batch.h"
 #include "flametop/core/chunk.h"
 #include "flametop/core/keep.h"
+#include "flametop/core/link.h"
 #include "flametop/core/picture.h"
 
 #define RECORD_PROTOCOL 1
@@ -38,6 +40,7 @@ enum record_type {
     RECORD_KEPT,
     RECORD_TRACE,
     RECORD_PROFILE,
+    RECORD_LINK,
 };
 
 struct record_hello {
@@ -84,19 +87,25 @@ void record_write_tick(struct record_writer *writer, const struct record_tick *t
 /* Nothing when they are the same as the last. */
 void record_write_findings(struct record_writer *writer, const struct record_findings *findings);
 
-/* How much of a writer's names a reader knows. */
+/* The state of the link of who writes, its times by the writer's clock: target, kind, why, samples
+ * and here travel as well. Nothing when that is the same as the last; when it was heard, and how
+ * far it is, goes out only while it is not live. */
+void record_write_link(struct record_writer *writer, const struct link_status *status);
+
+/* How much of what a writer wrote a reader knows: names, and the batches of so many ticks. Not of
+ * what time they are: a batch may be older than the tick before the one that it came with. */
 struct record_mark {
     size_t metrics, series, tables, texts;
     uint64_t forgotten; /* times the texts were */
+    uint64_t ticks;     /* 0: the batches of every source are news */
 };
 struct record_mark record_writer_mark(const struct record_writer *writer);
 
 /* What one more reader of a shared stream needs. */
 struct record_state {
     const struct record_hello *hello; /* magic and hello come first; NULL: neither */
-    struct record_mark known;         /* names that it has already */
+    struct record_mark known;         /* what it has already */
     bool names_only;                  /* no batches, findings and tick */
-    int64_t since_mono_ns;            /* batches later than this; INT64_MIN: of every source */
     bool brief;      /* without the sentences that a reader of this version has itself */
     bool own_texts;  /* tables bring their texts themselves: none are named, known.texts stays 0 */
     size_t rows_max; /* of a table, the top ones; 0: all */
@@ -107,7 +116,7 @@ struct record_state {
 void record_write_names(struct record_writer *writer, const struct layout *layout);
 
 /* Writes to `out` the names so far, the last batch of each source that record_write_changes wrote,
- * the last findings and the last tick: whoever reads it, and then what this writer writes from now
+ * the last link, findings and tick: whoever reads it, and then what this writer writes from now
  * on, is where its other readers are (but for tables that were cut). The writer stays as it is. */
 void record_write_state(struct record_writer *writer, const struct record_state *state,
                         struct buf *out);
@@ -150,6 +159,7 @@ struct record_events {
     void (*trace)(void *context, const void *bytes, size_t n); /* during the call; neither checked
                                                                   nor aligned */
     void (*profile)(void *context, struct str growth); /* for sampling_read; during the call */
+    void (*link)(void *context, const struct link_status *status); /* during the call */
 };
 
 struct record_reader;
