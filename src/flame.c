@@ -20,6 +20,7 @@
 #include "flametop/profile/write.h"
 #include "flametop/ui/app.h"
 #include "flame_live.h"
+#include "flame_requests.h"
 #include "machine.h"
 #include "monitor.h"
 
@@ -101,19 +102,106 @@ load(const char *path, size_t *ret_n)
     return data;
 }
 
+/* What is opened: the newer side, and the older where it is compared. Those of agents are targets,
+ * in this order. */
+struct opening {
+    const struct cli *cli;
+    const char *words[PROFILE_SIDES];
+    unsigned count;
+    struct targets targets;
+    char shown[PROFILE_SIDES][TARGET_NAME_BYTES]; /* without what may be a secret */
+};
+
 static bool
-add_file(struct profile *profile, const char *path)
+is_of_requests(const char *word)
 {
-    char why[WHY_BYTES] = "";
+    return flame_requests_are_there(word) || flame_requests_are_in(word);
+}
+
+/* The targets of the words that are addresses; one word is one target. */
+static bool
+find_targets(struct opening *opening)
+{
+    struct cli asked = *opening->cli;
+    const char *addresses[PROFILE_SIDES];
+    asked.line.arguments = addresses;
+    asked.line.argument_count = 0;
+    for (unsigned i = 0; i < opening->count; i++) {
+        str_copy(str_from(opening->words[i]), opening->shown[i], TARGET_NAME_BYTES);
+        if (flame_requests_are_there(opening->words[i])) {
+            addresses[asked.line.argument_count++] = opening->words[i];
+        }
+    }
+    if (asked.line.argument_count == 0) {
+        return true;
+    }
+    bool good = targets_init(&opening->targets, &asked);
+    if (good && opening->targets.count > asked.line.argument_count) {
+        cli_complain("a flame graph is of the requests of one agent: give its address");
+        good = false;
+    }
+    return good;
+}
+
+/* Where the side's target stands; the same agent twice is one target. */
+static size_t
+target_of(const struct opening *opening, unsigned side)
+{
+    bool second = side > 0 && flame_requests_are_there(opening->words[0]);
+    return second ? opening->targets.count - 1 : 0;
+}
+
+/* What is asked of requests; "": anything. */
+static const char *
+filter_of(const struct cli *cli)
+{
+    return cli->line.command->id == COMMAND_FLAME ? config_text(cli->config, "flame.filter") : "";
+}
+
+static bool
+begin_opening(struct opening *opening, const struct cli *cli, const char *path, const char *older)
+{
+    *opening = (struct opening){
+        .cli = cli, .words = {path, older}, .count = older[0] != '\0' ? PROFILE_SIDES : 1};
+    bool requests = false;
+    if (!find_targets(opening)) {
+        return false;
+    }
+    for (unsigned i = 0; i < opening->count; i++) {
+        requests |= is_of_requests(opening->words[i]);
+        if (flame_requests_are_there(opening->words[i])) {
+            const struct target *target = &opening->targets.list[target_of(opening, i)];
+            str_copy(str_from(target->shown), opening->shown[i], TARGET_NAME_BYTES);
+        }
+    }
+    if (!requests && filter_of(cli)[0] != '\0') {
+        cli_complain("--filter chooses requests: give an agent or a file of traces");
+        return false;
+    }
+    return true;
+}
+
+static bool
+add_side(const struct opening *opening, unsigned side, struct profile *profile)
+{
+    const char *word = opening->words[side];
+    char why[WHY_BYTES] = "", *data;
+    bool there = flame_requests_are_there(word), file = !there && !flame_requests_are_in(word);
     size_t n;
-    char *data = load(path, &n);
+    data = there ? flame_requests_ask(opening->cli, &opening->targets, target_of(opening, side), &n)
+           : file ? load(word, &n)
+                  : flame_requests_load(opening->cli, word, &n);
     if (data == NULL) {
         return false;
     }
     bool good = profile_read((struct str){data, n}, profile, why, sizeof(why));
-    pages_free(data);
+    if (file) {
+        pages_free(data);
+    } else {
+        free(data);
+    }
     if (!good) {
-        cli_complain("%s: %s", path, why);
+        cli_complain("%s: %s", opening->shown[side], why);
     }
     return good;
 }
@@ -129,21 +217,26 @@ has_values(const struct profile *profile)
 }
 
 static struct profile *
-read_profile(const char *path, const char *older, bool names_only)
+read_profile(const struct opening *opening, bool names_only)
 {
     struct profile *profile = profile_new();
+    bool requests = is_of_requests(opening->words[0]);
     if (profile == NULL) {
         cli_complain("out of memory");
         return NULL;
     }
     profile->names_only = names_only;
-    bool good = add_file(profile, path);
-    if (good && older[0] != '\0') {
+    profile->comparable = opening->count > 1 && requests && is_of_requests(opening->words[1]);
+    bool good = add_side(opening, 0, profile);
+    if (good && opening->count > 1) {
         profile_second_side(profile);
-        good = add_file(profile, older);
+        good = add_side(opening, 1, profile);
     }
     if (good && !has_values(profile)) {
-        cli_complain("%s: there are no stacks in it", path);
+        cli_complain("%s: %s", opening->shown[0],
+                     !requests                            ? "there are no stacks in it"
+                     : filter_of(opening->cli)[0] != '\0' ? "no request there matches --filter"
+                                                          : "no requests are held there");
         good = false;
     }
     profile_order(profile);
@@ -156,21 +249,26 @@ read_profile(const char *path, const char *older, bool names_only)
 }
 
 static bool
-is_file(const char *path)
+can_be_read_again(const struct opening *opening)
 {
     struct stat there;
-    return stat(path, &there) == 0 && S_ISREG(there.st_mode);
+    bool can = true;
+    for (unsigned i = 0; i < opening->count; i++) {
+        bool file = stat(opening->words[i], &there) == 0 && S_ISREG(there.st_mode);
+        can &= file || flame_requests_are_there(opening->words[i]);
+    }
+    return can;
 }
 
 /* Formats that do not know modules would share no frame with those that do. */
 static struct profile *
-open_profile(const char *path, const char *older)
+open_profile(const struct opening *opening)
 {
-    struct profile *profile = read_profile(path, older, false);
-    if (profile != NULL && older[0] != '\0' && profile->modules[0] != profile->modules[1] &&
-        is_file(path) && is_file(older)) {
+    struct profile *profile = read_profile(opening, false);
+    if (profile != NULL && opening->count > 1 && profile->modules[0] != profile->modules[1] &&
+        can_be_read_again(opening)) {
         profile_release(profile);
-        profile = read_profile(path, older, true);
+        profile = read_profile(opening, true);
     }
     return profile;
 }
@@ -185,22 +283,40 @@ base_name(const char *path)
 }
 
 static void
-describe(const struct profile *profile, const char *path, const char *older, char *dst, size_t size)
+name_side(const struct opening *opening, unsigned side, char *dst, size_t size)
 {
-    char name[128], other[128] = "", left[160] = "";
-    utf8_clean(str_from(base_name(path)), name, sizeof(name));
-    utf8_clean(str_from(base_name(older)), other, sizeof(other));
+    char name[128];
+    utf8_clean(str_from(base_name(opening->shown[side])), name, sizeof(name));
+    snprintf(dst, size, "%s%s", is_of_requests(opening->words[side]) ? "requests of " : "", name);
+}
+
+/* What of the whole is not there. */
+static void
+say_left(const struct profile *profile, char *dst, size_t size)
+{
     uint64_t refused = profile->refused[0] + profile->refused[1];
+    dst[0] = '\0';
     if (profile->cut > 0) {
-        snprintf(left, sizeof(left), "; %llu calls did not fit and count for their caller",
+        snprintf(dst, size, "; %llu calls did not fit and count for their caller",
                  (unsigned long long)profile->cut);
     } else if (refused > 0) {
-        snprintf(left, sizeof(left), "; %llu values below zero are left out",
-                 (unsigned long long)refused);
+        snprintf(dst, size, "; %llu values below zero are left out", (unsigned long long)refused);
     }
-    snprintf(dst, size, "%s%s%s: %u frames in %u calls%s", name,
-             other[0] != '\0' ? " against " : "", other, profile->frame_count,
-             profile->node_count - 1, left);
+}
+
+static void
+describe(const struct profile *profile, const struct opening *opening, char *dst, size_t size)
+{
+    char name[160], other[160] = "", left[160], filter[100];
+    name_side(opening, 0, name, sizeof(name));
+    if (opening->count > 1) {
+        name_side(opening, 1, other, sizeof(other));
+    }
+    utf8_clean(str_from(filter_of(opening->cli)), filter, sizeof(filter));
+    say_left(profile, left, sizeof(left));
+    snprintf(dst, size, "%s%s%s%s%s: %u frames in %u calls%s", name,
+             other[0] != '\0' ? " against " : "", other, filter[0] != '\0' ? ", " : "", filter,
+             profile->frame_count, profile->node_count - 1, left);
 }
 
 /* ---- writing ---- */
@@ -356,6 +472,23 @@ flame_finish(const struct cli *cli, const struct profile *profile, const char *t
     return output[0] != '\0' ? write_file(profile, text, output) : print_frames(profile, text);
 }
 
+/* Of an agent the requests view is behind the graph. */
+static int
+finish(struct opening *opening, const struct profile *profile)
+{
+    const struct cli *cli = opening->cli;
+    char text[TEXT_BYTES];
+    describe(profile, opening, text, sizeof(text));
+    if (output_of(cli)[0] != '\0' || !isatty(STDOUT_FILENO)) {
+        return flame_finish(cli, profile, text);
+    }
+    if (flame_requests_are_there(opening->words[0])) {
+        opening->targets.count = 1;
+        return monitor_profile(cli, &opening->targets, profile, text);
+    }
+    return show(cli, profile, opening->words[0], text);
+}
+
 int
 flame_run(const struct cli *cli)
 {
@@ -376,15 +509,11 @@ flame_run(const struct cli *cli)
     if (flame_live_is_wanted(cli)) {
         return flame_live_run(cli);
     }
-    const char *path = cli->line.arguments[0];
-    struct profile *profile = open_profile(path, older);
-    if (profile == NULL) {
-        return EXIT_FAILED;
-    }
-    char text[TEXT_BYTES];
-    describe(profile, path, older, text, sizeof(text));
-    int code = output[0] == '\0' && isatty(STDOUT_FILENO) ? show(cli, profile, path, text)
-                                                          : flame_finish(cli, profile, text);
+    struct opening opening;
+    bool good = begin_opening(&opening, cli, cli->line.arguments[0], older);
+    struct profile *profile = good ? open_profile(&opening) : NULL;
+    int code = profile != NULL ? finish(&opening, profile) : good ? EXIT_FAILED : EXIT_USAGE;
     profile_release(profile);
+    targets_done(&opening.targets);
     return code;
 }

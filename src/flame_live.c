@@ -27,9 +27,9 @@
 #define PATIENCE_NS (10 * NS_PER_S) /* with who samples */
 #define FAR_LATE_NS (1500 * NS_PER_MS)
 #define USAGE                                                                                      \
-    "flame: give a FILE, or one of --pid PID and --machine to sample what runs now, with the "     \
-    "address of an agent before them to do so there, or NAME@HOST for an Erlang node; --diff "     \
-    "goes with a FILE"
+    "flame: give a FILE, the address of an agent for the requests that it holds, or one of --pid " \
+    "PID and --machine to sample what runs now, with an agent before them to do so there, or "     \
+    "NAME@HOST for an Erlang node; --diff does not go with what is sampled"
 
 /* The name of a process; "process" when there is none. */
 static void
@@ -114,13 +114,22 @@ is_of_node(const struct cli *cli)
            stat(cli->line.arguments[0], &info) != 0;
 }
 
+/* This machine, whether it is named or not. */
+static bool
+is_of_this_machine(const struct cli *cli)
+{
+    struct stat info;
+    return cli->line.argument_count == 0 || (strcmp(cli->line.arguments[0], "local") == 0 &&
+                                             stat(cli->line.arguments[0], &info) != 0);
+}
+
 /* Where it is sampled: the address of an agent or a node; NULL: here. */
 static const char *
 wanted_place(const struct cli *cli)
 {
     const char *word = cli->line.argument_count == 1 ? cli->line.arguments[0] : "";
     bool asked = wanted_pid(cli) > 0 || config_bool(cli->config, "flame.machine");
-    bool agent = word[0] != '\0' && (asked || strstr(word, "://") != NULL) && !nodes_is_one(word);
+    bool agent = asked && !is_of_this_machine(cli) && !nodes_is_one(word);
     return agent || is_of_node(cli) ? word : NULL;
 }
 
@@ -128,7 +137,7 @@ bool
 flame_live_is_wanted(const struct cli *cli)
 {
     return cli->line.command->id == COMMAND_FLAME &&
-           (cli->line.argument_count == 0 || config_bool(cli->config, "flame.machine") ||
+           (is_of_this_machine(cli) || config_bool(cli->config, "flame.machine") ||
             wanted_place(cli) != NULL);
 }
 
@@ -239,7 +248,7 @@ int
 flame_live_run(const struct cli *cli)
 {
     bool machine = config_bool(cli->config, "flame.machine");
-    if ((cli->line.argument_count > 0 && wanted_place(cli) == NULL) ||
+    if ((!is_of_this_machine(cli) && wanted_place(cli) == NULL) ||
         config_text(cli->config, "flame.diff")[0] != '\0' ||
         (machine == (wanted_pid(cli) > 0) && (machine || !is_of_node(cli)))) {
         cli_complain(USAGE);

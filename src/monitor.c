@@ -14,6 +14,7 @@
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/instance.h"
+#include "flametop/core/profile.h"
 #include "flametop/engine/engine.h"
 #include "flametop/export/trace.h"
 #include "flametop/sources/environ.h"
@@ -326,7 +327,8 @@ show(const struct cli *cli, const struct watched *watched, struct app *app)
 }
 
 static int
-run_screen(const struct cli *cli, const struct targets *targets, const struct watched *watched)
+run_screen(const struct cli *cli, const struct targets *targets, const struct watched *watched,
+           const struct profile *profile, const char *title)
 {
     struct buf filter;
     struct opener opener = {.cli = cli, .targets = targets};
@@ -343,6 +345,9 @@ run_screen(const struct cli *cli, const struct targets *targets, const struct wa
             }
         }
         flame_live_begin(cli, app);
+        if (profile != NULL) {
+            app_open_profile(app, profile_acquire(profile), title);
+        }
         code = show(cli, watched, app);
     }
     app_free(app);
@@ -406,9 +411,21 @@ monitor_run(const struct cli *cli)
     block_signals(plain);
     if (watch(&watched, &targets, cli)) {
         code = plain ? plain_run(watched.list, watched.count, STDOUT_FILENO)
-                     : run_screen(cli, &targets, &watched);
+                     : run_screen(cli, &targets, &watched, NULL, "");
     }
     watched_done(&watched);
     targets_done(&targets);
+    return code;
+}
+
+int
+monitor_profile(const struct cli *cli, const struct targets *targets, const struct profile *profile,
+                const char *title)
+{
+    struct watched watched;
+    block_signals(false);
+    int code = watch(&watched, targets, cli) ? run_screen(cli, targets, &watched, profile, title)
+                                             : EXIT_FAILED;
+    watched_done(&watched);
     return code;
 }

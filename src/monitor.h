@@ -7,6 +7,14 @@
 /* The exit code. Without a terminal on standard output: one text snapshot. */
 int monitor_run(const struct cli *cli);
 
+struct profile;
+struct targets;
+
+/* The screen of these targets, which begins with a profile in front of the requests view. The exit
+ * code. */
+int monitor_profile(const struct cli *cli, const struct targets *targets,
+                    const struct profile *profile, const char *title);
+
 struct app_options;
 struct picture;
 

@@ -82,7 +82,6 @@ ask(const struct cli *cli, const struct targets *targets)
     buf_init(&path, DOCUMENT_PATH_BYTES);
     buf_printf(&path, "/api/v1/traces/query?limit=%d&query=", ROWS_MAX);
     url_escape(str_from(cli->line.arguments[0]), &path);
-    buf_putc(&path, '\0');
     if (path.full) {
         cli_complain("the question is too long");
     }

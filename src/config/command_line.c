@@ -41,12 +41,10 @@ const struct subcommand subcommand_table[] = {
      NULL, true},
     {COMMAND_FLAME, "flame", "[FILE|TARGET]", 0, 1,
      "Open a profile of stacks as a flame graph: FILE holds folded stacks, the text of perf "
-     "script, "
-     "pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js; without FILE the stacks "
-     "of a "
-     "process "
-     "or of the machine are sampled now, with http://HOST:PORT there, with beam://NAME@HOST those "
-     "of its processes. "
+     "script, pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js, or traces, whose "
+     "critical paths are added up; so are those of the requests that an agent holds, with "
+     "http://HOST:PORT. With --pid or --machine the stacks of a process or of the machine are "
+     "sampled now, after an address there; with beam://NAME@HOST those of its processes. "
      "Without a terminal frames are printed.",
      NULL, true},
     {COMMAND_QUERY, "query", "QUERY [FILE|TARGET]", 1, 2,

@@ -186,7 +186,10 @@ const struct option option_table[] = {
 
     {.name = "flame.diff", .flag = "diff", .argument = "FILE", .type = OPTION_TEXT, .fallback = "",
      .group = "Flame", .command = "flame",
-     .text = "Profile to compare with, an older one: what grew and shrank is marked and coloured."},
+     .text = "Profile, file of traces or agent to compare with, the older side: what grew and shrank is marked and coloured."},
+    {.name = "flame.filter", .flag = "filter", .argument = "FILTER", .type = OPTION_TEXT, .fallback = "",
+     .group = "Flame", .command = "flame",
+     .text = "Only these requests, of an agent or a file of traces: service=shop endpoint~/tools/ duration>200ms."},
     {.name = "flame.for", .flag = "for", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10s",
      .low = 0.1, .high = 3600, .unit = "s", .group = "Flame", .command = "flame",
      .text = "How long to sample a process or the machine before the result is written; Ctrl-C ends it sooner. On the screen it goes on."},

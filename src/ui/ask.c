@@ -97,6 +97,14 @@ app_set_profile(struct app *app, const struct profile *profile, const char *titl
 }
 
 void
+app_open_profile(struct app *app, const struct profile *profile, const char *title)
+{
+    app_show_view(app, VIEW_REQUESTS);
+    app_set_profile(app, profile, title, false);
+    app_open_view(app, VIEW_FLAME);
+}
+
+void
 panel_open_profile(const struct panel_context *context, const struct profile *profile,
                    const char *title)
 {

@@ -113,6 +113,24 @@ def test_document__of_requests_is_filtered_and_adds_up():
             check(answer.status == 400 and answer.json()["error"], wrong, answer)
 
 
+def deliver(port, count):
+    done = subprocess.run([sys.executable, MAKE, "--count", str(count), "--to", f"http://127.0.0.1:{port}"],
+                          capture_output=True, check=False, timeout=60)
+    check(done.returncode == 0, done.stderr.decode())
+
+
+def test_command__opens_a_file_of_requests():
+    path = os.path.join(test_live.HOME, "shop.json")
+    with open(path, "wb") as out:
+        subprocess.run([sys.executable, MAKE, "--count", "200"], stdout=out, check=True, timeout=60)
+    done = run("flame", path, "--filter", "tool=database-query", "-o", "-")
+    stacks = folded(done.stdout.decode())
+    check(done.returncode == 0 and stacks and all(frames[0] == "POST /tools/invoke" for frames, _ in stacks), done)
+    done = run("flame", path, "--diff", path)
+    check(done.returncode == 0 and b"+0.0 %  SELECT orders" in done.stdout, done)
+    check_sentence(run("flame", path, "--filter", "tool=nobody"), 1, "no request there matches --filter")
+
+
 NODES_MAX = 131072
 
 
@@ -289,7 +307,44 @@ def test_command__says_what_is_wrong():
     with guarded() as agent:
         check_sentence(sampled(agent, "--pid", "4194303", "--for", "1s"), 1, "no process 4194303")
         check_sentence(sampled(agent, "--pid", str(os.getpid()), token=None), 1, "token")
-        check_sentence(sampled(agent), 2, "--pid")
+        check_sentence(sampled(agent), 1, "no requests are held there")
+        check_sentence(sampled(agent, "--diff", "http://127.0.0.1:1"), 1, "refused the connection")
+        check_sentence(sampled(agent, "--filter", "duration>never"), 1, "duration")
+        check_sentence(run("flame", "local"), 2, "--pid PID and --machine")
+        check_sentence(run("flame", write("a.folded", "a;b 1\n"), "--filter", "tool=x"), 2, "--filter chooses requests")
+
+
+def test_command__opens_the_requests_of_an_agent():
+    port = free_port()
+    with guarded(f"--receive={port}") as agent:
+        deliver(port, 300)
+        check(until(lambda: agent.ask("/api/v1/traces?limit=1", token=READ).json()["held"] >= 300, seconds=20), "no requests")
+        there = folded(agent.ask("/api/v1/flame?format=folded", token=READ).body.decode())
+        done = sampled(agent, "-o", "-")
+        check(done.returncode == 0 and not done.stderr, done)
+        same = {tuple(frames): weight for frames, weight in folded(done.stdout.decode())}
+        check(len(same) == len(there) and all(abs(same[tuple(frames)] - weight) <= 1e-6 * weight for frames, weight in there),
+              "not the agent's", same, there)
+        tools = os.path.join(test_live.HOME, "tools.folded")
+        done = sampled(agent, "--filter", "tool=database-query", "-o", tools)
+        check(done.returncode == 0, done)
+        with open(tools, encoding="utf-8") as file:
+            check(all("POST /tools/invoke" in frames[0] for frames, _ in folded(file.read())), "not filtered")
+        for ending, begins in ((".svg", "<"), (".speedscope.json", '{"$schema'), (".json", '{"format":"flametop-flame"')):
+            path = os.path.join(test_live.HOME, "out" + ending)
+            check(sampled(agent, "-o", path).returncode == 0, ending)
+            with open(path, encoding="utf-8") as file:
+                check(file.read().lstrip().startswith(begins), ending)
+        done = sampled(agent, "--diff", tools)
+        check(done.returncode == 0 and re.search(rb"requests of \S+ against tools.folded", done.stdout) and
+              re.search(rb"[+]\d+[.]\d %  GET /orders", done.stdout), done)
+        done = sampled(agent, "--diff", f"http://127.0.0.1:{agent.port}")
+        check(re.search(rb"against requests of", done.stdout) and b"+0.0 %  SELECT orders" in done.stdout, done)
+        with Tmux(f"{FLAMETOP} flame http://127.0.0.1:{agent.port} --filter tool=database-query", width=120, height=40,
+                  FLAMETOP_TOKEN=READ) as screen:
+            check(screen.until("requests of 127.0.0.1", "tool=database-query", "SELECT orders", "q back", seconds=20), screen.screen())
+            screen.keys("q")
+            check(screen.until("5 Requests", "POST /tools/invoke", seconds=20), screen.screen())
 
 
 # ---- the screen -----------------------------------------------------------------------------------

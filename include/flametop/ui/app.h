@@ -134,6 +134,9 @@ void app_set_picture(struct app *app, struct picture *picture); /* of the first 
  * app's from then on. `newer`: of the same (panel_renew_profile), else something else. */
 void app_set_profile(struct app *app, const struct profile *profile, const char *title, bool newer);
 
+/* The same, something else, in front of the requests view: closing it comes back there. */
+void app_open_profile(struct app *app, const struct profile *profile, const char *title);
+
 /* Samples this of the shown target and shows it; `name` of a process. False when that cannot be:
  * then the status line says why. */
 bool app_sample(struct app *app, const struct sampling_wish *wish, const char *name);
