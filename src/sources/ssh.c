@@ -5,10 +5,6 @@
  * to the socket, the inner one, has the word. It is opened at the first such moment and kept: its
  * sources are the collector's.
  *
- * ssh has no terminal to ask or write at: it is the leader of a session without one, runs in batch
- * mode, and what it says becomes our sentence. A configuration that would let it share or leave
- * behind a connection, run another command or ask is overruled.
- *
  * When this program dies, whatever kills it, ssh's input ends; so does the agent's, and then ssh.
  */
 #include "flametop/sources/ssh.h"

@@ -1,4 +1,8 @@
-/* Runs of ssh: what is started, what it says, and what comes when it ends. */
+/* Runs of ssh: what is started, what it says, and what comes when it ends.
+ *
+ * ssh has no terminal to ask or write at: it is the leader of a session without one, runs in batch
+ * mode, and what it says becomes our sentence. A configuration that would let it share or leave
+ * behind a connection, run another command or ask is overruled. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
