@@ -31,6 +31,19 @@ clock_now(const struct clock *clock)
     return clock->now(clock->context);
 }
 
+struct instant
+clock_recent(const struct clock *clock, struct clock_recent *recent)
+{
+    if (clock->now != system_now) {
+        return clock_now(clock);
+    }
+    int64_t tick_ns = read_clock(CLOCK_MONOTONIC_COARSE);
+    if (tick_ns != recent->tick_ns) {
+        *recent = (struct clock_recent){tick_ns, clock_now(clock)};
+    }
+    return recent->now;
+}
+
 int64_t
 clock_mono_ns(void)
 {

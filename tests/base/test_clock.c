@@ -54,12 +54,35 @@ test_clock__is_an_argument(void **state)
     assert_true(now.wall_ns > INT64_C(1700000000) * NS_PER_S);
 }
 
+static void
+test_clock__recent_is_not_long_ago(void **state)
+{
+    (void)state;
+    struct instant told = {1, 2, 3};
+    struct clock clock = {fixed, &told};
+    struct clock_recent recent = {0};
+    assert_true(clock_recent(&clock, &recent).wall_ns == 2);
+    told.wall_ns = 5;
+    assert_true(clock_recent(&clock, &recent).wall_ns == 5); /* which is no system's: asked again */
+    int64_t last_ns = 0, began_ns = clock_mono_ns();
+    while (clock_mono_ns() - began_ns < 30 * NS_PER_MS) {
+        int64_t before_ns = clock_mono_ns();
+        struct instant now = clock_recent(&clock_system, &recent);
+        assert_true(now.mono_ns >= last_ns && now.mono_ns <= clock_mono_ns());
+        assert_true(now.mono_ns > before_ns - NS_PER_S); /* a machine may be busy */
+        assert_true(now.boot_ns >= now.mono_ns && now.wall_ns > INT64_C(1700000000) * NS_PER_S);
+        last_ns = now.mono_ns;
+    }
+    assert_true(last_ns > began_ns);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clock__rfc3339_of_any_time),
         cmocka_unit_test(test_clock__is_an_argument),
+        cmocka_unit_test(test_clock__recent_is_not_long_ago),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
