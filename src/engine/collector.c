@@ -127,8 +127,8 @@ collector_new(const struct collector_options *options)
     if (options->traces != NULL) {
         collector->traces = trace_store_new(options->traces);
         collector->options.traces = NULL; /* the caller's */
-        collector->trace_sink =
-            (struct trace_store_sink){collector->traces, &collector->options.clock};
+        collector->trace_sink = (struct trace_store_sink){.store = collector->traces,
+                                                          .clock = &collector->options.clock};
         collector->setup.traces = collector->traces;
         collector->request_state = analyzer_request.open(options->catalog);
     }

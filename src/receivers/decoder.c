@@ -361,11 +361,24 @@ state_probability(struct str trace_state)
     return 0;
 }
 
+/* Nearly all spans have no attribute that begins like those below. */
+static bool
+may_say_sampled(const struct span_attribute *attributes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (attributes[i].key.n > 6 && memcmp(attributes[i].key.p, "sampl", 5) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 double
 span_sampled(struct str trace_state, const struct span_attribute *attributes, size_t count)
 {
     double probability = trace_state.n > 0 ? state_probability(trace_state) : 0;
     const struct span_attribute *said = NULL;
+    count = may_say_sampled(attributes, count) ? count : 0;
     if (probability <= 0) {
         said = attribute_find(attributes, count, "sampling.probability");
     }

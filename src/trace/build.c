@@ -185,13 +185,26 @@ cut_circles(struct build *build, const struct gather *gather)
     }
 }
 
+/* What is needed of every span is read at once: many do not stay where they are fast to read. */
+static void
+read_spans(struct build *build, struct gather *gather)
+{
+    uint32_t *hashes = build->place; /* no place is known yet */
+    for (uint32_t i = 0; i < gather->span_count; i++) {
+        struct trace_span *span = &gather->spans[i].span;
+        build->sorted[i] = (struct build_entry){span->start_ns, i};
+        hashes[i] = parent_hash(gather, i);
+        if (span->missing != 0) {
+            span->missing = 0;
+        }
+    }
+}
+
 static void
 find_parents(struct build *build, const struct gather *gather)
 {
-    uint32_t *hashes = build->place, count = gather->span_count; /* no place is known yet */
-    for (uint32_t i = 0; i < count; i++) {
-        hashes[i] = parent_hash(gather, i);
-    }
+    const uint32_t *hashes = build->place;
+    uint32_t count = gather->span_count;
     for (uint32_t i = 0; i < count; i++) {
         if (i + 2 * AHEAD < count) {
             gather_expect_id(gather, hashes[i + 2 * AHEAD]);
@@ -240,7 +253,6 @@ find_tops(struct build *build, struct gather *gather)
     struct tops tops = {.root = TRACE_NONE, .orphan = TRACE_NONE};
     for (uint32_t i = 0; i < gather->span_count; i++) {
         struct gather_span *span = &gather->spans[i];
-        span->span.missing = 0;
         if (build->parent[i] != TRACE_NONE) {
             continue;
         }
@@ -409,15 +421,13 @@ build_plan(struct build *build, struct gather *gather)
     if (n == 0 || !reserve(build, n + 1)) {
         return false;
     }
+    read_spans(build, gather);
     find_parents(build, gather);
     struct tops tops = find_tops(build, gather);
     build->count = n;
     build->root = tops.root != TRACE_NONE ? tops.root : tops.orphan;
     build->made_up = TRACE_NONE;
     build->orphans = tops.count > tops.roots;
-    for (uint32_t i = 0; i < n; i++) {
-        build->sorted[i] = (struct build_entry){gather->spans[i].span.start_ns, i};
-    }
     if (tops.count > 1) {
         build->sorted[n] = make_up(build, gather, &tops);
         build->count = n + 1;
@@ -460,24 +470,30 @@ static void
 expect(const struct gather *gather, uint32_t index)
 {
     const char *span = (const char *)&gather->spans[MIN(index, gather->span_count - 1)];
-    for (size_t at = 0; at < sizeof(struct trace_span); at += 64) {
+    for (size_t at = 0; at < sizeof(struct gather_span); at += 64) {
         __builtin_prefetch(span + at);
     }
 }
 
+/* What is said of the whole is found on the way: the first tool, failures, what is assumed. */
 static void
-write_spans(const struct build *build, const struct gather *gather, struct trace_span *spans,
-            int64_t start_ns)
+write_spans(const struct build *build, const struct gather *gather, struct trace *trace)
 {
+    struct trace_span *spans = (struct trace_span *)(trace + 1);
     for (uint32_t i = 0; i < build->count; i++) {
         uint32_t at = build->order[i];
         struct trace_span *span = &spans[i];
         expect(gather, build->order[MIN(i + AHEAD, build->count - 1)]);
         *span = span_of(build, gather, at);
-        span->start_ns -= start_ns;
+        span->start_ns -= trace->start_ns;
         span->parent = i > 0 ? build->place[build->parent[at]] : TRACE_NONE;
         span->depth = i > 0 ? spans[span->parent].depth + 1 : 0;
         span->after = build->after[i];
+        trace->flags |= span->status == SPAN_ERROR ? (uint32_t)TRACE_FAILED_INSIDE : 0;
+        trace->flags |= (span->flags & SPAN_ASSUMED) != 0 ? (uint32_t)TRACE_ASSUMED : 0;
+        if (trace->tool == 0 && at != build->made_up) {
+            trace->tool = gather->spans[at].tool;
+        }
     }
 }
 
@@ -525,21 +541,11 @@ sign(struct trace *trace)
     }
 }
 
-/* What is said of the whole: the first tool in the order of the walk, failures, what is assumed. */
+/* What the root says of the whole. */
 static void
-summarise(const struct build *build, const struct gather *gather, struct trace *trace)
+summarise(const struct build *build, struct trace *trace)
 {
     const struct trace_span *spans = trace_spans(trace);
-    uint32_t tool_place = TRACE_NONE;
-    for (uint32_t i = 0; i < gather->span_count; i++) {
-        const struct gather_span *span = &gather->spans[i];
-        trace->flags |= span->span.status == SPAN_ERROR ? (uint32_t)TRACE_FAILED_INSIDE : 0;
-        trace->flags |= (span->span.flags & SPAN_ASSUMED) != 0 ? (uint32_t)TRACE_ASSUMED : 0;
-        if (span->tool != 0 && build->place[i] < tool_place) {
-            tool_place = build->place[i];
-            trace->tool = span->tool;
-        }
-    }
     uint32_t face = build->place[face_of(build, build->root)];
     trace->flags |= spans[face].status == SPAN_ERROR ? (uint32_t)TRACE_ERROR : 0;
     trace->service = trace_resources(trace)[spans[face].resource].service;
@@ -586,10 +592,10 @@ build_write(const struct build *build, const struct gather *gather, void *dst)
                        .resources = gather->resources,
                        .id_n = gather->id_n};
     memcpy(trace->id, gather->id, gather->id_n);
-    write_spans(build, gather, (struct trace_span *)(trace + 1), start_ns);
+    write_spans(build, gather, trace);
     write_parts(gather, trace);
     trace->duration_ns = duration_of(trace);
     trace->flags |= trace_spans(trace)[0].duration_ns < 0 ? (uint32_t)TRACE_UNFINISHED : 0;
-    summarise(build, gather, trace);
+    summarise(build, trace);
     sign(trace);
 }

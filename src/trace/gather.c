@@ -24,14 +24,6 @@ fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static inline uint64_t
-load(const uint8_t *p, size_t n)
-{
-    uint64_t word = 0;
-    memcpy(&word, p, n);
-    return word;
-}
-
 /* After Wang Yi's wyhash: eight bytes a multiplication, all of it unknown without the seed. */
 uint64_t
 gather_hash(uint64_t seed, const void *bytes, size_t n)
@@ -41,11 +33,11 @@ gather_hash(uint64_t seed, const void *bytes, size_t n)
     uint64_t h = seed ^ fold(seed ^ first, (uint64_t)n ^ second), tail = 0;
     if (n >= 8) {
         for (size_t at = 0; at + 8 < n; at += 8) {
-            h = fold(h ^ load(p + at, 8), first ^ seed);
+            h = fold(h ^ gather_word(p + at, 8), first ^ seed);
         }
-        tail = load(p + n - 8, 8); /* some of it twice */
+        tail = gather_word(p + n - 8, 8); /* some of it twice */
     } else if (n >= 4) {
-        tail = load(p, 4) << 32 | load(p + n - 4, 4);
+        tail = gather_word(p, 4) << 32 | gather_word(p + n - 4, 4);
     } else if (n > 0) {
         tail = (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
     }
@@ -208,8 +200,8 @@ gather_find_text(const struct gather *gather, struct str text, uint32_t hash)
          i = (i + 1) & (gather->text_slot_count - 1)) {
         uint32_t offset = gather->text_slots[i].offset;
         if (gather->text_slots[i].hash == hash && text.n < gather->text_bytes - offset &&
-            memcmp(gather->texts + offset, text.p, text.n) == 0 &&
-            gather->texts[offset + text.n] == 0) {
+            gather->texts[offset + text.n] == 0 &&
+            gather_same(gather->texts + offset, text.p, text.n)) {
             return offset;
         }
     }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "flametop/core/trace.h"
 
@@ -85,6 +86,32 @@ void gather_clear(struct gather *gather);
 /* The hash that tells ids and texts apart inside; `seed` is nobody else's, so that nobody can make
  * them meet on purpose. */
 uint64_t gather_hash(uint64_t seed, const void *bytes, size_t n);
+
+static inline uint64_t
+gather_word(const void *p, size_t n)
+{
+    uint64_t word = 0;
+    memcpy(&word, p, n);
+    return word;
+}
+
+/* Whether n bytes are the same. In the header because most are few. */
+static inline bool
+gather_same(const char *a, const char *b, size_t n)
+{
+    if (n < 4 || n > 32) {
+        return memcmp(a, b, n) == 0;
+    }
+    if (n < 8) { /* some of it twice */
+        return gather_word(a, 4) == gather_word(b, 4) &&
+               gather_word(a + n - 4, 4) == gather_word(b + n - 4, 4);
+    }
+    uint64_t differ = gather_word(a + n - 8, 8) ^ gather_word(b + n - 8, 8);
+    for (size_t at = 0; at + 8 < n; at += 8) {
+        differ |= gather_word(a + at, 8) ^ gather_word(b + at, 8);
+    }
+    return differ == 0;
+}
 
 /* A text that is clean already; TRACE_NONE: no room. */
 uint32_t gather_text(struct gather *gather, struct str text);

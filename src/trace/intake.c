@@ -207,7 +207,7 @@ remember_key(struct intake *intake, uint64_t hash, struct key *key)
 static bool
 is_key(const struct key *key, struct str raw)
 {
-    return key != NULL && key->raw.n == raw.n && memcmp(key->raw.p, raw.p, raw.n) == 0;
+    return key != NULL && key->raw.n == raw.n && gather_same(key->raw.p, raw.p, raw.n);
 }
 
 static struct key *
@@ -261,7 +261,7 @@ static bool
 is_last_text(const struct gather *gather, const struct key *key, struct str text)
 {
     return key->serial == gather->serial && key->value_n == text.n && text.n > 0 &&
-           memcmp(gather->texts + key->value, text.p, text.n) == 0;
+           gather_same(gather->texts + key->value, text.p, text.n);
 }
 
 static uint32_t

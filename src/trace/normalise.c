@@ -16,12 +16,25 @@ struct sql {
     bool blank; /* one is due before the next word */
 };
 
+/* Of the ASCII ones, whatever the locale. */
+static bool
+is_letter(char c)
+{
+    char letter = (char)(c | 0x20);
+    return letter >= 'a' && letter <= 'z';
+}
+
 static bool
 is_word(char c)
 {
-    unsigned char letter = (unsigned char)(c | 0x20);
-    return (letter >= 'a' && letter <= 'z' && (unsigned char)c < 0x80) || (c >= '0' && c <= '9') ||
-           c == '_' || c == '$' || (unsigned char)c >= 0x80;
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+           (unsigned char)c >= 0x80;
+}
+
+static bool
+is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static void
@@ -198,10 +211,10 @@ normalise_sql(struct str text, char *dst, size_t size)
     struct sql sql = {.rest = {text.p, MIN(text.n, (size_t)SCANNED_MAX)}, .dst = dst, .size = size};
     while (sql.rest.n > 0 && sql.n + 1 < size) {
         char c = *sql.rest.p;
-        if (isspace((unsigned char)c)) {
+        if (is_blank(c)) {
             sql.blank = true;
             take(&sql, 1);
-        } else if (isalpha((unsigned char)c)) { /* most of it */
+        } else if (is_letter(c)) { /* most of it */
             take_word(&sql);
         } else if (skip_comment(&sql)) {
             continue;

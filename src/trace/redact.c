@@ -2,6 +2,7 @@
 #include "redact.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -316,14 +317,19 @@ user_end(struct str text, size_t at)
 }
 
 /* Whether something that is looked at may begin here: a value, or a credential by its first two
- * letters. */
+ * letters. Most bytes are none of these. */
 static inline bool
 is_telling(struct str text, size_t at)
 {
-    char c = text.p[at], next = at + 1 < text.n ? text.p[at + 1] : 0;
-    bool letters = (c == 'e' && next == 'y') ||
-                   ((c | 0x20) == 'b' && ((next | 0x20) == 'e' || (next | 0x20) == 'a'));
-    return c == '=' || c == ':' || letters;
+    static const bool may_be[UCHAR_MAX + 1] = {
+        ['='] = true, [':'] = true, ['e'] = true, ['b'] = true, ['B'] = true};
+    char c = text.p[at], next;
+    if (!may_be[(unsigned char)c]) {
+        return false;
+    }
+    next = at + 1 < text.n ? text.p[at + 1] : 0;
+    return c == '=' || c == ':' ||
+           (c == 'e' ? next == 'y' : (next | 0x20) == 'e' || (next | 0x20) == 'a');
 }
 
 size_t

@@ -477,7 +477,7 @@ static bool
 sink_span(void *context, const struct span *span)
 {
     struct trace_store_sink *at = context;
-    return trace_store_span(at->store, span, clock_now(at->clock));
+    return trace_store_span(at->store, span, clock_recent(at->clock, &at->recent));
 }
 
 struct span_sink

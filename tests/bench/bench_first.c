@@ -133,7 +133,7 @@ run(struct str body, int64_t best_ns[PARTS])
 {
     struct trace_store *store =
         trace_store_new(&(struct trace_store_options){.bytes_max = (size_t)64 << 20});
-    struct trace_store_sink at = {store, &clock_system};
+    struct trace_store_sink at = {.store = store, .clock = &clock_system};
     struct span_sink sink = trace_store_sink(&at), none = {NULL, refuse_none, NULL};
     struct delivery delivery = {0};
     struct trace_path path;

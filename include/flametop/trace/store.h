@@ -97,6 +97,7 @@ bool trace_store_used(const struct trace_store *store);
 struct trace_store_sink {
     struct trace_store *store;
     const struct clock *clock;
+    struct clock_recent recent; /* all zero at first */
 };
 struct span_sink trace_store_sink(struct trace_store_sink *at);
 
