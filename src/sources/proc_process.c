@@ -27,7 +27,7 @@
 void
 rates_init(struct rates *rates)
 {
-    *rates = (struct rates){.per_second = {NAN, NAN, NAN, NAN}};
+    *rates = (struct rates){.per_second = {NAN, NAN}};
 }
 
 void
@@ -84,7 +84,7 @@ scan_late(const struct scan *scan)
 double
 process_cpu(const struct scan *scan, const struct process *process)
 {
-    return process->rates.per_second[RATE_CPU] / (double)scan->ticks_per_second;
+    return process->cpu.per_second[RATE_CPU] / (double)scan->ticks_per_second;
 }
 
 void
@@ -99,7 +99,8 @@ process_reset(struct process *process)
                                 .io_fd = process->io_fd,
                                 .listed_tick = process->listed_tick,
                                 .looked_tick = process->looked_tick};
-    rates_init(&process->rates);
+    rates_init(&process->cpu);
+    rates_init(&process->faults);
     rates_init(&process->births);
     rates_init(&process->io);
 }

@@ -64,11 +64,11 @@ enum process_column {
 
 extern const struct table_def process_table_def;
 
-/* Up to four counters read together, and their rates since the reading before. */
+/* One or two counters read together, and their rates since the reading before. */
 struct rates {
     int64_t from_ns; /* 0: nothing read yet */
-    uint64_t from[4];
-    double per_second[4]; /* NaN: not known yet */
+    uint64_t from[2];
+    double per_second[2]; /* NaN: not known yet */
 };
 
 void rates_init(struct rates *rates);
@@ -91,9 +91,10 @@ enum cost {
     (COST_IO | COST_STATUS | COST_CGROUP | COST_WAIT_CHANNEL | COST_OOM_SCORE | COST_FILES |       \
      COST_LIMITS)
 
-enum { RATE_CPU, RATE_CHILDREN, RATE_MAJOR, RATE_MINOR }; /* of process.rates */
-enum { RATE_READ, RATE_WRITE };                           /* of process.io */
-enum { RATE_BORN, RATE_FAULTS };                          /* of process.births */
+enum { RATE_CPU, RATE_CHILDREN }; /* of process.cpu */
+enum { RATE_MAJOR, RATE_MINOR };  /* of process.faults */
+enum { RATE_BORN, RATE_FAULTS };  /* of process.births */
+enum { RATE_READ, RATE_WRITE };   /* of process.io */
 
 /* What the kernel adds to a parent when it waits for a child is the child's whole life. What was
  * seen of it while it lived is taken off, so that only what nobody saw counts for the parent. Each
@@ -123,37 +124,38 @@ struct details {
     char thread_name[64];
 };
 
+/* There may be thousands: what is small stands together, and ticks are counted in 32 bits. */
 struct process {
     struct process *next_exited;
     int64_t pid;
     int stat_fd, io_fd; /* kept /proc/PID/stat and io, or -1 */
-    bool known;         /* stat was read at least once */
-    bool gone;
-    uint64_t listed_tick, looked_tick, candidate_tick, active_tick;
-    int64_t read_ns; /* of stat */
+    uint32_t listed_tick, looked_tick, candidate_tick, active_tick;
+    uint32_t denied_tick;
+    uint32_t uid;
+    unsigned denied;  /* cost bits that answered with an error */
+    bool known;       /* stat was read at least once */
+    bool gone;        /* its row is shown once more */
+    bool since_birth; /* born while we looked, at birth_ns */
+    bool fertile;     /* children ended that nobody saw, or were born */
+    bool uid_known;
+    bool rights;    /* an answer was refused for want of rights */
+    bool io_active; /* the last readings differed */
 
+    int64_t read_ns;      /* of stat */
     struct pid_stat stat; /* .name is not used, but: */
     char *name;           /* owned; NULL before the first reading */
-    struct rates rates, births;
-    bool since_birth; /* born while we looked, at: */
+    struct rates cpu, faults, births;
     int64_t birth_ns;
     struct unseen children_cpu, children_faults;
     uint64_t born; /* children seen for the first time */
-    bool fertile;  /* children ended that nobody saw, or were born */
     double waits;  /* mean over the last readings of whether it waited for storage */
 
     int64_t command_ns; /* 0: never tried */
     char *command;      /* owned; NULL: not readable, "": none */
-    bool uid_known;
-    uint32_t uid;
 
-    unsigned denied; /* cost bits that answered with an error */
-    uint64_t denied_tick;
-    bool rights;              /* an answer was refused for want of rights */
     int64_t io_ns, cgroup_ns; /* when read; 0: never */
     struct rates io;
     struct unseen io_bytes[2]; /* RATE_READ, RATE_WRITE: a child's are added to its parent's, too */
-    bool io_active;            /* the last readings differed */
     char *cgroup;              /* short name, owned */
     struct details *details;   /* owned; NULL: nobody has looked yet */
 };
@@ -191,7 +193,7 @@ struct scan {
     long ticks_per_second, page_bytes;
     struct users *users;
 
-    uint64_t tick; /* counts polls from 1 */
+    uint32_t tick; /* counts polls from 1 */
     enum scan_phase phase;
     int64_t slice_ns; /* when this slice started */
     size_t at;        /* in the phase's loop */
@@ -200,7 +202,7 @@ struct scan {
     struct process **list; /* as listed; those found gone since have .gone */
     size_t count, capacity;
     struct census census; /* before the list was made */
-    uint64_t list_tick;
+    uint32_t list_tick;
     int64_t pids_at, entry_at, next_at; /* where the list begins; while that is looked for */
     struct process *exited;             /* shown once more */
     size_t exited_count;

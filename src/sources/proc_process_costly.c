@@ -88,7 +88,7 @@ compare_candidates(const void *a, const void *b)
     if (x->io_active != y->io_active) {
         return y->io_active - x->io_active;
     }
-    double cpu_x = x->rates.per_second[RATE_CPU], cpu_y = y->rates.per_second[RATE_CPU];
+    double cpu_x = x->cpu.per_second[RATE_CPU], cpu_y = y->cpu.per_second[RATE_CPU];
     cpu_x = isnan(cpu_x) ? 0 : cpu_x;
     cpu_y = isnan(cpu_y) ? 0 : cpu_y;
     return (cpu_x < cpu_y) - (cpu_x > cpu_y);

@@ -156,9 +156,9 @@ fill_numbers(const struct scan *scan, const struct process *process, union cell 
     double hz = (double)scan->ticks_per_second;
     row[PROCESS_PARENT_PID].integer = stat->parent_pid;
     row[PROCESS_CPU].real = process_cpu(scan, process);
-    row[PROCESS_CHILDREN_CPU].real = process->rates.per_second[RATE_CHILDREN] / hz;
-    row[PROCESS_FAULTS_MAJOR].real = process->rates.per_second[RATE_MAJOR];
-    row[PROCESS_FAULTS_MINOR].real = process->rates.per_second[RATE_MINOR];
+    row[PROCESS_CHILDREN_CPU].real = process->cpu.per_second[RATE_CHILDREN] / hz;
+    row[PROCESS_FAULTS_MAJOR].real = process->faults.per_second[RATE_MAJOR];
+    row[PROCESS_FAULTS_MINOR].real = process->faults.per_second[RATE_MINOR];
     row[PROCESS_BIRTHS].real = births_of(process);
     row[PROCESS_DISK_WAIT].real = process->waits;
     row[PROCESS_MEMORY].real = (double)MAX(stat->rss_pages, 0) * (double)scan->page_bytes;

@@ -146,8 +146,8 @@ start_rates(const struct scan *scan, struct process *process, int64_t now_ns)
     if (scan->tick > 1 && now_boot_ns - age > scan->first_boot_ns && age > 0 && age < now_ns) {
         process->since_birth = true;
         process->birth_ns = now_ns - age;
-        process->rates.from_ns = process->birth_ns;
-        process->births.from_ns = process->birth_ns;
+        process->cpu.from_ns = process->faults.from_ns = process->births.from_ns =
+            process->birth_ns;
     }
 }
 
@@ -221,11 +221,10 @@ take_stat(struct scan *scan, struct process *process, const struct pid_stat *sta
         wake_parent(scan, stat->parent_pid);
     }
     take_family(process, stat, first, now_ns);
-    uint64_t counters[] = {[RATE_CPU] = stat->cpu_ticks,
-                           [RATE_CHILDREN] = process->children_cpu.sum,
-                           [RATE_MAJOR] = stat->major_faults,
-                           [RATE_MINOR] = stat->minor_faults};
-    rates_step(&process->rates, counters, ARRAY_SIZE(counters), now_ns);
+    uint64_t cpu[] = {[RATE_CPU] = stat->cpu_ticks, [RATE_CHILDREN] = process->children_cpu.sum};
+    uint64_t faults[] = {[RATE_MAJOR] = stat->major_faults, [RATE_MINOR] = stat->minor_faults};
+    rates_step(&process->cpu, cpu, ARRAY_SIZE(cpu), now_ns);
+    rates_step(&process->faults, faults, ARRAY_SIZE(faults), now_ns);
     read_identity(scan, process, take_name(process, stat->name), now_ns);
 }
 
