@@ -24,6 +24,7 @@
 #include "truecolor.h"
 
 #define OUT_BYTES_MAX ((size_t)8 << 20)
+#define RUN_CELLS 64
 #define MEMORY_BYTES_KEPT (64 << 10)
 
 #define ENTER_MOUSE "\33[?1000h\33[?1002h\33[?1006h"
@@ -556,22 +557,57 @@ attributes_for(const struct term *term, struct style style)
 
 /* Drawing. */
 
+/* Cells side by side that curses has not been told of yet. */
+struct run {
+    int x, y, count; /* where it begins, and how many cells of one column each */
+    struct style style;
+    attr_t attributes;
+    int pair; /* of the style */
+    cchar_t cells[RUN_CELLS];
+};
+
+static void
+run_end(struct run *run)
+{
+    if (run->count > 0) {
+        mvadd_wchnstr(run->y, run->x, run->cells, run->count);
+        run->count = 0;
+    }
+}
+
+static void
+run_put(struct run *run, wchar_t c, int x)
+{
+    wchar_t text[2] = {c, 0};
+    if (run->count == RUN_CELLS || run->x + run->count != x) {
+        run_end(run);
+    }
+    run->x = run->count == 0 ? x : run->x;
+    setcchar(&run->cells[run->count++], text, run->attributes, 0, &run->pair);
+}
+
 /* Tells curses one cell, except a right half. What the C library takes for another width than ours
  * would shift the row: it becomes '?'. */
 static void
-put_cell(const struct canvas_cell *cell, int x, int y, attr_t attributes, int pair)
+put_cell(struct term *term, struct run *run, const struct canvas_cell *cell, int x)
 {
-    wchar_t text[2] = {(wchar_t)cell->c, 0};
-    int width = utf8_width(cell->c);
-    int copies = 1;
-    if (wcwidth(text[0]) != width) {
-        text[0] = L'?';
-        copies = width;
+    bool plain = cell->c < 0x7F;
+    int width = plain ? 1 : utf8_width(cell->c), theirs = plain ? 1 : wcwidth((wchar_t)cell->c);
+    if (run->pair < 0 || memcmp(&run->style, &cell->style, sizeof(cell->style)) != 0) {
+        run->style = cell->style;
+        run->pair = pair_for(term, cell->style);
+        run->attributes = attributes_for(term, cell->style);
     }
-    cchar_t curses_cell;
-    setcchar(&curses_cell, text, attributes, 0, &pair);
-    for (int i = 0; i < copies; i++) {
-        mvadd_wch(y, x + i, &curses_cell);
+    if (theirs == 1 && width == 1) {
+        run_put(run, (wchar_t)cell->c, x);
+    } else if (theirs != width) {
+        for (int i = 0; i < width; i++) {
+            run_put(run, L'?', x + i);
+        }
+    } else {
+        run_end(run);
+        run_put(run, (wchar_t)cell->c, x);
+        run_end(run);
     }
 }
 
@@ -591,19 +627,23 @@ put_row(struct term *term, const struct canvas *canvas, int y)
     if (term->shown_valid && memcmp(row, shown, (size_t)width * sizeof(*row)) == 0) {
         return;
     }
+    struct run run;
+    run.y = y;
+    run.count = 0;
+    run.pair = -1;
     for (int x = 0; x < width; x++) {
-        if (row[x].c == 0) {
-            shown[x] = row[x];
+        if (term->shown_valid && same_cell(&row[x], &shown[x])) {
             continue;
         }
-        bool right_changed =
-            x + 1 < canvas->width && row[x + 1].c == 0 && !same_cell(&row[x + 1], &shown[x + 1]);
-        if (!term->shown_valid || right_changed || !same_cell(&row[x], &shown[x])) {
-            int pair = pair_for(term, row[x].style);
-            put_cell(&row[x], x, y, attributes_for(term, row[x].style), pair);
-            shown[x] = row[x];
+        bool right = row[x].c == 0 && x > 0; /* half of a wide one, whose left half was the same */
+        put_cell(term, &run, &row[x - right], x - right);
+        shown[x] = row[x];
+        if (!right && x + 1 < width && row[x + 1].c == 0) {
+            shown[x + 1] = row[x + 1];
+            x++;
         }
     }
+    run_end(&run);
 }
 
 static void
