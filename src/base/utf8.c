@@ -174,10 +174,12 @@ utf8_clean(struct str s, char *dst, size_t size)
         return 0;
     }
     for (;;) {
-        while (s.n > 0 && *s.p >= 0x20 && *s.p < 0x7F && n + 1 < size) { /* most text is this */
-            dst[n++] = *s.p++;
-            s.n--;
+        size_t plain = 0, room = MIN(s.n, size - 1 - n);
+        while (plain < room && s.p[plain] >= 0x20 && s.p[plain] < 0x7F) { /* most text is this */
+            dst[n++] = s.p[plain++];
         }
+        s.p += plain;
+        s.n -= plain;
         if ((c = utf8_next(&s)) == 0) {
             break;
         }

@@ -85,12 +85,25 @@ block_of(uint32_t braille)
     return dots == 0 ? ' ' : BLOCK_EIGHTH + (uint32_t)dots - 1;
 }
 
+/* Printable ASCII: one cell, in every glyph set itself. */
+static bool
+is_plain(uint32_t c)
+{
+    return c >= 0x20 && c < 0x7F;
+}
+
+static bool
+is_braille(uint32_t c)
+{
+    return c >= BRAILLE_FIRST && c <= BRAILLE_LAST;
+}
+
 /* What may stand in a cell at all: blanks for tabs and ends of lines, '?' for other controls and
  * bad bytes. */
 static uint32_t
 shown(uint32_t c)
 {
-    if (c >= 0x20 && c < 0x7F) {
+    if (is_plain(c)) {
         return c;
     }
     if (c == 0 || c == '\t' || c == '\n' || c == '\r') {
@@ -103,7 +116,7 @@ shown(uint32_t c)
 static uint32_t
 mapped(enum glyphs glyphs, uint32_t c)
 {
-    if (c >= BRAILLE_FIRST && c <= BRAILLE_LAST && glyphs != GLYPHS_BRAILLE) {
+    if (is_braille(c) && glyphs != GLYPHS_BRAILLE) {
         c = block_of(c);
     }
     return glyphs == GLYPHS_ASCII ? ascii_of(c) : c;
@@ -208,7 +221,7 @@ canvas_unclip(struct canvas *canvas, struct rect previous)
 void
 canvas_put(struct canvas *canvas, int x, int y, uint32_t c, struct style style)
 {
-    if (c >= 0x20 && c < 0x7F) { /* most are */
+    if (is_plain(c) || (is_braille(c) && canvas->glyphs == GLYPHS_BRAILLE)) { /* most are */
         if (inside(canvas, x, y)) {
             set(canvas, x, y, c, style);
         }
@@ -268,12 +281,25 @@ canvas_fill(struct canvas *canvas, struct rect area, uint32_t c, struct style st
     }
 }
 
+/* How many characters at the front of a text are plain, at most `most`. */
+static int
+plain_length(struct str text, int most)
+{
+    int n = 0;
+    while (n < most && (size_t)n < text.n && is_plain((unsigned char)text.p[n])) {
+        n++;
+    }
+    return n;
+}
+
 /* Cells the text takes, or limit + 1 when it is wider than that. */
 static int
 text_width(struct str text, int limit)
 {
-    int used = 0;
+    int used = plain_length(text, limit + 1);
     uint32_t c;
+    text.p += used;
+    text.n -= (size_t)used;
     while (used <= limit && (c = utf8_next(&text)) != 0) {
         used += utf8_width(shown(c));
     }
@@ -288,6 +314,23 @@ room_for(const struct canvas *canvas, int x, int width)
     return end <= x ? 0 : (int)MIN(end - x, INT32_MAX - 1);
 }
 
+/* Plain characters side by side. Only at their ends can halves of wide ones be cut. */
+static void
+put_plain(struct canvas *canvas, int x, int y, const char *text, int n, struct style style)
+{
+    struct rect row = intersect((struct rect){x, y, n, 1}, canvas->clip);
+    if (row.width == 0) {
+        return;
+    }
+    text += row.x - x;
+    struct canvas_cell *cells = cell_at(canvas, row.x, row.y);
+    set(canvas, row.x, row.y, (unsigned char)text[0], style);
+    set(canvas, row.x + row.width - 1, row.y, (unsigned char)text[row.width - 1], style);
+    for (int i = 1; i + 1 < row.width; i++) {
+        cells[i] = (struct canvas_cell){.c = (unsigned char)text[i], .style = style};
+    }
+}
+
 int
 canvas_text(struct canvas *canvas, int x, int y, int width, struct str text, struct style style)
 {
@@ -297,8 +340,11 @@ canvas_text(struct canvas *canvas, int x, int y, int width, struct str text, str
     }
     bool cut = text_width(text, room) > room;
     int limit = cut ? room - 1 : room;
-    int used = 0;
+    int used = plain_length(text, limit);
     uint32_t c;
+    put_plain(canvas, x, y, text.p, used, style);
+    text.p += used;
+    text.n -= (size_t)used;
     while ((c = utf8_next(&text)) != 0) {
         c = shown(c);
         int cells = utf8_width(c);
