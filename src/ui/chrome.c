@@ -478,7 +478,9 @@ is_file(const struct app *app)
 static bool
 is_offered(const struct app *app, const struct offer *offer, const char *view)
 {
-    const struct command *command = command_of_line(offer->command, NULL);
+    if (offer->view != NULL && strcmp(offer->view, view) != 0) {
+        return false;
+    }
     bool alone = app->options.profile != NULL, profile = app->profile != NULL;
     bool paged = strcmp(offer->command, "page.next") != 0 || strcmp(view, "system") == 0 ||
                  (offer->view != NULL && (profile || offer->when == WITH_DATA));
@@ -498,8 +500,8 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
         (offer->when == NOT_OF_FILE && !alone && !is_file(app)) ||
         (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone) ||
         fits_sampling(app, offer, view);
-    return (offer->view == NULL || strcmp(offer->view, view) == 0) && fits && paged && saved &&
-           !(command->writes && app->options.readonly) && (offer->always || !attached_waits(app));
+    bool writes = app->options.readonly && command_of_line(offer->command, NULL)->writes;
+    return fits && paged && saved && !writes && (offer->always || !attached_waits(app));
 }
 
 static void

@@ -22,8 +22,9 @@
 #define HOLD_NS (20 * NS_PER_S)
 #define HOLD_TICK 0.01
 #define HOLD_MAX                                                                                   \
-    0.0105               /* a clock tick of 10 ms in a second: who does more has its place by that \
-                          */
+    0.0105 /* a clock tick of 10 ms in a second: who does more has its place by that               \
+            */
+#define SORT_MOVES_A_ROW 4
 #define LAST_WIDTH_MIN 8 /* of the column that takes what is left */
 
 void
@@ -102,12 +103,9 @@ is_share(const struct column *column)
 static int
 compare_tied(const struct table_view *view, const union cell *a, const union cell *b)
 {
-    for (size_t i = 0; i < view->def->column_count; i++) {
-        const struct column *column = &view->def->columns[i];
-        if ((column->flags & COLUMN_RANK) == 0 || is_share(column) || (int)i == view->sort) {
-            continue;
-        }
-        int order = cell_compare(column->type, a[i], b[i]);
+    for (size_t i = 0; i < view->tie_count; i++) {
+        size_t column = view->ties[i];
+        int order = cell_compare(view->def->columns[column].type, a[column], b[column]);
         if (order != 0) {
             return -order;
         }
@@ -124,14 +122,48 @@ compare(const void *a, const void *b, void *context)
     const union cell *cells_a = table_row(view->table, row_a->row),
                      *cells_b = table_row(view->table, row_b->row);
     enum column_type type = view->def->columns[view->sort].type;
-    int order = is_share(&view->def->columns[view->sort])
-                    ? (row_a->share > row_b->share) - (row_a->share < row_b->share)
-                    : cell_compare(type, cells_a[view->sort], cells_b[view->sort]);
+    int order = view->by_share ? (row_a->share > row_b->share) - (row_a->share < row_b->share)
+                               : cell_compare(type, cells_a[view->sort], cells_b[view->sort]);
     if (order != 0) {
         bool known = cell_known(type, cells_a[view->sort]) && cell_known(type, cells_b[view->sort]);
         return known && view->ascending ? order : -order;
     }
     return compare_tied(view, cells_a, cells_b);
+}
+
+/* What the order goes by. */
+static void
+plan_order(struct table_view *view)
+{
+    view->by_share = is_share(&view->def->columns[view->sort]);
+    view->tie_count = 0;
+    for (size_t i = 0; i < MIN(view->def->column_count, TABLE_VIEW_COLUMNS); i++) {
+        const struct column *column = &view->def->columns[i];
+        if ((column->flags & COLUMN_RANK) != 0 && !is_share(column) && (int)i != view->sort) {
+            view->ties[view->tie_count++] = (uint8_t)i;
+        }
+    }
+}
+
+/* A picture's rows mostly stand as those of the picture before did: few moves put them right. */
+static void
+sort_rows(struct table_view *view)
+{
+    size_t moves = SORT_MOVES_A_ROW * view->count;
+    for (size_t i = 1; i < view->count; i++) {
+        struct table_view_row row = view->rows[i];
+        size_t at = i;
+        while (at > 0 && moves > 0 && compare(&view->rows[at - 1], &row, view) > 0) {
+            view->rows[at] = view->rows[at - 1];
+            at--;
+            moves--;
+        }
+        view->rows[at] = row;
+        if (moves == 0) {
+            qsort_r(view->rows, view->count, sizeof(*view->rows), compare, view);
+            return;
+        }
+    }
 }
 
 static struct table_view_held *
@@ -292,6 +324,7 @@ make_tree(struct table_view *view)
         link_rows(view, &forest, parent);
         walk(view, &forest);
         memcpy(view->rows, forest.out, forest.count * sizeof(*view->rows));
+        view->whole = view->whole && view->count == forest.count;
         view->count = forest.count;
         view->tree_width = 0;
         for (size_t i = 0; i < view->count; i++) {
@@ -327,6 +360,32 @@ settle(struct table_view *view)
     view->follow = false;
 }
 
+/* Those that the filter lets through; where it is all of them and was before, in the order they
+ * had, whichever rows these are now. */
+static bool
+choose_rows(struct table_view *view)
+{
+    const struct table *table = view->table;
+    if (view->whole && view->filter == NULL && view->count == table->count) {
+        for (size_t i = 0; i < view->count; i++) {
+            view->rows[i] = (struct table_view_row){.row = view->rows[i].row};
+        }
+        return true;
+    }
+    view->count = 0;
+    view->whole = false;
+    if (!reserve(view, table->count)) {
+        return false;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (filter_matches(view->filter, table_row(table, i))) {
+            view->rows[view->count++] = (struct table_view_row){.row = (uint32_t)i};
+        }
+    }
+    view->whole = view->count == table->count;
+    return true;
+}
+
 void
 table_view_update(struct table_view *view, const struct table *table, const struct picture *picture)
 {
@@ -338,16 +397,11 @@ table_view_update(struct table_view *view, const struct table *table, const stru
     }
     view->stamp = stamp;
     view->table = table;
-    view->count = 0;
-    if (!reserve(view, table->count)) {
+    if (!choose_rows(view)) {
         return;
     }
-    for (size_t i = 0; i < table->count; i++) {
-        if (filter_matches(view->filter, table_row(table, i))) {
-            view->rows[view->count++] = (struct table_view_row){.row = (uint32_t)i};
-        }
-    }
-    if (is_share(&view->def->columns[view->sort])) {
+    plan_order(view);
+    if (view->by_share) {
         let_go(view, picture->mono_ns);
         for (size_t i = 0; i < view->count; i++) {
             const union cell *cells = table_row(table, view->rows[i].row);
@@ -355,9 +409,7 @@ table_view_update(struct table_view *view, const struct table *table, const stru
                 hold(view, row_key(view, i), cells[view->sort].real, picture->mono_ns);
         }
     }
-    if (view->count > 1) {
-        qsort_r(view->rows, view->count, sizeof(*view->rows), compare, view);
-    }
+    sort_rows(view);
     if (view->tree) {
         make_tree(view);
     }
@@ -661,8 +713,10 @@ draw_row(const struct table_view *view, const struct panel_context *context, str
         const struct column *column = &view->def->columns[place->column];
         char text[TABLE_VIEW_TEXT * 2];
         struct style style = cell_style(column, cells[place->column], exited);
+        /* no more of a long text than tells that it is cut */
+        size_t size = MIN(sizeof(text), 4 * (size_t)place->width + 6);
         table_view_format(column, cells[place->column], false, context->glyphs == GLYPHS_ASCII,
-                          text, sizeof(text));
+                          text, size);
         if (view->dress != NULL) {
             view->dress(view, context, shown->row, place->column, text, sizeof(text), &style);
         }

@@ -53,6 +53,9 @@ struct table_view {
 
     int sort;
     bool ascending;
+    bool by_share;                    /* the sorted column is one of shares */
+    uint8_t ties[TABLE_VIEW_COLUMNS]; /* columns that decide where the sorted one does not */
+    size_t tie_count;
     bool tree;
     uint64_t folded[128]; /* keys */
     size_t folded_count;
@@ -81,6 +84,7 @@ struct table_view {
     uint64_t settings;
     struct table_view_row *rows;
     size_t count, capacity;
+    bool whole; /* each row of the table is among them */
     struct table_view_place places[TABLE_VIEW_COLUMNS];
     size_t place_count;
     struct rect area; /* head line and rows, as last drawn */

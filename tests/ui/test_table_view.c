@@ -337,6 +337,65 @@ test_table_view__small_changes_move_no_rows(void **state)
 }
 
 static void
+assert_each_once(const struct shown *shown, size_t count)
+{
+    bool seen[64] = {false};
+    assert_int_equal(shown->view.count, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t row = shown->view.rows[i].row;
+        assert_true(row < count && !seen[row]);
+        seen[row] = true;
+    }
+}
+
+static void
+assert_in_order(const struct shown *shown, size_t count)
+{
+    assert_each_once(shown, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t row = shown->view.rows[i].row;
+        double before = i > 0 ? table_row(shown->table, shown->view.rows[i - 1].row)[FAKE_CPU].real
+                              : (double)INFINITY;
+        assert_true(before >= table_row(shown->table, row)[FAKE_CPU].real);
+    }
+}
+
+static void
+test_table_view__order_does_not_depend_on_the_one_before(void **state)
+{
+    (void)state;
+    enum { ROWS = 40 };
+    struct shown *shown = shown_new(ROWS);
+    for (size_t step = 0; step < 6; step++) { /* one row moves, many do, all are turned round */
+        for (size_t i = 0; i < ROWS; i++) {
+            size_t rank = step < 2 ? (i + 7 * step * (i == 3)) % ROWS : i * (2 * step + 3) % ROWS;
+            table_row(shown->table, i)[FAKE_CPU].real =
+                0.02 + 0.02 * (double)(step == 5 ? ROWS - i : rank);
+        }
+        next_picture(shown);
+        assert_in_order(shown, ROWS);
+    }
+    shown_free(shown);
+}
+
+static void
+test_table_view__rows_filtered_away_come_back(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(12);
+    command(shown, "filter.set", "cpu>0.1");
+    size_t matching = shown->view.count;
+    assert_true(matching > 0 && matching < 12);
+    command(shown, "filter.set", "");
+    assert_int_equal(shown->view.count, 12);
+    command(shown, "filter.set", "cpu>0.1");
+    shown->table->count = matching; /* as many rows, but not the same ones */
+    command(shown, "filter.set", "");
+    assert_each_once(shown, matching);
+    shown_free(shown);
+}
+
+static void
 test_table_view__equal_rows_by_the_other_ranks(void **state)
 {
     (void)state;
@@ -363,6 +422,8 @@ main(void)
         cmocka_unit_test(test_table_view__sorts_with_unknown_last),
         cmocka_unit_test(test_table_view__small_changes_move_no_rows),
         cmocka_unit_test(test_table_view__equal_rows_by_the_other_ranks),
+        cmocka_unit_test(test_table_view__order_does_not_depend_on_the_one_before),
+        cmocka_unit_test(test_table_view__rows_filtered_away_come_back),
         cmocka_unit_test(test_table_view__selection_is_a_row_not_a_place),
         cmocka_unit_test(test_table_view__window_goes_along_only_when_followed),
         cmocka_unit_test(test_table_view__tree_keeps_children_below_parents),
