@@ -37,7 +37,7 @@ sample_card(const struct bucket *ring)
         .title = "Disk",
         .value = "312 MB/s",
         .scale = "max 312 MB/s",
-        .spark = {.strip = {ring, N, 0, 1, 0, 0},
+        .spark = {.strip = {ring, N, 0, 1, 0, 0, false},
                   .high = 1,
                   .limits = {0.8, 0.95},
                   .role = ROLE_CHART_1},
@@ -77,7 +77,7 @@ test_strip__the_newest_bucket_is_at_the_right(void **state)
     for (int i = 0; i < 5; i++) {
         ring[i] = bucket_of(i, i, i);
     }
-    struct strip strip = {ring, 5, 2, 2, 0, 0}; /* oldest is ring[2] */
+    struct strip strip = {ring, 5, 2, 2, 0, 0, false}; /* oldest is ring[2] */
     assert_true(strip_at(&strip, 10, 9)->max == 1);
     assert_true(strip_at(&strip, 10, 8)->max == 1);
     assert_true(strip_at(&strip, 10, 7)->max == 0);
@@ -88,7 +88,7 @@ test_strip__the_newest_bucket_is_at_the_right(void **state)
     assert_null(strip_at(&strip, 10, 0));
     strip.skip = 0;
     assert_null(strip_at(&strip, 10, 10));
-    assert_null(strip_at(&(struct strip){NULL, 5, 0, 1, 0, 0}, 10, 3));
+    assert_null(strip_at(&(struct strip){NULL, 5, 0, 1, 0, 0, false}, 10, 3));
 }
 
 static void
@@ -97,7 +97,7 @@ test_strip__readings_of_slow_sources_hold(void **state)
     (void)state;
     struct bucket ring[9] = {{0}};
     ring[0] = ring[3] = ring[5] = ring[8] = bucket_of(1, 1, 1);
-    struct strip strip = {ring, 9, 0, 1, 0, 0};
+    struct strip strip = {ring, 9, 0, 1, 0, 0, false};
     strip.hold = strip_hold(&strip);
     assert_int_equal(strip.hold, 3);
     for (int x = 0; x < 9; x++) {
@@ -107,7 +107,7 @@ test_strip__readings_of_slow_sources_hold(void **state)
     for (int i = 0; i < 64; i++) {
         steady[i] = i > 20 && i < 40 ? (struct bucket){NAN, NAN, 0, 0} : bucket_of(1, 1, 1);
     }
-    strip = (struct strip){steady, 64, 0, 1, 0, 0};
+    strip = (struct strip){steady, 64, 0, 1, 0, 0, false};
     assert_int_equal(strip_hold(&strip), 0);
 }
 
@@ -160,13 +160,45 @@ test_spark__a_gap_is_blank_and_zero_is_not(void **state)
         canvas_init(&canvas);
         assert_true(canvas_resize(&canvas, 2, 1));
         canvas.glyphs = glyphs;
-        struct spark spark = {.strip = {ring, 2, 0, 1, 0, 0}, .high = 1};
+        struct spark spark = {.strip = {ring, 2, 0, 1, 0, 0, false}, .high = 1};
         int width = glyphs == GLYPHS_BRAILLE ? 1 : 2;
         spark_draw(&canvas, (struct rect){0, 0, width, 1}, &spark);
         assert_int_equal(canvas.cells[width - 1].c, zero[glyphs]);
         assert_int_equal(canvas.cells[glyphs == GLYPHS_BRAILLE ? 1 : 0].c, ' ');
         canvas_done(&canvas);
     }
+}
+
+static void
+test_spark__moves_by_whole_cells(void **state)
+{
+    (void)state;
+    struct bucket ring[2] = {bucket_of(0, 0, 0), bucket_of(1, 1, 1)};
+    struct canvas canvas;
+    canvas_init(&canvas);
+    assert_true(canvas_resize(&canvas, 1, 1));
+    struct spark spark = {.strip = {ring, 2, 0, 1, 0, 0, false}, .high = 1};
+    spark_draw(&canvas, (struct rect){0, 0, 1, 1}, &spark);
+    assert_int_equal(canvas.cells[0].c, 0x28F8); /* zero left, the newest right */
+    spark.strip.half = true;
+    spark_draw(&canvas, (struct rect){0, 0, 1, 1}, &spark);
+    assert_int_equal(canvas.cells[0].c, 0x2847); /* the newest left, room for the next */
+    canvas_done(&canvas);
+}
+
+static void
+test_strip__ends_in_half_a_cell_every_other_bucket(void **state)
+{
+    (void)state;
+    struct bucket ring[4] = {{NAN, NAN, 0, 0}};
+    struct chart chart = {.buckets = ring, .count = 4, .last_bucket = 6};
+    struct strip_plan plan = {.count = 4, .bucket_ns = NS_PER_S, .repeat = 1};
+    assert_true(strip_of(&chart, &plan).half);
+    chart.last_bucket = 7;
+    assert_false(strip_of(&chart, &plan).half);
+    chart.last_bucket = 6;
+    plan.repeat = 2;
+    assert_false(strip_of(&chart, &plan).half);
 }
 
 static void
@@ -178,7 +210,7 @@ test_heat__shades_say_what_colours_say(void **state)
                              bucket_of(0.6, 0.6, 0.6),
                              {NAN, NAN, 0, 0},
                              bucket_of(1, 1, 1)};
-    struct strip strip = {ring, 5, 0, 1, 0, 0};
+    struct strip strip = {ring, 5, 0, 1, 0, 0, false};
     struct canvas canvas;
     canvas_init(&canvas);
     assert_true(canvas_resize(&canvas, 5, 3));
@@ -213,7 +245,7 @@ draw_all(struct canvas *canvas, const struct bucket *ring)
     card_draw_line(canvas, 0, 6, 80, &card);
     card = sample_card(ring);
     card_draw_line(canvas, 0, 7, 80, &card);
-    struct strip strip = {ring, N, 0, 1, 0, 0};
+    struct strip strip = {ring, N, 0, 1, 0, 0, false};
     heat_row(canvas, 0, 8, 40, &strip, 1);
     heat_pair(canvas, 40, 8, 40, &strip, &strip, 1);
     heat_legend(canvas, 60, 2, 16);
@@ -292,6 +324,8 @@ main(void)
         cmocka_unit_test(test_strip__nice_tops_are_round_and_not_below),
         cmocka_unit_test(test_limits__levels_and_colours_follow_thresholds),
         cmocka_unit_test(test_spark__a_gap_is_blank_and_zero_is_not),
+        cmocka_unit_test(test_spark__moves_by_whole_cells),
+        cmocka_unit_test(test_strip__ends_in_half_a_cell_every_other_bucket),
         cmocka_unit_test(test_heat__shades_say_what_colours_say),
         cmocka_unit_test(test_card__looks_as_it_did),
         cmocka_unit_test(test_card__stays_inside_at_any_size),

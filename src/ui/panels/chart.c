@@ -227,6 +227,7 @@ update(struct chart_panel *chart, const struct panel_context *context, int cells
     chart_update(&reading->chart, context->picture, count, reading->plan.bucket_ns);
     struct strip strip = strip_of(&reading->chart, &reading->plan);
     strip.skip = skip;
+    strip.half = false; /* the cursor and the axis count from the right end */
     reading_follow_trend(reading, false);
     return strip;
 }

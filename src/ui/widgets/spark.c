@@ -88,20 +88,29 @@ draw_steps(struct canvas *canvas, struct rect area, const struct spark *spark, i
     }
 }
 
+/* The pillar of column x, after that of the column before it: a bucket takes several. */
+static struct pillar
+pillar_at(const struct spark *spark, int columns, int x, int steps, struct pillar before)
+{
+    bool same = (columns - x) % MAX(spark->strip.repeat, 1) != 0;
+    return same ? before : pillar_of(spark, strip_at(&spark->strip, columns, x), steps);
+}
+
 void
 spark_draw(struct canvas *canvas, struct rect area, const struct spark *spark)
 {
-    int columns = spark_columns(canvas->glyphs, area.width);
+    bool braille = canvas->glyphs == GLYPHS_BRAILLE;
+    int columns = spark_columns(canvas->glyphs, area.width),
+        steps = (braille ? 4 : 8) * area.height;
+    int ahead = braille && spark->strip.half;
+    struct pillar pillar = pillar_of(spark, strip_at(&spark->strip, columns, ahead), steps);
     for (int x = 0; x < area.width; x++) {
-        if (canvas->glyphs == GLYPHS_BRAILLE) {
-            int steps = 4 * area.height;
-            struct pillar left = pillar_of(spark, strip_at(&spark->strip, columns, 2 * x), steps);
-            struct pillar right =
-                pillar_of(spark, strip_at(&spark->strip, columns, 2 * x + 1), steps);
-            draw_braille(canvas, area, spark, x, &left, &right);
+        if (braille) {
+            struct pillar left = pillar_at(spark, columns, 2 * x + ahead, steps, pillar);
+            pillar = pillar_at(spark, columns, 2 * x + 1 + ahead, steps, left);
+            draw_braille(canvas, area, spark, x, &left, &pillar);
         } else {
-            struct pillar pillar =
-                pillar_of(spark, strip_at(&spark->strip, columns, x), 8 * area.height);
+            pillar = pillar_at(spark, columns, x, steps, pillar);
             draw_steps(canvas, area, spark, x, &pillar);
         }
     }

@@ -23,7 +23,8 @@ strip_plan(int columns, int64_t span_ns)
 static const struct bucket *
 bucket_at(const struct strip *strip, size_t i)
 {
-    return &strip->ring[(strip->first + i) % strip->count];
+    size_t at = strip->first + i; /* both below count */
+    return &strip->ring[at < strip->count ? at : at - strip->count];
 }
 
 size_t
@@ -56,7 +57,13 @@ strip_hold(const struct strip *strip)
 struct strip
 strip_of(const struct chart *chart, const struct strip_plan *plan)
 {
-    struct strip strip = {chart->buckets, chart->count, chart->first, plan->repeat, 0, 0};
+    struct strip strip = {
+        .ring = chart->buckets,
+        .count = chart->count,
+        .first = chart->first,
+        .repeat = plan->repeat,
+        .half = (chart->last_bucket + 1) * plan->repeat % 2 != 0,
+    };
     strip.hold = strip_hold(&strip);
     return strip;
 }

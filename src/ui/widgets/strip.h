@@ -6,6 +6,7 @@
 #ifndef FLAMETOP_UI_STRIP_H
 #define FLAMETOP_UI_STRIP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct strip {
     int repeat;  /* columns a bucket; below 1 counts as 1 */
     size_t skip; /* newest buckets left out: a look back */
     size_t hold; /* gaps of up to this many buckets are none: strip_hold */
+    bool half;   /* the newest bucket ends in the left one of two columns of a cell: the right one
+                    stays free until the next comes, so that a chart moves by whole cells */
 };
 
 /* How many buckets of what length show span_ns in `columns` columns, and how many columns each
