@@ -6,7 +6,8 @@
  *
  * What makes it fast: lists of processes meet process_info in functions of the library and in
  * compiled match specifications, never in a fun of the text: that would be interpreted, 17 times as
- * slow. 5,000 processes at a time keep the garbage small. */
+ * slow. 5,000 processes at a time keep the garbage small. Of more than 25,000 processes a scan
+ * visits so many, in turn, and those that were first in something. */
 #include "beam_collector.h"
 
 #include <stdio.h>
@@ -45,42 +46,99 @@ static const char *const text[] = {
 " after 1000 -> erlang:exit(P,kill), erlang:demonitor(M,[flush]),"
 "  receive {R,V} -> V after 0 -> timeout end end end,"
 "Later = fun(F,R,Fun) -> erlang:spawn_opt(fun() -> Own(), Say(F,{R,Safe(Fun)}) end, [{priority,high}]) end,"
-/* The scan: what processes tell without being asked by a signal. */
-"C = fun ets:match_spec_compile/1,"
-"It = [reductions,message_queue_len,status,heap_size],"
-"In = [{'_','$2'},{'_','$3'},{'_','$4'},{'_','$5'}],"
-"Row = fun(D,G) -> [{{'$1',In,'$6'},G,[{{D,'$1','$2','$3','$4','$5'}}]}] end,"
-"MD = C([{{'$1',In,{ok,'$6'}},[{'>','$2','$6'}],"
-"  [{{{'-','$2','$6'},'$1','$2','$3','$4','$5'}}]},"
-" {{'$1',In,error},[],[{{'$2','$1','$2','$3','$4','$5'}}]}]),"
-"MQ = C(Row('$3',[{'>','$3',0}])), MH = C(Row('$5',[{'>','$5',10000}])),"
-"MP = C([{{'$1',[{'_','$2'}|'_'],'_'},[],[{{'$1','$2'}}]}]),"
-"MS = C([{{'_',In,'_'},[{'>','$3',0}],['$3']}]),"
-/* Most processes have neither messages nor a heap to speak of: they are left out at once. */
-"MY = C([{{'_',In,'_'},[{'orelse',{'>','$3',0},{'>','$5',10000}}],['$_']}]),"
-"Ck = fun Ck([],_,_,_,A,M) -> {A,M};"
-" Ck(Ps,N,Pv,K,{R,Q,H,S},M) ->"
-"  {X,T} = if N > 5000 -> lists:split(5000,Ps); true -> {Ps,[]} end, D = length(X),"
-"  Z = lists:zip3(X, lists:zipwith(fun erlang:process_info/2, X, lists:duplicate(D,It)),"
-"   lists:zipwith(fun maps:find/2, X, lists:duplicate(D,Pv))),"
-"  Y = ets:match_spec_run(Z,MY),"
-"  Ck(T,N-D,Pv,K,{Top(R++ets:match_spec_run(Z,MD),K),Top(Q++ets:match_spec_run(Y,MQ),K),"
-"   Top(H++ets:match_spec_run(Y,MH),K),S+lists:sum(ets:match_spec_run(Y,MS))},"
-"   [ets:match_spec_run(Z,MP)|M]) end,"
+/* The scan: what processes tell without being asked by a signal. Those that were seen lie in parts
+ * {Time, Size, Pids, [{reductions,N}], Queued, Leaders}, whose lists are parallel, so that nothing
+ * is looked up. Of each part the leaders, first in something when it was visited, are looked at in
+ * each scan; Queued is of the others. Parts are visited in turn; none are the leaders of one that
+ * waits for its first visit. */
+"C = fun ets:match_spec_compile/1, Run = fun ets:match_spec_run/2,"
+"It = [reductions,message_queue_len,heap_size],"
+"In = {'$1',[{'_','$2'},{'_','$3'},{'_','$4'}],{'_','$5'}},"
+"Row = fun(D,G) -> {In,G,[{{D,'$1','$2','$3','$4'}}]} end,"
+/* Reductions a second. A few are what our asking for its memory costs a process. */
+"Rate = fun(Us) -> W = {'-','$2','$5'},"
+" [Row({'div',{'*',W,1000000},erlang:max(Us,1)},[{'>',W,4}]),Row(0,[{'>',W,0}])] end,"
+"MQ = C([Row('$3',[{'>','$3',0}])]), MH = C([Row('$4',[{'>','$4',10000}])]),"
+"MS = C([{In,[{'>','$3',0}],['$3']}]),"
+/* Most processes did nothing, and have neither messages nor a heap to speak of. */
+"MY = C([{In,[{'orelse',{'>','$2','$5'},{'>','$3',0},{'>','$4',10000}}],['$_']}]),"
+"ME = C([{{'_',['_'|'_'],'_'},[],['$_']}]),"
+"ML = C([{In,[],[{{'$1',{{reductions,'$2'}},'$3'}}]}]),"
+"MC = C([{{'_','$1','$2','$3','_'},[],[{{'$1',{{reductions,'$2'}},'$3'}}]}]),"
+"See = fun(X,B) ->"
+" I = lists:zipwith(fun erlang:process_info/2, X, lists:duplicate(length(X),It)),"
+" Z = lists:zip3(X,I,B), case lists:keymember(undefined,2,Z) of false -> {X,I,Z};"
+"  true -> L = Run(Z,ME), {X2,I2,_} = lists:unzip3(L), {X2,I2,L} end end,"
+"Queued = fun(none) -> 0; (Ls) -> {_,_,Q} = lists:unzip3(Ls), lists:sum(Q) end,"
+"Lead = fun(none,_) -> {none,[],[],[]}; (Ls,MT) -> {X,B,_} = lists:unzip3(Ls), {_,_,Z} = See(X,B),"
+" {Run(Z,ML),Run(Z,MT),Run(Z,MQ),Run(Z,MH)} end,"
+"Visit = fun(T1,{T,_,X0,B0,_,_},K) -> {X,I,Z} = See(X0,B0), Y = Run(Z,MY),"
+" R = Top(Run(Y,C(Rate(T1-T))),K), Q = Top(Run(Y,MQ),K), H = Top(Run(Y,MH),K),"
+" Ls = lists:usort(Run(lists:append([R,Q,H]),MC)),"
+" {{T1,length(X),X,lists:map(fun erlang:hd/1,I),lists:sum(Run(Y,MS))-Queued(Ls),Ls},R,Q,H} end,"
+/* Others may hold the cores: what a scan takes of the CPU is told by its reductions and the best
+ * time there was for one in its larger visits. */
+"Mine = fun() -> {_,X} = erlang:process_info(self(),reductions), X end,"
+"Pace = fun(D,T,W) -> Us = Now() - T, if D < 1000 -> ok;"
+" true -> erlang:put(pace, erlang:min(erlang:get(pace), Us / (Mine() - W))) end end,"
+/* Those that are less urgent than we have their turn as well. */
+"Nap = fun() -> T = Now(), receive after 1 -> ok end,"
+" erlang:put(nap, erlang:get(nap) + Now() - T) end,",
+/* What processes end leaves small parts behind. */
+"Join = fun Join([{T,D,X,B,S,Ls},{T,D2,X2,B2,S2,Ls2}|Es]) when D + D2 =< 5000 ->"
+"  Join([{T,D+D2,lists:append(X,X2),lists:append(B,B2),S+S2,lists:append(Ls,Ls2)}|Es]);"
+" Join([E|Es]) -> [E|Join(Es)]; Join([]) -> [] end,"
+"Part = fun Part(_,[],_) -> [];"
+" Part(T,X,N) -> {A,Y} = if N > 5000 -> lists:split(5000,X); true -> {X,[]} end, D = length(A),"
+"  [{T,D,A,lists:duplicate(D,{reductions,0}),0,none}|Part(T,Y,N-D)] end,"
+/* What leaders did since the last scan is known better than by the visit to their part. */
+"Go = fun Go([],_,_,_,_,A,Kept,Done) -> {A,Kept,Done};"
+" Go([{T,D,X,B,S,Ls} = E|Es],T1,MT,K,Left,{F,R,Q,H,N,Us},Kept,Done) ->"
+"  {Ls2,F1,Q1,H1} = Lead(Ls,MT), F2 = lists:append(F1,F),"
+"  if Left > 0 -> T2 = Now(), W2 = Mine(), {E2,R2,Q2,H2} = Visit(T1,E,K), _ = Pace(D,T2,W2), Nap(),"
+"    Go(Es,T1,MT,K,Left-D,{F2,lists:append(R2,R),lists:append(Q2,Q),lists:append(H2,H),"
+"     N+erlang:element(5,E2)+Queued(erlang:element(6,E2)),"
+"     if Ls =:= none -> Us; true -> erlang:max(Us,T1-T) end},Kept,[E2|Done]);"
+"   true -> Go(Es,T1,MT,K,Left,{F2,R,lists:append(Q1,Q),lists:append(H1,H),"
+"     N+S+Queued(Ls2),Us},[{T,D,X,B,S,Ls2}|Kept],Done) end end,"
+/* Who is new: processes are numbered as they begin, from one mark to the next, until numbers begin
+ * again. A node may order them in another way: then it is who was not there. */
+"Pid = fun erlang:list_to_pid/1,"
+"Ord = try Pid(\"<0.32767.0>\") < Pid(\"<0.0.1>\") catch _:_ -> false end,"
+"New = fun(Ps,M0,M1,Es) -> Known = fun() -> lists:append([X || {_,_,X,_,_,_} <- Es]) end,"
+" A = {'>=','$1',{const,M0}}, B = {'<','$1',{const,M1}},"
+" if not Ord -> Ps -- Known(); M0 < M1 -> Run(Ps,C([{'$1',[A,B],['$1']}]));"
+"  true -> Run(Ps,C([{'$1',[{'orelse',A,B}],['$1']}])) -- Known() end end,"
 "Lab = fun(P) -> if OTP >= 27 -> proc_lib:get_label(P); true -> undefined end end,"
 /* proc_lib answers with init_p/5 for each process that is none of its own. */
 "Ini = fun(P) -> case proc_lib:translate_initial_call(P) of"
 " {proc_lib,init_p,5} = D -> case erlang:process_info(P,initial_call) of {_,X} -> X; _ -> D end;"
 " T -> T end end,"
-"Det = fun(Ps) -> [{P,"
-" erlang:process_info(P,[registered_name,current_function,memory,group_leader]),"
-" Ini(P),Lab(P)} || P <- Ps] end,"
-"Scan = fun(F,W,Pv,K) -> T0 = Now(), Ps = erlang:processes() -- [self()], N = length(Ps),"
-" {{R,Q,H,S},Ms} = Ck(Ps,N,Pv,K,{[],[],[],0},[]),"
-" P2 = maps:from_list(lists:append(Ms)), I = {T0,Now()-T0,N,S},"
-" U = lists:usort([erlang:element(2,E) || E <- R++Q++H]),"
-" _ = erlang:spawn_opt(fun() -> Own(), Say(F,{W,{I,R,Q,H,Safe(fun() -> Det(U) end)}}) end,"
-"  [{priority,high}]), P2 end,",
+"Det = fun(Ps) -> [{P, case {erlang:process_info(P,status),"
+" erlang:process_info(P,[registered_name,current_function,memory,group_leader])} of"
+"  {S,L} when erlang:is_list(L) -> [S|L]; _ -> undefined end,Ini(P),Lab(P)} || P <- Ps] end,"
+/* A fun that is given to another process takes all with it that has a name where it is made: 16 MB
+ * in a scan. */
+"Tell = fun(F,W,I,R,Q,H,U) -> erlang:spawn_opt(fun() -> Own(),"
+"  Say(F,{W,{I,R,Q,H,Safe(fun() -> Det(U) end)}}) end, [{priority,high}]) end,"
+/* 25,000 of those that are new and as many of the others. What was there before us counts from the
+ * node's start, when it is visited first; sums and rounds are known when all were. */
+"Scan = fun(F,W,{T0,M0,Es},K) -> T1 = Now(), W1 = Mine(),"
+" _ = erlang:put(nap,0), _ = erlang:put(pace,1.0e6),"
+" M1 = erlang:spawn(erlang,self,[]), Ps = erlang:processes(),"
+" Nw = lists:delete(self(),New(Ps,M0,M1,Es)),"
+" MT = C(lists:append(Rate(T1-T0),[Row(0,[])])),"
+" {A,Kn,Dn} = Go(Part(T0,Nw,length(Nw)),T1,MT,K,25000,{[],[],[],[],0,0},[],[]),"
+" {{L,R0,Q0,H0,S,Us},Ko,Dn2} = Go(Es,T1,MT,K,25000,A,[],Dn),"
+" Kept = lists:append(lists:reverse(Ko),lists:reverse(Kn)),"
+" R = Top(lists:ukeymerge(2,lists:ukeysort(2,L),lists:ukeysort(2,R0)),K),"
+" Q = Top(Q0,K), H = Top(H0,K), U = lists:usort([erlang:element(2,E) || E <- R++Q++H]),"
+" N = length(Ps) - 1 - length([M || M <- [M1], lists:member(M,Ps)]),"
+" {S2,Us2} = case lists:keymember(none,6,Kept) of true -> {undefined,undefined}; _ -> {S,Us} end,"
+" Took = erlang:min(Now()-T1-erlang:get(nap), erlang:round((Mine()-W1)*erlang:get(pace))),"
+" I = {T1,Took,N,S2,Us2},"
+" _ = Tell(F,W,I,R,Q,H,U),"
+" {T1,M1,lists:append(Kept,Join(lists:reverse(Dn2)))} end,",
 /* Sums of the processes of each application: a bag of them by group leader, 5,000 at a time. */
 "MA = C([{[{'_','$1'},{'_','$2'},{'_','$3'},{'_','$4'}],[],[{{'$1','$2','$3','$4'}}]}]),"
 "Sum = fun(E,G,M) -> lists:sum(ets:select(E,[{{G,'$1','$2','$3'},[],[M]}])) end,"
@@ -133,7 +191,8 @@ static const char *const text[] = {
 "Sc = erlang:spawn_opt(fun() -> Own(), Mn = erlang:monitor(process, Me),"
 " (fun L(Pv) -> receive"
 "  {scan,F,R,K} -> P2 = Scan(F,R,Pv,K), erlang:garbage_collect(), L(P2);"
-"  {'DOWN',Mn,_,_,_} -> ok end end)(#{}) end, [{priority,high}]),"
+"  {'DOWN',Mn,_,_,_} -> ok end end)({erlang:convert_time_unit("
+"   erlang:system_info(start_time),native,microsecond),Pid(\"<0.0.0>\"),[]}) end, [{priority,high}]),"
 /* Text of others that is to be used more than once. */
 "Learn = fun(S) -> try {ok,T,_} = erl_scan:string(erlang:binary_to_list(S)),"
 " {ok,E} = erl_parse:parse_exprs(T), {value,V,_} = erl_eval:exprs(E, []),"

@@ -136,6 +136,13 @@ const struct metric beam_metrics[BEAM_METRIC_COUNT] = {
                             .fold = FOLD_MAX,
                             .text = "Time between two of these lists: the more processes, the "
                                     "longer."},
+    [BEAM_SCAN_ROUND] = {.name = "beam.scan.round",
+                         .unit = "s",
+                         .labels = "node",
+                         .fold = FOLD_MAX,
+                         .better = BETTER_LOWER,
+                         .text = "Time in which each process is visited: a list visits the first "
+                                 "of the lists before and 25,000 of the others, in turn."},
     [BEAM_ROUND_TRIP] = {.name = "beam.round_trip",
                          .unit = "s",
                          .labels = "node",

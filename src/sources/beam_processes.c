@@ -9,7 +9,6 @@
 #define ROWS_MAX 512u
 #define LISTS 3
 #define SCAN_US_MAX (INT64_C(3600) * 1000000) /* nobody waits for longer ones */
-#define LOOK_REDUCTIONS 4                     /* what our asking for its memory costs a process */
 
 struct scan {
     struct beam_node *node;
@@ -32,33 +31,32 @@ row_of(struct scan *scan, int64_t key)
     return NULL;
 }
 
-/* Since the last scan; what began since then has all it did. */
+/* There is none in a first scan: what each did since it began stands there. */
 static void
-set_rates(struct scan *scan, union cell *row, double rank, double queue)
+set_rates(struct scan *scan, union cell *row, double rate, double queue)
 {
     uint64_t key = (uint64_t)row[BEAM_PROCESS_KEY].integer;
     const double *before = beam_before_get(&scan->node->queues, key);
-    if (!isnan(rank) && scan->seconds > 0) {
-        row[BEAM_PROCESS_REDUCTIONS].real = rank <= LOOK_REDUCTIONS ? 0 : rank / scan->seconds;
+    if (!isnan(rate) && scan->seconds > 0) {
+        row[BEAM_PROCESS_REDUCTIONS].real = rate;
     }
     if (before != NULL && scan->seconds > 0) {
         row[BEAM_PROCESS_QUEUE_RATE].real = (queue - before[0]) / scan->seconds;
     }
 }
 
-/* {Rank,Pid,Reductions,Queue,Status,HeapWords}. Only in the first list is the rank the reductions
- * since the last scan. */
+/* {Rank,Pid,Reductions,Queue,HeapWords}. Only in the first list is the rank the reductions a
+ * second, since the process was looked at before. */
 static void
 read_row(struct scan *scan, struct str term, bool by_reductions)
 {
-    struct str pid, status;
+    struct str pid;
     double rank, reductions, queue, words;
     const char *text;
     int64_t key;
-    if (!etf_tuple(&term, 6) || !etf_number(&term, &rank) || !etf_skip(&term, &pid) ||
+    if (!etf_tuple(&term, 5) || !etf_number(&term, &rank) || !etf_skip(&term, &pid) ||
         !etf_number(&term, &reductions) || !etf_number(&term, &queue) ||
-        !etf_skip(&term, &status) || !etf_number(&term, &words) ||
-        !beam_pid(scan->batch, pid, &text, &key)) {
+        !etf_number(&term, &words) || !beam_pid(scan->batch, pid, &text, &key)) {
         scan->batch->rejected++;
         return;
     }
@@ -72,7 +70,6 @@ read_row(struct scan *scan, struct str term, bool by_reductions)
         row[BEAM_PROCESS_PID].text = text;
         row[BEAM_PROCESS_QUEUE].real = queue;
         row[BEAM_PROCESS_HEAP].real = words * (double)scan->node->word_bytes;
-        row[BEAM_PROCESS_STATUS].text = beam_text(scan->batch, status);
         beam_before_add(&scan->queues, (uint64_t)key, queue, 0);
     }
     set_rates(scan, row, by_reductions ? rank : NAN, queue);
@@ -108,6 +105,9 @@ read_name(struct scan *scan, struct str term)
     if (row[BEAM_PROCESS_NAME].text == NULL) {
         row[BEAM_PROCESS_NAME].text = row[BEAM_PROCESS_INITIAL].text;
     }
+    if (etf_get(items, "status", &value)) {
+        row[BEAM_PROCESS_STATUS].text = beam_text(batch, value);
+    }
     if (etf_get(items, "current_function", &value)) {
         row[BEAM_PROCESS_CURRENT].text = beam_function(batch, value);
     }
@@ -121,16 +121,30 @@ read_name(struct scan *scan, struct str term)
     }
 }
 
-/* {StartUs, ScanUs, Processes, Queued}. */
+/* The next of a tuple; what is no number is not known yet. */
 static bool
-read_head(struct scan *scan, struct str term, double *ret_most)
+read_known(struct str *tuple, double *ret_number)
+{
+    struct str value;
+    double number = NAN;
+    if (!etf_skip(tuple, &value)) {
+        return false;
+    }
+    *ret_number = etf_number(&value, &number) ? number : NAN;
+    return true;
+}
+
+/* {StartUs, ScanUs, Processes, Queued, RoundUs}: the longest time a process was not visited. */
+static bool
+read_head(struct scan *scan, struct str term, bool *ret_known)
 {
     struct beam_node *node = scan->node;
     struct batch *batch = scan->batch;
     int64_t start_us, scan_us, processes;
-    double queued;
-    if (!etf_tuple(&term, 4) || !etf_integer(&term, &start_us) || !etf_integer(&term, &scan_us) ||
-        !etf_integer(&term, &processes) || !etf_number(&term, &queued)) {
+    double queued, round_us;
+    if (!etf_tuple(&term, 5) || !etf_integer(&term, &start_us) || !etf_integer(&term, &scan_us) ||
+        !etf_integer(&term, &processes) || !read_known(&term, &queued) ||
+        !read_known(&term, &round_us)) {
         return false;
     }
     scan->seconds = node->scan_began_us != 0 && start_us > node->scan_began_us
@@ -144,19 +158,27 @@ read_head(struct scan *scan, struct str term, double *ret_most)
     if (!isnan(scan->seconds)) {
         batch_put(batch, &beam_metrics[BEAM_SCAN_INTERVAL], node->labels, scan->seconds);
     }
-    batch_put(batch, &beam_metrics[BEAM_MESSAGES], node->labels, queued);
-    *ret_most = queued > 0 ? NAN : 0;
+    if (!isnan(scan->seconds) && round_us >= 0) {
+        batch_put(batch, &beam_metrics[BEAM_SCAN_ROUND], node->labels,
+                  MAX(round_us / 1e6, scan->seconds));
+    }
+    *ret_known = !isnan(queued);
+    if (*ret_known) {
+        batch_put(batch, &beam_metrics[BEAM_MESSAGES], node->labels, queued);
+    }
     return true;
 }
 
-/* The first row of the second list has the longest queue. */
+/* The first row of the second list has the longest queue; none: nobody has messages. */
 static double
 longest_queue(struct etf_list list)
 {
     struct str term;
     double rank;
-    return etf_list_next(&list, &term) && etf_tuple(&term, 6) && etf_number(&term, &rank) ? rank
-                                                                                          : NAN;
+    if (!etf_list_next(&list, &term)) {
+        return 0;
+    }
+    return etf_tuple(&term, 5) && etf_number(&term, &rank) ? rank : NAN;
 }
 
 void
@@ -169,13 +191,14 @@ beam_read_scan(struct beam_node *node, struct str reply, struct batch *batch)
     struct str head, term;
     struct etf_list list;
     double most = NAN;
+    bool known = false; /* all processes were visited once */
     if (scan.table == NULL || !etf_tuple(&reply, 5) || !etf_skip(&reply, &head) ||
-        !read_head(&scan, head, &most)) {
+        !read_head(&scan, head, &known)) {
         batch->rejected++;
         return;
     }
     for (int i = 0; i < LISTS && etf_list(&reply, &list); i++) {
-        most = i == 1 && isnan(most) ? longest_queue(list) : most;
+        most = i == 1 && known ? longest_queue(list) : most;
         list.left = MIN(list.left, ROWS_MAX);
         while (scan.table->count < ROWS_MAX && etf_list_next(&list, &term)) {
             read_row(&scan, term, i == 0);

@@ -131,7 +131,8 @@ def main():
         plain, _ = share(node, 20, "--no-inject")
         a_scan = (used - plain) * statistics.median(series["beam.scan.interval"])
         print(f"100,000 processes: scan {milliseconds(series['beam.scan.duration'])}; every "
-              f"{statistics.median(series['beam.scan.interval']):.1f} s; round trip "
+              f"{statistics.median(series['beam.scan.interval']):.1f} s, each process every "
+              f"{statistics.median(series['beam.scan.round']):.1f} s; round trip "
               f"{milliseconds(series['beam.round_trip'])}; {rate / 1e3:.1f} kB/s; one scan about "
               f"{scan_bytes(node) / 1e3:.1f} kB, {a_scan * 1e3:.0f} ms of CPU; watching {used * 100:.1f} % of a core")
         began = cpu(node)

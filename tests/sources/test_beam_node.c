@@ -46,17 +46,18 @@ text_of(const struct bench *bench)
     return (struct str){bench->term.data, bench->term.n};
 }
 
-/* {{Start,Took,Processes,Queued},[],[],[],[]} */
+/* {{Start,Took,Processes,Queued,Round},[],[],[],[]} */
 static void
 scan(struct bench *bench, int64_t start_us, int64_t took_us)
 {
     buf_clear(&bench->term);
     etf_put_tuple(&bench->term, 5);
-    etf_put_tuple(&bench->term, 4);
+    etf_put_tuple(&bench->term, 5);
     etf_put_integer(&bench->term, start_us);
     etf_put_integer(&bench->term, took_us);
     etf_put_integer(&bench->term, 3);
     etf_put_integer(&bench->term, 0);
+    etf_put_integer(&bench->term, INT64_MIN);
     for (int i = 0; i < 4; i++) {
         etf_put_nil(&bench->term);
     }

@@ -68,6 +68,7 @@ enum beam_metric {
      * (s), and from a request to its answer (s). */
     BEAM_SCAN_DURATION,
     BEAM_SCAN_INTERVAL,
+    BEAM_SCAN_ROUND,
     BEAM_ROUND_TRIP,
 
     /* ---- derived ---- */
