@@ -148,8 +148,13 @@ void
 answer_trace(struct agent *agent, const struct http_message *message, const char *name)
 {
     struct picture *picture = agent_picture(agent, message);
+    const char *format = http_argument(message, "format");
     uint8_t id[SPAN_ID_BYTES_MAX];
     if (picture == NULL) {
+        return;
+    }
+    if (format != NULL && strcmp(format, "otlp") != 0 && strcmp(format, "flametop") != 0) {
+        http_reply_error(message, 400, "format is otlp or flametop");
         return;
     }
     size_t n = agent_trace_id(name, id);
@@ -158,6 +163,11 @@ answer_trace(struct agent *agent, const struct http_message *message, const char
                                     : NULL;
     if (trace == NULL) {
         http_reply_error(message, 404, "no trace of this id is held");
+        return;
+    }
+    if (format != NULL && strcmp(format, "flametop") == 0) { /* as records have it */
+        http_reply(message, 200, "application/x-flametop-trace",
+                   (struct str){(const char *)trace, trace->bytes}, NULL);
         return;
     }
     struct buf out;

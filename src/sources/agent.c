@@ -27,6 +27,7 @@
 #include "flametop/core/trace.h"
 #include "agent_ask.h"
 #include "agent_far.h"
+#include "agent_large.h"
 #include "agent_sampling.h"
 #include "remote.h"
 
@@ -79,6 +80,7 @@ struct agent_link {
     bool interested, told;
     struct agent_sampling sampling;
     struct agent_ask asking;
+    struct agent_large large;
     struct order {           /* a command that waits for its answer */
         link_answer *answer; /* NULL: free */
         void *context;
@@ -326,6 +328,9 @@ on_trace(void *context, const void *bytes, size_t n)
         copy->mono_ns += agent->shift_ns;
     }
     agent->setup.sink.trace(agent->setup.sink.context, copy, n);
+    if (n == sizeof(*copy)) { /* the head of one that is too large for the stream */
+        agent_large_want(&agent->large, copy);
+    }
     free(copy);
 }
 
@@ -355,6 +360,7 @@ on_tick(void *context, const struct record_tick *tick)
     agent->why[0] = '\0';
     agent->backoff_ns = BACKOFF_FIRST_NS;
     agent->retry_ns = 0;
+    agent_large_go_on(&agent->large);
     if (!is_behind(agent)) {
         agent->setup.sink.tick(agent->setup.sink.context); /* a tick without readings */
     } else if (!uv_is_active((uv_handle_t *)agent->drain) ||
@@ -416,6 +422,7 @@ lose(struct agent_link *agent, const char *why, bool refused)
     agent->told = false;
     agent->far.there = false;
     agent_sampling_lose(&agent->sampling);
+    agent_large_lose(&agent->large);
     drop_torn(agent);
     drop_reader(agent);
     snprintf(agent->why, sizeof(agent->why), "%s", why);
@@ -964,6 +971,7 @@ agent_open(const struct link_setup *setup, void **ret_state, char *why, size_t w
                                               .token = agent->options.change_token,
                                               .sink = &agent->setup.sink};
     agent->asking.client = agent->client;
+    agent->large = (struct agent_large){agent->client, agent, on_trace, NULL, "", 0};
     connect_agent(agent);
     *ret_state = agent;
     return 0;

@@ -40,6 +40,7 @@ segments_done(struct segments *segments)
 {
     generation_done(&segments->kept);
     generation_done(&segments->fresh);
+    generation_done(&segments->aside);
     map_done(&segments->index);
 }
 
@@ -82,7 +83,8 @@ held_at(const struct segments *segments, const void *place, uint32_t *ret_row)
     uint64_t at = (uint64_t)(uintptr_t)place - 1;
     struct held *held = find_in(&segments->fresh, at / TRACE_SEGMENT_ROWS);
     *ret_row = (uint32_t)(at % TRACE_SEGMENT_ROWS);
-    return held != NULL ? held : find_in(&segments->kept, at / TRACE_SEGMENT_ROWS);
+    held = held != NULL ? held : find_in(&segments->kept, at / TRACE_SEGMENT_ROWS);
+    return held != NULL ? held : find_in(&segments->aside, at / TRACE_SEGMENT_ROWS);
 }
 
 const struct trace *
@@ -351,6 +353,31 @@ segments_add(struct segments *segments)
     make_room(segments);
 }
 
+/* ---- aside ---- */
+
+bool
+segments_set_aside(struct segments *segments, const void *bytes, size_t n)
+{
+    struct generation *aside = &segments->aside;
+    struct held *held = append_held(segments, aside, n);
+    if (held == NULL) {
+        return false;
+    }
+    memcpy(held->segment->data, bytes, n);
+    if (!trace_check((const struct trace *)(const void *)held->segment->data, n)) {
+        drop(aside, aside->count - 1);
+        return false;
+    }
+    take_row(segments, aside, held);
+    if (aside->count > 1) {
+        if (!is_dead(aside->list[0], 0)) {
+            forget(segments, row_of(aside->list[0], 0));
+        }
+        drop(aside, 0);
+    }
+    return true;
+}
+
 /* ---- lists ---- */
 
 static size_t
@@ -389,9 +416,10 @@ add_parts(struct traces *list, const struct generation *generation, bool kept, u
 struct traces *
 segments_list(const struct segments *segments)
 {
-    size_t parts = segments->kept.count + segments->fresh.count;
-    struct traces *list = calloc(1, sizeof(*list) + parts * sizeof(list->parts[0]) +
-                                        dead_bytes(&segments->kept) + dead_bytes(&segments->fresh));
+    size_t parts = segments->kept.count + segments->aside.count + segments->fresh.count;
+    struct traces *list =
+        calloc(1, sizeof(*list) + parts * sizeof(list->parts[0]) + dead_bytes(&segments->kept) +
+                      dead_bytes(&segments->aside) + dead_bytes(&segments->fresh));
     if (list == NULL) {
         return NULL;
     }
@@ -400,9 +428,10 @@ segments_list(const struct segments *segments)
     list->oldest_mono_ns = INT64_MAX;
     uint8_t *dead = (uint8_t *)(list->parts + parts);
     dead = add_parts(list, &segments->kept, true, dead);
+    dead = add_parts(list, &segments->aside, true, dead);
     add_parts(list, &segments->fresh, false, dead);
     list->count = segments->alive;
-    list->bytes = segments_bytes(segments);
+    list->bytes = segments_bytes(segments) + segments->aside.bytes;
     list->bytes_max = segments->bytes_max;
     list->sampled_out = segments->sampled_out;
     return list;

@@ -5,6 +5,9 @@
  * When `kept` has more than half of the bytes its oldest segment goes for good, but for what is
  * marked.
  *
+ * One that alone has more bytes than the bound, of elsewhere, stands aside, until the next: beyond
+ * the bound, so that it takes nobody's place.
+ *
  * Invariant: the index knows exactly the rows that are alive; numbers of segments only grow, within
  * each generation from the oldest to the newest. */
 #ifndef FLAMETOP_TRACE_SEGMENTS_H
@@ -33,7 +36,7 @@ struct generation {
 };
 
 struct segments {
-    struct generation kept, fresh;
+    struct generation kept, fresh, aside;
     struct map index; /* key of the store -> where */
     uint64_t seed;
     uint64_t next_number;
@@ -52,6 +55,9 @@ void *segments_reserve(struct segments *segments, size_t bytes);
 
 /* The trace that was written is alive, in the place of one of the same id; room is made. */
 void segments_add(struct segments *segments);
+
+/* A trace, checked, that stands aside; false: it is none, or out of memory. */
+bool segments_set_aside(struct segments *segments, const void *bytes, size_t n);
 
 /* The one that is alive, by the store's key; NULL. */
 const struct trace *segments_find(const struct segments *segments, uint64_t key, const uint8_t *id,

@@ -499,9 +499,40 @@ leave(struct trace_store *store, const void *bytes)
         return;
     }
     trace_id_text(&head, id, sizeof(id));
+    uint64_t key = gather_hash(store->seed, head.id, head.id_n);
+    const struct trace *here = segments_find(&store->segments, key, head.id, head.id_n);
+    if (here != NULL && here->version >= head.version) {
+        return;
+    }
     store->left += strcmp(id, store->left_id) != 0; /* it comes again with each connection */
+    store->left_changes++;
     memcpy(store->left_id, id, sizeof(id));
     store->left_bytes = head.bytes;
+}
+
+/* Beside the others: it would leave none of them. Its head may have come before. */
+static bool
+take_large(struct trace_store *store, const void *bytes, size_t n)
+{
+    struct trace head;
+    char id[sizeof(store->left_id)];
+    memcpy(&head, bytes, sizeof(head));
+    if (head.id_n == 0 || head.id_n > SPAN_ID_BYTES_MAX) {
+        return false;
+    }
+    uint64_t key = gather_hash(store->seed, head.id, head.id_n);
+    const struct trace *older = segments_find(&store->segments, key, head.id, head.id_n);
+    if (older == NULL || older->version < head.version) {
+        if (!segments_set_aside(&store->segments, bytes, n)) {
+            return false;
+        }
+    }
+    if (strcmp(trace_id_text(&head, id, sizeof(id)), store->left_id) == 0) {
+        store->left--;
+        store->left_changes++;
+        store->left_id[0] = '\0';
+    }
+    return true;
 }
 
 bool
@@ -511,9 +542,12 @@ trace_store_trace(struct trace_store *store, const void *bytes, size_t n, struct
     if (n < sizeof(struct trace) || n > TRACE_BYTES_MAX) {
         return false;
     }
-    if (n == sizeof(struct trace) || n > store->options.bytes_max) {
+    if (n == sizeof(struct trace)) {
         leave(store, bytes);
         return false;
+    }
+    if (n > store->options.bytes_max) {
+        return take_large(store, bytes, n);
     }
     struct trace *trace = segments_reserve(&store->segments, n);
     if (trace == NULL) {
@@ -542,7 +576,8 @@ trace_store_mark(struct trace_store *store, struct str id, bool marked)
         open->flags = marked ? TRACE_MARKED : 0;
         open->changed |= trace == NULL;
     }
-    if (trace == NULL || ((trace->flags & TRACE_MARKED) != 0) == marked) {
+    bool aside = trace != NULL && trace->bytes > store->options.bytes_max;
+    if (trace == NULL || aside || ((trace->flags & TRACE_MARKED) != 0) == marked) {
         return trace != NULL || open != NULL;
     }
     struct trace *copy = segments_reserve(&store->segments, trace->bytes);
@@ -565,7 +600,7 @@ static uint64_t
 change_count(const struct trace_store *store)
 {
     return store->segments.changes + store->received + store->refused + store->sampled_out +
-           store->left;
+           store->left_changes;
 }
 
 struct traces *

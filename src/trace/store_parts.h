@@ -38,6 +38,7 @@ struct trace_store {
     int64_t now_mono_ns;
 
     uint64_t received, repeated, dropped, refused, sampled_out, left;
+    uint64_t left_changes; /* counts up whenever what is left changed */
     uint32_t left_bytes;
     char left_id[2 * SPAN_ID_BYTES_MAX + 1]; /* of the last that was left */
     uint64_t stored_bytes;

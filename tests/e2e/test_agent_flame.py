@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Flame graphs through an agent: of requests, and of what runs now; on the screen, by the command line and as documents;
-and who may have them. And what else of requests goes between both: marks, and word of what is too large to travel.
+and who may have them. And what else of requests goes between both: marks, and what is too large for a record.
 
 FLAMETOP_BINARY is the program. Where the machine does not let it sample, a test is skipped with what the agent says."""
 
@@ -542,23 +542,36 @@ def large_request(trace, spans, filler):
     return json.dumps({"resourceSpans": [{"resource": service, "scopeSpans": [{"spans": [span(i) for i in range(spans)]}]}]})
 
 
-def test_size__what_is_too_large_to_travel_is_named():
-    port, trace = free_port(), "5b8aa5a2d2c872e8321cf37308d69df2"
+def test_size__what_is_too_large_for_a_record_comes_alone():
+    port, traces = free_port(), ["5b8aa5a2d2c872e8321cf37308d69df2", "6c8aa5a2d2c872e8321cf37308d69df3"]
     with guarded(f"--receive={port}") as agent:
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", large_request(trace, 2400, 8000).encode(),
-                                         {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            check(answer.status == 200, answer.status)
-        done = subprocess.run([sys.executable, MAKE, "--count", "30", "--to", f"http://127.0.0.1:{port}"],
-                              capture_output=True, check=False, timeout=60)
-        check(done.returncode == 0, done.stderr.decode())
+        def send(trace):
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", large_request(trace, 2400, 8000).encode(),
+                                             {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                check(answer.status == 200, answer.status)
+        send(traces[0])
+        deliver(port, 30)
         check(until(lambda: agent.ask("/api/v1/traces?limit=1", token=READ).json()["held"] == 31, seconds=30), "not held")
         with Tmux(f"{FLAMETOP} http://127.0.0.1:{agent.port} --view requests", width=120, height=40,
                   FLAMETOP_TOKEN=READ) as screen:
-            check(screen.until(rf"request of 1\d\.\d MiB stays there: /api/v1/traces/{trace}", r"POST /tools/invoke",
-                               seconds=30), screen.screen())
-        answer = agent.ask(f"/api/v1/traces/{trace}", token=READ)
-        check(answer.status == 200 and answer.body.count(b'"note"') == 2400, answer.status)
+            check(screen.until(r"POST /tools/invoke", r"step 0", seconds=60), screen.screen())
+            check("stays there" not in screen.screen(), screen.screen())
+            screen.keys("f")
+            screen.text("service=large")
+            screen.keys("Enter")
+            check(screen.until(r"filter service=large", r"1 request"), screen.screen())
+            screen.keys(".")
+            check(screen.until(r"TOOK ENDPOINT", "5b8aa5a2"), screen.screen())
+            time.sleep(1)
+            screen.keys("Enter")
+            check(screen.until(r"2,400 spans", r"step 1", seconds=30), screen.screen())
+            screen.keys("q")
+            send(traces[1])  # takes its place
+            check(screen.until(r"step 0 .* 6c8aa5a2", seconds=30) and "5b8aa5a2" not in screen.screen(), screen.screen())
+        for trace in traces:
+            answer = agent.ask(f"/api/v1/traces/{trace}", token=READ)
+            check(answer.status == 200 and answer.body.count(b'"note"') == 2400, answer.status)
 
 
 def done_with_programs():

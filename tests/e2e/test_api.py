@@ -219,6 +219,7 @@ QUESTIONS = [
     ("/api/v1/traces", 400, {"query": {"limit": "-1"}}),
     ("/api/v1/traces/query", 200, {"query": {"query": "p95 duration by tool", "limit": "5"}}),
     ("/api/v1/traces/query", 400, {"query": {"query": "most of all"}}),
+    ("/api/v1/traces/{id}", 400, {"name": "0" * 32, "query": {"format": "png"}}),
     ("/api/v1/traces/{id}", 404, {"name": "0" * 32}),
     ("/api/v1/flame", 200, {}),
     ("/api/v1/flame", 200, {"query": {"mode": "self", "filter": "service=shop", "from": "-1h", "format": "folded"}}),

@@ -599,9 +599,10 @@ test_store__keeps_no_room_for_what_was_refused(void **state)
     free(nothing);
 }
 
-/* By its head alone, as an agent sends it, or because this store is small. */
+/* By its head alone, as an agent sends it; until it comes. It takes nobody's place, and the next
+ * takes its. */
 static void
-test_store__names_what_is_too_large_to_come(void **state)
+test_store__has_one_large_trace_of_elsewhere_beside_the_others(void **state)
 {
     (void)state;
     struct generated *g = generate(GENERATE_ORPHANED, 40, 9);
@@ -610,16 +611,51 @@ test_store__names_what_is_too_large_to_come(void **state)
     struct trace_store *store = store_of(trace->bytes - 1);
     char id[2 * SPAN_ID_BYTES_MAX + 1];
     trace_id_text(trace, id, sizeof(id));
-    assert_false(trace_store_trace(store, trace, trace->bytes, generate_now(0)));
-    assert_false(trace_store_trace(store, trace, sizeof(*trace), generate_now(0)));
+    for (int i = 0; i < 2; i++) { /* twice the same */
+        assert_false(trace_store_trace(store, trace, sizeof(*trace), generate_now(0)));
+    }
     to = trace_store_publish(store, generate_now(0));
     assert_int_equal(to->count, 0);
-    assert_int_equal(to->left, 1); /* twice the same */
+    assert_int_equal(to->left, 1);
     assert_int_equal(to->left_bytes, trace->bytes);
     assert_string_equal(to->left_id, id);
+    traces_release(to);
+    struct generated *small = generate(GENERATE_PLAIN, 5, 2),
+                     *next = generate(GENERATE_ORPHANED, 41, 3);
+    struct traces *small_from, *next_from;
+    const struct trace *other = generate_trace(small, &small_from);
+    const struct trace *larger = generate_trace(next, &next_from);
+    assert_true(other->bytes < trace->bytes && larger->bytes >= trace->bytes);
+    assert_true(trace_store_trace(store, other, other->bytes, generate_now(0)));
+    assert_true(trace_store_trace(store, trace, trace->bytes, generate_now(0)));
+    assert_true(trace_store_trace(store, trace, trace->bytes, generate_now(0)));
+    to = trace_store_publish(store, generate_now(0));
+    assert_int_equal(to->count, 2);
+    assert_int_equal(to->left, 0);
+    assert_non_null(traces_find(to, (struct str){(const char *)trace->id, trace->id_n}));
+    assert_true(trace_store_trace(store, larger, larger->bytes, generate_now(0)));
+    assert_true(trace_store_mark(store, (struct str){(const char *)larger->id, larger->id_n},
+                                 true)); /* it is there */
+    struct traces *after = trace_store_publish(store, generate_now(0));
+    assert_int_equal(after->count, 2);
+    assert_null(traces_find(after, (struct str){(const char *)trace->id, trace->id_n}));
+    assert_non_null(traces_find(after, (struct str){(const char *)larger->id, larger->id_n}));
+    assert_non_null(traces_find(after, (struct str){(const char *)other->id, other->id_n}));
+    assert_non_null(traces_find(to, (struct str){(const char *)trace->id, trace->id_n}));
+    struct trace *wrong = malloc(larger->bytes);
+    memcpy(wrong, larger, larger->bytes);
+    wrong->version++;
+    wrong->span_count = 1000000;
+    assert_false(trace_store_trace(store, wrong, larger->bytes, generate_now(0)));
+    free(wrong);
+    traces_release(after);
     traces_release(from);
     traces_release(to);
+    traces_release(small_from);
+    traces_release(next_from);
     trace_store_free(store);
+    generate_free(small);
+    generate_free(next);
     generate_free(g);
 }
 
@@ -754,7 +790,7 @@ main(void)
         cmocka_unit_test(test_store__reads_a_resource_once),
         cmocka_unit_test(test_store__tells_what_comes_for_traces_in_turn),
         cmocka_unit_test(test_store__keeps_no_room_for_what_was_refused),
-        cmocka_unit_test(test_store__names_what_is_too_large_to_come),
+        cmocka_unit_test(test_store__has_one_large_trace_of_elsewhere_beside_the_others),
         cmocka_unit_test(test_store__answers_the_same_list_while_nothing_changes),
         cmocka_unit_test(test_store__finishes_early_when_there_are_too_many),
         cmocka_unit_test(test_store__opens_only_so_much_again),

@@ -76,7 +76,8 @@ void trace_store_free(struct trace_store *store);
 bool trace_store_span(struct trace_store *store, const struct span *span, struct instant now);
 
 /* A finished trace from elsewhere (an agent, a file of ours), checked; replaces an older version.
- * False: it is none, or there is no room. */
+ * One that is larger than bytes_max stands beside the others, until the next such one comes. False:
+ * it is none, or its head alone, or there is no memory. */
 bool trace_store_trace(struct trace_store *store, const void *bytes, size_t n, struct instant now);
 
 /* Marks or unmarks a trace that is held; false when it is not. */

@@ -299,7 +299,7 @@ draw_status(const struct requests *requests, const struct panel_context *context
     x += canvas_text(canvas, x, row.y, end - x, str_from(text), (struct style){.fg = ROLE_MARK});
     bool before = text[0] != '\0';
     text[0] = '\0';
-    if (traces->left > 0) {
+    if (traces->left > 0 && traces->left_id[0] != '\0') {
         char size[32];
         unit_format((double)traces->left_bytes, "By", ascii, size, sizeof(size));
         snprintf(part, sizeof(part), "request of %s stays there: /api/v1/traces/%s", size,

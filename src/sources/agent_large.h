@@ -1,0 +1,28 @@
+/* Requests that are too large for a record, for the link to an agent: the stream has their heads,
+ * so each is fetched alone, whole: one at a time, with a pause, the newest first; those that come
+ * meanwhile stay there. Engine thread. */
+#ifndef FLAMETOP_SRC_SOURCES_AGENT_LARGE_H
+#define FLAMETOP_SRC_SOURCES_AGENT_LARGE_H
+
+#include "flametop/core/trace.h"
+#include "flametop/net/client.h"
+
+struct agent_large {
+    struct http_client *client;
+    void *context;
+    void (*take)(void *context, const void *bytes, size_t n); /* neither checked nor aligned */
+    struct http_call *call;                                   /* NULL: none comes */
+    char wanted[2 * SPAN_ID_BYTES_MAX + 1];                   /* "": none */
+    int64_t next_ns;                                          /* not before then */
+};
+
+/* The head of one came. */
+void agent_large_want(struct agent_large *large, const struct trace *head);
+
+/* Now and then: fetches what is wanted, when it is time. */
+void agent_large_go_on(struct agent_large *large);
+
+/* The connection is lost. */
+void agent_large_lose(struct agent_large *large);
+
+#endif
