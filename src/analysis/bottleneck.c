@@ -62,7 +62,7 @@ struct diagnosis {
     struct tracked tracked[TRACKED_MAX];
     size_t count;
     int64_t started_ns, last_ns;
-    struct judgement judgements[JUDGEMENTS_MAX];
+    struct judgement judgements[JUDGEMENTS_MAX + 1]; /* one says how many there were more */
     struct group_kills groups[GROUPS_MAX];
     struct node_memory node;
 };
@@ -520,6 +520,22 @@ say_scope(struct diagnosis *d, const struct bench *bench, struct findings *findi
     findings->thresholds = d->thresholds_known;
 }
 
+/* That there are more, as one of them. */
+static void
+say_left_out(struct bench *bench)
+{
+    if (bench->left_out == 0) {
+        return;
+    }
+    struct judgement *j = &bench->list[bench->count++];
+    *j = (struct judgement){.kind = "findings.left_out", .impact = 1};
+    snprintf(j->what, sizeof(j->what), "%zu more findings are left out: %d are told at once",
+             bench->left_out, JUDGEMENTS_MAX);
+    snprintf(j->brief, sizeof(j->brief), "%zu more findings", bench->left_out);
+    snprintf(j->was, sizeof(j->was), "more findings than %d were left out", JUDGEMENTS_MAX);
+    j->advice = "A threshold that many things reach tells little: raise it.";
+}
+
 /* What is shown in the present tense. */
 static size_t
 list_standing(const struct diagnosis *d, struct standing ret_standing[TRACKED_MAX])
@@ -573,6 +589,7 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
     judge_beam(&bench);
     judge_pools(&bench);
     judge_thresholds(&bench);
+    say_left_out(&bench);
     for (size_t i = 0; i < bench.count; i++) {
         note(d, picture, &bench.list[i]);
     }

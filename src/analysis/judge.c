@@ -93,7 +93,11 @@ write_subject(const char *subject, char dst[SUBJECT_BYTES])
 struct judgement *
 judge_say(struct bench *bench, const char *kind, const char *subject, double impact)
 {
-    if (!(impact >= 1) || bench->count == JUDGEMENTS_MAX) {
+    if (!(impact >= 1)) {
+        return NULL;
+    }
+    if (bench->count == JUDGEMENTS_MAX) {
+        bench->left_out++;
         return NULL;
     }
     struct judgement *judgement = &bench->list[bench->count++];

@@ -180,7 +180,7 @@ struct bench {
     struct group_kills *groups; /* [GROUPS_MAX] */
     struct node_memory *node;
     struct judgement *list;
-    size_t count;
+    size_t count, left_out; /* left out: there were JUDGEMENTS_MAX */
 };
 
 /* A new judgement; NULL when there are too many. Impact is clamped to 0-100; below 1 it is none. */

@@ -144,6 +144,11 @@ write_notes(const struct live *live, const struct stacks_counts *counts,
                               " · %.0f %% cut: kernel.perf_event_max_stack",
                               ceil((double)counts->truncated / samples * 100));
     }
+    if (counts->nameless > 0) {
+        n += (size_t)snprintf(dst + n, SAMPLING_WHY_BYTES - n,
+                              " · %llu files without names: too many",
+                              (unsigned long long)counts->nameless);
+    }
     if (!live->sampler.kernel) {
         snprintf(dst + n, SAMPLING_WHY_BYTES - n,
                  " · without the kernel's part: kernel.perf_event_paranoid");

@@ -100,6 +100,7 @@ void
 stacks_round(struct stacks *stacks)
 {
     map_clear(&stacks->looked);
+    stacks->counts.nameless = stacks->modules.refused;
 }
 
 const struct profile *

@@ -27,6 +27,7 @@ struct stacks_options {
 
 struct stacks_counts {
     uint64_t samples, lost, truncated, broken;
+    uint64_t nameless;  /* files for whose symbols there was no room */
     bool kernel_hidden; /* there were kernel frames whose names the kernel does not tell */
 };
 

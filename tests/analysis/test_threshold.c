@@ -101,6 +101,27 @@ test_threshold__takes_any_number_of_thresholds(void **state)
     assert_true(says(f, "threshold:other.m99", "other.m99 is 5 (warning threshold: 4)"));
 }
 
+static void
+test_threshold__says_how_many_findings_are_left_out(void **state)
+{
+    struct fixture *f = *state;
+    static struct metric many[60];
+    static char texts[ARRAY_SIZE(many)][16];
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+        snprintf(texts[i], sizeof(texts[i]), "other.m%zu", i);
+        many[i] = (struct metric){.name = texts[i],
+                                  .unit = "",
+                                  .labels = "",
+                                  .text = "",
+                                  .formula = "system.cpu.run_queue",
+                                  .warning = 4};
+    }
+    catalog_add(f->catalog, many, ARRAY_SIZE(many));
+    world.values[RUN_QUEUE] = 5;
+    pass(f, 10);
+    assert_true(says(f, "findings.left_out", "12 more findings are left out: 48 are told at once"));
+}
+
 /* A burst is not said at once; that there is a threshold is known all the same. */
 static void
 test_threshold__counts_thresholds_while_it_waits(void **state)
@@ -172,6 +193,7 @@ main(void)
         TEST(speaks_for_any_metric_with_a_threshold),
         TEST(a_threshold_reached_is_no_matter_of_smoothing),
         TEST(takes_any_number_of_thresholds),
+        TEST(says_how_many_findings_are_left_out),
         TEST(counts_thresholds_while_it_waits),
         TEST(names_which_of_several_is_beyond_a_threshold),
         TEST(judges_the_worst_of_many),
