@@ -337,10 +337,11 @@ chrome_tab_at(const struct app *app, int x)
 static const struct offer {
     const char *view; /* NULL: every view */
     const char *command, *text;
-    enum {
+    enum when {
         ALWAYS,
+        WHILE_CLOSABLE,
         WHILE_OPENED,
-        WHILE_NOT_OPENED,
+        WHILE_NOTHING_IS_OPEN,
         WHILE_HELD,
         WHILE_CUT,
         WHILE_ONE_OF_SEVERAL,
@@ -361,8 +362,9 @@ static const struct offer {
     } when;
     bool always; /* before anything is shown, too */
 } offers[] = {
+    {NULL, "close", "close", WHILE_CLOSABLE, false},
     {NULL, "close", "back", WHILE_OPENED, true},
-    {NULL, "close", "quit", WHILE_NOT_OPENED, true},
+    {NULL, "close", "quit", WHILE_NOTHING_IS_OPEN, true},
     {NULL, "help", "help", ALWAYS, true},
     {NULL, "live", "live", WHILE_HELD, false},
     {NULL, "live", "try now", WHILE_CUT, true},
@@ -475,8 +477,20 @@ is_file(const struct app *app)
     return app->seat->live != NULL && app->seat->live->past;
 }
 
+/* What the key that closes would do. */
+static enum when
+closing(const struct app *app, const struct box *focus)
+{
+    bool panel = focus != NULL && focus->state != NULL && focus->panel->closes != NULL &&
+                 focus->panel->closes(focus->state);
+    bool fleet = seat_has_fleet(app) && !seat_is_fleet(app);
+    return overlay_is_open(&app->overlay) || panel ? WHILE_CLOSABLE
+           : app->view_opened || fleet             ? WHILE_OPENED
+                                                   : WHILE_NOTHING_IS_OPEN;
+}
+
 static bool
-is_offered(const struct app *app, const struct offer *offer, const char *view)
+is_offered(const struct app *app, const struct offer *offer, const char *view, enum when closes)
 {
     if (offer->view != NULL && strcmp(offer->view, view) != 0) {
         return false;
@@ -490,9 +504,8 @@ is_offered(const struct app *app, const struct offer *offer, const char *view)
                 app->seat->opened[shown - view_table][1].any;
     bool held = app->seat->held != NULL, cut = !attached_is_live(app_link(app));
     bool fits =
-        offer->when == ALWAYS || (offer->when == WHILE_OPENED && app->view_opened) ||
-        (offer->when == WHILE_NOT_OPENED && !app->view_opened) ||
-        (offer->when == WHILE_HELD && held) || (offer->when == WHILE_CUT && cut && !held) ||
+        offer->when == ALWAYS || offer->when == closes || (offer->when == WHILE_HELD && held) ||
+        (offer->when == WHILE_CUT && cut && !held) ||
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
         (offer->when == WITH_DATA && data) ||
         (offer->when == WITHOUT_REQUESTS && !data && !receives(app)) ||
@@ -510,9 +523,10 @@ draw_offers(struct app *app, struct canvas *canvas, int y)
     struct box *focus = app_focus(app);
     const char *view = view_find(app->view)->name,
                *panel = focus != NULL ? focus->panel->name : view;
+    enum when closes = closing(app, focus);
     int x = 1;
     for (size_t i = 0; i < ARRAY_SIZE(offers); i++) {
-        int32_t key = is_offered(app, &offers[i], view)
+        int32_t key = is_offered(app, &offers[i], view, closes)
                           ? keymap_key_of(&app->keymap, panel, view, offers[i].command)
                           : KEY_NONE;
         if (key == KEY_NONE) {

@@ -70,6 +70,9 @@ struct panel {
      * none), to begin its prompt with; NULL: not a command of mine. NULL: it has none. */
     const char *(*current)(void *state, const char *command);
 
+    /* Whether `close` would close something of it, and not what it stands in. NULL: never. */
+    bool (*closes)(const void *state);
+
     /* A click or wheel inside the area last drawn, in canvas coordinates. NULL: none. With `drags`
      * also what follows a click in it, wherever that is: TERM_DRAG, then TERM_RELEASE. */
     bool drags;

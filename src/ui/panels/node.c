@@ -240,6 +240,13 @@ node_command(void *state, const struct panel_context *context, const char *name,
     return reaction != REACTION_NONE && moved ? reaction | REACTION_INTEREST : reaction;
 }
 
+static bool
+node_closes(const void *state)
+{
+    const struct node *node = state;
+    return (node->open && shows_processes(node)) || pools_show_workers(node->tables);
+}
+
 static const char *
 node_current(void *state, const char *command)
 {
@@ -283,6 +290,7 @@ const struct panel panel_node = {
     .draw = node_draw,
     .command = node_command,
     .current = node_current,
+    .closes = node_closes,
     .mouse = node_mouse,
     .interest = node_interest,
 };

@@ -47,10 +47,17 @@ pools_open_workers(struct tables *tables, const struct panel_context *context)
 }
 
 bool
+pools_show_workers(const struct tables *tables)
+{
+    const char *filter = tables_current(tables, "filter.set");
+    return strcmp(tables_name(tables), "workers") == 0 && filter != NULL &&
+           strncmp(filter, "pool=", 5) == 0;
+}
+
+bool
 pools_close_workers(struct tables *tables, const struct panel_context *context)
 {
-    if (strcmp(tables_name(tables), "workers") != 0 ||
-        strncmp(tables_view(tables)->filter_text, "pool=", 5) != 0) {
+    if (!pools_show_workers(tables)) {
         return false;
     }
     tables_command(tables, context, "filter.set", "");
@@ -124,6 +131,12 @@ pools_command(void *state, const struct panel_context *context, const char *name
                                           : tables_command(tables, context, name, argument);
 }
 
+static bool
+pools_closes(const void *state)
+{
+    return pools_show_workers(state);
+}
+
 static const char *
 pools_current(void *state, const char *command)
 {
@@ -157,6 +170,7 @@ const struct panel panel_pools = {
     .draw = pools_draw,
     .command = pools_command,
     .current = pools_current,
+    .closes = pools_closes,
     .mouse = pools_mouse,
     .interest = pools_interest,
 };

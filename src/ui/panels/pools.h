@@ -11,6 +11,9 @@ extern const struct sheet_def pool_sheets[POOL_SHEETS]; /* pools, workers */
  * no workers. */
 bool pools_open_workers(struct tables *tables, const struct panel_context *context);
 
+/* Whether they were opened so and are still shown. */
+bool pools_show_workers(const struct tables *tables);
+
 /* Back to the pools; false when it was not opened so. */
 bool pools_close_workers(struct tables *tables, const struct panel_context *context);
 

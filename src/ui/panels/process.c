@@ -268,6 +268,13 @@ process_command(void *state, const struct panel_context *context, const char *na
     return table_view_command(&panel->view, context, name, argument);
 }
 
+static bool
+process_closes(const void *state)
+{
+    const struct process_panel *panel = state;
+    return panel->open;
+}
+
 static const char *
 process_current(void *state, const char *command)
 {
@@ -327,6 +334,7 @@ const struct panel panel_processes = {
     .draw = process_draw,
     .command = process_command,
     .current = process_current,
+    .closes = process_closes,
     .mouse = process_mouse,
     .interest = process_interest,
 };

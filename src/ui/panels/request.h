@@ -309,6 +309,7 @@ void request_refresh(struct requests *requests, const struct panel_context *cont
 enum reaction request_command(void *state, const struct panel_context *context, const char *name,
                               const char *argument);
 const char *request_current(void *state, const char *command);
+bool request_closes(const void *state);
 enum reaction request_mouse(void *state, const struct panel_context *context, int x, int y,
                             int button);
 

@@ -291,6 +291,15 @@ escape(struct requests *requests, const struct panel_context *context, bool quit
     return true;
 }
 
+bool
+request_closes(const void *state)
+{
+    const struct requests *requests = state;
+    return requests->waterfall.trace != NULL || requests->waterfall.coming != NULL ||
+           requests->heat.selecting || requests->page == REQUEST_ANSWER || requests->rectangle.on ||
+           requests->heat_focused || (requests->wish != NULL && requests->wish->grouped);
+}
+
 static bool
 close_one(struct requests *requests, const struct panel_context *context, const char *name)
 {

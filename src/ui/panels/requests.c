@@ -446,5 +446,6 @@ const struct panel panel_requests = {
     .interest = requests_interest,
     .command = request_command,
     .current = request_current,
+    .closes = request_closes,
     .mouse = request_mouse,
 };
