@@ -28,8 +28,9 @@
 #define FAR_LATE_NS (1500 * NS_PER_MS)
 #define USAGE                                                                                      \
     "flame: give a FILE, the address of an agent for the requests that it holds, or one of --pid " \
-    "PID and --machine to sample what runs now, with an agent before them to do so there, or "     \
-    "NAME@HOST for an Erlang node; --diff does not go with what is sampled"
+    "PID, --machine and --node to sample what runs now, with an agent before them to do so "       \
+    "there, "                                                                                      \
+    "or NAME@HOST for an Erlang node; --diff does not go with what is sampled"
 
 /* The name of a process; "process" when there is none. */
 static void
@@ -123,12 +124,21 @@ is_of_this_machine(const struct cli *cli)
                                              stat(cli->line.arguments[0], &info) != 0);
 }
 
+/* That which an agent watches. */
+static bool
+wants_node(const struct cli *cli)
+{
+    return config_bool(cli->config, "flame.node") ||
+           config_text(cli->config, "flame.of")[0] != '\0';
+}
+
 /* Where it is sampled: the address of an agent or a node; NULL: here. */
 static const char *
 wanted_place(const struct cli *cli)
 {
     const char *word = cli->line.argument_count == 1 ? cli->line.arguments[0] : "";
-    bool asked = wanted_pid(cli) > 0 || config_bool(cli->config, "flame.machine");
+    bool asked =
+        wanted_pid(cli) > 0 || config_bool(cli->config, "flame.machine") || wants_node(cli);
     bool agent = asked && !is_of_this_machine(cli) && !nodes_is_one(word);
     return agent || is_of_node(cli) ? word : NULL;
 }
@@ -173,7 +183,7 @@ wish_of(const struct cli *cli)
     struct sampling_wish wish = {.kind = pid > 0 ? SAMPLING_PROCESS : SAMPLING_MACHINE,
                                  .id = pid,
                                  .rate_hz = (unsigned)config_integer(cli->config, "flame.rate")};
-    if (is_of_node(cli)) {
+    if (is_of_node(cli) || wants_node(cli)) {
         wish.kind = SAMPLING_NODE;
         wish.wall = config_bool(cli->config, "flame.wall");
         str_copy(str_from(config_text(cli->config, "flame.of")), wish.of, sizeof(wish.of));
@@ -247,10 +257,10 @@ run_there(const struct cli *cli)
 int
 flame_live_run(const struct cli *cli)
 {
-    bool machine = config_bool(cli->config, "flame.machine");
-    if ((!is_of_this_machine(cli) && wanted_place(cli) == NULL) ||
-        config_text(cli->config, "flame.diff")[0] != '\0' ||
-        (machine == (wanted_pid(cli) > 0) && (machine || !is_of_node(cli)))) {
+    bool node = is_of_node(cli) || wants_node(cli);
+    int subjects = node + (wanted_pid(cli) > 0) + config_bool(cli->config, "flame.machine");
+    if (subjects != 1 || config_text(cli->config, "flame.diff")[0] != '\0' ||
+        (wanted_place(cli) == NULL && (node || !is_of_this_machine(cli)))) {
         cli_complain(USAGE);
         return EXIT_USAGE;
     }

@@ -36,7 +36,7 @@ agent_has_processes(const struct agent *agent, const struct http_message *messag
     const struct link_status *link = agent->picture != NULL ? agent->picture->link : NULL;
     bool elsewhere = link_is_elsewhere(link);
     if (elsewhere) {
-        http_reply_error(message, 404, "this agent watches %s: it touches no processes here",
+        http_reply_error(message, 409, "this agent watches %s: it touches no processes here",
                          link->target);
     }
     return !elsewhere;
@@ -175,6 +175,7 @@ agent_close(void *state)
     }
     http_server_free(agent->server); /* all subscribers leave */
     agent_flames_end(agent);
+    sampled_done(agent);
     hub_free(agent->hub);
     if (agent->heartbeat != NULL) {
         loop_close(agent->heartbeat);
@@ -208,7 +209,7 @@ agent_open(const struct exporter_setup *setup, void **ret_state, char *why, size
     make_instance(agent->instance);
     agent->hub = hub_new(&(struct hub_setup){
         .instance = agent->instance, .context = setup->context, .interest = setup->interest});
-    if (agent->hub == NULL || !start_heartbeat(agent) ||
+    if (agent->hub == NULL || !sampled_init(agent) || !start_heartbeat(agent) ||
         (agent->server = start_server(agent, why, why_size)) == NULL) {
         agent_close(agent);
         return -EIO;
@@ -258,6 +259,12 @@ forget_interest(struct agent *agent)
 }
 
 static void
+agent_sampled(void *state, const struct sampling_status *status, const struct profile *profile)
+{
+    sampled_far(state, status, profile);
+}
+
+static void
 agent_batch(void *state, const char *source, const struct batch *batch)
 {
     hub_batch(((struct agent *)state)->hub, source, batch);
@@ -291,5 +298,6 @@ const struct exporter exporter_agent = {
     .open = agent_open,
     .batch = agent_batch,
     .picture = agent_publish,
+    .sampled = agent_sampled,
     .close = agent_close,
 };

@@ -6,6 +6,7 @@
  * has it. A job that is being written is freed after that, also when nobody waits for it. */
 #include "flame.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +47,8 @@ struct flame_job {
     uv_timer_t *timer;
 
     bool sampled; /* else: of requests */
-    struct live *live;
-    uv_poll_t *poll;
+    bool of_node; /* that is sampled */
+    struct sampled *live;
 
     struct trace_filter *filter; /* NULL: any */
     struct trace_set set;
@@ -69,14 +70,9 @@ struct flame_job {
 static void
 leave_subject(struct flame_job *job)
 {
-    if (job->poll != NULL) {
-        uv_poll_stop(job->poll); /* before the descriptor is closed */
-        loop_close(job->poll);
-    }
     trace_flame_free(job->making);
     trace_set_done(&job->set);
     trace_filter_free(job->filter);
-    job->poll = NULL;
     job->making = NULL;
     job->filter = NULL;
     trace_set_init(&job->set);
@@ -313,7 +309,7 @@ static void
 on_time(uv_timer_t *timer)
 {
     struct flame_job *job = timer->data;
-    live_switch(job->live, false); /* what it has then comes at once */
+    sampled_hold(job->live); /* what it has then comes at once */
 }
 
 /* One that saw nothing is empty, no error. */
@@ -328,21 +324,46 @@ empty_profile(void)
     return profile;
 }
 
+/* What became of it before its time was over stands in the title. */
 static void
-on_live(uv_poll_t *poll, int status, int events)
+on_live(void *context)
 {
-    struct flame_job *job = poll->data;
+    struct flame_job *job = context;
     struct sampling_status now;
-    (void)status;
-    (void)events;
-    const struct profile *newer = live_take(job->live, &now);
+    const struct profile *newer = sampled_take(job->live, &now);
     profile_release(newer != NULL ? job->profile : NULL);
     job->profile = newer != NULL ? newer : job->profile;
     if (now.state == SAMPLING_FAILED) {
-        refuse(job, 403, now.why);
+        refuse(job, job->of_node ? 404 : 403, now.why);
     } else if (now.state >= SAMPLING_HELD) {
+        size_t n = strlen(job->title);
+        bool told = now.state == SAMPLING_ENDED && now.why[0] != '\0';
+        snprintf(job->title + n, sizeof(job->title) - n, "%s%s", told ? "; " : "",
+                 told ? now.why : "");
         job->profile = job->profile != NULL ? job->profile : empty_profile();
         begin_tree(job);
+    }
+}
+
+/* "process 812, 5 s", "hot on node@host, wall time, 5 s" */
+static void
+name_live(struct flame_job *job, const struct sampling_wish *wish, unsigned seconds)
+{
+    const char *host = job->agent->picture->host.name, *wall = wish->wall ? ", wall time" : "";
+    switch (wish->kind) {
+    case SAMPLING_PROCESS:
+        snprintf(job->title, sizeof(job->title), "process %" PRId64 ", %u s", wish->id, seconds);
+        break;
+    case SAMPLING_NODE:
+        snprintf(job->title, sizeof(job->title), "%s%s%.100s%s, %u s", wish->of,
+                 wish->of[0] != '\0' ? " on " : "", host, wall, seconds);
+        break;
+    case SAMPLING_NODE_PROCESS:
+        snprintf(job->title, sizeof(job->title), "one process on %.100s%s, %u s", host, wall,
+                 seconds);
+        break;
+    default:
+        snprintf(job->title, sizeof(job->title), "machine, %u s", seconds);
     }
 }
 
@@ -350,7 +371,7 @@ on_live(uv_poll_t *poll, int status, int events)
 static bool
 begin_live(struct flame_job *job, const struct http_message *message)
 {
-    const char *pid = http_argument(message, "pid");
+    struct sampling_wish wish;
     uint64_t seconds;
     if (!agent_number(message, "seconds", SECONDS, FLAME_SECONDS_MAX, &seconds)) {
         return false;
@@ -360,23 +381,12 @@ begin_live(struct flame_job *job, const struct http_message *message)
                          FLAME_SECONDS_MAX);
         return false;
     }
-    job->live = agent_profile_begin(job->agent, message);
-    job->poll = job->live != NULL ? calloc(1, sizeof(*job->poll)) : NULL;
+    job->live = agent_profile_begin(job->agent, message, on_live, job, &wish);
     if (job->live == NULL) {
         return false;
     }
-    if (job->poll == NULL ||
-        uv_poll_init(job->agent->setup.loop, job->poll, live_fd(job->live)) != 0) {
-        free(job->poll);
-        job->poll = NULL;
-        http_reply_error(message, 503, "out of memory");
-        return false;
-    }
-    snprintf(job->title, sizeof(job->title), "%s%.20s, %llu s",
-             pid != NULL ? "process " : "machine", pid != NULL ? pid : "",
-             (unsigned long long)seconds);
-    job->poll->data = job;
-    uv_poll_start(job->poll, UV_READABLE, on_live);
+    job->of_node = wish.kind == SAMPLING_NODE || wish.kind == SAMPLING_NODE_PROCESS;
+    name_live(job, &wish, (unsigned)seconds);
     return uv_timer_start(job->timer, on_time, seconds * 1000, 0) == 0;
 }
 
@@ -399,19 +409,21 @@ read_format(const struct http_message *message)
 static bool
 knows_arguments(const struct http_message *message, bool live)
 {
-    static const char *const of_requests[] = {"format", "mode", "filter", "from", "to"};
-    static const char *const of_live[] = {"format", "pid", "machine", "seconds", "hz"};
+    static const char *const of_requests[] = {"format", "mode", "filter", "from", "to", NULL};
+    static const char *const of_live[] = {"format", "pid",  "machine", "node", "process",
+                                          "of",     "wall", "seconds", "hz",   NULL};
     const char *const *known = live ? of_live : of_requests;
     const char *name;
     for (size_t i = 0; (name = http_argument_name(message, i)) != NULL; i++) {
         size_t at = 0;
-        while (at < ARRAY_SIZE(of_live) && strcmp(name, known[at]) != 0) {
+        while (known[at] != NULL && strcmp(name, known[at]) != 0) {
             at++;
         }
-        if (at == ARRAY_SIZE(of_live)) {
+        if (known[at] == NULL) {
             http_reply_error(message, 400, "a flame graph of %s has the arguments %s",
                              live ? "what runs" : "requests",
-                             live ? "format, pid or machine, seconds and hz"
+                             live ? "format, seconds and hz, and one of pid, machine, process and "
+                                    "node, which has of and wall"
                                   : "format, mode, filter, from and to");
             return false;
         }
@@ -444,7 +456,7 @@ job_new(struct agent *agent, bool sampled)
 void
 answer_flame(struct agent *agent, const struct http_message *message, const char *name)
 {
-    bool live = http_argument(message, "pid") != NULL || http_argument(message, "machine") != NULL;
+    bool live = agent_profile_asked(message);
     const struct flame_format *format = read_format(message);
     (void)name;
     if (format == NULL || !knows_arguments(message, live) ||

@@ -8,9 +8,14 @@
 #define FLAME_SECONDS_MAX 60             /* of a profile that is answered at the end */
 #define FLAME_STREAM_NS (600 * NS_PER_S) /* of one that is watched */
 
-/* Begins the live profile that a request asks for: pid= or machine=1, and hz=. NULL: it may not, or
- * cannot, and the request is answered. */
-struct live *agent_profile_begin(struct agent *agent, const struct http_message *message);
-void agent_profile_end(struct agent *agent, struct live *live); /* NULL is allowed */
+/* Whether a request asks for a live profile. */
+bool agent_profile_asked(const struct http_message *message);
+
+/* Begins the one that it asks for: pid=, machine=1, of a node node=1 (and of=, wall=1) or process=,
+ * and hz=. NULL: it may not, or cannot, and the request is answered. */
+struct sampled *agent_profile_begin(struct agent *agent, const struct http_message *message,
+                                    void (*news)(void *context), void *context,
+                                    struct sampling_wish *ret_wish);
+void agent_profile_end(struct agent *agent, struct sampled *sampled); /* NULL is allowed */
 
 #endif

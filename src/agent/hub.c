@@ -411,18 +411,23 @@ make_first(struct hub *hub, const struct reader *reader)
     }
 }
 
-/* Each reader's own: its clock is set by it. */
-static bool
-push_hello(struct reader *reader)
+static struct record_hello
+hello_of(const struct hub *hub, const struct picture *picture)
 {
-    struct hub *hub = reader->hub;
-    const struct picture *picture = hub->picture;
-    struct record_hello hello = {.protocol = RECORD_PROTOCOL,
+    return (struct record_hello){.protocol = RECORD_PROTOCOL,
                                  .protocol_min = RECORD_PROTOCOL,
                                  .at = clock_now(&clock_system),
                                  .interval_ns = picture->interval_ns,
                                  .host = picture->host,
                                  .instance = hub->setup.instance};
+}
+
+/* Each reader's own: its clock is set by it. */
+static bool
+push_hello(struct reader *reader)
+{
+    struct hub *hub = reader->hub;
+    struct record_hello hello = hello_of(hub, hub->picture);
     struct record_state state = {
         .hello = &hello, .known = record_writer_mark(hub->writer), .names_only = true};
     struct piece piece = {0};
@@ -618,6 +623,14 @@ hub_batch(struct hub *hub, const char *source, const struct batch *batch)
     }
 }
 
+/* What is watched may say only later who it is. */
+static bool
+is_same_host(const struct host *a, const struct host *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->system, b->system) == 0 &&
+           strcmp(a->kernel, b->kernel) == 0 && a->cores == b->cores;
+}
+
 void
 hub_picture(struct hub *hub, struct picture *picture)
 {
@@ -630,6 +643,10 @@ hub_picture(struct hub *hub, struct picture *picture)
     tick.at.mono_ns = picture->mono_ns;
     tick.at.wall_ns = picture->wall_ns;
     forget_first(hub);
+    if (hub->picture != NULL && !is_same_host(&hub->picture->host, &picture->host)) {
+        struct record_hello hello = hello_of(hub, picture);
+        record_write_hello(hub->writer, &hello);
+    }
     picture_release(hub->picture);
     hub->picture = picture_acquire(picture);
     hub->named = false;

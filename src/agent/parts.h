@@ -12,6 +12,7 @@
 #include "flametop/core/trace.h"
 #include "flametop/net/server.h"
 #include "hub.h"
+#include "sampled.h"
 
 #define AGENT_PROTOCOL 1
 #define AGENT_ANSWER_BYTES_MAX ((size_t)64 << 20)
@@ -41,6 +42,7 @@ struct agent {
     uint64_t updates_dropped;
     double latency_s; /* worst round trip of a ping since the last picture; NaN: none */
 
+    struct far_sampling far;
     LIST_HEAD(, flame_job) flames;       /* being made, */
     unsigned flame_count, profile_count; /* so many of requests; live profiles being sampled */
     unsigned question_count;             /* being answered */
@@ -78,7 +80,7 @@ route_answer answer_stream, answer_interest, answer_events, answer_websocket;
 /* The newest picture; without one the request is answered (503) and NULL returned. */
 struct picture *agent_picture(struct agent *agent, const struct http_message *message);
 
-/* Whether the processes of this machine are what is shown; else the request is answered (404). */
+/* Whether the processes of this machine are what is shown; else the request is answered (409). */
 bool agent_has_processes(const struct agent *agent, const struct http_message *message);
 
 /* Sends what was written, as application/json, or an error when it did not fit. */

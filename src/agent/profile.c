@@ -1,18 +1,15 @@
 /* Who may have a live profile of an agent, and the stream of one: what it grew by, once a second,
- * for as long as its reader stays. Each reader has a sampler of its own, so that what one does
- * changes nothing for another; how many there are is bounded, and so is what each may send: of a
- * reader that is slow only the newest waits, and comes as one. */
+ * for as long as its reader stays. How many there are is bounded, and so is what each may send: of
+ * a reader that is slow only the newest waits, and comes as one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include "flame.h"
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/record.h"
-#include "flametop/net/loop.h"
 
 #define PROFILES_MAX 4
 #define RATE_HZ_MAX 999
@@ -44,34 +41,99 @@ is_there(const struct agent *agent, uint64_t pid)
     return access(path, F_OK) == 0;
 }
 
-/* One process, or the machine. */
 static bool
-read_subject(const struct agent *agent, const struct http_message *message, uint64_t *ret_pid)
+is_set(const struct http_message *message, const char *name)
 {
-    const char *machine = http_argument(message, "machine");
-    bool whole = machine != NULL && strcmp(machine, "1") == 0;
-    if (!agent_number(message, "pid", 0, INT32_MAX, ret_pid)) {
-        return false;
-    }
-    if (whole == (*ret_pid > 0)) {
-        http_reply_error(message, 400, "give one of pid=NUMBER and machine=1");
-        return false;
-    }
-    if (!agent_has_processes(agent, message)) {
-        return false;
-    }
-    if (!whole && !is_there(agent, *ret_pid)) {
-        http_reply_error(message, 410, "there is no process %llu", (unsigned long long)*ret_pid);
-        return false;
-    }
-    return true;
+    const char *text = http_argument(message, name);
+    return text != NULL && strcmp(text, "1") == 0;
 }
 
-struct live *
-agent_profile_begin(struct agent *agent, const struct http_message *message)
+/* What the agent watches, as long as it is a node and answers. */
+static bool
+has_node(const struct agent *agent, const struct http_message *message)
 {
-    uint64_t pid, rate_hz;
-    if (!may_sample(agent, message) || !read_subject(agent, message, &pid) ||
+    const struct link_status *link = agent->picture->link;
+    bool node = link != NULL && (link->samples & 1U << SAMPLING_NODE) != 0;
+    if (!node) {
+        http_reply_error(message, 409,
+                         "this agent watches no Erlang node: say which process is to be sampled by "
+                         "its pid, or that the machine is");
+    } else if (link->state != LINK_LIVE) {
+        http_reply_error(message, 503, "%s: %s", link->target, link->why);
+    }
+    return node && link->state == LINK_LIVE;
+}
+
+static bool
+has_process(const struct agent *agent, const struct http_message *message, int64_t pid)
+{
+    bool is_here = agent_has_processes(agent, message);
+    if (is_here && pid > 0 && !is_there(agent, (uint64_t)pid)) {
+        http_reply_error(message, 410, "there is no process %lld", (long long)pid);
+        return false;
+    }
+    return is_here;
+}
+
+/* One process, the machine, or of a node one process or all. */
+static bool
+read_wish(const struct agent *agent, const struct http_message *message, struct sampling_wish *wish)
+{
+    uint64_t pid, key;
+    const char *of = http_argument(message, "of");
+    bool machine = is_set(message, "machine"), node = is_set(message, "node");
+    if (!agent_number(message, "pid", 0, INT32_MAX, &pid) ||
+        !agent_number(message, "process", 0, INT64_MAX, &key)) {
+        return false;
+    }
+    if (machine + node + (pid > 0) + (key > 0) != 1) {
+        http_reply_error(message, 400,
+                         "give one of pid=NUMBER, machine=1, node=1 and process=KEY of a node");
+        return false;
+    }
+    if (of != NULL && strlen(of) >= sizeof(wish->of)) {
+        http_reply_error(message, 400, "of has at most %zu characters", sizeof(wish->of) - 1);
+        return false;
+    }
+    wish->kind = machine   ? SAMPLING_MACHINE
+                 : node    ? SAMPLING_NODE
+                 : key > 0 ? SAMPLING_NODE_PROCESS
+                           : SAMPLING_PROCESS;
+    wish->id = (int64_t)MAX(pid, key);
+    wish->wall = is_set(message, "wall");
+    str_copy(str_from(of != NULL ? of : ""), wish->of, sizeof(wish->of));
+    return node || key > 0 ? has_node(agent, message) : has_process(agent, message, wish->id);
+}
+
+bool
+agent_profile_asked(const struct http_message *message)
+{
+    static const char *const subjects[] = {"pid", "machine", "node", "process"};
+    bool asked = false;
+    for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
+        asked |= http_argument(message, subjects[i]) != NULL;
+    }
+    return asked;
+}
+
+static void
+tell_log(const struct sampling_wish *wish, const char *peer)
+{
+    if (wish->kind == SAMPLING_NODE) {
+        log_info("profile node of=\"%s\" peer=%s", wish->of, peer);
+    } else {
+        log_info("profile %s=%lld peer=%s", wish->kind == SAMPLING_NODE_PROCESS ? "process" : "pid",
+                 (long long)wish->id, peer);
+    }
+}
+
+struct sampled *
+agent_profile_begin(struct agent *agent, const struct http_message *message,
+                    void (*news)(void *context), void *context, struct sampling_wish *ret_wish)
+{
+    struct sampling_wish wish = {.kind = SAMPLING_NOTHING};
+    uint64_t rate_hz;
+    if (!may_sample(agent, message) || !read_wish(agent, message, &wish) ||
         !agent_number(message, "hz", LIVE_RATE_HZ, RATE_HZ_MAX, &rate_hz)) {
         return NULL;
     }
@@ -80,28 +142,25 @@ agent_profile_begin(struct agent *agent, const struct http_message *message)
                          PROFILES_MAX);
         return NULL;
     }
-    struct live *live = live_new(&(struct live_options){.pid = (uint32_t)pid,
-                                                        .rate_hz = (unsigned)MAX(rate_hz, 1),
-                                                        .proc = agent->options->roots.proc,
-                                                        .sys = agent->options->roots.sys,
-                                                        .nodes_max = SAMPLING_NODES_MAX,
-                                                        .frames_max = SAMPLING_FRAMES_MAX});
-    if (live == NULL) {
+    wish.rate_hz = (unsigned)MAX(rate_hz, 1);
+    struct sampled *sampled = sampled_new(agent, &wish, news, context);
+    if (sampled == NULL) {
         http_reply_error(message, 503,
                          "out of memory, or earlier profiles still hang in files of their "
                          "processes");
         return NULL;
     }
     agent->profile_count++;
-    log_info("profile pid=%llu peer=%s", (unsigned long long)pid, message->peer);
-    return live;
+    tell_log(&wish, message->peer);
+    *ret_wish = wish;
+    return sampled;
 }
 
 void
-agent_profile_end(struct agent *agent, struct live *live)
+agent_profile_end(struct agent *agent, struct sampled *sampled)
 {
-    agent->profile_count -= live != NULL;
-    live_free(live);
+    agent->profile_count -= sampled != NULL;
+    sampled_free(sampled);
 }
 
 /* ---- the stream ---- */
@@ -109,8 +168,7 @@ agent_profile_end(struct agent *agent, struct live *live)
 struct watcher {
     struct agent *agent;
     struct http_stream *stream;
-    struct live *live;
-    uv_poll_t *poll;
+    struct sampled *sampled;
     int64_t until_ns;
     struct record_writer *writer;
     struct buf out, growth;
@@ -121,11 +179,7 @@ struct watcher {
 static void
 watcher_free(struct watcher *watcher)
 {
-    if (watcher->poll != NULL) {
-        uv_poll_stop(watcher->poll); /* before the descriptor is closed */
-        loop_close(watcher->poll);
-    }
-    agent_profile_end(watcher->agent, watcher->live);
+    agent_profile_end(watcher->agent, watcher->sampled);
     record_writer_free(watcher->writer);
     buf_done(&watcher->out);
     buf_done(&watcher->growth);
@@ -169,13 +223,10 @@ send_growth(struct watcher *watcher)
 }
 
 static void
-on_ready(uv_poll_t *poll, int status, int events)
+on_news(void *context)
 {
-    struct watcher *watcher = poll->data;
-    (void)status;
-    (void)events;
-    bool over = sampling_is_over(&watcher->status);
-    const struct profile *newer = live_take(watcher->live, &watcher->status);
+    struct watcher *watcher = context;
+    const struct profile *newer = sampled_take(watcher->sampled, &watcher->status);
     profile_release(newer != NULL ? watcher->newest : NULL);
     watcher->newest = newer != NULL ? newer : watcher->newest;
     if (!sampling_is_over(&watcher->status) && clock_mono_ns() >= watcher->until_ns) {
@@ -184,12 +235,11 @@ on_ready(uv_poll_t *poll, int status, int events)
                  "an agent samples for %lld s at a time: it ended",
                  (long long)(FLAME_STREAM_NS / NS_PER_S));
     }
-    if (!over) {
-        send_growth(watcher);
-    }
     if (sampling_is_over(&watcher->status)) {
-        uv_poll_stop(poll);
+        agent_profile_end(watcher->agent, watcher->sampled);
+        watcher->sampled = NULL;
     }
+    send_growth(watcher);
 }
 
 static void
@@ -210,29 +260,20 @@ on_gone(void *context, struct http_stream *stream)
 }
 
 static struct watcher *
-watcher_new(struct agent *agent, struct live *live)
+watcher_new(struct agent *agent)
 {
     struct watcher *watcher = calloc(1, sizeof(*watcher));
     if (watcher == NULL) {
-        agent_profile_end(agent, live);
         return NULL;
     }
-    *watcher = (struct watcher){
-        .agent = agent, .live = live, .until_ns = clock_mono_ns() + FLAME_STREAM_NS};
+    *watcher = (struct watcher){.agent = agent, .until_ns = clock_mono_ns() + FLAME_STREAM_NS};
     buf_init(&watcher->out, RECORD_BYTES_MAX + 4096);
     buf_init(&watcher->growth, RECORD_BYTES_MAX);
     watcher->writer = record_writer_new(&watcher->out);
-    watcher->poll = calloc(1, sizeof(*watcher->poll));
-    if (watcher->poll != NULL &&
-        uv_poll_init(agent->setup.loop, watcher->poll, live_fd(live)) != 0) {
-        free(watcher->poll);
-        watcher->poll = NULL;
-    }
-    if (watcher->poll == NULL || watcher->writer == NULL) {
+    if (watcher->writer == NULL) {
         watcher_free(watcher);
         return NULL;
     }
-    watcher->poll->data = watcher;
     return watcher;
 }
 
@@ -240,19 +281,21 @@ void
 answer_flame_stream(struct agent *agent, const struct http_message *message, const char *name)
 {
     struct picture *picture = agent_picture(agent, message);
-    struct live *live = picture != NULL ? agent_profile_begin(agent, message) : NULL;
+    struct watcher *watcher = picture != NULL ? watcher_new(agent) : NULL;
+    struct sampling_wish wish;
     (void)name;
-    if (live == NULL) {
-        return;
-    }
-    struct watcher *watcher = watcher_new(agent, live);
     if (watcher == NULL) {
-        http_reply_error(message, 503, "out of memory");
+        if (picture != NULL) {
+            http_reply_error(message, 503, "out of memory");
+        }
         return;
     }
+    watcher->sampled = agent_profile_begin(agent, message, on_news, watcher, &wish);
     struct http_stream_events events = {watcher, on_writable, on_gone};
     watcher->stream =
-        http_reply_stream(message, "application/x-flametop", NULL, &events, QUEUE_BYTES_MAX);
+        watcher->sampled != NULL
+            ? http_reply_stream(message, "application/x-flametop", NULL, &events, QUEUE_BYTES_MAX)
+            : NULL;
     if (watcher->stream == NULL) {
         watcher_free(watcher);
         return;
@@ -263,6 +306,5 @@ answer_flame_stream(struct agent *agent, const struct http_message *message, con
                                                                .interval_ns = picture->interval_ns,
                                                                .host = picture->host,
                                                                .instance = agent->instance});
-    uv_poll_start(watcher->poll, UV_READABLE, on_ready);
     push(watcher);
 }

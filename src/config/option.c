@@ -195,6 +195,8 @@ const struct option option_table[] = {
      .text = "How long to sample a process or the machine before the result is written; Ctrl-C ends it sooner. On the screen it goes on."},
     {.name = "flame.machine", .flag = "machine", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
      .command = "flame", .text = "Sample the stacks of all processes instead of reading a FILE."},
+    {.name = "flame.node", .flag = "node", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
+     .command = "flame", .text = "Sample the Erlang node that the agent watches; --of means that as well."},
     {.name = "flame.of", .flag = "of", .argument = "WHAT", .type = OPTION_TEXT, .fallback = "", .group = "Flame",
      .command = "flame",
      .text = "Sample only this of an Erlang node: an application, a registered name, or a process as <0.412.0>."},

@@ -33,6 +33,7 @@ record_writer_new(struct buf *out)
     map_init(&writer->metric_ids, METRIC_IDS_MAX);
     map_init(&writer->series_ids, SERIES_IDS_MAX);
     map_init(&writer->text_ids, TEXT_IDS_MAX);
+    buf_init(&writer->hello, RECORD_BYTES_MAX);
     buf_init(&writer->link, RECORD_BYTES_MAX);
     buf_init(&writer->findings, RECORD_BYTES_MAX);
     buf_init(&writer->tick, RECORD_BYTES_MAX);
@@ -55,6 +56,7 @@ record_writer_free(struct record_writer *writer)
     map_done(&writer->metric_ids);
     map_done(&writer->series_ids);
     map_done(&writer->text_ids);
+    buf_done(&writer->hello);
     buf_done(&writer->link);
     buf_done(&writer->findings);
     buf_done(&writer->tick);
@@ -317,6 +319,11 @@ record_write_hello(struct record_writer *writer, const struct record_hello *hell
     wire_put_double(out, host->memory_limit);
     wire_put_double(out, host->uptime_s);
     wire_put_text(out, hello->instance);
+    if (writer->started && !writer->frozen) { /* another than the first */
+        buf_clear(&writer->hello);
+        buf_add(&writer->hello, out->data, out->n);
+        writer->hello_tick = writer->ticks;
+    }
     writer_finish(writer, RECORD_HELLO);
 }
 

@@ -198,6 +198,9 @@ put_state(struct record_writer *writer, const struct record_state *state)
         }
     }
     writer->own_texts = false;
+    if (state->known.ticks > 0 && writer->hello_tick >= state->known.ticks) {
+        put_copy(writer, RECORD_HELLO, &writer->hello);
+    }
     put_copy(writer, RECORD_LINK, &writer->link);
     put_copy(writer, RECORD_FINDINGS, &writer->findings);
     put_copy(writer, RECORD_TICK, &writer->tick);

@@ -29,8 +29,9 @@ struct record_writer {
     uint64_t forgotten;
 
     struct lasts lasts;
-    struct buf link, findings, tick; /* the last payloads */
-    uint64_t ticks;                  /* that were written */
+    struct buf hello, link, findings, tick; /* the last payloads; of hello after the first */
+    uint64_t hello_tick;                    /* so many ticks were whole then */
+    uint64_t ticks;                         /* that were written */
 };
 
 /* One whole record, or none; empties the payload. */

@@ -77,7 +77,12 @@ static void
 on_sampled(void *context, const struct sampling_status *status, const struct profile *profile)
 {
     struct attach *attach = context;
+    const struct attach_exporter *wisher = attach->wisher;
     uint64_t one = 1;
+    if (wisher != NULL) {
+        wisher->exporter->sampled(wisher->state, status, profile);
+        return;
+    }
     pthread_mutex_lock(&attach->lock);
     const struct profile *before = profile != NULL ? attach->sampled : NULL;
     attach->sampled = profile != NULL ? profile : attach->sampled;
@@ -105,6 +110,19 @@ tell_wish(struct attach *attach)
     }
 }
 
+static void
+wish_for(struct attach *attach, const struct attach_exporter *wisher,
+         const struct sampling_wish *wish)
+{
+    attach->wish = *wish;
+    attach->wisher = wisher;
+    attach->wished = false;
+    if (wish->kind != SAMPLING_NOTHING && (attach->link == NULL || attach->link->sample == NULL)) {
+        fail_sampling(attach, "nothing can be sampled there");
+    }
+    tell_wish(attach);
+}
+
 void
 attach_sample(struct attach *attach, const struct sampling_wish *wish, uint64_t number)
 {
@@ -118,12 +136,7 @@ attach_sample(struct attach *attach, const struct sampling_wish *wish, uint64_t 
     }
     pthread_mutex_unlock(&attach->lock);
     profile_release(before);
-    attach->wish = *wish;
-    attach->wished = false;
-    if (wish->kind != SAMPLING_NOTHING && (attach->link == NULL || attach->link->sample == NULL)) {
-        fail_sampling(attach, "nothing can be sampled there");
-    }
-    tell_wish(attach);
+    wish_for(attach, NULL, wish);
 }
 
 const struct profile *
@@ -321,6 +334,13 @@ exporter_retry(void *context)
 }
 
 static void
+exporter_sample(void *context, const struct sampling_wish *wish)
+{
+    const struct attach_exporter *own = context;
+    wish_for(own->attach, own, wish);
+}
+
+static void
 on_batch(void *context, const char *source, const struct batch *batch)
 {
     struct attach *attach = context;
@@ -345,6 +365,7 @@ open_exporter(struct attach *attach, const struct engine_options *options, size_
                                    .report = exporter_report,
                                    .mark = exporter_mark,
                                    .retry = exporter_retry,
+                                   .sample = exporter_sample,
                                    .context = own};
     attach->interests[++attach->exporter_count].process_sort = -1;
     if (own->exporter->open(&setup, &own->state, why, why_size) < 0) {
@@ -387,6 +408,7 @@ attach_close(struct attach *attach)
         struct attach_exporter *own = &attach->exporters[--attach->exporter_count];
         own->exporter->close(own->state);
     }
+    attach->wisher = NULL;
     if (attach->receiver != NULL) {
         attach->receiver->close(attach->receiver_state);
         attach->receiver = NULL;

@@ -29,8 +29,9 @@ struct attach {
     /* Who looks at what: the screen, then each exporter. */
     struct interest interests[ENGINE_EXPORTERS_MAX + 1];
 
-    struct sampling_wish wish; /* what is to be sampled */
-    bool live, wished;         /* the link is; it knows the wish */
+    struct sampling_wish wish;            /* what is to be sampled, */
+    const struct attach_exporter *wisher; /* and for whom; NULL: the screen */
+    bool live, wished;                    /* the link is; it knows the wish */
 
     /* Answers of the other end that the screen has not taken yet. */
     pthread_mutex_t lock;

@@ -55,6 +55,7 @@ struct agent_link {
     char target[400], id[17];
 
     struct record_reader *reader;
+    bool greeted;                                     /* it has said who and when it is */
     struct record_reader *kept_readers[READERS_KEPT]; /* they made definitions that are in use */
     size_t kept_count;
     const struct table_def *tables[TABLES_MAX]; /* to prefer: ours, then those made so far */
@@ -244,13 +245,17 @@ on_hello(void *context, const struct record_hello *hello)
     int64_t trip_ns = clock_mono_ns() - agent->asked_ns;
     int64_t mono_ns = hello->at.mono_ns;
     const char *instance = hello->instance != NULL ? hello->instance : "";
+    agent->setup.sink.host(agent->setup.sink.context, &hello->host);
+    if (agent->greeted) { /* another host: it came when it changed, which tells no time */
+        return;
+    }
+    agent->greeted = true;
     follow_restart(agent, instance, mono_ns);
     str_copy(str_from(instance), agent->instance, sizeof(agent->instance));
     agent->interval_ns = hello->interval_ns;
     agent->wall_offset_ns = hello->at.wall_ns - mono_ns - agent->shift_ns;
     agent->boot_offset_ns = hello->at.boot_ns - mono_ns - agent->shift_ns;
     set_offset(agent, mono_ns + agent->shift_ns - (clock_mono_ns() - trip_ns / 2), trip_ns);
-    agent->setup.sink.host(agent->setup.sink.context, &hello->host);
 }
 
 /* Whether the definition stays as long as the link: those that a stream made need its reader, of
@@ -551,6 +556,7 @@ connect_agent(struct agent_link *agent)
              "s&instance=%s&since=%" PRId64,
              agent->id, agent->setup.span_ns / NS_PER_S, agent->instance, agent->newest_ns);
     agent->tables_before = agent->table_count;
+    agent->greeted = false;
     agent->reader = record_reader_new(agent->setup.catalog, &events);
     agent->asked_ns = clock_mono_ns();
     agent->retry_ns = 0;

@@ -28,7 +28,7 @@ agent_far_tell(const struct agent_far *far, struct link_status *status)
     }
     status->state = far->status.state;
     status->kind = far->kind[0] != '\0' ? far->kind : status->kind;
-    status->samples = far->status.samples;
+    status->samples = far->status.samples | (far->status.here ? status->samples : 0);
     status->here = status->here && far->status.here;
     if (far->status.state != LINK_LIVE) {
         status->why = far->why;

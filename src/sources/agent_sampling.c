@@ -4,10 +4,12 @@
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "flametop/net/url.h"
 
 #define SILENCE_NS (30 * NS_PER_S) /* an agent says once a second how it is doing */
 #define COPY_NS (NS_PER_S / 4)     /* whatever it says, a copy is not made more often */
@@ -108,12 +110,37 @@ on_done(void *context, const struct http_answer *answer)
     conclude(sampling, why);
 }
 
+/* The arguments that say what is sampled. */
+static void
+name_subject(const struct sampling_wish *wish, char *dst, size_t size)
+{
+    const char *wall = wish->wall ? "&wall=1" : "";
+    struct buf of;
+    buf_init(&of, 3 * sizeof(wish->of) + 1);
+    switch (wish->kind) {
+    case SAMPLING_PROCESS:
+        snprintf(dst, size, "pid=%" PRId64, wish->id);
+        break;
+    case SAMPLING_NODE:
+        url_escape(str_from(wish->of), &of);
+        snprintf(dst, size, "node=1%s%.*s%s", of.n > 0 ? "&of=" : "", (int)of.n,
+                 of.n > 0 ? of.data : "", wall);
+        break;
+    case SAMPLING_NODE_PROCESS:
+        snprintf(dst, size, "process=%" PRId64 "%s", wish->id, wall);
+        break;
+    default:
+        snprintf(dst, size, "machine=1");
+    }
+    buf_done(&of);
+}
+
 static void
 begin(struct agent_sampling *sampling)
 {
     struct record_events events = {.context = sampling, .profile = on_growth};
     const struct sampling_wish *wish = &sampling->wish;
-    char path[128], what[48] = "machine=1";
+    char path[512], what[400];
     struct http_request request = {.path = path,
                                    .accept = "application/x-flametop",
                                    .token = sampling->token,
@@ -121,9 +148,7 @@ begin(struct agent_sampling *sampling)
                                    .context = sampling,
                                    .bytes = on_bytes,
                                    .done = on_done};
-    if (wish->kind == SAMPLING_PROCESS) {
-        snprintf(what, sizeof(what), "pid=%" PRId64, wish->id);
-    }
+    name_subject(wish, what, sizeof(what));
     snprintf(path, sizeof(path), "/api/v1/flame/stream?%s&hz=%u", what, wish->rate_hz);
     sampling->damaged = false;
     sampling->grown.status.state = SAMPLING_BEGINS;
@@ -137,7 +162,8 @@ begin(struct agent_sampling *sampling)
 static bool
 is_other(const struct sampling_wish *a, const struct sampling_wish *b)
 {
-    return a->kind != b->kind || a->id != b->id || a->rate_hz != b->rate_hz;
+    return a->kind != b->kind || a->id != b->id || a->rate_hz != b->rate_hz || a->wall != b->wall ||
+           strcmp(a->of, b->of) != 0;
 }
 
 static void
@@ -175,8 +201,6 @@ agent_sampling_wish(struct agent_sampling *sampling, const struct sampling_wish 
     if (!sampling_reader_init(&sampling->grown)) {
         struct sampling_status status = {.state = SAMPLING_FAILED, .why = "out of memory"};
         sampling->sink->sampled(sampling->sink->context, &status, NULL);
-    } else if (wish->kind != SAMPLING_PROCESS && wish->kind != SAMPLING_MACHINE) {
-        conclude(sampling, "an agent samples processes and its machine");
     } else {
         begin(sampling);
     }

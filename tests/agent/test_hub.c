@@ -219,8 +219,8 @@ struct client {
     struct record_reader *reader;
 
     char order[4096]; /* h hello, b batch, t tick, c o chunks, k kept rows: a letter for each */
-    char instance[64];
-    unsigned batches, ticks;
+    char instance[64], host[64];
+    unsigned hellos, batches, ticks;
     size_t rows;
     int64_t batch_ns, tick_ns, last_chunk_ns[2];
     unsigned chunk_ticks[2]; /* of cpu, of other */
@@ -245,6 +245,8 @@ on_hello(void *context, const struct record_hello *hello)
 {
     struct client *client = context;
     snprintf(client->instance, sizeof(client->instance), "%s", hello->instance);
+    snprintf(client->host, sizeof(client->host), "%s", hello->host.name);
+    client->hellos++;
     note(client, 'h');
 }
 
@@ -673,6 +675,25 @@ test_hub__what_comes_late_comes_to_all(void **state)
     client_close(&client);
 }
 
+static void
+test_hub__another_host_is_told_to_all(void **state)
+{
+    struct bench *bench = *state;
+    struct client client;
+    struct host host = {
+        .name = "shop@web-01", .system = "OTP 25", .kernel = "", .virtualization = ""};
+    tick(bench);
+    client_open(&client, bench, "span=0", true);
+    hear(bench, &client, 1, 0);
+    collector_set_host(bench->collector, &host);
+    tick(bench);
+    tick(bench);
+    hear(bench, &client, 3, 0);
+    assert_string_equal(client.host, "shop@web-01");
+    assert_int_equal(client.hellos, 2);
+    client_close(&client);
+}
+
 /* Who does not read loses whole ticks; the other gets each. Reading again, it is where all are. */
 static void
 test_hub__who_does_not_read_changes_nothing_for_others(void **state)
@@ -909,6 +930,7 @@ main(void)
         TEST(test_hub__who_was_there_before_the_first_picture_waits),
         TEST(test_hub__large_tables_come_whole_with_the_second_tick),
         TEST(test_hub__what_comes_late_comes_to_all),
+        TEST(test_hub__another_host_is_told_to_all),
         TEST(test_hub__who_does_not_read_changes_nothing_for_others),
         TEST(test_hub__who_takes_nothing_for_long_is_let_go),
         TEST(test_hub__who_takes_all_may_stay),

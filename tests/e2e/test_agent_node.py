@@ -5,15 +5,18 @@ FLAMETOP_BINARY is the program. Names on the command line run those tests alone.
 
 import json
 import os
+import shutil
 import signal
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import suite  # noqa: E402
-from agent import Agent  # noqa: E402
+import test_node  # noqa: E402
+from agent import CHANGE, Agent  # noqa: E402
 from erlang import Node, have_erlang  # noqa: E402
 from suite import FLAMETOP, check, check_sentence, free_port, run, until, write  # noqa: E402
-from terminal import Tmux  # noqa: E402
+from terminal import HOME, Tmux  # noqa: E402
 
 BUSY = "spawn(fun() -> register(hot, self()), (fun L(N) -> L(N + 1) end)(0) end)"
 
@@ -118,6 +121,111 @@ def test_agent__takes_one_target_that_is_none():
         check(done.returncode == 1 and f"{url} is an agent already" in done.stderr.decode(), done)
 
 
+# ---- flame graphs ---------------------------------------------------------------------------------
+
+# What those of ours have done that look: they end a minute after nobody asked them, and rest until then.
+LOOKS = ("lists:sum([N || P <- processes(), proc_lib:translate_initial_call(P) =:= {flametop, sampler, 0}, "
+         "{_, N} <- [process_info(P, reductions)]])")
+
+
+def rests(node):
+    """Whether nothing is sampled there, soon."""
+    def is_idle():
+        before = int(node.eval(LOOKS))
+        time.sleep(0.5)
+        return int(node.eval(LOOKS)) - before < 1000  # to be looked at takes a few
+    return until(is_idle)
+
+
+def flame(agent, query):
+    return agent.ask(f"/api/v1/flame?{query}", unix=True)
+
+
+def mixed(name):
+    """A node of a known mix."""
+    at = test_node.node(name)
+    at.eval("troubled:mix()")
+    return at
+
+
+def test_flame__of_a_node_by_the_command():
+    path = os.path.join(HOME, "mix.folded")
+    with mixed("mix") as node, watching(node) as agent:
+        for arguments in ["--node"], ["--of", "mixer", "--wall"]:
+            done = run("flame", f"unix:{agent.unix}", "--for", "8s", "-o", path, *arguments)
+            check(done.returncode == 0, done.stderr.decode(), agent.log())
+            waits = any(stack.endswith("]") for stack, _ in test_node.check_mix(path))
+            check(waits == ("--wall" in arguments), arguments)
+            check(rests(node), "the sampler is left there")
+        check_sentence(run("flame", f"unix:{agent.unix}", "--of", "nobody", "-o", path), 1, "no such process")
+        check(node.said() == "", node.said())
+
+
+def test_flame__of_a_node_as_a_document():
+    with mixed("asked") as node, watching(node) as agent:
+        check(until(lambda: table_of(agent, "beam.processes")), agent.log())
+        answer = flame(agent, "node=1&of=mixer&seconds=3&format=folded")
+        check(answer.status == 200 and b"troubled:a/1" in answer.body, answer)
+        key = [row["beam.process.key"] for row in table_of(agent, "beam.processes") if row["beam.process.name"] == "mixer"]
+        document = flame(agent, f"process={key[0]}&seconds=3&wall=1").json()
+        names = {frame["name"] for frame in document["shared"]["frames"]}
+        check("mixer" in names and "troubled:a/1" in names, names)
+        check("wall time" in document["name"], document["name"])
+        check(flame(agent, "node=1&of=nobody&seconds=1").status == 404)
+        check(flame(agent, "node=1&machine=1").status == 400)
+        check(flame(agent, "node=1&of=" + "x" * 96).status == 400)
+        node.signal(signal.SIGSTOP)
+        check(until(lambda: flame(agent, "node=1&seconds=1").status == 503, seconds=20), "it is sampled while it is stopped")
+        node.signal(signal.SIGCONT)
+    with Agent() as agent:
+        check(flame(agent, "node=1").status == 409)
+        check_sentence(run("flame", f"unix:{agent.unix}", "--node", "-o", "-"), 1, "watches no Erlang node")
+    with Agent(f"http://127.0.0.1:{free_port()}", "--change-token-file", write("change", CHANGE)) as agent:
+        check(flame(agent, f"pid={os.getpid()}").status == 409, "processes here are not those that are shown")
+        body = json.dumps({"pid": os.getpid(), "start": 1, "signal": "CONT"})
+        check(agent.ask("/api/v1/commands/signal", "POST", body=body, token=CHANGE).status == 409)
+
+
+def test_flame__is_live_on_a_terminal():
+    with mixed("live") as node, watching(node) as agent:
+        with Tmux(f"{FLAMETOP} unix:{agent.unix} --view beam", width=120, height=40) as t:
+            check(t.until("● live", "mixer"), t.screen())
+            t.keys("Tab", "Tab")  # to the table, whose first row works most
+            t.keys("F")
+            check(t.until(r"mixer on live@\S+ · sampling for \d+ s at \d+ Hz.* on CPU", r"troubled:a/1"), t.screen())
+            t.keys("F")
+            check(t.until("held after", "F go on"), t.screen())
+            check(rests(node), "the agent goes on sampling for nobody")
+            t.keys("F")
+            check(t.until(r"sampling for \d+ s"), t.screen())
+            t.keys("t", "y")
+            check(t.until("wall time", r"\[running\]"), t.screen())
+            node.eval("exit(whereis(mixer), kill)")
+            check(t.until("the process has ended"), t.screen())
+        check(rests(node), "the sampler is left there")
+        check(node.said() == "", node.said())
+
+
+def test_flame__is_shared_and_taken_over():
+    with mixed("shared") as node, watching(node) as agent:
+        command = f"{FLAMETOP} flame unix:{agent.unix} --node"
+        with Tmux(command, width=120, height=40) as first, Tmux(command, width=120, height=40) as second:
+            check(first.until(r"sampling for [3-9] s"), first.screen())
+            check(second.until(r"sampling for [3-9] s"), second.screen())
+            # what was there before it came is not its
+            answer = flame(agent, "node=1&seconds=2&format=folded")
+            check(answer.status == 200, answer)
+            total = sum(int(line.rpartition(b" ")[2]) for line in answer.body.splitlines())
+            check(0 < total < 2 * 99 * 3, "samples of 2 s:", total)
+            ours = "length([P || P <- processes(), proc_lib:translate_initial_call(P) =:= {flametop, sampler, 0}])"
+            check(node.eval(ours) == "2", "not one sampler, and who watches it, for all")
+            check(flame(agent, "node=1&of=mixer&seconds=1&format=folded").status == 200)
+            for t in first, second:
+                check(t.until("taken over by another reader of the agent"), t.screen())
+                check("troubled:a/1" in t.screen(), t.screen())
+        check(rests(node), "the sampler is left there")
+
+
 def main(functions):
     if not have_erlang():
         print("skipped: there is no erl (package erlang-base)\n0 passed, 0 failed, 1 skipped")
@@ -125,7 +233,14 @@ def main(functions):
     if b"built without libei" in run("snapshot", "beam://a@localhost:1").stderr:
         print("skipped: built without libei (package erlang-dev)\n0 passed, 0 failed, 1 skipped")
         return 0
-    return suite.main(functions)
+    if not shutil.which("erlc"):
+        functions = {name: test for name, test in functions.items() if not name.startswith("test_flame")}
+        return suite.main(functions)
+    try:
+        test_node.compile_modules()
+        return suite.main(functions)
+    finally:
+        shutil.rmtree(test_node.MODULES, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -466,8 +466,8 @@ static void
 test_engine__exporters_see_batches_and_pictures(void **state)
 {
     (void)state;
-    static const struct exporter exporter = {"seen",     "",           seen_open,
-                                             seen_batch, seen_picture, seen_close};
+    static const struct exporter exporter = {"seen",       "",   seen_open, seen_batch,
+                                             seen_picture, NULL, seen_close};
     static const struct exporter *const exporters[] = {&exporter};
     struct seen seen = {0}, *pointer = &seen;
     const void *const exporter_options[] = {&pointer};

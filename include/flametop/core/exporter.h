@@ -10,6 +10,7 @@
 #include "flametop/core/batch.h"
 #include "flametop/core/interest.h"
 #include "flametop/core/picture.h"
+#include "flametop/core/sampling.h"
 
 struct uv_loop_s;
 struct config;
@@ -27,6 +28,9 @@ struct exporter_setup {
     bool (*mark)(void *context, struct str id);
     /* Connects to what is watched again now, where that is not live (core/link.h). */
     void (*retry)(void *context);
+    /* Samples this there, in the place of what was sampled before (core/sampling.h); what comes of
+     * it goes to `sampled`, also before this returns. */
+    void (*sample)(void *context, const struct sampling_wish *wish);
     void *context;
 };
 
@@ -39,6 +43,10 @@ struct exporter {
     void (*batch)(void *state, const char *source, const struct batch *batch);
     /* Each picture as it is published (acquire to keep). */
     void (*picture)(void *state, struct picture *picture);
+    /* How what it asked to be sampled is doing; the profile's reference goes over, NULL: none that
+     * is newer. NULL: it never asks. */
+    void (*sampled)(void *state, const struct sampling_status *status,
+                    const struct profile *profile);
     void (*close)(void *state);
 };
 

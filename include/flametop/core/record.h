@@ -71,6 +71,8 @@ struct record_findings {
 struct record_writer;
 struct record_writer *record_writer_new(struct buf *out);
 void record_writer_free(struct record_writer *writer);
+
+/* First of all; and again when the host is another, which tells a reader no time. */
 void record_write_hello(struct record_writer *writer, const struct record_hello *hello);
 void record_write_batch(struct record_writer *writer, const char *source,
                         const struct batch *batch);
