@@ -477,10 +477,10 @@ is_last_resource(const struct intake *intake, const struct span_resource *resour
 {
     const struct span_resource *last = &intake->resource;
     return resource->memo != NULL && resource->memo == last->memo &&
-           resource->memo->of == memo_of(intake, resource) &&
-           resource->attributes == last->attributes && resource->service.p == last->service.p &&
-           resource->service.n == last->service.n && resource->scope.p == last->scope.p &&
-           resource->scope.n == last->scope.n;
+           resource->memo->of == intake->resource_of && resource->attributes == last->attributes &&
+           resource->attribute_count == last->attribute_count &&
+           resource->service.p == last->service.p && resource->service.n == last->service.n &&
+           resource->scope.p == last->scope.p && resource->scope.n == last->scope.n;
 }
 
 /* Of many spans in turn it is the same. */
@@ -492,6 +492,7 @@ add_resource(struct intake *intake, struct gather *gather, const struct span_res
     }
     uint32_t at = find_or_add(intake, gather, resource);
     intake->resource = *resource;
+    intake->resource_of = resource->memo != NULL ? resource->memo->of : 0;
     intake->resource_serial = at != TRACE_NONE ? gather->serial : 0;
     intake->resource_at = at;
     return at;

@@ -38,6 +38,7 @@ struct intake {
     struct map keys;
     struct key *last;              /* looked up last; NULL: none */
     struct span_resource resource; /* of the span before: its addresses, not what is there */
+    uint64_t resource_of;          /* what its memo said */
     uint64_t resource_serial;      /* the trace that has it; 0: none */
     uint32_t resource_at;
     struct arena arena;
