@@ -77,7 +77,7 @@ static const char *const text[] = {
 " Ls = lists:usort(Run(lists:append([R,Q,H]),MC)),"
 " {{T1,length(X),X,lists:map(fun erlang:hd/1,I),lists:sum(Run(Y,MS))-Queued(Ls),Ls},R,Q,H} end,"
 /* Others may hold the cores: what a scan takes of the CPU is told by its reductions and the best
- * time there was for one in its larger visits. */
+ * time there was for one in a larger visit, which grows old slowly. */
 "Mine = fun() -> {_,X} = erlang:process_info(self(),reductions), X end,"
 "Pace = fun(D,T,W) -> Us = Now() - T, if D < 1000 -> ok;"
 " true -> erlang:put(pace, erlang:min(erlang:get(pace), Us / (Mine() - W))) end end,"
@@ -124,7 +124,7 @@ static const char *const text[] = {
 /* 25,000 of those that are new and as many of the others. What was there before us counts from the
  * node's start, when it is visited first; sums and rounds are known when all were. */
 "Scan = fun(F,W,{T0,M0,Es},K) -> T1 = Now(), W1 = Mine(),"
-" _ = erlang:put(nap,0), _ = erlang:put(pace,1.0e6),"
+" _ = erlang:put(nap,0), _ = erlang:put(pace,erlang:get(pace)*1.02),"
 " M1 = erlang:spawn(erlang,self,[]), Ps = erlang:processes(),"
 " Nw = lists:delete(self(),New(Ps,M0,M1,Es)),"
 " MT = C(lists:append(Rate(T1-T0),[Row(0,[])])),"
@@ -188,7 +188,8 @@ static const char *const text[] = {
 " || {A,G} <- lists:sort(Ms())]),1000) end,",
 /* Scans have a process of their own: however long one takes, the rest is answered. */
 "Me = self(),"
-"Sc = erlang:spawn_opt(fun() -> Own(), Mn = erlang:monitor(process, Me),"
+"Sc = erlang:spawn_opt(fun() -> Own(), _ = erlang:put(pace,1.0e6),"
+" Mn = erlang:monitor(process, Me),"
 " (fun L(Pv) -> receive"
 "  {scan,F,R,K} -> P2 = Scan(F,R,Pv,K), erlang:garbage_collect(), L(P2);"
 "  {'DOWN',Mn,_,_,_} -> ok end end)({erlang:convert_time_unit("

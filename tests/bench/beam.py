@@ -23,6 +23,15 @@ ETOP = ("begin T0 = erlang:monotonic_time(microsecond), S = self(), spawn(fun() 
         "after 120000 -> timeout end end")
 
 
+def series_of(picture):
+    series = {}
+    for track in picture["history"]:
+        for one in track["series"]:
+            numbers = one["values"] if isinstance(one["values"], list) else [one["values"]]
+            series.setdefault(one["metric"], []).extend(number for number in numbers if number is not None)
+    return series
+
+
 def watch(node, seconds, *arguments):
     """Values of the series while it is watched, and the bytes the node sent meanwhile."""
     child = subprocess.Popen([FLAMETOP, "snapshot", "--for", f"{seconds}s", "--format", "json", *arguments, node.url],
@@ -31,13 +40,7 @@ def watch(node, seconds, *arguments):
     before, began = int(node.eval(SENT)), time.monotonic()
     time.sleep(seconds * 0.4)
     rate = (int(node.eval(SENT)) - before) / (time.monotonic() - began)
-    picture = json.loads(child.communicate(timeout=seconds + 60)[0])
-    series = {}
-    for track in picture["history"]:
-        for one in track["series"]:
-            numbers = one["values"] if isinstance(one["values"], list) else [one["values"]]
-            series.setdefault(one["metric"], []).extend(number for number in numbers if number is not None)
-    return series, rate
+    return series_of(json.loads(child.communicate(timeout=seconds + 60)[0])), rate
 
 
 def cpu(node):
@@ -126,10 +129,11 @@ def main():
               f"{used * 100:.2f} % of a core, {before * 100:.2f} % unwatched")
     with Node("many", arguments=("+P", "400000")) as node:
         node.eval("[spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 100000)], ok")
-        used, _ = share(node, 40)
+        used, picture = share(node, 40)
         series, rate = watch(node, 30)
         plain, _ = share(node, 20, "--no-inject")
-        a_scan = (used - plain) * statistics.median(series["beam.scan.interval"])
+        intervals = series_of(picture)["beam.scan.interval"]  # of the time that was measured
+        a_scan = (used - plain) * statistics.mean(intervals[len(intervals) // 4:])
         print(f"100,000 processes: scan {milliseconds(series['beam.scan.duration'])}; every "
               f"{statistics.median(series['beam.scan.interval']):.1f} s, each process every "
               f"{statistics.median(series['beam.scan.round']):.1f} s; round trip "
