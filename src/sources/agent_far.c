@@ -14,7 +14,7 @@ agent_far_take(struct agent_far *far, const struct link_status *status, int64_t 
     str_copy(str_from(status->kind), far->kind, sizeof(far->kind));
     far->why[0] = '\0';
     if (status->why[0] != '\0') {
-        snprintf(far->why, sizeof(far->why), "from the agent to %s: %s", far->target, status->why);
+        snprintf(far->why, sizeof(far->why), "%s (from the agent to %s)", status->why, far->target);
     }
     far->status.heard_mono_ns += status->heard_mono_ns != 0 ? offset_ns : 0;
     far->status.retry_mono_ns += status->retry_mono_ns != 0 ? offset_ns : 0;

@@ -310,7 +310,7 @@ def test_command__says_what_is_wrong():
         check_sentence(sampled(agent), 1, "no requests are held there")
         check_sentence(sampled(agent, "--diff", "http://127.0.0.1:1"), 1, "refused the connection")
         check_sentence(sampled(agent, "--filter", "duration>never"), 1, "duration")
-        check_sentence(run("flame", "local"), 2, "--pid PID and --machine")
+        check_sentence(run("flame", "local"), 2, "--pid PID, --machine and --node")
         check_sentence(run("flame", write("a.folded", "a;b 1\n"), "--filter", "tool=x"), 2, "--filter chooses requests")
 
 

@@ -516,6 +516,91 @@ test_engine__a_full_queue_refuses(void **state)
     queue_done(&queue);
 }
 
+/* ---- exporters that sample ---- */
+
+struct asking {
+    struct exporter_setup setup;
+    unsigned told;
+    double value;
+    bool asked;
+};
+
+static int
+asking_open(const struct exporter_setup *setup, void **ret_state, char *why, size_t size)
+{
+    struct asking *const *asking = setup->options;
+    (void)why;
+    (void)size;
+    (*asking)->setup = *setup;
+    *ret_state = *asking;
+    return 0;
+}
+
+static void
+asking_picture(void *state, struct picture *picture)
+{
+    struct asking *asking = state;
+    struct sampling_wish wish = {.kind = SAMPLING_PROCESS, .id = 7};
+    if (picture->link != NULL && picture->link->state == LINK_LIVE && !asking->asked) {
+        asking->asked = true;
+        asking->setup.sample(asking->setup.context, &wish);
+    }
+}
+
+static void
+asking_sampled(void *state, const struct sampling_status *status, const struct profile *profile)
+{
+    struct asking *asking = state;
+    asking->told += status->state == SAMPLING_RUNS;
+    asking->value = profile != NULL ? profile->values[0][0][1] : NAN;
+    profile_release(profile);
+}
+
+static void
+asking_close(void *state)
+{
+    (void)state;
+}
+
+/* What an exporter asks for comes to it, and not to the screen. */
+static void
+test_engine__samples_for_exporters(void **state)
+{
+    (void)state;
+    static const struct exporter exporter = {.name = "asking",
+                                             .open = asking_open,
+                                             .picture = asking_picture,
+                                             .sampled = asking_sampled,
+                                             .close = asking_close};
+    static const struct exporter *const exporters[] = {&exporter};
+    struct asking asking = {0}, *pointer = &asking;
+    const void *const exporter_options[] = {&pointer};
+    struct catalog *catalog = catalog_new(1000);
+    struct collector_options options = {.catalog = catalog,
+                                        .clock = clock_system,
+                                        .interval_ns = 10 * NS_PER_S,
+                                        .history_bytes = 1 << 20,
+                                        .target = "http://far:1"};
+    struct engine_options own = {.collector = collector_new(&options),
+                                 .catalog = catalog,
+                                 .interval_ns = 10 * NS_PER_S,
+                                 .link = &far_link,
+                                 .exporters = exporters,
+                                 .exporter_options = exporter_options,
+                                 .exporter_count = 1};
+    char why[200] = "";
+    struct sampling_status status;
+    struct engine *engine = engine_new(&own, why, sizeof(why));
+    assert_non_null(engine);
+    assert_true(engine_start(engine, why, sizeof(why)));
+    picture_release(wait_for_newer(engine, 6));
+    assert_null(engine_sampling(engine, 0, &status));
+    engine_free(engine);
+    assert_int_equal(asking.told, 1);
+    assert_true(asking.value == 7);
+    catalog_free(catalog);
+}
+
 int
 main(void)
 {
@@ -525,6 +610,7 @@ main(void)
         cmocka_unit_test(test_engine__a_link_brings_host_clock_sources_and_findings),
         cmocka_unit_test(test_engine__samples_what_a_link_shows),
         cmocka_unit_test(test_engine__says_what_cannot_be_sampled),
+        cmocka_unit_test(test_engine__samples_for_exporters),
         cmocka_unit_test(test_engine__exporters_see_batches_and_pictures),
         cmocka_unit_test(test_engine__a_full_queue_refuses),
     };
