@@ -143,11 +143,12 @@ struct chart_span {
 };
 extern const struct chart_span span_table[];
 extern const size_t span_count;
+size_t span_nearest(int64_t span_ns); /* the shortest that is no shorter; the longest */
 
 /* ask.c */
 void app_expand_home(const char *path, char *dst, size_t size); /* "~/x" */
 
-/* app.c */
+/* app.c, app_key.c */
 void app_show_view(struct app *app, int number); /* where there is a fleet 0 is its alone */
 void app_open_view(struct app *app, int number); /* closing it comes back */
 void app_take(struct app *app, struct seat *seat, struct picture *picture); /* the newest */
@@ -156,7 +157,9 @@ int64_t
 app_span_ns(const struct app *app); /* of the charts: what there is, at most the wanted span */
 const struct picture *app_shown(const struct app *app); /* NULL before the first */
 struct opened *app_opened(struct app *app); /* the present view's panels, opened when needed */
-struct box *app_focus(struct app *app);     /* NULL when the view shows no panel */
+struct view;
+struct opened *app_opened_of(struct app *app, const struct view *view); /* those of another */
+struct box *app_focus(struct app *app); /* NULL when the view shows no panel */
 void app_say(struct app *app, const char *format, ...) PRINTF_LIKE(2, 3);
 void app_ask_prompt(struct app *app, const char *label, const char *prefill, const char *command,
                     struct box *target);

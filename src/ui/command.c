@@ -1,5 +1,5 @@
-/* The table of commands, and finding them by name. What they do is in app.c; what a panel answers,
- * there. */
+/* The table of commands, and finding them by name. What they do is in app_command.c; what a panel
+ * answers, there. */
 #include "command.h"
 
 #include <stdio.h>
