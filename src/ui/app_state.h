@@ -247,7 +247,7 @@ void moment_go(struct app *app, int64_t wall_ns);
 /* clang-format off */
 #define APP_COMMANDS(X)                                                                                       \
     X(accept) X(close) X(command) X(escape) X(evidence) X(flame_open) X(flame_wall) X(help) X(interval) X(keymap) X(live)   \
-    X(log) X(panel_next)                                                                                      \
+    X(compare_before) X(log) X(panel_next)                                                                                      \
     X(panel_previous) X(pause) X(quit) X(receive) X(redraw) X(save) X(sources) X(span) X(span_narrower) X(span_wider)    \
     X(suspend) X(target) X(theme) X(time_go) X(time_skip) X(time_step) X(view)
 #define X(name) void app_do_##name(struct app *app, const char *argument);

@@ -104,6 +104,16 @@ app_open_profile(struct app *app, const struct profile *profile, const char *tit
     app_open_view(app, VIEW_FLAME);
 }
 
+/* Out of the graph that is in front of them, too. */
+void
+app_do_compare_before(struct app *app, const char *argument)
+{
+    app_show_view(app, VIEW_REQUESTS);
+    if (app_call(app, app_focus(app), "compare.before", argument) == REACTION_NONE) {
+        app_say(app, "there are no requests to compare");
+    }
+}
+
 void
 panel_open_profile(const struct panel_context *context, const struct profile *profile,
                    const char *title)

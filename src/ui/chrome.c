@@ -350,6 +350,7 @@ static const struct offer {
         WITH_TWO_SIDES,
         WITH_MEASURES,
         WITH_TIMES,
+        WITH_REQUESTS_BEHIND,
         WITH_DATA,
         WITHOUT_REQUESTS,
         NOT_OF_FILE,
@@ -401,6 +402,7 @@ static const struct offer {
     {"flame", "flame.swap", "before/now", WITH_TWO_SIDES, false},
     {"flame", "flame.measure", "measure", WITH_MEASURES, false},
     {"flame", "flame.order", "in time", WITH_TIMES, false},
+    {"flame", "compare.before", "compare with before", WITH_REQUESTS_BEHIND, false},
     {"flame", "filter.set", "filter", WITH_PROFILE, false},
     {"flame", "page.next", "frames", WITH_PROFILE, false},
     {"flame", "flame.sandwich", "sandwich", WITH_PROFILE, false},
@@ -418,6 +420,7 @@ static const struct offer {
     {"requests", "select", "select", WITH_DATA, false},
     {"requests", "request.group", "group by", WITH_DATA, false},
     {"requests", "compare", "compare", WITH_DATA, false},
+    {"requests", "compare.before", "before", WITH_DATA, false},
     {"requests", "mark", "mark", WITH_DATA, false},
     {"requests", "query", "ask", WITH_DATA, false},
     {"requests", "export", "export", WITH_DATA, false},
@@ -508,6 +511,8 @@ is_offered(const struct app *app, const struct offer *offer, const char *view, e
         (offer->when == WHILE_CUT && cut && !held) ||
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
         (offer->when == WITH_DATA && data) ||
+        (offer->when == WITH_REQUESTS_BEHIND && profile && app->view_opened &&
+         app->view_before == VIEW_REQUESTS) ||
         (offer->when == WITHOUT_REQUESTS && !data && !receives(app)) ||
         (offer->when == WITH_PROFILE && profile) || is_offered_of(app->profile, offer) ||
         (offer->when == NOT_OF_FILE && !alone && !is_file(app)) ||

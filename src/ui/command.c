@@ -103,6 +103,10 @@ const struct command command_table[] = {
     {"compare", "",
      "Compares the selected requests with those marked, else the slow with the typical.", NULL,
      false, NULL},
+    {"compare.before", "",
+     "Compares the selected requests of the time that is shown, or in the rectangle, with those of "
+     "as long before.",
+     NULL, false, app_do_compare_before},
     {"copy", "", "Copies the selected row, or the id of a request, to the clipboard.", NULL, false,
      NULL},
     {"escape", "", "Closes what is open and clears search and filter; never leaves.", NULL, false,

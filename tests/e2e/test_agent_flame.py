@@ -210,6 +210,33 @@ def test_document__says_what_is_wrong():
             check(answer.status == status and word in answer.json()["error"], query, answer)
 
 
+def test_window__is_compared_with_the_one_before():
+    """Did the change help: the later half of ten minutes, in which a query is slow, beside the earlier."""
+    port = free_port()
+    with Agent(f"--receive={port}") as agent:
+        done = subprocess.run([sys.executable, MAKE, "--count", "600", "--minutes", "9", "--slow-from", "250", "--to",
+                               f"http://127.0.0.1:{port}"], capture_output=True, check=False, timeout=60)
+        check(done.returncode == 0, done.stderr.decode())
+        check(until(lambda: agent.ask("/api/v1/traces?limit=1").json()["held"] >= 600, seconds=20), "no requests")
+        with Tmux(f"{FLAMETOP} http://127.0.0.1:{agent.port} --view requests --span 5m", width=140, height=40) as screen:
+            check(screen.until("POST /tools/invoke", "D before", seconds=20), screen.screen())
+            screen.keys("D")
+            check(screen.until(r"critical path · POST /tools/invoke · database-query · .*, before: \d\d:\d\d:\d\d to",
+                               r"\+ SELECT orders", seconds=20), screen.screen())
+            screen.keys("q")
+            check(screen.until("Groups", "WAITED"), screen.screen())
+            screen.keys("F")
+            check(screen.until(r"critical path · .* \d+ requests", "D compare with before", seconds=20), screen.screen())
+            screen.keys("D")
+            check(screen.until(", before: ", r"\+ SELECT orders", seconds=20), screen.screen())
+            screen.keys("q")
+            screen.text(":span 1h")
+            screen.keys("Enter")
+            check(screen.until("1 h"), screen.screen())
+            screen.keys("D")
+            check(screen.until("no requests are held of the time before"), screen.screen())
+
+
 # ---- who may --------------------------------------------------------------------------------------
 
 
@@ -565,7 +592,7 @@ def test_size__what_is_too_large_for_a_record_comes_alone():
             check(screen.until(r"TOOK ENDPOINT", "5b8aa5a2"), screen.screen())
             time.sleep(1)
             screen.keys("Enter")
-            check(screen.until(r"2,400 spans", r"step 1", seconds=30), screen.screen())
+            check(screen.until(r"2400 spans", r"step 1", seconds=30), screen.screen())
             screen.keys("q")
             send(traces[1])  # takes its place
             check(screen.until(r"step 0 .* 6c8aa5a2", seconds=30) and "5b8aa5a2" not in screen.screen(), screen.screen())

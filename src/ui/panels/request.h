@@ -286,6 +286,14 @@ struct requests {
 
     struct request_sample mark;
     struct request_sample job[2]; /* of a flame graph that is made; [1] may be empty */
+    bool job_fills;               /* the sets of two windows of time are made first, */
+    struct {                      /* of what the page is of, and the group the cursor is on */
+        struct trace_scope page;
+        bool grouped;
+        struct trace_grouping grouping;
+        uint64_t key;
+        char name[REQUEST_NAME];
+    } window;
     struct trace_flame *flame;
     char flame_title[2 * REQUEST_NAME];
 
@@ -390,6 +398,8 @@ bool request_answer_work(struct requests *requests, const struct panel_context *
 void request_flame_open(struct requests *requests, const struct panel_context *context);
 void request_flame_mark(struct requests *requests, const struct panel_context *context);
 void request_flame_compare(struct requests *requests, const struct panel_context *context);
+void request_flame_before(struct requests *requests, const struct panel_context *context);
+void request_flame_forget(struct requests *requests);
 bool request_flame_work(struct requests *requests, const struct panel_context *context,
                         int64_t until_ns);
 void request_sample_done(struct request_sample *sample);

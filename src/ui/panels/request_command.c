@@ -205,6 +205,14 @@ do_compare(struct requests *requests, const struct panel_context *context, const
 }
 
 static void
+do_compare_before(struct requests *requests, const struct panel_context *context,
+                  const char *argument)
+{
+    (void)argument;
+    request_flame_before(requests, context);
+}
+
+static void
 do_export(struct requests *requests, const struct panel_context *context, const char *argument)
 {
     char id[2 * SPAN_ID_BYTES_MAX + 1];
@@ -260,6 +268,7 @@ static const struct {
     {"flame.open", do_flame, true},
     {"mark", do_mark, true},
     {"compare", do_compare, true},
+    {"compare.before", do_compare_before, true},
     {"export", do_export, true},
     {"query", do_query, true},
 };

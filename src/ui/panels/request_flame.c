@@ -139,19 +139,20 @@ begin(struct requests *requests, const struct panel_context *context)
 }
 
 /* What is being made reads the sets: it goes before they do. */
-static void
-forget_job(struct requests *requests)
+void
+request_flame_forget(struct requests *requests)
 {
     trace_flame_free(requests->flame);
     requests->flame = NULL;
     request_sample_done(&requests->job[0]);
     request_sample_done(&requests->job[1]);
+    requests->job_fills = false;
 }
 
 void
 request_flame_open(struct requests *requests, const struct panel_context *context)
 {
-    forget_job(requests);
+    request_flame_forget(requests);
     if (!take(requests, context, &requests->job[0])) {
         panel_say(context, "there are no requests to show");
         return;
@@ -180,7 +181,7 @@ void
 request_flame_compare(struct requests *requests, const struct panel_context *context)
 {
     struct request_sample *job = requests->job;
-    forget_job(requests);
+    request_flame_forget(requests);
     if (!take(requests, context, &job[0])) {
         panel_say(context, "there are no requests to compare");
         return;
@@ -202,7 +203,7 @@ request_flame_compare(struct requests *requests, const struct panel_context *con
         panel_say(context, count < 2 ? "m marks what to compare with: a request, group or selection"
                                      : "there are too few requests to tell slow from typical: m "
                                        "marks what to compare with");
-        forget_job(requests);
+        request_flame_forget(requests);
         return;
     }
     snprintf(requests->flame_title, sizeof(requests->flame_title),
@@ -210,9 +211,109 @@ request_flame_compare(struct requests *requests, const struct panel_context *con
     begin(requests, context);
 }
 
+/* ---- a window of time and the one before ---- */
+
+/* "14:02:10 to 14:05:00 (120)" */
+static void
+name_window(const struct panel_context *context, struct request_sample *sample)
+{
+    char from[REQUEST_TEXT], to[REQUEST_TEXT];
+    const struct trace_scope *scope = &sample->set.scope;
+    request_time_text(picture_wall(context->picture, scope->from_ns), false, from);
+    request_time_text(picture_wall(context->picture, scope->to_ns), false, to);
+    snprintf(sample->name, sizeof(sample->name), "%s to %s (%zu)", from, to, sample->set.count);
+}
+
+static bool
+is_of_window(const void *context, const struct trace *trace)
+{
+    const struct requests *requests = context;
+    const struct trace_scope *page = &requests->window.page;
+    return (page->accepts == NULL || page->accepts(page->context, trace)) &&
+           (!requests->window.grouped ||
+            trace_group_key(&requests->window.grouping, trace) == requests->window.key);
+}
+
+/* The same that F shows: the group the cursor is on, else all of the page. */
+static void
+choose_window(struct requests *requests, const struct trace_scope *page)
+{
+    const struct request_wish *wish = requests->wish;
+    const struct trace_group *group = NULL;
+    bool groups = requests->page == REQUEST_GROUPS && !requests->heat_focused;
+    if (groups && (group = request_sheet_selected(&requests->group_sheet)) != NULL) {
+        requests->window.grouping = requests->grouping;
+        requests->window.grouping.scope = (struct trace_scope){0};
+        requests->window.key = group->key;
+        request_group_name(requests, group, requests->window.name);
+    } else {
+        strlcpy(requests->window.name, wish != NULL && wish->grouped ? wish->name : "",
+                sizeof(requests->window.name));
+    }
+    requests->window.grouped = group != NULL;
+    requests->window.page = *page;
+}
+
+/* What is selected by its time alone: durations would be those that were chosen. */
+void
+request_flame_before(struct requests *requests, const struct panel_context *context)
+{
+    struct traces *traces = context->picture->traces;
+    struct trace_scope now = request_scope(requests, context), before;
+    const struct request_rectangle *rectangle = &requests->rectangle;
+    if (rectangle->on) {
+        now.from_ns = rectangle->from_ns;
+        now.to_ns = MIN(rectangle->to_ns, now.to_ns);
+    }
+    choose_window(requests, &now);
+    now.accepts = is_of_window;
+    now.context = requests;
+    before = now;
+    before.from_ns = now.from_ns - (now.to_ns - now.from_ns);
+    before.to_ns = now.from_ns;
+    request_flame_forget(requests);
+    if (traces->oldest_mono_ns >= before.to_ns) {
+        panel_say(context, "no requests are held of the time before: v selects a part of it, or "
+                           "w shows less");
+        return;
+    }
+    trace_set_begin(&requests->job[0].set, traces, &now);
+    trace_set_begin(&requests->job[1].set, traces, &before);
+    requests->job_fills = true;
+    panel_again(context);
+}
+
+static void
+fill_windows(struct requests *requests, const struct panel_context *context, int64_t until_ns)
+{
+    struct request_sample *job = requests->job;
+    if (!trace_set_step(&job[0].set, until_ns) || !trace_set_step(&job[1].set, until_ns)) {
+        return;
+    }
+    requests->job_fills = false;
+    name_window(context, &job[0]);
+    name_window(context, &job[1]);
+    if (job[0].set.count == 0 || job[1].set.count == 0) {
+        panel_say(context, "there are no requests in %s", job[job[0].set.count > 0].name);
+        request_flame_forget(requests);
+        return;
+    }
+    const char *name = requests->window.name;
+    snprintf(requests->flame_title, sizeof(requests->flame_title),
+             "critical path · %.200s%s%s" PANEL_PROFILE_BEFORE "%s", name,
+             name[0] != '\0' ? " · " : "", job[0].name, job[1].name);
+    begin(requests, context);
+}
+
+/* ---- work ---- */
+
 bool
 request_flame_work(struct requests *requests, const struct panel_context *context, int64_t until_ns)
 {
+    if (requests->job_fills) {
+        fill_windows(requests, context, until_ns);
+        return true;
+    }
     if (requests->flame == NULL) {
         return false;
     }
@@ -224,6 +325,6 @@ request_flame_work(struct requests *requests, const struct panel_context *contex
     } else {
         panel_open_profile(context, trace_flame_take(requests->flame), requests->flame_title);
     }
-    forget_job(requests);
+    request_flame_forget(requests);
     return true;
 }

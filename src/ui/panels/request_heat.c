@@ -312,7 +312,7 @@ request_heat_draw(struct requests *requests, const struct panel_context *context
     int noted =
         frame_note(canvas, area,
                    heat->selecting          ? "arrows or drag, Enter takes it, Esc ends"
-                   : requests->rectangle.on ? "F flame graph, Esc back to all"
+                   : requests->rectangle.on ? "F flame graph, D with before, Esc back to all"
                                             : "v select, arrows or drag, Enter: what is in it",
                    true, (struct style){.fg = ROLE_KEY});
     if (!focused &&

@@ -130,6 +130,7 @@ give_up(struct requests *requests)
     trace_set_done(&requests->differ_rest);
     trace_set_init(&requests->differ_rest);
     requests->differ_serial = 0;
+    request_flame_forget(requests);
     free_waiting(requests);
 }
 
