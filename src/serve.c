@@ -249,7 +249,7 @@ manager_open(const struct exporter_setup *setup, void **ret_state, char *why, si
 static void
 refuse_agent(struct serve *serve, const struct link_status *link)
 {
-    if (link != NULL && strcmp(link->kind, "agent") == 0 && !serve->failed) {
+    if (link != NULL && link->agent && !serve->failed) {
         complain(serve, "%s is an agent already: attach to it with flametop %s", link->target,
                  link->target);
         serve->failed = true;

@@ -807,7 +807,8 @@ agent_status(const void *state, struct link_status *ret_status)
                                        .may_change = agent->options.change_token != NULL,
                                        .samples = 1U << SAMPLING_MACHINE | 1U << SAMPLING_PROCESS,
                                        .insecure = agent->options.credentials.insecure,
-                                       .here = true};
+                                       .here = true,
+                                       .agent = true};
     if (agent->state == LINK_LIVE) {
         agent_far_tell(&agent->far, ret_status);
     }

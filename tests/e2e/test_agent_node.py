@@ -121,6 +121,14 @@ def test_agent__takes_one_target_that_is_none():
         check(done.returncode == 1 and f"{url} is an agent already" in done.stderr.decode(), done)
 
 
+def test_agent__takes_no_agent_that_watches_something():
+    with Node("behind") as node, watching(node) as agent:
+        check(until(lambda: agent.ask("/api/v1/hello").json()["target"]["state"] == "live"), agent.log())
+        url = f"http://127.0.0.1:{agent.port}"
+        done = run("agent", url, "--listen", "none", "--unix", write("socket", "") + ".sock")
+        check(done.returncode == 1 and f"{url} is an agent already" in done.stderr.decode(), done)
+
+
 # ---- flame graphs ---------------------------------------------------------------------------------
 
 # What those of ours have done that look: they end a minute after nobody asked them, and rest until then.

@@ -42,6 +42,7 @@ struct link_status {
     bool may_change;        /* commands are allowed there (a second token was given) */
     bool insecure;          /* the server is not verified */
     bool here;              /* it is this machine's agent: its processes are those we see */
+    bool agent;             /* a flametop agent says all this: kind is that of what it watches */
     const char *offer; /* what the link could do about it, as a question; NULL or "": nothing */
     unsigned samples;  /* bits by enum sampling_kind: what can be sampled there */
 };
