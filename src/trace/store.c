@@ -510,12 +510,23 @@ leave(struct trace_store *store, const void *bytes)
     store->left_bytes = head.bytes;
 }
 
-/* Beside the others: it would leave none of them. Its head may have come before. */
+/* It is there: its head may have come before. */
+static void
+find_again(struct trace_store *store, const struct trace *head)
+{
+    char id[sizeof(store->left_id)];
+    if (strcmp(trace_id_text(head, id, sizeof(id)), store->left_id) == 0) {
+        store->left--;
+        store->left_changes++;
+        store->left_id[0] = '\0';
+    }
+}
+
+/* Beside the others: it would leave none of them. */
 static bool
 take_large(struct trace_store *store, const void *bytes, size_t n)
 {
     struct trace head;
-    char id[sizeof(store->left_id)];
     memcpy(&head, bytes, sizeof(head));
     if (head.id_n == 0 || head.id_n > SPAN_ID_BYTES_MAX) {
         return false;
@@ -527,11 +538,7 @@ take_large(struct trace_store *store, const void *bytes, size_t n)
             return false;
         }
     }
-    if (strcmp(trace_id_text(&head, id, sizeof(id)), store->left_id) == 0) {
-        store->left--;
-        store->left_changes++;
-        store->left_id[0] = '\0';
-    }
+    find_again(store, &head);
     return true;
 }
 
@@ -561,6 +568,9 @@ trace_store_trace(struct trace_store *store, const void *bytes, size_t n, struct
     const struct trace *older = segments_find(&store->segments, key, trace->id, trace->id_n);
     if (older == NULL || older->version < trace->version) {
         segments_add(&store->segments);
+    }
+    if (store->left_id[0] != '\0') {
+        find_again(store, trace);
     }
     return true;
 }

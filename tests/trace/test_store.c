@@ -599,6 +599,29 @@ test_store__keeps_no_room_for_what_was_refused(void **state)
     free(nothing);
 }
 
+/* Too large for a record of an agent, which sends its head first, and not for the store. */
+static void
+test_store__leaves_no_trace_out_that_came_after_its_head(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_ORPHANED, 40, 9);
+    struct traces *from, *to;
+    const struct trace *trace = generate_trace(g, &from);
+    struct trace_store *store = store_of((size_t)1 << 20);
+    for (int whole = 0; whole <= 1; whole++) {
+        assert_int_equal(trace_store_trace(store, trace, whole ? trace->bytes : sizeof(*trace),
+                                           generate_now(0)),
+                         whole);
+        to = trace_store_publish(store, generate_now(0));
+        assert_int_equal(to->left, !whole);
+        assert_int_equal(to->count, whole);
+        traces_release(to);
+    }
+    traces_release(from);
+    trace_store_free(store);
+    generate_free(g);
+}
+
 /* By its head alone, as an agent sends it; until it comes. It takes nobody's place, and the next
  * takes its. */
 static void
@@ -791,6 +814,7 @@ main(void)
         cmocka_unit_test(test_store__tells_what_comes_for_traces_in_turn),
         cmocka_unit_test(test_store__keeps_no_room_for_what_was_refused),
         cmocka_unit_test(test_store__has_one_large_trace_of_elsewhere_beside_the_others),
+        cmocka_unit_test(test_store__leaves_no_trace_out_that_came_after_its_head),
         cmocka_unit_test(test_store__answers_the_same_list_while_nothing_changes),
         cmocka_unit_test(test_store__finishes_early_when_there_are_too_many),
         cmocka_unit_test(test_store__opens_only_so_much_again),
