@@ -43,7 +43,7 @@ const struct subcommand subcommand_table[] = {
      "Open a profile of stacks as a flame graph: FILE holds folded stacks, the text of perf "
      "script, pprof, speedscope, callgrind or a CPU profile of Chrome or Node.js, or traces, whose "
      "critical paths are added up; so are those of the requests that an agent holds, with "
-     "http://HOST:PORT. With --pid or --machine the stacks of a process or of the machine are "
+     "http://HOST:PORT. The stacks of a process or of the whole machine, when one is named, are "
      "sampled now, after an address there; with beam://NAME@HOST those of its processes. "
      "Without a terminal frames are printed.",
      NULL, true},
