@@ -8,7 +8,6 @@
  * measured slowly, so that it never runs backwards; forwards it jumps when one of the machines has
  * slept. An agent whose machine was started anew counts from 0: `shift_ns` then puts its times
  * behind those we have, and stays. */
-#include "flametop/net/loop.h"
 #include "flametop/sources/agent.h"
 
 #include <cjson/cJSON.h>
@@ -25,6 +24,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/core/record.h"
 #include "flametop/core/trace.h"
+#include "flametop/net/loop.h"
 #include "agent_ask.h"
 #include "agent_far.h"
 #include "agent_large.h"
@@ -978,7 +978,8 @@ agent_open(const struct link_setup *setup, void **ret_state, char *why, size_t w
                                               .token = agent->options.change_token,
                                               .sink = &agent->setup.sink};
     agent->asking.client = agent->client;
-    agent->large = (struct agent_large){agent->client, agent, on_trace, NULL, "", 0};
+    agent->large = (struct agent_large){
+        .client = agent->client, .context = agent, .take = on_trace, .newest_ns = INT64_MIN};
     connect_agent(agent);
     *ret_state = agent;
     return 0;

@@ -38,10 +38,22 @@ agent_large_go_on(struct agent_large *large)
     }
 }
 
+/* When it ended; of one that lies about its times, the longest ago there is. */
+static int64_t
+end_of(const struct trace *head)
+{
+    int64_t end_ns;
+    return __builtin_add_overflow(head->mono_ns, MAX(head->duration_ns, 0), &end_ns) ? INT64_MIN
+                                                                                     : end_ns;
+}
+
+/* What was before comes newest first. */
 void
 agent_large_want(struct agent_large *large, const struct trace *head)
 {
-    if (head->id_n > 0 && head->id_n <= SPAN_ID_BYTES_MAX && head->bytes <= TRACE_BYTES_MAX) {
+    if (head->id_n > 0 && head->id_n <= SPAN_ID_BYTES_MAX && head->bytes <= TRACE_BYTES_MAX &&
+        end_of(head) >= large->newest_ns) {
+        large->newest_ns = end_of(head);
         trace_id_text(head, large->wanted, sizeof(large->wanted));
         agent_large_go_on(large);
     }

@@ -1,6 +1,6 @@
 /* Requests that are too large for a record, for the link to an agent: the stream has their heads,
- * so each is fetched alone, whole: one at a time, with a pause, the newest first; those that come
- * meanwhile stay there. Engine thread. */
+ * so each is fetched alone, whole: one at a time, with a pause, none that is older than those
+ * before it; of those that come meanwhile the last. The others stay there. Engine thread. */
 #ifndef FLAMETOP_SRC_SOURCES_AGENT_LARGE_H
 #define FLAMETOP_SRC_SOURCES_AGENT_LARGE_H
 
@@ -14,6 +14,7 @@ struct agent_large {
     struct http_call *call;                                   /* NULL: none comes */
     char wanted[2 * SPAN_ID_BYTES_MAX + 1];                   /* "": none */
     int64_t next_ns;                                          /* not before then */
+    int64_t newest_ns; /* when the last that was wanted ended; INT64_MIN: none was */
 };
 
 /* The head of one came. */
