@@ -194,17 +194,6 @@ look_last(struct look *look)
     return look->engine != NULL ? engine_latest(look->engine) : NULL;
 }
 
-bool
-look_interest(struct look *look, const struct interest *interest)
-{
-    struct message message = {.type = MESSAGE_INTEREST, .interest = *interest};
-    if (look->collector != NULL) {
-        collector_set_interest(look->collector, interest);
-        return true;
-    }
-    return engine_send(look->engine, &message);
-}
-
 /* ---- documents ---- */
 
 char *

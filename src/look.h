@@ -27,9 +27,6 @@ struct picture *look_next(struct look *look);
 /* Looks for the given time, at least twice, and answers the last picture; NULL as above. */
 struct picture *look_for(struct look *look, int64_t for_ns);
 
-/* Tells what is looked at; false when it could not be told now. */
-bool look_interest(struct look *look, const struct interest *interest);
-
 /* A document of the agent there by its path, with its query: its bytes, with a NUL behind them, for
  * the caller to free. NULL, and a sentence on stderr. */
 char *look_ask(struct look *look, const char *path, size_t *ret_n);

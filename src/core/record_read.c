@@ -76,7 +76,8 @@ type_name(unsigned type)
     return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type] : "unknown";
 }
 
-void
+/* The first error stands; nothing is read after it. */
+static void
 reader_fail(struct record_reader *reader, int error, const char *what)
 {
     if (reader->error == 0) {

@@ -25,9 +25,6 @@ struct record_reader {
     char why[200];
 };
 
-/* The first error stands; nothing is read after it. */
-void reader_fail(struct record_reader *reader, int error, const char *what);
-
 /* A record that cannot be used. */
 void reader_damaged(struct record_reader *reader, unsigned type, const char *reason);
 
