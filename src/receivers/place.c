@@ -16,8 +16,7 @@
 #define STATSD_PORT 8125
 #define BACKLOG 128
 #define DATAGRAM_BUFFER (4 << 20)
-#define PATIENCE_NS                                                                                \
-    (250 * NS_PER_MS) /* with the search for who holds a port, also on a machine that is busy */
+#define PATIENCE_NS (250 * NS_PER_MS) /* with the search for who holds a port, busy or not */
 
 static bool
 is_loopback(const struct sockaddr *address)
