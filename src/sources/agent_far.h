@@ -1,5 +1,5 @@
-/* What an agent is attached to itself: how that link is doing, as the agent says. To who is attached
- * to the agent it is as if the link were its own. */
+/* What an agent is attached to itself: how that link is doing, as the agent says. To who is
+ * attached to the agent it is as if the link were its own. */
 #ifndef FLAMETOP_SOURCES_AGENT_FAR_H
 #define FLAMETOP_SOURCES_AGENT_FAR_H
 

@@ -609,9 +609,9 @@ test_store__leaves_no_trace_out_that_came_after_its_head(void **state)
     const struct trace *trace = generate_trace(g, &from);
     struct trace_store *store = store_of((size_t)1 << 20);
     for (int whole = 0; whole <= 1; whole++) {
-        assert_int_equal(trace_store_trace(store, trace, whole ? trace->bytes : sizeof(*trace),
-                                           generate_now(0)),
-                         whole);
+        assert_int_equal(
+            trace_store_trace(store, trace, whole ? trace->bytes : sizeof(*trace), generate_now(0)),
+            whole);
         to = trace_store_publish(store, generate_now(0));
         assert_int_equal(to->left, !whole);
         assert_int_equal(to->count, whole);
