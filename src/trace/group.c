@@ -378,7 +378,7 @@ finish(const struct trace_groups_work *work, struct making *making)
     row->ratio = enough && rest > 0 ? newest / rest : (double)NAN;
     histogram_merge(&making->before, &making->recent);
     row->rate = row->count / span_s;
-    row->waited_s = making->waited_s / span_s * 60;
+    row->waited_s = making->waited_s / MAX(span_s / 60, 1.0); /* seconds do not foretell a minute */
     row->mean_s = histogram_mean(&making->before);
     row->p50_s = quantile_of(making, 0.5);
     row->p95_s = quantile_of(making, 0.95);

@@ -89,6 +89,24 @@ test_group__counts_and_times(void **state)
     traces_release(list);
 }
 
+/* Ten seconds of which four were waited: no minute of which 24 were. */
+static void
+test_group__seconds_foretell_no_minute(void **state)
+{
+    (void)state;
+    struct traces *list = ten_minutes(1);
+    struct trace_grouping grouping = by(GROUP_ENDPOINT);
+    grouping.scope.from_ns = 11 * MINUTE - 10 * NS_PER_S;
+    struct trace_groups *groups = groups_of(list, grouping);
+    assert_true(groups->count == 2 && groups->span_s == 10);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(fabs(groups->rows[i].waited_s - 4) < 1e-9);
+    }
+    assert_true(groups->rows[0].rate + groups->rows[1].rate == 1.4);
+    trace_groups_free(groups);
+    traces_release(list);
+}
+
 static void
 test_group__by_what_is_asked(void **state)
 {
@@ -227,6 +245,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_group__counts_and_times),
+        cmocka_unit_test(test_group__seconds_foretell_no_minute),
         cmocka_unit_test(test_group__by_what_is_asked),
         cmocka_unit_test(test_group__unfinished_requests_have_no_duration),
         cmocka_unit_test(test_group__keeps_the_rows_until_the_next_are_whole),

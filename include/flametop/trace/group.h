@@ -42,8 +42,8 @@ struct trace_group {
     double running;                        /* of count: not ended; in none of the durations below */
     double rate;                           /* a second */
     double mean_s, p50_s, p95_s, p99_s, max_s; /* NaN: too few to know */
-    double waited_s;                           /* seconds of waiting, a minute */
-    float trend_s[TRACE_GROUP_BUCKETS];        /* mean durations over the span; NaN: none */
+    double waited_s; /* seconds of waiting, a minute; all of them where there is less than one */
+    float trend_s[TRACE_GROUP_BUCKETS]; /* mean durations over the span; NaN: none */
     enum trend trend;
     double ratio; /* median of the newest quarter of the span to that of the rest; NaN: too few */
 };

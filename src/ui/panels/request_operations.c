@@ -47,7 +47,8 @@ static const struct column columns[] = {
                        COLUMN_REAL, 0, 7},
     [OPERATION_ERRORS] = {"operation.error.ratio", "ERR", "1", "Share that failed.", COLUMN_REAL, 0,
                           7},
-    [OPERATION_TIME] = {"operation.time", "TIME/min", "s", "Time spent in them, a minute.",
+    [OPERATION_TIME] = {"operation.time", "TIME/min", "s",
+                        "Time spent in them, a minute; before there is a minute, so far.",
                         COLUMN_REAL, 0, 9},
     [OPERATION_PATH] = {"operation.path", "WAITED/min", "s",
                         "Of it what people waited for: on critical paths, a minute.", COLUMN_REAL,
@@ -178,7 +179,7 @@ add(struct requests *requests, struct request_sheet *sheet, uint32_t index)
     if (row == NULL) {
         return;
     }
-    double minutes = graph->span_s > 0 ? graph->span_s / 60 : 1;
+    double minutes = MAX(graph->span_s / 60, 1.0); /* seconds do not foretell a minute */
     double mean_s = isnan(numbers->mean_s) ? 0 : numbers->mean_s;
     double slow_s = operation->system == SYSTEM_DB ? requests->shown.traces->slow_query_s : 0;
     row[OPERATION_KEY].integer =
