@@ -131,6 +131,14 @@ app_set_picture(struct app *app, struct picture *picture)
 static const int64_t growth_ns[] = {MINUTE_NS, 2 * MINUTE_NS, 5 * MINUTE_NS, 10 * MINUTE_NS,
                                     30 * MINUTE_NS};
 
+/* A file grows no more: its requests fill the charts, to the whole minute or hour. */
+static int64_t
+span_of_file(int64_t reach_ns, int64_t wanted_ns)
+{
+    int64_t step_ns = reach_ns <= 120 * MINUTE_NS ? MINUTE_NS : 60 * MINUTE_NS;
+    return MIN((reach_ns / step_ns + 1) * step_ns, wanted_ns); /* the oldest is inside */
+}
+
 int64_t
 app_span_ns(const struct app *app)
 {
@@ -139,6 +147,9 @@ app_span_ns(const struct app *app)
     int64_t reach = live != NULL ? live->mono_ns - picture_oldest(live) : wanted;
     if (live != NULL && live->traces != NULL && live->traces->count > 0) {
         reach = MAX(reach, live->mono_ns - live->traces->oldest_mono_ns); /* sent after the fact */
+        if (live->past) {
+            return span_of_file(reach, wanted);
+        }
     }
     for (size_t i = 0; i < ARRAY_SIZE(growth_ns) && growth_ns[i] < wanted; i++) {
         if (reach <= growth_ns[i]) {
@@ -157,6 +168,7 @@ app_context(struct app *app)
         .span_ns = app_span_ns(app),
         .glyphs = app->glyphs,
         .compact = app->compact,
+        .mono = app->mono,
         .paused = app->seat->held != NULL,
         .readonly = app->options.readonly,
         .link = app_link(app),

@@ -134,6 +134,7 @@ struct app {
     struct term *term;
     bool leave, suspend;
     bool again; /* a panel asked to be drawn again */
+    bool mono;  /* the terminal or the theme has no colours */
 };
 
 struct chart_span {

@@ -106,20 +106,22 @@ fill_context(struct app *app, struct overlay *overlay, const char *context, cons
 static const struct {
     int view;
     const char *sign, *text;
+    bool coloured; /* without colours it is not there */
 } signs[] = {
-    {VIEW_FLAME, "width", "How much of the whole a frame took, with all that it called."},
+    {VIEW_FLAME, "width", "How much of the whole a frame took, with all that it called.", false},
     {VIEW_FLAME, "colour",
-     "Frames of one module or service have one; without these, of a namespace."},
-    {VIEW_FLAME, "+3", "So many frames that are narrower than a cell; Enter shows them."},
-    {VIEW_FLAME, "+ - =", "Compared: it grew, shrank, or is as it was; orange is more, blue less."},
+     "Frames of one module or service have one; without these, of a namespace.", true},
+    {VIEW_FLAME, "+3", "So many frames that are narrower than a cell; Enter shows them.", false},
+    {VIEW_FLAME, "+ - =", "Compared: it grew, shrank, or is as it was.", false},
+    {VIEW_FLAME, "orange blue", "Compared: more, less.", true},
 };
 
 static void
-fill_signs(struct overlay *overlay, const struct view *view)
+fill_signs(const struct app *app, struct overlay *overlay, const struct view *view)
 {
     bool any = false;
     for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
-        if (signs[i].view == view->number) {
+        if (signs[i].view == view->number && !(signs[i].coloured && app->mono)) {
             if (!any) {
                 overlay_heading(overlay, "What is drawn");
             }
@@ -140,7 +142,7 @@ help_fill(struct app *app, struct overlay *overlay)
     if (focus != NULL && strcmp(focus->panel->name, view->name) != 0) {
         fill_context(app, overlay, focus->panel->name, focus->panel->title);
     }
-    fill_signs(overlay, view);
+    fill_signs(app, overlay, view);
     fill_context(app, overlay, "", "Everywhere");
     overlay_heading(overlay, "Commands, after :");
     for (size_t i = 0; i < command_count; i++) {

@@ -131,6 +131,7 @@ draw(struct run *run)
     }
     run->canvas.glyphs = term_glyphs(app->term);
     app->again = false;
+    app->mono = term_is_mono(app->term);
     app_draw(app, &run->canvas);
     long written = term_draw(app->term, &run->canvas);
     int64_t end_ns = clock_mono_ns();

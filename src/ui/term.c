@@ -535,11 +535,17 @@ pair_for(struct term *term, struct style style)
     return *known;
 }
 
+bool
+term_is_mono(const struct term *term)
+{
+    return term->depth == TERM_DEPTH_MONO || term->theme.mono;
+}
+
 static attr_t
 attributes_for(const struct term *term, struct style style)
 {
     static const attr_t bits[] = {A_BOLD, A_DIM, A_REVERSE, A_UNDERLINE};
-    bool mono = term->depth == TERM_DEPTH_MONO || term->theme.mono;
+    bool mono = term_is_mono(term);
     const struct theme *theme = term->depth == TERM_DEPTH_MONO ? &term->mono : &term->theme;
     unsigned wanted = style.attributes | theme->attributes[style.fg];
     if (mono) { /* without colours a background can only be an attribute */

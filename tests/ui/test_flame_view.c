@@ -192,6 +192,22 @@ test_flame_view__looks_as_it_did(void **state)
 }
 
 static void
+test_flame_view__explains_no_colours_where_there_are_none(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, false);
+    assert_shows(&stage, "colour: namespace");
+    stage.app->mono = true;
+    draw(&stage);
+    assert_false(shows(&stage, "colour: namespace"));
+    press(&stage, "h");
+    assert_shows(&stage, "How much of the whole a frame took");
+    assert_false(shows(&stage, "Frames of one module"));
+    stage_done(&stage);
+}
+
+static void
 test_flame_view__zooms_in_and_out(void **state)
 {
     (void)state;
@@ -483,6 +499,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flame_view__looks_as_it_did),
+        cmocka_unit_test(test_flame_view__explains_no_colours_where_there_are_none),
         cmocka_unit_test(test_flame_view__zooms_in_and_out),
         cmocka_unit_test(test_flame_view__shows_what_is_narrow),
         cmocka_unit_test(test_flame_view__searches),

@@ -27,6 +27,7 @@ struct panel_context {
     int64_t span_ns; /* of all charts; at least 1 minute */
     enum glyphs glyphs;
     bool compact; /* below 100 columns or 30 rows */
+    bool mono;    /* colours are not seen: none is explained */
     bool paused;
     bool readonly;
     const struct link_status *link; /* of the target that is shown; NULL: it is this machine, a file

@@ -91,6 +91,7 @@ void term_free(struct term *term);
 void term_size(const struct term *term, int *ret_width, int *ret_height);
 enum glyphs term_glyphs(const struct term *term);
 enum term_depth term_depth(const struct term *term);
+bool term_is_mono(const struct term *term); /* it or its theme has no colours */
 bool term_is_slow(const struct term *term); /* a real serial line below 115,200 baud */
 
 /* A theme without a background of its own is painted one where the terminal's is not of its kind

@@ -535,7 +535,8 @@ draw_selected(const struct flame_panel *panel, const struct flame_cell *cell, st
 }
 
 static void
-draw_details(const struct flame_panel *panel, struct canvas *canvas, struct rect area)
+draw_details(const struct flame_panel *panel, const struct panel_context *context,
+             struct canvas *canvas, struct rect area)
 {
     const struct flame_cell *cell = flame_cell_at(panel);
     struct rect row = {area.x + 1, area.y, area.width - 2, 1}, next = row;
@@ -551,6 +552,9 @@ draw_details(const struct flame_panel *panel, struct canvas *canvas, struct rect
     int second = 3 + canvas_text(canvas, next.x, next.y, next.width, str_from(line),
                                  (struct style){.fg = ROLE_TEXT});
     const struct flame *tree = panel->pieces[panel->cursor.piece].tree;
+    if (context->mono && tree->total[1] == NULL) {
+        return; /* frames have no colours to explain */
+    }
     if (!draw_legend(tree, canvas,
                      (struct rect){next.x + second, next.y, next.width - second, 1}) &&
         searched == 0) {
@@ -620,7 +624,7 @@ flame_graph_draw(struct flame_panel *panel, const struct panel_context *context,
                   (struct rect){area.x, area.y + area.height - details - 1, area.width, 1});
     }
     if (details > 0) {
-        draw_details(panel, canvas,
+        draw_details(panel, context, canvas,
                      (struct rect){area.x, area.y + area.height - details, area.width, details});
     }
 }
