@@ -118,8 +118,7 @@ static const struct {
     {"group", "Enter"},
     {"waterfall", "Enter Enter"},
     {"selection",
-     "Tab PgUp v Left Left Left Left Left Left Left Left Left Left Left Left Left Left Down Down "
-     "Down Enter"},
+     "v Left Left Left Left Left Left Left Left Left Left Left Left Left Left Down Down Enter"},
 };
 
 static void
@@ -395,6 +394,60 @@ test_requests_view__file_has_nothing_on_its_way(void **state)
     stage_done(&stage);
 }
 
+/* The newest request of a file takes seconds: these are no half hour. */
+static void
+test_requests_view__file_fills_its_window(void **state)
+{
+    static const struct {
+        int64_t later_ns;
+        const char *keys, *shown;
+    } rows[] = {
+        {NS_PER_S, "w", "11 min \xc2\xb7 601 requests"},
+        {20 * 60 * NS_PER_S, "w", "31 min \xc2\xb7 601 requests"},
+        {NS_PER_S, "W", "5 min \xc2\xb7 "},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct stage stage;
+        stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+        struct picture *file = picture_new(stage.fake.catalog, 65536);
+        file->past = true;
+        file->traces = traces_acquire(stage.fake.picture->traces);
+        file->mono_ns = file->traces->oldest_mono_ns + 600 * NS_PER_S + rows[i].later_ns;
+        file->wall_ns = FAKE_WALL_NS;
+        app_set_picture(stage.app, file);
+        picture_release(file);
+        press(&stage, rows[i].keys);
+        assert_true(shows(&stage, rows[i].shown));
+        stage_done(&stage);
+    }
+}
+
+/* In the corner of the slow ones, wherever the newest requests stand. */
+static void
+test_requests_view__rectangle_begins_at_the_newest_slow_ones(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "v");
+    const struct request_heat *heat = &((struct requests *)app_focus(stage.app)->state)->heat;
+    const struct trace_heat *made = heat->heat;
+    int columns = made->options.columns;
+    double beyond = 0;
+    assert_true(heat->selecting && heat->at_ns < made->options.from_ns + columns * heat->bucket_ns);
+    assert_true(made->edges_ns[heat->row + 1] > NS_PER_S);
+    for (int row = heat->row + 1; row < made->options.rows; row++) {
+        for (int column = columns - columns / 5; column < columns; column++) {
+            beyond += made->counts[row * columns + column];
+        }
+    }
+    assert_true(beyond == 0); /* none is slower */
+    press(&stage, "Left Left Left Left Left Left Left Left Left Left Left Left Down Down Enter");
+    assert_true(shows(&stage, "+ tenant = acme"));
+    stage_done(&stage);
+}
+
 static void
 test_requests_view__compares_slow_with_typical_and_with_a_mark(void **state)
 {
@@ -566,6 +619,8 @@ main(void)
         cmocka_unit_test(test_requests_view__flame_graph_of_a_group_adds_up),
         cmocka_unit_test(test_requests_view__flame_graph_returns_here),
         cmocka_unit_test(test_requests_view__file_has_nothing_on_its_way),
+        cmocka_unit_test(test_requests_view__file_fills_its_window),
+        cmocka_unit_test(test_requests_view__rectangle_begins_at_the_newest_slow_ones),
         cmocka_unit_test(test_requests_view__compares_slow_with_typical_and_with_a_mark),
         cmocka_unit_test(test_requests_view__rectangle_by_the_mouse),
         cmocka_unit_test(test_requests_view__question_is_answered),

@@ -11,6 +11,7 @@
 #define BAR_WIDTH 16
 #define SHARE_WIDTH 8
 #define DIFFERENCE_ROWS 6 /* that the flame graph above leaves */
+#define WHOLE_ROWS 2      /* that it takes beyond its half, where it is whole with them */
 
 static const struct style style_dim = {.fg = ROLE_DIM};
 
@@ -119,14 +120,23 @@ draw_head(struct canvas *canvas, struct rect row, int name)
     }
 }
 
+/* Half for the flame graph. */
+static int
+icicle_rows(struct requests *requests, struct rect area)
+{
+    int most = MAX(MIN(area.height / 2, area.height - DIFFERENCE_ROWS), 0);
+    int beyond = MIN(most + WHOLE_ROWS, area.height - DIFFERENCE_ROWS + 1) + 1;
+    int rows = request_icicle_rows(&requests->icicle, area.width, MAX(beyond, 0));
+    return rows < beyond ? rows : most;
+}
+
 void
 request_differ_draw(struct requests *requests, const struct panel_context *context,
                     struct canvas *canvas, struct rect area)
 {
     const struct trace_differ *differ = requests->differ;
     (void)context;
-    int most = MAX(MIN(area.height / 2, area.height - DIFFERENCE_ROWS), 0);
-    int rows = request_icicle_rows(&requests->icicle, area.width, most);
+    int rows = icicle_rows(requests, area);
     request_icicle_draw(&requests->icicle, canvas, (struct rect){area.x, area.y, area.width, rows});
     area.y += rows;
     area.height -= rows;

@@ -209,19 +209,37 @@ cursor_text(const struct request_heat *heat, const struct panel_context *context
              row == made->options.rows - 1 ? "any" : high, count);
 }
 
-/* A cursor that was never set, or is out of sight, begins at the slowest of the newest requests. */
+/* The highest row of a column with requests; -1: none. */
+static int
+slowest_of(const struct trace_heat *made, int column)
+{
+    int row = made->options.rows - 1;
+    while (row >= 0 && count_at(made, column, row) <= 0) {
+        row--;
+    }
+    return row;
+}
+
+/* A cursor that was never set, or is out of sight, begins at the newest requests, as high as the
+ * slowest of the newest quarter are: from there a rectangle grows over the slow ones to the left
+ * and downwards. Without any requests it is in the middle. */
 static void
 settle(struct request_heat *heat)
 {
-    int last = heat->heat->options.columns - 1, column = column_of(heat, heat->at_ns);
+    const struct trace_heat *made = heat->heat;
+    int last = made->options.columns - 1, column = column_of(heat, heat->at_ns);
     if (column >= 0 && column <= last) {
         return;
     }
-    heat->at_ns = moment_of(heat, last);
-    heat->row = heat->heat->options.rows - 1;
-    while (heat->row > 0 && count_at(heat->heat, last, heat->row) <= 0) {
-        heat->row--;
+    int newest = last, row = -1;
+    while (newest > 0 && slowest_of(made, newest) < 0) {
+        newest--;
     }
+    for (int c = newest; c >= MAX(newest - last / 4, 0); c--) {
+        row = MAX(row, slowest_of(made, c));
+    }
+    heat->at_ns = moment_of(heat, row >= 0 ? newest : last / 2);
+    heat->row = row >= 0 ? row : made->options.rows / 2;
 }
 
 static void

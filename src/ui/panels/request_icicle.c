@@ -118,6 +118,14 @@ draw_cell(const struct request_icicle *icicle, struct canvas *canvas, const stru
     canvas_put(canvas, x + cell->width - 1, y, 0x2502, style); /* │ */
 }
 
+/* Only the own time of what is above. */
+static bool
+is_empty(const struct flame_layout *layout, size_t row)
+{
+    return layout->cells[layout->rows[row]].kind == FLAME_SELF &&
+           layout->rows[row + 1] == layout->rows[row] + 1;
+}
+
 /* Rows that it takes of at most so many. */
 int
 request_icicle_rows(struct request_icicle *icicle, int width, int most)
@@ -129,13 +137,23 @@ request_icicle_rows(struct request_icicle *icicle, int width, int most)
     if (layout->flame != icicle->flame || layout->width != width) {
         flame_layout_begin(layout, icicle->flame, &icicle->zoom, 0, width);
     }
-    flame_layout_extend(layout, (size_t)MAX(most, 1));
+    flame_layout_extend(layout, (size_t)MAX(most, 0) + 1);
     int rows = (int)MIN(layout->row_count, (size_t)most);
-    while (rows > 1 && layout->cells[layout->rows[rows - 1]].kind == FLAME_SELF &&
-           layout->rows[rows] == layout->rows[rows - 1] + 1) {
+    while (rows > 1 && is_empty(layout, (size_t)rows - 1)) {
         rows--; /* nothing is below */
     }
     return rows;
+}
+
+/* What has no room is said to be there, at the end of the last row. */
+static void
+draw_more(const struct flame_layout *layout, struct canvas *canvas, struct rect row, int rows)
+{
+    const struct str more = STR(" F shows what is below ");
+    if (layout->row_count > (size_t)rows && !is_empty(layout, (size_t)rows)) {
+        canvas_text(canvas, row.x + row.width - (int)more.n, row.y, (int)more.n, more,
+                    (struct style){.fg = ROLE_KEY});
+    }
 }
 
 void
@@ -147,5 +165,8 @@ request_icicle_draw(struct request_icicle *icicle, struct canvas *canvas, struct
         for (size_t i = layout->rows[row]; i < layout->rows[row + 1]; i++) {
             draw_cell(icicle, canvas, &layout->cells[i], area.x + layout->cells[i].x, area.y + row);
         }
+    }
+    if (rows > 0) {
+        draw_more(layout, canvas, (struct rect){area.x, area.y + rows - 1, area.width, 1}, rows);
     }
 }
