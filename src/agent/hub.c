@@ -59,6 +59,7 @@ struct reader {
     struct past *past; /* the history that is being sent; NULL: none is left */
     struct past_place place;
     struct trace_feed traces;
+    bool traces_come; /* it was told so */
 
     struct interest interest;
     bool interested;
@@ -148,6 +149,18 @@ send_history(struct reader *reader)
     }
 }
 
+/* The next traces to `aside`, and whether older ones still come where that is news. */
+static void
+write_traces(struct reader *reader)
+{
+    struct hub *hub = reader->hub;
+    trace_feed_write(&reader->traces, hub->picture->traces, hub->writer, &hub->aside);
+    if (reader->traces.past != reader->traces_come) {
+        reader->traces_come = reader->traces.past;
+        record_write_coming(hub->writer, reader->traces_come ? LINK_REQUESTS_COME : 0, &hub->aside);
+    }
+}
+
 /* Traces, once the rest of the history is sent, for who looks at requests. */
 static void
 send_traces(struct reader *reader)
@@ -158,7 +171,7 @@ send_traces(struct reader *reader)
     bool more = wanted;
     while (more && http_stream_queued(reader->stream) == 0) {
         struct piece piece = {0};
-        trace_feed_write(&reader->traces, hub->picture->traces, hub->writer, &hub->aside);
+        write_traces(reader);
         more = hub->aside.n > 0 && make_aside(hub, reader->packed, false, &piece) &&
                push(reader, &piece);
         buf_clear(&hub->aside);
@@ -270,6 +283,19 @@ let_go(struct reader *reader, uint64_t *count)
     http_stream_drop(reader->stream); /* on_gone frees the reader */
 }
 
+/* That no history comes any more, though it was not all. */
+static void
+say_no_more(struct reader *reader)
+{
+    struct hub *hub = reader->hub;
+    struct piece piece = {0};
+    record_write_coming(hub->writer, 0, &hub->aside);
+    if (make_aside(hub, reader->packed, false, &piece)) {
+        push(reader, &piece);
+    }
+    piece_done(&piece);
+}
+
 /* Whether something waits, and hardly any of it was taken for a while. */
 static bool
 is_stuck(struct reader *reader)
@@ -291,6 +317,7 @@ judge_readers(struct hub *hub)
         next = LIST_NEXT(reader, link);
         if (reader->past != NULL && hub->picture->mono_ns - reader->joined_ns > PAST_NS) {
             end_history(reader);
+            say_no_more(reader);
             hub->counts.histories_cut++;
         }
         if (is_stuck(reader)) {
@@ -374,6 +401,9 @@ write_first(struct hub *hub, int64_t from_ns, size_t room)
     state.known.ticks = 0;
     buf_clear(&hub->aside);
     record_write_state(hub->writer, &names, &hub->aside);
+    if (first->span_ns > 0) {
+        record_write_coming(hub->writer, LINK_HISTORY_COMES, &hub->aside);
+    }
     int64_t recent_ns = room > 0 ? write_recent(hub, from_ns, room) : INT64_MAX - 1;
     record_write_state(hub->writer, &state, &hub->aside);
     return recent_ns;

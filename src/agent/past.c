@@ -206,6 +206,9 @@ past_next(struct past *past, struct past_place *place, struct record_writer *wri
     }
     while (place->part != PAST_END && aside->n < PIECE_BYTES) {
         write_next(past, place, writer, aside);
+        if (place->part == PAST_END) {
+            record_write_coming(writer, 0, aside);
+        }
     }
     bool good = !aside->full;
     if (good && aside->n > 0) {

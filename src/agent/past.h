@@ -30,8 +30,8 @@ struct past *past_acquire(struct past *past);
 void past_release(struct past *past); /* NULL is allowed */
 
 /* The next piece, and the place behind it; `aside` is used and left empty. The piece is the
- * caller's to give back (piece_done); without bytes when there was nothing more. False: out of
- * memory. */
+ * caller's to give back (piece_done); without bytes when there was nothing more. The last one says
+ * that no history comes any more. False: out of memory. */
 bool past_next(struct past *past, struct past_place *place, struct record_writer *writer,
                struct buf *aside, struct packer *packer, struct piece *ret_piece);
 

@@ -69,10 +69,11 @@ static const char *
 type_name(unsigned type)
 {
     static const char *const names[] = {
-        [RECORD_HELLO] = "hello", [RECORD_NAMES] = "names",       [RECORD_BATCH] = "batch",
-        [RECORD_CHUNK] = "chunk", [RECORD_END] = "end",           [RECORD_CHANGES] = "changes",
-        [RECORD_TICK] = "tick",   [RECORD_FINDINGS] = "findings", [RECORD_KEPT] = "kept",
-        [RECORD_TRACE] = "trace", [RECORD_PROFILE] = "profile",   [RECORD_LINK] = "link"};
+        [RECORD_HELLO] = "hello",  [RECORD_NAMES] = "names",       [RECORD_BATCH] = "batch",
+        [RECORD_CHUNK] = "chunk",  [RECORD_END] = "end",           [RECORD_CHANGES] = "changes",
+        [RECORD_TICK] = "tick",    [RECORD_FINDINGS] = "findings", [RECORD_KEPT] = "kept",
+        [RECORD_TRACE] = "trace",  [RECORD_PROFILE] = "profile",   [RECORD_LINK] = "link",
+        [RECORD_COMING] = "coming"};
     return type < ARRAY_SIZE(names) && names[type] != NULL ? names[type] : "unknown";
 }
 
@@ -271,6 +272,17 @@ on_link(struct record_reader *reader, struct wire wire)
 }
 
 static void
+on_coming(struct record_reader *reader, struct wire wire)
+{
+    unsigned coming = (unsigned)wire_varint(&wire);
+    if (wire.bad) {
+        reader_damaged(reader, RECORD_COMING, "its contents are wrong");
+    } else if (reader->events.coming != NULL) {
+        reader->events.coming(reader->events.context, coming);
+    }
+}
+
+static void
 on_end(struct record_reader *reader, struct wire wire)
 {
     (void)wire;
@@ -307,6 +319,7 @@ on_record(struct record_reader *reader, unsigned type, struct wire payload)
         [RECORD_TICK] = on_tick,       [RECORD_FINDINGS] = on_findings,
         [RECORD_KEPT] = reader_kept,   [RECORD_TRACE] = on_trace,
         [RECORD_PROFILE] = on_profile, [RECORD_LINK] = on_link,
+        [RECORD_COMING] = on_coming,
     };
     if (type >= ARRAY_SIZE(handlers) || handlers[type] == NULL) {
         return; /* of a later version */

@@ -337,6 +337,15 @@ record_write_profile(struct record_writer *writer, const struct buf *growth)
 }
 
 void
+record_write_coming(struct record_writer *writer, unsigned coming, struct buf *out)
+{
+    struct aside own = step_aside(writer, out, false);
+    buf_put_varint(&writer->payload, coming);
+    writer_finish(writer, RECORD_COMING);
+    step_back(writer, own);
+}
+
+void
 record_write_trace(struct record_writer *writer, const struct trace *trace, struct buf *out)
 {
     struct aside own = step_aside(writer, out, false);

@@ -75,6 +75,7 @@ struct agent_link {
     int64_t offset_ns, offset_goal_ns, offset_at_ns, wall_offset_ns, boot_offset_ns, best_trip_ns;
     bool clock_set;
 
+    unsigned coming;      /* bits by enum link_coming */
     struct agent_far far; /* what the agent is attached to */
 
     struct interest interest;
@@ -318,6 +319,18 @@ on_kept(void *context, const struct kept_part *part)
     }
 }
 
+/* With the next tick; what has come to its end is shown soon. */
+static void
+on_coming(void *context, unsigned coming)
+{
+    struct agent_link *agent = context;
+    agent->unseen |= coming < agent->coming;
+    agent->coming = coming;
+    if (agent->unseen && !uv_is_active((uv_handle_t *)agent->drain)) {
+        uv_timer_start(agent->drain, on_drain, HISTORY_MS, 0);
+    }
+}
+
 /* Its time is the agent's, as all that comes; `shift_ns` lays it behind what is older. */
 static void
 on_trace(void *context, const void *bytes, size_t n)
@@ -426,6 +439,7 @@ lose(struct agent_link *agent, const char *why, bool refused)
     agent->stream = agent->greeting = agent->telling = agent->retrying = NULL;
     agent->told = false;
     agent->far.there = false;
+    agent->coming = 0;
     agent_sampling_lose(&agent->sampling);
     agent_large_lose(&agent->large);
     drop_torn(agent);
@@ -543,7 +557,8 @@ connect_agent(struct agent_link *agent)
                                    .tick = on_tick,
                                    .findings = on_findings,
                                    .trace = on_trace,
-                                   .link = on_link};
+                                   .link = on_link,
+                                   .coming = on_coming};
     char path[256];
     struct http_request request = {.path = path,
                                    .accept = "application/x-flametop",
@@ -807,6 +822,7 @@ agent_status(const void *state, struct link_status *ret_status)
                                        .may_change = agent->options.change_token != NULL,
                                        .samples = 1U << SAMPLING_MACHINE | 1U << SAMPLING_PROCESS,
                                        .insecure = agent->options.credentials.insecure,
+                                       .coming = agent->coming,
                                        .here = true,
                                        .agent = true};
     if (agent->state == LINK_LIVE) {

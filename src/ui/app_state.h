@@ -202,7 +202,9 @@ bool sampling_remedy(const struct app *app, char *dst, size_t size);
 #define ATTACHED_BYTES 640
 int64_t app_now_ns(const struct app *app);                 /* monotonic */
 const struct link_status *app_link(const struct app *app); /* NULL: this machine, a file */
-bool attached_is_live(const struct link_status *link);     /* true as well where there is no link */
+/* What stands where a moment of the past is not here yet; NULL: no history comes. */
+const char *attached_awaits(const struct link_status *link, const struct picture *picture);
+bool attached_is_live(const struct link_status *link); /* true as well where there is no link */
 const char *attached_offer(const struct link_status *link); /* "": nothing */
 bool attached_waits(const struct app *app); /* nothing was ever seen: a page stands for the views */
 void attached_draw(const struct app *app, struct canvas *canvas, struct rect area); /* a sentence */

@@ -33,6 +33,19 @@ attached_is_live(const struct link_status *link)
 }
 
 const char *
+attached_awaits(const struct link_status *link, const struct picture *picture)
+{
+    bool comes = link != NULL && (link->coming & LINK_HISTORY_COMES) != 0 && picture->past;
+    return comes ? "the agent's history is coming …" : NULL;
+}
+
+const char *
+panel_awaits(const struct panel_context *context)
+{
+    return attached_awaits(context->link, context->picture);
+}
+
+const char *
 attached_offer(const struct link_status *link)
 {
     return link != NULL && link->offer != NULL ? link->offer : "";

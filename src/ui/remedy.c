@@ -8,6 +8,7 @@
 #include "flametop/base/buf.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "flametop/core/query.h"
 #include "flametop/core/table.h"
 #include "widgets/wrap.h"
 
@@ -100,6 +101,21 @@ draw_receivers(const struct picture *picture, struct canvas *canvas, struct rect
     return true;
 }
 
+/* The other end holds requests, and none of them is here yet. */
+static bool
+draw_coming(const struct app *app, const struct picture *picture, struct canvas *canvas,
+            struct rect area)
+{
+    const struct link_status *link = app_link(app);
+    double held = query_once(picture, "flametop.trace.count", NULL);
+    if (link == NULL || !attached_is_live(link) || !(held >= 1)) {
+        return false;
+    }
+    canvas_printf(canvas, area.x, area.y, area.width, (struct style){.fg = ROLE_TEXT},
+                  "requests are coming: 0 of %.0f", held);
+    return true;
+}
+
 /* A file that tells of no machine has nothing on its way; NULL: what is shown is no such file. */
 static const char *
 remedy_of_file(const struct app *app, const struct picture *picture)
@@ -125,7 +141,8 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
     const struct view *view = view_find(app->view);
     const struct picture *picture = app_shown(app);
     const char *remedy = view_remedy(view, picture->base != NULL),
-               *of_file = remedy_of_file(app, picture);
+               *of_file = remedy_of_file(app, picture),
+               *awaits = attached_awaits(app_link(app), picture);
     char lacks[2 * ATTACHED_BYTES], sampled[SAMPLING_TEXT_BYTES + sizeof(app->sampling.name)];
     if (picture->base == NULL && attached_lacks(app, view->number, lacks, sizeof(lacks))) {
         remedy = lacks;
@@ -133,11 +150,14 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
     if (view->number == VIEW_FLAME && sampling_remedy(app, sampled, sizeof(sampled))) {
         remedy = sampled;
     }
-    remedy = of_file != NULL ? of_file : remedy;
+    remedy = of_file != NULL ? of_file : awaits != NULL ? awaits : remedy;
     struct style title = {.fg = ROLE_TITLE, .attributes = CELL_BOLD}, text = {.fg = ROLE_TEXT};
     int margin = area.width >= 60 ? 4 : 1, y = area.y + MIN(area.height / 3, 4);
     canvas_text(canvas, area.x + margin, y, area.width - margin, str_from(view->title), title);
     struct rect room = {area.x + margin, y + 2, area.width - 2 * margin, 4};
+    if (view->number == VIEW_REQUESTS && draw_coming(app, picture, canvas, room)) {
+        return;
+    }
     if (view->number == VIEW_REQUESTS && draw_receivers(picture, canvas, room)) {
         return;
     }

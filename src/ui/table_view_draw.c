@@ -348,12 +348,16 @@ scroll(struct table_view *view, size_t rows)
 }
 
 static void
-draw_nothing(const struct table_view *view, struct canvas *canvas, struct rect row)
+draw_nothing(const struct table_view *view, const struct panel_context *context,
+             struct canvas *canvas, struct rect row)
 {
+    const char *awaits = panel_awaits(context);
     char text[TABLE_VIEW_TEXT + 64];
     if (view->filter != NULL) {
         snprintf(text, sizeof(text), "No row matches the filter “%s”: Esc clears it.",
                  view->filter_text);
+    } else if (awaits != NULL) {
+        strlcpy(text, awaits, sizeof(text));
     } else {
         snprintf(text, sizeof(text), "%s", view->nothing != NULL ? view->nothing : "No rows.");
     }
@@ -370,7 +374,8 @@ table_view_draw(struct table_view *view, const struct panel_context *context, st
     size_t rows = (size_t)MAX(area.height - 1, 0);
     scroll(view, rows);
     if (view->count == 0) {
-        draw_nothing(view, canvas, (struct rect){area.x + 1, area.y + 1, area.width - 2, 1});
+        draw_nothing(view, context, canvas,
+                     (struct rect){area.x + 1, area.y + 1, area.width - 2, 1});
     }
     for (size_t i = 0; i < rows && view->first + i < view->count; i++) {
         draw_row(view, context, canvas, view->first + i,

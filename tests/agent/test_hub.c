@@ -218,7 +218,8 @@ struct client {
     struct catalog *catalog;
     struct record_reader *reader;
 
-    char order[4096]; /* h hello, b batch, t tick, c o chunks, k kept rows: a letter for each */
+    char order[4096]; /* h hello, b batch, t tick, c o chunks, k kept rows, H R E what comes:
+                         a letter for each */
     char instance[64], host[64];
     unsigned hellos, batches, ticks;
     size_t rows;
@@ -298,6 +299,14 @@ on_tick(void *context, const struct record_tick *at)
     note(client, 't');
 }
 
+/* What is still on its way is told among what comes. */
+static void
+on_coming(void *context, unsigned coming)
+{
+    struct client *client = context;
+    note(client, coming == LINK_HISTORY_COMES ? 'H' : coming == LINK_REQUESTS_COME ? 'R' : 'E');
+}
+
 static void
 on_trace(void *context, const void *bytes, size_t n)
 {
@@ -333,7 +342,8 @@ client_open(struct client *client, struct bench *bench, const char *arguments, b
                                    .chunk = on_chunk,
                                    .kept = on_kept,
                                    .tick = on_tick,
-                                   .trace = on_trace};
+                                   .trace = on_trace,
+                                   .coming = on_coming};
     char request[300];
     int n =
         snprintf(request, sizeof(request), "GET /stream?%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
@@ -478,7 +488,7 @@ check_whole(struct bench *bench, bool packed)
     client_open(&client, bench, "", packed);
     hear(bench, &client, 1, 199);
     settle(bench, &client);
-    assert_string_equal(client.order, "hccbbtcccooookkkk");
+    assert_string_equal(client.order, "hHccbbtcccooookkkkE");
     assert_string_equal(client.instance, "this-one");
     assert_int_equal(client.chunk_ticks[0], 199);
     assert_int_equal(client.kept_ticks, 199);
@@ -487,7 +497,7 @@ check_whole(struct bench *bench, bool packed)
     assert_int_equal(client.rows, 3);
     ticks(bench, 3);
     hear(bench, &client, 4, 199);
-    assert_string_equal(client.order + 17, "bbtbbtbbt");
+    assert_string_equal(client.order + 19, "bbtbbtbbt");
     assert_true(client.tick_ns == 1203 * NS_PER_S && !client.disordered);
     assert_int_equal(client.chunk_ticks[1], 199);
     assert_int_equal(hub_counts(bench->hub).readers, 1);
@@ -610,6 +620,8 @@ test_hub__who_looks_at_requests_is_sent_them(void **state)
     assert_int_equal(looks.newest_trace_ns, 2000 * NS_PER_S);
     assert_int_equal(looks.oldest_trace_ns, NS_PER_S);
     assert_int_equal(not .traces, 0);
+    assert_string_equal(not .order, "hbbbt");
+    assert_string_equal(looks.order, "hbbbtRE");
     send_traces(bench, 3001, 3);
     ticks(bench, 2);
     hear(bench, &looks, 3, 0);
@@ -630,7 +642,7 @@ test_hub__who_was_there_before_the_first_picture_waits(void **state)
     assert_string_equal(client.order, "");
     ticks(bench, 2);
     hear(bench, &client, 2, 0);
-    assert_string_equal(client.order, "hbbtbbt");
+    assert_string_equal(client.order, "hHbbtbbtE");
     client_close(&client);
 }
 

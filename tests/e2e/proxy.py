@@ -25,6 +25,7 @@ class Pair:
         self.sent = 0               # bytes the client was sent
         self.due = {True: 0.0, False: 0.0}
         self.open = True
+        self.held = b""             # of the stream, beyond what it may bring
 
 
 class Proxy(threading.Thread):
@@ -36,7 +37,7 @@ class Proxy(threading.Thread):
         self.url = f"http://127.0.0.1:{self.port}"
         self.turns = 0              # of the newest bytes the client was sent
         self.turns_max = None       # what has more is held back
-        self.stream_bytes_max = None  # of a stream's answer; the rest is held back
+        self.stream_bytes_max = None  # of a stream's answer; the rest is held back until there is none
         self.connections, self.delivered = 0, 0
         self.frozen = self.is_cut = self.ending = False
         self.pairs, self.queue, self.order = [], [], itertools.count()
@@ -136,7 +137,10 @@ class Proxy(threading.Thread):
                 continue
             if not upwards:
                 if self.stream_bytes_max is not None and b"/api/v1/stream" in pair.request:
-                    data = data[:max(0, self.stream_bytes_max - pair.sent)]
+                    data, room = pair.held + data, max(0, self.stream_bytes_max - pair.sent)
+                    data, pair.held = data[:room], data[room:]
+                elif pair.held:
+                    data, pair.held = pair.held + data, b""
                 pair.sent += len(data)
                 self.turns = max(self.turns, turns)
                 self.delivered += len(data)

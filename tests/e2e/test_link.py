@@ -20,6 +20,7 @@ from suite import FLAMETOP, check, free_port, main, run  # noqa: E402
 from terminal import HOME, Tmux, environment  # noqa: E402
 
 FIRST_ANSWER_BYTES = 14 * 1024
+MAKE_REQUESTS = os.path.join(os.path.abspath(os.environ.get("FLAMETOP_SOURCE", ".")), "tests", "tools", "make_requests.py")
 CARDS = (r"CPU ─+ <?[\d.]+ %", r"Memory ── [\d.]", r"Disk ─+ <?[\d.]+ \w*B/s", r"PID NAME +▼CPU", r"│ +\d+ \S+ +<?[\d.]+ %")
 
 
@@ -204,6 +205,28 @@ def see_past_rows(agent):
         check(t.until(r"‖ \S+ \(−([6-9]|\d\d) s\)", r"of the past only the busiest processes are kept",
                       r"\n +\d+ \S+ +\S +\S.*%"),
               t.screen())
+
+
+def test_coming__is_said_until_it_is_here():
+    """Requests and past rows that the agent has, and that are still on their way."""
+    port = free_port()
+    with Agent("-d", "2", f"--receive={port}") as agent, Proxy(agent.port) as proxy:
+        made = subprocess.run([sys.executable, MAKE_REQUESTS, "--count", "300", "--to", f"http://127.0.0.1:{port}"],
+                              capture_output=True, check=False, timeout=60)
+        check(made.returncode == 0, made.stderr.decode())
+        time.sleep(10)
+        proxy.stream_bytes_max = FIRST_ANSWER_BYTES
+        with Tmux(f"{FLAMETOP} {proxy.url} --view processes", height=40) as t:
+            check(t.until(r"● live", seconds=20), t.screen())
+            t.keys("[", "[")
+            check(t.until(r"the agent's history is coming …", seconds=5), t.screen())
+            t.keys("r", "5")
+            check(t.until(r"requests are coming: 0 of 300", seconds=5), t.screen())
+            proxy.stream_bytes_max = None
+            check(t.until(r"· [23]\d\d requests", seconds=20), t.screen())
+            t.keys("3", "[", "[")
+            check(t.until(r"of the past only the busiest processes are kept", r"\n +\d+ \S+ +\S +\S.*%", seconds=20), t.screen())
+            check("coming" not in t.screen(), t.screen())
 
 
 def test_cut__shows_its_age_and_what_was_missed_comes():

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "../../src/ui/app_state.h"
 #include "flametop/base/buf.h"
 #include "flametop/core/link.h"
 #include "flametop/ui/app.h"
@@ -223,6 +224,36 @@ test_attached__lost_keeps_the_picture(void **state)
     screen_free(screen);
 }
 
+/* A moment whose rows are still on their way, and requests of which none is here. */
+static void
+test_attached__says_what_is_coming(void **state)
+{
+    static const struct metric held = {
+        .name = "flametop.trace.count", .unit = "{trace}", .labels = "", .text = ""};
+    (void)state;
+    struct screen *screen = screen_new(&sizes[3]);
+    see(screen);
+    struct picture *past = picture_at(screen->fake.picture, screen->fake.picture->mono_ns - 1);
+    assert_non_null(past);
+    moment_hold(screen->app, past);
+    assert_null(strstr(shown(screen), "is coming"));
+    screen->link.coming = LINK_HISTORY_COMES;
+    assert_non_null(strstr(shown(screen), "the agent's history is coming …"));
+    screen->link.coming = 0;
+    assert_null(strstr(shown(screen), "is coming"));
+    press(screen, 'r');
+    press(screen, '5');
+    assert_null(strstr(shown(screen), "are coming"));
+    fake_metrics(&screen->later, &held, 1);
+    fake_series(&screen->later, held.name, "", fake_constant, 10000, 0);
+    fake_picture(&screen->later);
+    hear(screen, LINK_LIVE, "", 0);
+    assert_non_null(strstr(shown(screen), "requests are coming: 0 of 10000"));
+    hear(screen, LINK_LOST, "no answer", 3);
+    assert_null(strstr(shown(screen), "are coming"));
+    screen_free(screen);
+}
+
 /* Keys that act on a process of this machine say what to do instead. */
 static void
 test_attached__never_acts_here(void **state)
@@ -304,6 +335,7 @@ main(void)
         cmocka_unit_test(test_attached__header_warns),
         cmocka_unit_test(test_attached__age_goes_on_without_pictures),
         cmocka_unit_test(test_attached__lost_keeps_the_picture),
+        cmocka_unit_test(test_attached__says_what_is_coming),
         cmocka_unit_test(test_attached__never_acts_here),
         cmocka_unit_test(test_attached__offer_is_a_question),
         cmocka_unit_test(test_attached__any_size),

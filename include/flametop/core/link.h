@@ -29,6 +29,9 @@ enum link_state {
     LINK_REFUSED, /* wrong password, wrong kind of server: no automatic retry */
 };
 
+/* What the other end has and is still sending; bits. */
+enum link_coming { LINK_HISTORY_COMES = 1, LINK_REQUESTS_COME = 2 };
+
 /* What the screen says of it. Copied into each picture. */
 struct link_status {
     enum link_state state;
@@ -45,6 +48,7 @@ struct link_status {
     bool agent;             /* a flametop agent says all this: kind is that of what it watches */
     const char *offer; /* what the link could do about it, as a question; NULL or "": nothing */
     unsigned samples;  /* bits by enum sampling_kind: what can be sampled there */
+    unsigned coming;   /* bits by enum link_coming; 0 as well where the other end does not say */
 };
 
 /* Where a link puts what it brings. Engine thread. All copy what they are given. */

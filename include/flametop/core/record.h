@@ -8,9 +8,9 @@
  * values by series id, tables), changes (a batch as what differs from the source's batch before),
  * chunk (one source: series ids and the chunk's bytes), findings, tick (all batches of one instant
  * have come), kept (a table's kept rows over time: the chunk's bytes and its texts), trace, profile
- * (how much a sampling grew), link (how what the writer itself is attached to is doing), end. A
- * reader skips types it does not know and stops with a sentence at a damaged record: everything
- * before it stands. */
+ * (how much a sampling grew), link (how what the writer itself is attached to is doing), coming
+ * (which of what there was is still being sent), end. A reader skips types it does not know and
+ * stops with a sentence at a damaged record: everything before it stands. */
 #ifndef FLAMETOP_CORE_RECORD_H
 #define FLAMETOP_CORE_RECORD_H
 
@@ -41,6 +41,7 @@ enum record_type {
     RECORD_TRACE,
     RECORD_PROFILE,
     RECORD_LINK,
+    RECORD_COMING,
 };
 
 struct record_hello {
@@ -138,6 +139,10 @@ void record_write_kept(struct record_writer *writer, const struct table_def *def
 struct trace;
 void record_write_trace(struct record_writer *writer, const struct trace *trace, struct buf *out);
 
+/* What is still on its way to one reader, bits by enum link_coming, to `out`: it stands until the
+ * next. */
+void record_write_coming(struct record_writer *writer, unsigned coming, struct buf *out);
+
 /* What sampling_write (core/sampling.h) made. */
 void record_write_profile(struct record_writer *writer, const struct buf *growth);
 
@@ -162,6 +167,7 @@ struct record_events {
                                                                   nor aligned */
     void (*profile)(void *context, struct str growth); /* for sampling_read; during the call */
     void (*link)(void *context, const struct link_status *status); /* during the call */
+    void (*coming)(void *context, unsigned coming);                /* bits by enum link_coming */
 };
 
 struct record_reader;

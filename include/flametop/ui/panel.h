@@ -39,6 +39,10 @@ struct panel_context {
     void *app;                      /* for panel_ask and its like below; opaque to panels */
 };
 
+/* What stands in the place of what is missing from a moment of the past while the history of the
+ * other end is still on its way. NULL: it is not. */
+const char *panel_awaits(const struct panel_context *context);
+
 /* What a command left to do; bits. */
 enum reaction {
     REACTION_NONE = 0,     /* not mine: the app tries its own */

@@ -77,7 +77,7 @@ static bool
 process_has_data(void *state, const struct panel_context *context)
 {
     (void)state;
-    return picture_table(context->picture, "processes") != NULL;
+    return picture_table(context->picture, "processes") != NULL || panel_awaits(context) != NULL;
 }
 
 int64_t
@@ -172,6 +172,22 @@ draw_state(const struct process_panel *panel, const struct panel_context *contex
     return 1;
 }
 
+/* Their history is on its way. */
+static void
+draw_awaited(const struct panel_context *context, struct canvas *canvas, struct rect area,
+             bool focused)
+{
+    const char *awaits = panel_awaits(context);
+    if (area.height >= 3) {
+        canvas_box(canvas, area, (struct style){.fg = focused ? ROLE_BORDER_FOCUS : ROLE_BORDER});
+        canvas_text(canvas, area.x + 1, area.y, MAX(area.width - 2, 0), STR(" Processes "),
+                    (struct style){.fg = ROLE_TITLE, .attributes = CELL_BOLD});
+        area = (struct rect){area.x + 1, area.y + 1, area.width - 2, area.height - 2};
+    }
+    canvas_text(canvas, area.x + 1, area.y, MAX(area.width - 2, 0),
+                str_from(awaits != NULL ? awaits : ""), (struct style){.fg = ROLE_DIM});
+}
+
 static void
 process_draw(void *state, const struct panel_context *context, struct canvas *canvas,
              struct rect area, bool focused)
@@ -179,6 +195,7 @@ process_draw(void *state, const struct panel_context *context, struct canvas *ca
     struct process_panel *panel = state;
     const struct table *table = update(panel, context);
     if (table == NULL) {
+        draw_awaited(context, canvas, area, focused);
         return;
     }
     bool boxed = area.width < canvas->width && area.height >= 4;

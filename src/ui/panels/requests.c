@@ -13,6 +13,7 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/utf8.h"
+#include "flametop/core/link.h"
 #include "flametop/core/unit.h"
 
 #define SLICE_NS (6 * NS_PER_MS)
@@ -304,6 +305,12 @@ draw_status(const struct requests *requests, const struct panel_context *context
         unit_format((double)traces->left_bytes, "By", ascii, size, sizeof(size));
         snprintf(part, sizeof(part), "request of %s stays there: /api/v1/traces/%s", size,
                  traces->left_id);
+        join(text, sizeof(text), part);
+    }
+    if (context->link != NULL && (context->link->coming & LINK_REQUESTS_COME) != 0) {
+        double held = query_once(context->picture, "flametop.trace.count", NULL);
+        snprintf(part, sizeof(part), "requests are coming: %zu of %.0f", traces->count,
+                 MAX(held, (double)traces->count));
         join(text, sizeof(text), part);
     }
     request_seconds_text(traces->slow_s, ascii, slow);

@@ -272,7 +272,9 @@ tables_draw(struct tables *tables, const struct panel_context *context, struct c
     }
     bool titled = area.height > 3;
     if (tables->shown[tables->current] == NULL) {
-        const char *text = tables->past ? "This was not looked at then, so it was not kept."
+        const char *awaits = panel_awaits(context);
+        const char *text = awaits != NULL ? awaits
+                           : tables->past ? "This was not looked at then, so it was not kept."
                            : tables->missing != NULL ? tables->missing
                                                      : "The node is asked for it …";
         draw_chooser(tables, canvas, (struct rect){area.x, area.y, area.width, 1});
