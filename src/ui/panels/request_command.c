@@ -34,23 +34,32 @@ open_trace(struct requests *requests, const struct panel_context *context)
     }
 }
 
-/* Requests with one more term in the filter. */
+/* Requests with one more term in the filter, and of that service where one is given. */
 static void
 add_filter(struct requests *requests, const struct panel_context *context, const char *field,
-           const char *value, enum request_page page)
+           const char *value, const char *service, enum request_page page)
 {
     char text[TRACE_FILTER_BYTES_MAX];
     const char *before = requests->wish != NULL ? requests->wish->filter_text : "";
+    bool narrows = service[0] != '\0' && strchr(service, '"') == NULL;
     if (strchr(value, '"') != NULL) {
         panel_say(context, "f filters: this name has quotes in it");
         return;
     }
-    snprintf(text, sizeof(text), "%s%s%s=\"%s\"", before, before[0] != '\0' ? " " : "", field,
-             value);
+    snprintf(text, sizeof(text), "%s%s%s=\"%s\"%s%s%s", before, before[0] != '\0' ? " " : "", field,
+             value, narrows ? " service=\"" : "", narrows ? service : "", narrows ? "\"" : "");
     if (request_set_wish(requests, context, text, NULL)) {
         requests->page = page;
         look_at_others(requests);
     }
+}
+
+/* Others may have operations of the same name. */
+static void
+filter_operation(struct requests *requests, const struct panel_context *context,
+                 const struct trace_operation *operation)
+{
+    add_filter(requests, context, "name", operation->name, operation->service, REQUEST_SLOWEST);
 }
 
 static void
@@ -65,9 +74,10 @@ open_node(struct requests *requests, const struct panel_context *context)
         panel_say(context, "%.60s sends no spans: its calls are on the page of queries",
                   graph->services[row->node].name);
     } else if (requests->tree.services) {
-        add_filter(requests, context, "service", graph->services[row->node].name, REQUEST_GROUPS);
+        add_filter(requests, context, "service", graph->services[row->node].name, "",
+                   REQUEST_GROUPS);
     } else {
-        add_filter(requests, context, "name", graph->operations[row->node].name, REQUEST_SLOWEST);
+        filter_operation(requests, context, &graph->operations[row->node]);
     }
 }
 
@@ -76,7 +86,7 @@ open_operation(struct requests *requests, const struct panel_context *context)
 {
     const struct trace_operation *operation = request_sheet_selected(request_page_sheet(requests));
     if (operation != NULL) {
-        add_filter(requests, context, "name", operation->name, REQUEST_SLOWEST);
+        filter_operation(requests, context, operation);
     }
 }
 
