@@ -233,10 +233,12 @@ read_profile(const struct opening *opening, bool names_only)
         good = add_side(opening, 1, profile);
     }
     if (good && !has_values(profile)) {
+        bool far = flame_requests_are_there(opening->words[0]);
         cli_complain("%s: %s", opening->shown[0],
                      !requests                            ? "there are no stacks in it"
                      : filter_of(opening->cli)[0] != '\0' ? "no request there matches --filter"
-                                                          : "no requests are held there");
+                     : far ? "no requests are held there; --pid, --machine and --node sample"
+                           : "no requests are held there");
         good = false;
     }
     profile_order(profile);

@@ -334,7 +334,7 @@ def test_command__says_what_is_wrong():
     with guarded() as agent:
         check_sentence(sampled(agent, "--pid", "4194303", "--for", "1s"), 1, "no process 4194303")
         check_sentence(sampled(agent, "--pid", str(os.getpid()), token=None), 1, "token")
-        check_sentence(sampled(agent), 1, "no requests are held there")
+        check_sentence(sampled(agent), 1, "no requests are held there", "--pid, --machine and --node")
         check_sentence(sampled(agent, "--diff", "http://127.0.0.1:1"), 1, "refused the connection")
         check_sentence(sampled(agent, "--filter", "duration>never"), 1, "duration")
         check_sentence(run("flame", "local"), 2, "--pid PID, --machine and --node")
