@@ -74,7 +74,7 @@ def test_file__opens_on_all_of_it():
     with open(path, "wb") as file:
         file.write(done.stdout)
     with Tmux(f"{FLAMETOP} {path}", width=120, height=40) as screen:
-        sees(screen, r"1 h · 300 requests")
+        sees(screen, r"4[01] min · 300 requests")
     with Tmux(f"{FLAMETOP} --span 5m {path}", width=120, height=40) as screen:
         sees(screen, r"5 min · \d\d requests")
 
