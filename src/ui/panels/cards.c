@@ -1,24 +1,21 @@
-/* The cards of the overview: what is on them is the table below; a card without data is not drawn
- * and the others take its room. Where none of the table has data, as of a server of a kind nobody
- * knows, they are made of the metrics that tell most. The compact form is one line a card. */
-#include <assert.h>
+/* The cards of the overview: what is on them is a table (cards_table.c); a card without data is
+ * not drawn and the others take its room. Where none of the table has data, as of a server of a
+ * kind nobody knows, they are made of the metrics that tell most. The compact form is one line a
+ * card. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../pin.h"
-#include "../widgets/card.h"
 #include "flametop/core/link.h"
 #include "flametop/ui/term.h"
+#include "cards.h"
 #include "panels.h"
-#include "reading.h"
 #include "telling.h"
 
-#define CARDS_MAX 32
 #define CARDS_OWN_MAX (PINS_MAX + TELLING_MAX) /* besides those of the table */
 #define CARDS_SHOWN_MAX (CARDS_MAX + CARDS_OWN_MAX)
-#define FACTS_MAX 3
 #define PENDING_PICTURES                                                                           \
     3 /* so long may a card that every machine has wait for its first value                        \
        */
@@ -26,348 +23,6 @@
 #define CARD_ROWS 2
 #define LINES_MAX 6
 #define TITLE_WIDTH_OWN 17 /* in a line, of names that nobody shortened */
-
-/* A text from a number: `label value`, or `value label` when the label starts with a blank. */
-struct fact_def {
-    const char *label, *formula, *unit;
-    const char *labels; /* with them `formula` is the name of a metric; NULL: none */
-};
-
-/* Inside a container what counts is its limit: one card takes the other's place. */
-enum card_limit { LIMIT_EITHER, LIMIT_NO_CPU, LIMIT_CPU, LIMIT_NO_MEMORY, LIMIT_MEMORY };
-
-struct card_def {
-    const char *title;
-    enum card_limit limit;
-    const char *metric;    /* charted: a metric, or a formula with `unit` */
-    const char *unit;      /* NULL: the metric's */
-    const char *used, *of; /* value: "9.8 of 16.0 GiB"; NULL: the charted value */
-    const char *level;     /* metric whose thresholds make the level; NULL: the charted one */
-    const char *opens;     /* metric of the full screen; NULL: the charted one */
-    const char
-        *full; /* what it says before the time when the chart will reach its top; NULL: never */
-    enum reading_scale scale;
-    bool everywhere; /* every machine has it */
-    uint8_t role;
-    struct fact_def parts[CARD_PARTS_MAX];
-    struct fact_def facts[FACTS_MAX]; /* the first known one stands in the bottom edge */
-};
-
-static const struct card_def machine_defs[] = {
-    {.title = "CPU of limit",
-     .limit = LIMIT_CPU,
-     .metric = "container.cpu.utilization",
-     .scale = READING_SHARE,
-     .everywhere = true,
-     .parts = {{"limit", "container.cpu.limit", "{core}"},
-               {"throttled", "container.cpu.throttled", "1"},
-               {"machine", "system.cpu.utilization", "1"}},
-     .facts = {{"psi", "container.pressure.utilization{resource=cpu}", "1"},
-               {"psi", "system.pressure.some.utilization{resource=cpu}", "1"}}},
-    {.title = "Memory of limit",
-     .limit = LIMIT_MEMORY,
-     .metric = "container.memory.utilization",
-     .used = "container.memory.usage",
-     .of = "container.memory.limit",
-     .full = "full in",
-     .scale = READING_SHARE,
-     .everywhere = true,
-     .parts = {{"used", "container.memory.utilization", "1"},
-               {"machine", "system.memory.utilization", "1"}},
-     .facts = {{"psi", "container.pressure.utilization{resource=memory}", "1"},
-               {"psi", "system.pressure.some.utilization{resource=memory}", "1"}}},
-    {.title = "CPU",
-     .limit = LIMIT_NO_CPU,
-     .metric = "system.cpu.utilization",
-     .scale = READING_SHARE,
-     .everywhere = true,
-     .parts = {{"user", "system.cpu.user.utilization", "%"},
-               {"system", "system.cpu.system.utilization + or(system.cpu.interrupt.utilization, 0)",
-                "%"},
-               {"iowait", "system.cpu.iowait.utilization", "%"},
-               {"steal", "system.cpu.steal.utilization", "%"}},
-     .facts = {{"psi", "system.pressure.some.utilization{resource=cpu}", "1"}}},
-    {.title = "Memory",
-     .limit = LIMIT_NO_MEMORY,
-     .metric = "system.memory.utilization",
-     .used = "system.memory.usage",
-     .of = "system.memory.limit",
-     .full = "full in",
-     .scale = READING_SHARE,
-     .everywhere = true,
-     .parts = {{"used", "system.memory.utilization", "1"},
-               {"cache", "system.memory.cache", "By"},
-               {"free", "system.memory.free", "By"}},
-     .facts = {{"psi", "system.pressure.some.utilization{resource=memory}", "1"}}},
-    {.title = "Disk",
-     .metric = "system.disk.io",
-     .level = "system.disk.utilization",
-     .scale = READING_NICE,
-     .everywhere = true,
-     .role = ROLE_CHART_2,
-     .parts = {{"read", "system.disk.io{direction=read}", "By/s"},
-               {"write", "system.disk.io{direction=write}", "By/s"},
-               {"busy", "system.disk.utilization", "1"}},
-     .facts = {{"psi", "system.pressure.some.utilization{resource=io}", "1"},
-               {"await", "system.disk.await", "s"}}},
-    {.title = "Network",
-     .metric = "system.network.io",
-     .scale = READING_NICE,
-     .everywhere = true,
-     .role = ROLE_CHART_3,
-     .parts = {{"in", "system.network.io{direction=receive}", "By/s"},
-               {"out", "system.network.io{direction=transmit}", "By/s"}},
-     .facts = {{"rtt", "system.network.rtt", "s"},
-               {"retransmits", "system.network.tcp.retransmit.ratio", "1"}}},
-    {.title = "Requests",
-     .metric = "request.count",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_3,
-     .parts = {{"failed", "request.errors", "{request}/s"},
-               {"slow", "request.slow", "{request}/s"}},
-     .facts = {{"p95", "request.latency{quantile=0.95}", "s"}}},
-    {.title = "Latency p95",
-     .metric = "request.latency{quantile=0.95}",
-     .unit = "s",
-     .opens = "request.latency",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_4,
-     .parts = {{"p50", "request.latency{quantile=0.5}", "s"},
-               {"p99", "request.latency{quantile=0.99}", "s"}},
-     .facts = {{"queries p95", "db.client.operation.duration{quantile=0.95}", "s"},
-               {"pool p95", "db.client.connection.wait_time{quantile=0.95}", "s"}}},
-    {.title = "Errors",
-     .metric = "request.error.ratio",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_6,
-     .parts = {{"failed", "request.errors", "{request}/s"},
-               {"slow queries", "db.client.slow_queries", "{operation}/s"}},
-     .facts = {{"cache hits", "cache.hit.ratio", "1"}}},
-    {.title = "Load",
-     .metric = "system.cpu.load_average.1m",
-     .unit = "",
-     .level = "system.cpu.load_average.per_core",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_4,
-     .parts = {{"running", "system.cpu.run_queue", ""},
-               {"blocked", "system.cpu.blocked", ""},
-               {"5 min", "system.cpu.load_average.5m", ""}},
-     .facts = {{"forks", "system.process.forks", "{process}/s"}}},
-    {.title = "Pressure",
-     .metric = "system.pressure.some.utilization",
-     .level = "system.pressure.full.utilization",
-     .scale = READING_SHARE,
-     .role = ROLE_CHART_5,
-     .parts = {{"cpu", "system.pressure.some.utilization{resource=cpu}", "%"},
-               {"memory", "system.pressure.some.utilization{resource=memory}", "%"},
-               {"io", "system.pressure.some.utilization{resource=io}", "%"}},
-     .facts = {{"full", "system.pressure.full.utilization", "1"}}},
-    {.title = "Swap",
-     .metric = "system.swap.utilization",
-     .used = "system.swap.usage",
-     .of = "system.swap.limit",
-     .full = "full in",
-     .scale = READING_SHARE,
-     .parts = {{"in", "system.swap.io{direction=in}", "By/s"},
-               {"out", "system.swap.io{direction=out}", "By/s"}},
-     .facts = {{"major faults", "system.paging.faults{type=major}", "{fault}/s"}}},
-    {.title = "Filesystem",
-     .metric = "system.filesystem.utilization",
-     .full = "full in",
-     .scale = READING_SHARE,
-     .parts = {{"used", "system.filesystem.usage{state=used}", "By"},
-               {"inodes", "system.filesystem.inodes.utilization", "1"}}},
-    {.title = "TCP",
-     .metric = "system.network.tcp.segments",
-     .level = "system.network.tcp.retransmit.ratio",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_6,
-     .parts = {{"connections", "system.network.connection.count", ""},
-               {"retransmits", "system.network.tcp.retransmit.ratio", "1"}},
-     .facts = {{"rtt", "system.network.rtt", "s"}}},
-    {.title = "Temperature",
-     .metric = "system.cpu.temperature",
-     .level = "hw.temperature.utilization",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_2,
-     .parts = {{"clock", "system.cpu.frequency", "Hz"},
-               {"throttled", "system.cpu.throttles", "{event}/s"}}},
-    {.title = "Open files",
-     .metric = "system.file.descriptor.utilization",
-     .scale = READING_SHARE,
-     .parts = {{"open", "system.file.descriptor.count", ""},
-               {"of", "system.file.descriptor.limit", ""}}},
-    {.title = "Requests",
-     .metric = "nginx.requests",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_3,
-     .parts = {{"connections", "nginx.connections.accepted", "{connection}/s"}},
-     .facts = {{"dropped", "nginx.connections.dropped", "{connection}/s"}}},
-    {.title = "Clients",
-     .metric = "nginx.connections",
-     .level = "nginx.connections.dropped",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_4,
-     .parts = {{"reading", "nginx.connections{state=reading}", ""},
-               {"writing", "nginx.connections{state=writing}", ""},
-               {"waiting", "nginx.connections{state=waiting}", ""}}},
-    {.title = "Messages",
-     .metric = "rabbitmq.messages",
-     .scale = READING_NICE,
-     .parts = {{"ready", "rabbitmq.messages{state=ready}", ""},
-               {"unacknowledged", "rabbitmq.messages{state=unacknowledged}", ""}},
-     .facts = {{"consumers", "rabbitmq.consumers", ""}}},
-    {.title = "Published",
-     .metric = "rabbitmq.message.operations{operation=publish}",
-     .unit = "{message}/s",
-     .opens = "rabbitmq.message.operations",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_3,
-     .parts = {{"out", "rabbitmq.message.operations{operation=deliver_get}", "{message}/s"},
-               {"ack", "rabbitmq.message.operations{operation=ack}", "{message}/s"}},
-     .facts = {{"redelivered", "rabbitmq.message.operations{operation=redeliver}", "{message}/s"}}},
-    {.title = "Connections",
-     .metric = "rabbitmq.connections",
-     .unit = "",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_4,
-     .parts = {{"channels", "rabbitmq.channels", ""}, {"queues", "rabbitmq.queues", ""}},
-     .facts = {{"opened", "rabbitmq.churn{event=connection_created}", "{event}/s"}}},
-    {.title = "Schedulers",
-     .metric = "beam.scheduler.utilization",
-     .scale = READING_SHARE,
-     .parts = {{"dirty CPU", "beam.scheduler.dirty_cpu.utilization", "%"},
-               {"dirty I/O", "beam.scheduler.dirty_io.utilization", "%"}},
-     .facts = {{"processes", "beam.process.count", ""}}},
-    {.title = "BEAM run queue",
-     .metric = "beam.run_queue",
-     .unit = "",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_4,
-     .parts = {{"messages", "beam.message_queue.length", ""},
-               {"longest", "beam.message_queue.max", ""}}},
-    {.title = "BEAM memory",
-     .metric = "beam.memory.usage",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_2,
-     .parts = {{"processes", "beam.memory.usage{kind=processes}", "By"},
-               {"binary", "beam.memory.usage{kind=binary}", "By"},
-               {"ETS", "beam.memory.usage{kind=ets}", "By"}}},
-    {.title = "Pools",
-     .metric = "pool.capacity.utilization",
-     .scale = READING_SHARE,
-     .role = ROLE_CHART_3,
-     .parts = {{"wait", "pool.queue_depth", ""}, {"failed", "pool.error_rate", "1"}},
-     .facts = {{"requests", "pool.throughput", "{request}/s"}}},
-    {.title = "Broker",
-     .metric = "rabbitmq.node.memory.utilization",
-     .used = "rabbitmq.node.memory.usage",
-     .of = "rabbitmq.node.memory.limit",
-     .full = "stops publishers in",
-     .scale = READING_SHARE,
-     .parts = {{"memory", "rabbitmq.node.memory.utilization", "1"},
-               {"files", "rabbitmq.node.files.utilization", "1"},
-               {"free disk", "rabbitmq.node.disk.free", "By"}},
-     .facts = {{"run queue", "rabbitmq.node.run_queue", ""}}},
-};
-
-/* An Erlang node: view 4. */
-static const struct card_def node_defs[] = {
-    {.title = "Schedulers",
-     .metric = "beam.scheduler.utilization",
-     .scale = READING_SHARE,
-     .parts = {{"normal", "beam.scheduler.utilization", "%"},
-               {"dirty CPU", "beam.scheduler.dirty_cpu.utilization", "%"},
-               {"dirty I/O", "beam.scheduler.dirty_io.utilization", "%"}},
-     .facts = {{"online", "beam.scheduler.count{kind=normal}", ""}}},
-    {.title = "Run queue",
-     .metric = "beam.run_queue",
-     .unit = "",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_4,
-     .parts = {{"normal", "beam.run_queue{kind=normal}", ""},
-               {"dirty CPU", "beam.run_queue{kind=dirty_cpu}", ""},
-               {"I/O", "beam.run_queue{kind=dirty_io}", ""}},
-     .facts = {{"active", "beam.active_tasks", ""}}},
-    {.title = "Memory",
-     .metric = "beam.memory.usage",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_2,
-     .parts = {{"processes", "beam.memory.usage{kind=processes}", "By"},
-               {"binary", "beam.memory.usage{kind=binary}", "By"},
-               {"ETS", "beam.memory.usage{kind=ets}", "By"}},
-     .facts = {{"of carriers", "beam.memory.carriers.utilization", "1"},
-               {"code", "beam.memory.usage{kind=code}", "By"}}},
-    {.title = "Processes",
-     .metric = "beam.process.count",
-     .unit = "",
-     .level = "beam.process.utilization",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_3,
-     .parts = {{"of limit", "beam.process.utilization", "1"},
-               {"atoms", "beam.atom.utilization", "1"},
-               {"ports", "beam.port.utilization", "1"}},
-     .facts = {{"peers", "beam.distribution.peers", ""}}},
-    {.title = "Messages",
-     .metric = "beam.message_queue.length",
-     .unit = "",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_5,
-     .parts = {{"longest", "beam.message_queue.max", ""}}},
-    {.title = "Reductions",
-     .metric = "beam.reductions",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_6,
-     .parts = {{"switches", "beam.context_switches", "{switch}/s"}}},
-    {.title = "Collections",
-     .metric = "beam.gc.rate",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_4,
-     .parts = {{"freed", "beam.gc.reclaimed", "By/s"}}},
-    {.title = "In and out",
-     .metric = "beam.io",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_3,
-     .parts = {{"in", "beam.io{direction=receive}", "By/s"},
-               {"out", "beam.io{direction=transmit}", "By/s"}},
-     .facts = {{"waits for peers", "beam.distribution.buffer", "By"}}},
-    {.title = "Atoms",
-     .metric = "beam.atom.utilization",
-     .full = "full in",
-     .scale = READING_SHARE,
-     .parts = {{"atoms", "beam.atom.count", ""}, {"of", "beam.atom.limit", ""}}},
-    {.title = "Ports",
-     .metric = "beam.port.utilization",
-     .full = "full in",
-     .scale = READING_SHARE,
-     .role = ROLE_CHART_2,
-     .parts = {{"open", "beam.port.count", ""}, {"of", "beam.port.limit", ""}}},
-    {.title = "ETS",
-     .metric = "beam.memory.usage{kind=ets}",
-     .unit = "By",
-     .opens = "beam.memory.usage",
-     .level = "beam.ets.utilization",
-     .scale = READING_NICE,
-     .role = ROLE_CHART_5,
-     .parts = {{"tables", "beam.ets.count", ""}, {"of", "beam.ets.limit", ""}}},
-    {.title = "Pools",
-     .metric = "pool.capacity.utilization",
-     .scale = READING_SHARE,
-     .parts = {{"busy", "pool.worker.count{status=busy}", ""},
-               {"free", "pool.worker.count{status=available}", ""},
-               {"wait", "pool.queue_depth", ""}},
-     .facts = {{"requests", "pool.throughput", "{request}/s"}}},
-};
-
-/* The cards of a view: those of a table, and what was pinned or tells most where that is wanted. */
-struct card_set {
-    const struct card_def *defs;
-    size_t count;
-    bool own; /* pinned ones as well, and those that tell */
-};
-
-static const struct card_set machine_set = {machine_defs, ARRAY_SIZE(machine_defs), true};
-static const struct card_set node_set = {node_defs, ARRAY_SIZE(node_defs), false};
 
 struct fact {
     struct query *query; /* NULL: unknown here */
@@ -378,7 +33,7 @@ struct card_state {
     struct reading reading;
     struct query *used, *of;
     struct reading level;
-    struct fact parts[CARD_PARTS_MAX], facts[FACTS_MAX];
+    struct fact parts[CARD_PARTS_MAX], facts[CARD_FACTS_MAX];
     struct presence presence;
     uint64_t picture_number;
     int64_t picture_ns;
@@ -409,9 +64,6 @@ struct cards {
     int selected;                       /* among the shown */
 };
 
-static_assert(ARRAY_SIZE(machine_defs) <= CARDS_MAX, "room for the cards");
-static_assert(ARRAY_SIZE(node_defs) <= CARDS_MAX, "room for the cards");
-
 static struct query *
 open_formula(struct catalog *catalog, const char *formula)
 {
@@ -440,7 +92,7 @@ state_open(struct card_state *state, const struct card_def *def, const char *lab
     for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
         state->parts[i].query = open_fact(catalog, &def->parts[i]);
     }
-    for (size_t i = 0; i < FACTS_MAX; i++) {
+    for (size_t i = 0; i < CARD_FACTS_MAX; i++) {
         state->facts[i].query = open_fact(catalog, &def->facts[i]);
     }
 }
@@ -455,7 +107,7 @@ state_close(struct card_state *state)
     for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
         query_free(state->parts[i].query);
     }
-    for (size_t i = 0; i < FACTS_MAX; i++) {
+    for (size_t i = 0; i < CARD_FACTS_MAX; i++) {
         query_free(state->facts[i].query);
     }
     *state = (struct card_state){0};
@@ -475,13 +127,13 @@ open_set(struct catalog *catalog, const struct card_set *set)
 static void *
 cards_open(struct catalog *catalog)
 {
-    return open_set(catalog, &machine_set);
+    return open_set(catalog, &machine_cards);
 }
 
 static void *
 node_cards_open(struct catalog *catalog)
 {
-    return open_set(catalog, &node_set);
+    return open_set(catalog, &node_cards);
 }
 
 static void
@@ -703,7 +355,7 @@ update_facts(struct card_state *state, const struct card_def *def,
         snprintf(state->fact, sizeof(state->fact), "%s %s", def->full, age);
         return;
     }
-    for (size_t i = 0; i < FACTS_MAX && state->fact[0] == '\0'; i++) {
+    for (size_t i = 0; i < CARD_FACTS_MAX && state->fact[0] == '\0'; i++) {
         if (state->facts[i].query != NULL) {
             update_fact(&state->facts[i], &def->facts[i], context);
             if (state->facts[i].text[0] != '\0') {
