@@ -11,6 +11,7 @@
 
 #define ROOT_ATTRIBUTES 6
 #define DURATION_MAX_MS (10 * 365.25 * 86400e3)
+#define DURATION_MAX_NS ((int64_t)(DURATION_MAX_MS * 1e6)) /* of all parts together as well */
 #define NANOSECONDS_FROM INT64_C(100000000000000000)
 
 /* ---- times ---- */
@@ -314,11 +315,12 @@ take_part(struct decoder *decoder, struct json_scan *scan, struct span *span, in
     return known && scan->why == NULL;
 }
 
-/* A scanner before the list. `root` gives what all have in common. Answers their sum. */
+/* A scanner before the list. `root` gives what all have in common. Answers their sum; those that
+ * would make it longer than a request may be are refused. */
 static int64_t
 take_parts(struct decoder *decoder, struct json_scan scan, const struct span *root, bool deliver)
 {
-    int64_t at_ns = root->start_ns;
+    int64_t at_ns = root->start_ns, total_ns = 0;
     uint64_t number = 1;
     if (!json_scan_enter(&scan, JSON_ARRAY)) {
         return 0;
@@ -337,6 +339,12 @@ take_parts(struct decoder *decoder, struct json_scan scan, const struct span *ro
         if (!take_part(decoder, &scan, &span, &duration_ns)) {
             continue;
         }
+        if (duration_ns > DURATION_MAX_NS - total_ns) {
+            decoder->delivery->spans += deliver;
+            decoder->delivery->refused += deliver;
+            continue;
+        }
+        total_ns += duration_ns;
         at_ns = ns_after(at_ns, duration_ns);
         span.end_ns = at_ns;
         span.span_id = id_of_number(
@@ -345,7 +353,7 @@ take_parts(struct decoder *decoder, struct json_scan scan, const struct span *ro
             decoder_span(decoder, &span);
         }
     }
-    return at_ns - root->start_ns;
+    return total_ns;
 }
 
 static void

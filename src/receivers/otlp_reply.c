@@ -27,7 +27,7 @@ explain(const struct delivery *delivery, char *dst, size_t size)
 {
     dst[0] = '\0';
     if (delivery->refused > 0) {
-        snprintf(dst, size, "without an id or a name, or there is no room for more");
+        snprintf(dst, size, "without an id or a name, too long, or there is no room for more");
     } else if (delivery->cut > 0) {
         snprintf(dst, size, "%llu attributes, events and links were more than are kept",
                  (unsigned long long)delivery->cut);

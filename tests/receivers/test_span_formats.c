@@ -127,6 +127,25 @@ test_span_formats__lay_requests_end_to_end(void **state)
     buf_done(&recorded.text);
 }
 
+/* Together they are no longer than one may be: what is beyond that is refused, and counted. */
+static void
+test_span_formats__bound_the_sum_of_parts(void **state)
+{
+    struct recorded recorded = {.refuse = false};
+    (void)state;
+    assert_true(record(&recorded, mission_requests_read,
+                       STR("{\"timestamp\":1,\"spans\":["
+                           "{\"name\":\"first\",\"duration_ms\":315575999999},"
+                           "{\"name\":\"beyond\",\"duration_ms\":2},"
+                           "{\"name\":\"last\",\"duration_ms\":1}]}")));
+    assert_int_equal(recorded.delivery.spans, 4);
+    assert_int_equal(recorded.delivery.refused, 1);
+    assert_non_null(strstr(recorded.text.data, " 1000000000-315576001000000000 "));
+    assert_non_null(strstr(recorded.text.data, " 315576000999000000-315576001000000000 "));
+    assert_null(strstr(recorded.text.data, "beyond"));
+    buf_done(&recorded.text);
+}
+
 static void
 test_span_formats__take_requests_of_any_number(void **state)
 {
@@ -214,6 +233,7 @@ main(void)
         cmocka_unit_test(test_span_formats__read_jaeger),
         cmocka_unit_test(test_span_formats__nest_chrome_events),
         cmocka_unit_test(test_span_formats__lay_requests_end_to_end),
+        cmocka_unit_test(test_span_formats__bound_the_sum_of_parts),
         cmocka_unit_test(test_span_formats__take_requests_of_any_number),
         cmocka_unit_test(test_span_formats__read_samples),
         cmocka_unit_test(test_span_formats__are_told_apart),
