@@ -49,7 +49,7 @@ agent_reply_json(const struct http_message *message, struct buf *out)
     if (out->full) {
         http_reply_error(message, 500, "the answer is too large: ask for less");
     } else {
-        http_reply(message, 200, "application/json", (struct str){out->data, out->n}, NULL);
+        http_reply_buf(message, 200, "application/json", out, NULL);
     }
 }
 

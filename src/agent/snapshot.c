@@ -20,7 +20,7 @@ reply_format(struct agent *agent, const struct http_message *message, const stru
     }
     buf_init(&out, AGENT_ANSWER_BYTES_MAX);
     if (format->write(picture, options, &out) == 0 && !out.full) {
-        http_reply(message, 200, format->media_type, (struct str){out.data, out.n}, NULL);
+        http_reply_buf(message, 200, format->media_type, &out, NULL);
     } else {
         http_reply_error(message, 500, "the picture does not fit: ask for fewer rows or less time");
     }

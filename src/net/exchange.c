@@ -175,22 +175,31 @@ exchange_answer(struct http_exchange *exchange, int status, struct MHD_Response 
     return exchange->answered;
 }
 
-static void
-reply(struct http_exchange *exchange, int status, const char *type, struct str body,
-      const char *const *headers)
+/* False: there is no response, and who made the body still owns it. */
+static bool
+reply_with(struct http_exchange *exchange, int status, const char *type, struct str body,
+           const char *const *headers, enum MHD_ResponseMemoryMode mode)
 {
     const struct mhd *mhd = exchange_mhd(exchange);
     struct MHD_Response *response =
-        mhd->create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+        mhd->create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, mode);
     if (response == NULL) {
         exchange->gone = NULL; /* who put it off has done what it could */
         exchange_wake(exchange);
-        return;
+        return false;
     }
     exchange_add_headers(exchange, response, type, headers);
     if (exchange_answer(exchange, status, response)) {
         exchange_server(exchange)->counts.bytes_sent += body.n;
     }
+    return true;
+}
+
+static void
+reply(struct http_exchange *exchange, int status, const char *type, struct str body,
+      const char *const *headers)
+{
+    reply_with(exchange, status, type, body, headers, MHD_RESPMEM_MUST_COPY);
 }
 
 static void
@@ -247,6 +256,16 @@ http_reply(const struct http_message *message, int status, const char *type, str
            const char *const *headers)
 {
     reply(message->exchange, status, type, body, headers);
+}
+
+void
+http_reply_buf(const struct http_message *message, int status, const char *type, struct buf *body,
+               const char *const *headers)
+{
+    struct str bytes = {body->data, body->n};
+    if (reply_with(message->exchange, status, type, bytes, headers, MHD_RESPMEM_MUST_FREE)) {
+        buf_init(body, 0); /* the response frees it */
+    }
 }
 
 void

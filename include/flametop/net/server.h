@@ -73,6 +73,9 @@ void http_stream_drop(struct http_stream *stream);
  * "Name: value" texts, NULL at the end; NULL: none. */
 void http_reply(const struct http_message *message, int status, const char *type, struct str body,
                 const char *const *headers);
+/* The same without a copy: the body's bytes are the answer's, the buffer is left empty. */
+void http_reply_buf(const struct http_message *message, int status, const char *type,
+                    struct buf *body, const char *const *headers);
 void http_reply_error(const struct http_message *message, int status, const char *format, ...)
     PRINTF_LIKE(3, 4); /* {"error": "..."} as application/json */
 struct http_stream *http_reply_stream(const struct http_message *message, const char *type,
