@@ -405,11 +405,12 @@ test_requests_view__file_fills_its_window(void **state)
         {NS_PER_S, "w", "11 min \xc2\xb7 601 requests"},
         {20 * 60 * NS_PER_S, "w", "31 min \xc2\xb7 601 requests"},
         {NS_PER_S, "W", "5 min \xc2\xb7 "},
+        {59 * NS_PER_S + 900 * NS_PER_MS, "w", "11 min \xc2\xb7 601 requests"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct stage stage;
-        stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+        stage_init(&stage, i % 2 != 0 ? 200 : 120, 40, GLYPHS_BRAILLE, REQUESTS);
         struct picture *file = picture_new(stage.fake.catalog, 65536);
         file->past = true;
         file->traces = traces_acquire(stage.fake.picture->traces);

@@ -34,7 +34,8 @@ plan(struct request_heat *heat, const struct panel_context *context)
     end_wall_ns = picture->past ? picture->wall_ns + 1 : end_wall_ns; /* nothing of later */
     heat->columns = (int)MIN(plan.count, (size_t)MAX(width / MAX(plan.repeat, 1), 1));
     heat->rows = heat->area.height;
-    heat->bucket_ns = plan.bucket_ns;
+    heat->bucket_ns = picture->past ? MAX(plan.bucket_ns, context->span_ns / heat->columns + 1)
+                                    : plan.bucket_ns; /* a file's oldest are inside */
     heat->repeat = MAX(plan.repeat, 1);
     heat->from_ns = picture->mono_ns + (end_wall_ns - picture->wall_ns) -
                     (int64_t)heat->columns * heat->bucket_ns;
