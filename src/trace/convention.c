@@ -65,6 +65,8 @@ static const struct {
     {"rpc.system.name", ROLE_RPC_SYSTEM},
     {"sampling.probability", ROLE_PROBABILITY},
     {"server.address", ROLE_PEER},
+    {"snakepit.command", ROLE_TOOL_NAME},
+    {"tool", ROLE_TOOL_NAME},
     {"tool.name", ROLE_TOOL_NAME},
     {"url.full", ROLE_URL_FULL},
     {"url.path", ROLE_URL_PATH},
