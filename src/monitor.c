@@ -95,7 +95,7 @@ first_view(const struct cli *cli, const struct targets *targets)
     assert(strcmp(views[i].word, word) == 0);
     bool node = targets->count == 1 && targets->list[0].kind == TARGET_BEAM;
     bool chosen = strcmp(config_origin(cli->config, "view"), "default") != 0;
-    return node && !chosen ? BEAM_VIEW : views[i].number;
+    return chosen ? views[i].number : node ? BEAM_VIEW : 0;
 }
 
 static void

@@ -56,6 +56,7 @@ app_new(const struct app_options *options)
     app->view = view_find(options->view) != NULL && options->view > 0 ? options->view : 1;
     app->view = options->view == APP_VIEW_FLEET ? 0 : app->view;
     app->view_before = 1;
+    app->view_chosen = options->view != 0;
     for (size_t i = 0; i < options->card_count; i++) {
         pins_add_text(&app->pins, str_from(options->cards[i]));
     }
@@ -221,6 +222,7 @@ app_show_view(struct app *app, int number)
     if (view_find(number) == NULL) {
         return;
     }
+    app->view_chosen = true;
     if (seat_has_fleet(app) || seat_is_fleet(app)) {
         seat_show(app, number == 0 ? &app->fleet : seat_is_fleet(app) ? app->home : app->seat);
     }

@@ -107,6 +107,7 @@ struct app {
     size_t span;           /* index of span_table */
 
     int view, view_before; /* numbers */
+    bool view_chosen;      /* by option or key: else what the target is may choose one */
     bool view_opened;      /* out of the view before: closing it goes back there */
     bool compact;
 

@@ -250,6 +250,10 @@ seat_put(struct app *app, struct seat *seat, struct picture *picture)
         app->instances_met = true;
         app_show_view(app, app->view == 1 ? 0 : app->view);
     }
+    if (!app->view_chosen && seat == app->seat && app_link(app) != NULL &&
+        strcmp(app_link(app)->kind, "beam") == 0) { /* of an agent that watches a node, too */
+        app_show_view(app, VIEW_BEAM);
+    }
 }
 
 void

@@ -9,6 +9,7 @@
 #include "flametop/core/interest.h"
 #include "flametop/core/link.h"
 #include "../../src/ui/app_state.h"
+#include "../../src/ui/view.h"
 #include "flametop/ui/app.h"
 #include "flametop/ui/term.h"
 #include "golden.h"
@@ -37,7 +38,8 @@ screen_new(int width, int height, int schedulers, enum glyphs glyphs)
                                         .heard_mono_ns = FAKE_MONO_NS};
     struct picture *picture = fake_picture(&screen->fake);
     picture->link = &screen->link;
-    screen->app = app_new(&(struct app_options){.catalog = screen->fake.catalog, .view = 4});
+    /* No view is chosen: that it is a node chooses. */
+    screen->app = app_new(&(struct app_options){.catalog = screen->fake.catalog});
     struct app_target target = {NULL, ERLANG_NODE};
     assert_true(app_set_targets(screen->app, &target, 1));
     app_set_picture(screen->app, picture);
@@ -220,11 +222,24 @@ test_node__says_what_of_the_past_is_not_there(void **state)
     screen_free(screen);
 }
 
+static void
+test_node__leaves_a_view_that_was_chosen(void **state)
+{
+    (void)state;
+    struct screen *screen = screen_new(80, 24, 4, GLYPHS_BRAILLE);
+    assert_int_equal(screen->app->view, VIEW_BEAM);
+    press(screen, "1");
+    app_set_picture(screen->app, screen->fake.picture);
+    assert_int_equal(screen->app->view, VIEW_FIRST);
+    screen_free(screen);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_node__looks_as_it_did),
+        cmocka_unit_test(test_node__leaves_a_view_that_was_chosen),
         cmocka_unit_test(test_node__opens_the_workers_of_a_pool),
         cmocka_unit_test(test_node__asks_for_what_is_looked_at),
         cmocka_unit_test(test_node__says_what_plain_calls_do_not_tell),

@@ -51,7 +51,7 @@ struct app_sampler {
 struct app_options {
     struct catalog *catalog;
     int64_t span_ns; /* of all charts; 0: 10 minutes */
-    int view;        /* number of the first view, or APP_VIEW_FLEET; 0: 1 */
+    int view;        /* number of the first view, or APP_VIEW_FLEET; 0: 1, a node's 4 */
     bool readonly;   /* no signals, no nice */
     const char
         *filter; /* of the process table from the start: "pid=812|990", "user=www"; NULL: none */
