@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flametop/core/link.h"
 #include "flametop/core/profile.h"
 #include "flametop/core/unit.h"
 
@@ -273,8 +274,10 @@ request_flame_before(struct requests *requests, const struct panel_context *cont
     before.to_ns = now.from_ns;
     request_flame_forget(requests);
     if (traces->oldest_mono_ns >= before.to_ns) {
-        panel_say(context, "no requests are held of the time before: v selects a part of it, or "
-                           "w shows less");
+        bool comes = context->link != NULL && (context->link->coming & LINK_REQUESTS_COME) != 0;
+        panel_say(context, comes ? "the requests of the time before are still coming"
+                                 : "no requests are held of the time before: v selects a part of "
+                                   "it, or w shows less");
         return;
     }
     trace_set_begin(&requests->job[0].set, traces, &now);
