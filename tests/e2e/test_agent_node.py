@@ -61,7 +61,7 @@ def test_agent__shows_its_node_on_a_terminal():
     with Node("shown") as node:
         node.eval(BUSY)
         with watching(node) as agent, Tmux(f"{FLAMETOP} unix:{agent.unix} --view beam", width=120, height=40) as t:
-            check(t.until(r"hot .*runnable", "shown@", "Schedulers"), t.screen())
+            check(t.until(r"hot .*runn(able|ing)", "shown@", "Schedulers"), t.screen())
 
 
 def test_agent__says_how_its_node_is():
