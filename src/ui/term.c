@@ -1,5 +1,6 @@
 /* The terminal. curses draws into a memory file, and after doupdate what it wrote leaves in one
- * write; so curses decides what to send and nothing else. Modes, size, keys and the alternate
+ * write, without the sequences that undo each other (sgr.h); so curses decides what to send and nothing
+ * else. Modes, size, keys and the alternate
  * screen are ours.
  *
  * Invariant: curses is only told of a frame when everything before it has left (`out` is empty). A
@@ -20,6 +21,7 @@
 #include "flametop/base/log.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "sgr.h"
 #include "term_parts.h"
 #include "truecolor.h"
 
@@ -43,7 +45,7 @@ drain_memory(struct term *term, struct buf *out)
     char *room = out == NULL ? NULL : buf_reserve(out, (size_t)n);
     if (room != NULL) {
         ssize_t got = pread(term->memory_fd, room, (size_t)n, 0);
-        out->n += got > 0 ? (size_t)got : 0;
+        out->n += got > 0 ? sgr_fold(room, (size_t)got) : 0;
     }
     lseek(term->memory_fd, 0, SEEK_SET); /* written over: fresh pages would cost more */
     if (n > MEMORY_BYTES_KEPT && ftruncate(term->memory_fd, 0) < 0) {
