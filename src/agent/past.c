@@ -194,9 +194,9 @@ write_next(const struct past *past, struct past_place *place, struct record_writ
 }
 
 bool
-past_next(struct past *past, struct past_place *place, struct record_writer *writer,
-          struct buf *aside, struct packer *packer, struct piece *ret_piece)
+past_next(struct past *past, struct past_place *place, struct maker *maker, struct piece *ret_piece)
 {
+    struct buf *aside = &maker->aside;
     *ret_piece = (struct piece){0};
     if (place->piece < past->count) {
         *ret_piece = past->kept[place->piece].piece;
@@ -205,14 +205,14 @@ past_next(struct past *past, struct past_place *place, struct record_writer *wri
         return true;
     }
     while (place->part != PAST_END && aside->n < PIECE_BYTES) {
-        write_next(past, place, writer, aside);
+        write_next(past, place, maker->writer, aside);
         if (place->part == PAST_END) {
-            record_write_coming(writer, 0, aside);
+            record_write_coming(maker->writer, 0, aside);
         }
     }
     bool good = !aside->full;
     if (good && aside->n > 0) {
-        good = piece_make(packer, aside, past->wish.packed, false, ret_piece);
+        good = piece_make(&maker->packer, aside, past->wish.packed, false, ret_piece);
         if (good && place->piece++ == past->count && past->count < PIECES_KEPT) {
             past->kept[past->count].piece = *ret_piece;
             past->kept[past->count++].after = *place;

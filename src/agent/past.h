@@ -7,6 +7,7 @@
 
 #include "flametop/core/picture.h"
 #include "flametop/core/record.h"
+#include "maker.h"
 #include "piece.h"
 
 /* What is sent: from_ns < t, and of the cards' sources only t <= recent_ns: what is newer came with
@@ -29,11 +30,11 @@ struct past *past_new(struct picture *picture, const struct past_wish *wish); /*
 struct past *past_acquire(struct past *past);
 void past_release(struct past *past); /* NULL is allowed */
 
-/* The next piece, and the place behind it; `aside` is used and left empty. The piece is the
- * caller's to give back (piece_done); without bytes when there was nothing more. The last one says
- * that no history comes any more. False: out of memory. */
-bool past_next(struct past *past, struct past_place *place, struct record_writer *writer,
-               struct buf *aside, struct packer *packer, struct piece *ret_piece);
+/* The next piece, and the place behind it. The piece is the caller's to give back (piece_done);
+ * without bytes when there was nothing more. The last one says that no history comes any more.
+ * False: out of memory. */
+bool past_next(struct past *past, struct past_place *place, struct maker *maker,
+               struct piece *ret_piece);
 
 /* The newest ticks of the cards' sources, those in from_ns < t, to `out`: of two chunks at most. */
 void past_write_recent(const struct picture *picture, int64_t from_ns, struct record_writer *writer,
