@@ -102,7 +102,6 @@ uint32_t waterfall_span(const struct waterfall *waterfall); /* the selected one 
 void waterfall_select(struct waterfall *waterfall, uint32_t span);
 struct waterfall_time waterfall_time(const struct waterfall *waterfall, uint32_t span);
 struct str waterfall_label(const struct trace *trace, uint32_t span);
-bool waterfall_matches(const struct waterfall *waterfall, uint32_t span);
 void waterfall_draw(struct waterfall *waterfall, const struct panel_context *context,
                     struct canvas *canvas, struct rect area, bool focused);
 bool waterfall_command(struct waterfall *waterfall, const struct panel_context *context,
@@ -348,7 +347,6 @@ bool request_groups_work(struct requests *requests, const struct panel_context *
                          int64_t until_ns);
 void request_groups_menu(struct requests *requests, const struct panel_context *context,
                          const char *argument);
-enum level request_group_level(const struct trace_group *group, const struct traces *traces);
 
 /* request_list.c */
 void request_list_init(struct request_sheet *sheet);

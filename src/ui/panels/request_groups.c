@@ -99,8 +99,8 @@ error_ratio(const struct trace_group *group)
     return group->count > 0 ? group->errors / group->count : (double)NAN;
 }
 
-enum level
-request_group_level(const struct trace_group *group, const struct traces *traces)
+static enum level
+group_level(const struct trace_group *group, const struct traces *traces)
 {
     double errors = error_ratio(group);
     if (errors >= ERRORS_CRITICAL) {
@@ -150,9 +150,9 @@ dress(const struct table_view *view, const struct panel_context *context, size_t
 {
     const struct request_sheet *sheet = (const struct request_sheet *)(const void *)view;
     const struct trace_group *group = sheet->of[row];
-    enum level level = request_group_level(group, context->picture->traces != NULL
-                                                      ? context->picture->traces
-                                                      : sheet->requests->shown.traces);
+    enum level level =
+        group_level(group, context->picture->traces != NULL ? context->picture->traces
+                                                            : sheet->requests->shown.traces);
     if (column == GROUP_LEVEL) {
         size_t n = utf8_put(glyph_level(context->glyphs, level), text);
         text[n] = '\0';
@@ -195,7 +195,7 @@ add(struct request_sheet *sheet, const struct trace_group *group)
         return;
     }
     row[GROUP_KEY].integer = (int64_t)(group->key & INT64_MAX);
-    row[GROUP_LEVEL].integer = (int64_t)request_group_level(group, sheet->requests->shown.traces);
+    row[GROUP_LEVEL].integer = (int64_t)group_level(group, sheet->requests->shown.traces);
     row[GROUP_NAME].text = arena_text(arena, name, strlen(name));
     row[GROUP_OF_TOOL].text =
         group->tool == NULL ? "several" : arena_text(arena, group->tool, strlen(group->tool));

@@ -178,6 +178,24 @@ service_hue(const struct waterfall *waterfall, uint32_t span)
     return (uint8_t)(ROLE_FLAME_HUES + (hash_text(service) >> 16) % RAMP_STEPS);
 }
 
+static bool
+matches(const struct waterfall *waterfall, uint32_t span)
+{
+    const struct trace *trace = waterfall->trace;
+    const struct trace_span *found = &trace_spans(trace)[span];
+    const struct trace_attribute *attributes = trace_attributes(trace) + found->attribute;
+    if (strcasestr(trace_text(trace, found->label), waterfall->search) != NULL ||
+        strcasestr(trace_text(trace, found->name), waterfall->search) != NULL) {
+        return true;
+    }
+    for (uint32_t i = 0; i < found->attribute_count; i++) {
+        if (strcasestr(trace_text(trace, attributes[i].text), waterfall->search) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 draw_label(const struct waterfall *waterfall, struct canvas *canvas, struct rect cell,
            uint32_t span)
@@ -200,7 +218,7 @@ draw_label(const struct waterfall *waterfall, struct canvas *canvas, struct rect
     }
     bool path = (waterfall->state[span] & WATERFALL_ON_PATH) != 0, found = false;
     struct str label = waterfall_label(trace, span);
-    found = waterfall->search[0] != '\0' && waterfall_matches(waterfall, span);
+    found = waterfall->search[0] != '\0' && matches(waterfall, span);
     struct style style = {.fg = found    ? ROLE_SEARCH
                                 : failed ? ROLE_LEVEL_CRITICAL
                                 : path   ? ROLE_TEXT
@@ -442,24 +460,6 @@ waterfall_draw(struct waterfall *waterfall, const struct panel_context *context,
 
 /* ---- commands ---- */
 
-bool
-waterfall_matches(const struct waterfall *waterfall, uint32_t span)
-{
-    const struct trace *trace = waterfall->trace;
-    const struct trace_span *found = &trace_spans(trace)[span];
-    const struct trace_attribute *attributes = trace_attributes(trace) + found->attribute;
-    if (strcasestr(trace_text(trace, found->label), waterfall->search) != NULL ||
-        strcasestr(trace_text(trace, found->name), waterfall->search) != NULL) {
-        return true;
-    }
-    for (uint32_t i = 0; i < found->attribute_count; i++) {
-        if (strcasestr(trace_text(trace, attributes[i].text), waterfall->search) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Matches are looked for in folded spans as well; what hides one is unfolded. */
 static void
 search_step(struct waterfall *waterfall, const struct panel_context *context, bool forward)
@@ -468,7 +468,7 @@ search_step(struct waterfall *waterfall, const struct panel_context *context, bo
     uint32_t count = waterfall->path.count, at = waterfall_span(waterfall);
     for (uint32_t i = 0; waterfall->search[0] != '\0' && i < count; i++) {
         at = (at + (forward ? 1 : count - 1)) % count;
-        if (!waterfall_matches(waterfall, at)) {
+        if (!matches(waterfall, at)) {
             continue;
         }
         for (uint32_t above = spans[at].parent; above != TRACE_NONE; above = spans[above].parent) {
