@@ -32,7 +32,6 @@
 #define SLOW_LINK_INTERVAL_NS (5 * NS_PER_S)
 #define DESCRIPTORS_A_TARGET 20
 #define DESCRIPTORS_BESIDE 64
-#define BEAM_VIEW 4
 #define TRACE_FILE_BYTES_MAX ((size_t)256 << 20)
 
 /* Signals are the screen's business, read from a descriptor: no thread may take them. Lines have no
@@ -77,9 +76,9 @@ environment(void *context, int64_t pid, struct buf *lines)
     return environ_read(config_text(cli->config, "roots.proc"), pid, lines);
 }
 
-/* The configuration's words to the screen's numbers. Nodes begin with what is told of nodes. */
+/* The configuration's words to the screen's numbers; 0: nobody chose. */
 static int
-first_view(const struct cli *cli, const struct targets *targets)
+first_view(const struct cli *cli)
 {
     static const struct {
         const char *word;
@@ -93,9 +92,8 @@ first_view(const struct cli *cli, const struct targets *targets)
         i++;
     }
     assert(strcmp(views[i].word, word) == 0);
-    bool node = targets->count == 1 && targets->list[0].kind == TARGET_BEAM;
     bool chosen = strcmp(config_origin(cli->config, "view"), "default") != 0;
-    return chosen ? views[i].number : node ? BEAM_VIEW : 0;
+    return chosen ? views[i].number : 0;
 }
 
 static void
@@ -157,7 +155,7 @@ make_app(const struct cli *cli, const struct targets *targets, struct opener *op
     const char *keymap = config_text(cli->config, "keymap");
     struct app_options options = {.catalog = cli->catalog,
                                   .span_ns = config_integer(cli->config, "span"),
-                                  .view = first_view(cli, targets),
+                                  .view = first_view(cli),
                                   .readonly = config_bool(cli->config, "readonly"),
                                   .notice = cli->notice,
                                   .filter = filter->n > 0 ? filter->data : NULL,

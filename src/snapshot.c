@@ -14,7 +14,6 @@
 #include "flametop/base/str.h"
 #include "flametop/core/filter.h"
 #include "flametop/core/format.h"
-#include "flametop/core/link.h"
 #include "flametop/export/table.h"
 #include "flametop/ui/ansi.h"
 #include "flametop/ui/app.h"
@@ -25,7 +24,6 @@
 #define SNAPSHOT_MAX ((size_t)256 << 20)
 #define TEXT_BYTES_MAX ((size_t)1 << 20)
 #define FLEET_ROWS_AROUND 5
-#define BEAM_VIEW 4
 
 enum drawing { DRAWING_NONE, DRAWING_TEXT, DRAWING_ANSI };
 
@@ -129,12 +127,8 @@ static int
 draw(const struct cli *cli, const struct seen *seen, enum drawing drawing, const char *filter,
      struct buf *out)
 {
-    const struct picture *only = seen->count == 1 ? seen->pictures[0] : NULL;
-    bool node = only != NULL && only->link != NULL && strcmp(only->link->kind, "beam") == 0;
-    struct app_options options = {.catalog = cli->catalog,
-                                  .filter = filter,
-                                  .view = node ? BEAM_VIEW : 0,
-                                  .span_ns = config_integer(cli->config, "span")};
+    struct app_options options = {
+        .catalog = cli->catalog, .filter = filter, .span_ns = config_integer(cli->config, "span")};
     struct app *app = app_new(&options);
     struct canvas canvas;
     canvas_init(&canvas);

@@ -174,6 +174,7 @@ void app_interest(struct app *app, struct interest *ret_interest);
 bool seats_init(struct app *app, const struct app_target *targets, size_t count);
 void seats_done(struct app *app);
 void seat_show(struct app *app, struct seat *seat); /* what was open of another is closed */
+int seat_first_view(const struct app *app); /* what tells most of the target that is looked at */
 bool seat_is_fleet(const struct app *app);
 bool seat_has_fleet(const struct app *app); /* there are several, or instances */
 const struct table *

@@ -167,9 +167,7 @@ panel_open_target(const struct panel_context *context, size_t target, const char
         seat_open_instance(app, name, number > 0 ? number : VIEW_FIRST);
     } else if (target < app->seat_count) {
         seat_show(app, &app->seats[target]);
-        const struct link_status *link = app_link(app);
-        bool node = link != NULL && strcmp(link->kind, "beam") == 0;
-        app_show_view(app, number > 0 ? number : node ? VIEW_BEAM : VIEW_FIRST);
+        app_show_view(app, number > 0 ? number : seat_first_view(app));
     }
 }
 

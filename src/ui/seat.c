@@ -137,6 +137,13 @@ seat_show(struct app *app, struct seat *seat)
     ask_offer(app);
 }
 
+int
+seat_first_view(const struct app *app)
+{
+    const struct link_status *link = app_link(app); /* of an agent that watches a node, too */
+    return link != NULL && strcmp(link->kind, "beam") == 0 ? VIEW_BEAM : VIEW_FIRST;
+}
+
 /* The open one stays as it is: its engine, its past and its panels. */
 static bool
 start_instance(struct app *app, const char *name)
@@ -250,9 +257,8 @@ seat_put(struct app *app, struct seat *seat, struct picture *picture)
         app->instances_met = true;
         app_show_view(app, app->view == 1 ? 0 : app->view);
     }
-    if (!app->view_chosen && seat == app->seat && app_link(app) != NULL &&
-        strcmp(app_link(app)->kind, "beam") == 0) { /* of an agent that watches a node, too */
-        app_show_view(app, VIEW_BEAM);
+    if (!app->view_chosen && seat == app->seat && seat_first_view(app) != app->view) {
+        app_show_view(app, seat_first_view(app));
     }
 }
 
