@@ -1,7 +1,6 @@
 /* The terminal. curses draws into a memory file, and after doupdate what it wrote leaves in one
- * write, without the sequences that undo each other (sgr.h); so curses decides what to send and nothing
- * else. Modes, size, keys and the alternate
- * screen are ours.
+ * write, without the sequences that undo each other (sgr.h); so curses decides what to send and
+ * nothing else. Modes, size, keys and the alternate screen are ours.
  *
  * Invariant: curses is only told of a frame when everything before it has left (`out` is empty). A
  * terminal that is behind therefore loses whole frames, never parts, and the next one it gets is
@@ -509,6 +508,13 @@ take_pair(struct term *term, int fg, int bg)
     return (short)oldest;
 }
 
+/* Of a scale: what is drawn in one on another is a shade between the two, and no writing. */
+static bool
+is_ramp(int role)
+{
+    return role >= ROLE_RAMP_HEAT && role < ROLE_FLAME_HUES;
+}
+
 static short
 pair_for(struct term *term, struct style style)
 {
@@ -522,8 +528,9 @@ pair_for(struct term *term, struct style style)
         fg = fg >= 0 ? fg : role_colour(term, ROLE_TEXT);
         bg = bg >= 0 ? bg : role_colour(term, ROLE_BACKGROUND);
     }
-    if (fg == bg && fg >= 0) { /* two colours became one: writing that can be read comes first */
-        fg = -1;
+    if (fg == bg && fg >= 0 && !(is_ramp(fg_role) && is_ramp(bg_role))) {
+        /* Two colours became one: writing that can be read comes first. */
+        fg = term->painted ? role_colour(term, ROLE_TEXT) : -1;
     }
     if (fg < 0 && bg < 0) {
         return 0;

@@ -235,7 +235,7 @@ def test_window__is_compared_with_the_one_before():
             screen.keys("Enter")
             check(screen.until("1 h"), screen.screen())
             screen.keys("D")
-            check(screen.until("no requests are held of the time before"), screen.screen())
+            check(screen.until("no requests of the time before are held"), screen.screen())
 
 
 # ---- who may --------------------------------------------------------------------------------------

@@ -272,6 +272,31 @@ test_term__what_arrives_is_the_canvas(void **state)
 
 /* More pairs of colours than curses has, but never as many on one screen: a pair that cells which
  * did not change still need is not given to others. */
+/* Two colours of a theme may be the same one of 256: writing is then drawn in the terminal's own,
+ * the cell of a heatmap is of that colour. */
+static void
+test_term__two_colours_that_became_one(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, "xterm-256color", TERM_DEPTH_256, 20, 5);
+    const int high = ROLE_RAMP_HEAT + RAMP_STEPS - 1, lower = ROLE_RAMP_HEAT + RAMP_STEPS - 3;
+    rig.theme.colour[high] = rig.theme.colour[ROLE_CHART_1] = 0x304080;
+    rig.theme.colour[lower] = 0x304081;
+    term_set_theme(rig.term, &rig.theme);
+    canvas_put(&rig.canvas, 0, 0, 0x2593, (struct style){(uint8_t)high, (uint8_t)lower, 0});
+    canvas_put(&rig.canvas, 1, 0, 'a', (struct style){ROLE_CHART_1, (uint8_t)lower, 0});
+    rig_draw(&rig);
+    VTermScreenCell cell;
+    vterm_screen_get_cell(rig.screen, (VTermPos){.row = 0, .col = 0}, &cell);
+    expect_colour(&rig, cell.fg, high, false);
+    expect_colour(&rig, cell.bg, lower, true);
+    vterm_screen_get_cell(rig.screen, (VTermPos){.row = 0, .col = 1}, &cell);
+    assert_true(VTERM_COLOR_IS_DEFAULT_FG(&cell.fg));
+    expect_colour(&rig, cell.bg, lower, true);
+    rig_close(&rig);
+}
+
 static void
 test_term__pairs_on_screen_are_not_taken_away(void **state)
 {
@@ -562,6 +587,7 @@ main(void)
     signal(SIGHUP, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_term__what_arrives_is_the_canvas),
+        cmocka_unit_test(test_term__two_colours_that_became_one),
         cmocka_unit_test(test_term__pairs_on_screen_are_not_taken_away),
         cmocka_unit_test(test_term__one_write_a_frame_and_none_for_the_same),
         cmocka_unit_test(test_term__drops_frames_for_a_terminal_that_is_behind),

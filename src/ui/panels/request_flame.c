@@ -276,8 +276,8 @@ request_flame_before(struct requests *requests, const struct panel_context *cont
     if (traces->oldest_mono_ns >= before.to_ns) {
         bool comes = context->link != NULL && (context->link->coming & LINK_REQUESTS_COME) != 0;
         panel_say(context, comes ? "the requests of the time before are still coming"
-                                 : "no requests are held of the time before: v selects a part of "
-                                   "it, or w shows less");
+                                 : "no requests of the time before are held: v selects a part, "
+                                   "w shows less");
         return;
     }
     trace_set_begin(&requests->job[0].set, traces, &now);
