@@ -2,44 +2,23 @@
  * not drawn and the others take its room. Where none of the table has data, as of a server of a
  * kind nobody knows, they are made of the metrics that tell most. The compact form is one line a
  * card. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../pin.h"
-#include "flametop/core/link.h"
 #include "flametop/ui/term.h"
+#include "card_state.h"
 #include "cards.h"
 #include "panels.h"
 #include "telling.h"
 
 #define CARDS_OWN_MAX (PINS_MAX + TELLING_MAX) /* besides those of the table */
 #define CARDS_SHOWN_MAX (CARDS_MAX + CARDS_OWN_MAX)
-#define PENDING_PICTURES                                                                           \
-    3 /* so long may a card that every machine has wait for its first value                        \
-       */
 #define CARD_HEIGHT 6
 #define CARD_ROWS 2
 #define LINES_MAX 6
 #define TITLE_WIDTH_OWN 17 /* in a line, of names that nobody shortened */
-
-struct fact {
-    struct query *query; /* NULL: unknown here */
-    char text[READING_TEXT];
-};
-
-struct card_state {
-    struct reading reading;
-    struct query *used, *of;
-    struct reading level;
-    struct fact parts[CARD_PARTS_MAX], facts[CARD_FACTS_MAX];
-    struct presence presence;
-    uint64_t picture_number;
-    int64_t picture_ns;
-    int cells;
-    char value[READING_TEXT], scale[2 * READING_TEXT], fact[2 * READING_TEXT];
-};
 
 /* A card that is not of the table: somebody pinned it, or it tells most. */
 struct own_card {
@@ -63,55 +42,6 @@ struct cards {
     struct rect areas[CARDS_SHOWN_MAX]; /* of the shown ones, as last drawn */
     int selected;                       /* among the shown */
 };
-
-static struct query *
-open_formula(struct catalog *catalog, const char *formula)
-{
-    char why[160];
-    return formula != NULL ? query_new_formula(catalog, formula, why, sizeof(why)) : NULL;
-}
-
-static struct query *
-open_fact(struct catalog *catalog, const struct fact_def *def)
-{
-    char why[160];
-    return def->labels != NULL ? query_new(catalog, def->formula, def->labels, why, sizeof(why))
-                               : open_formula(catalog, def->formula);
-}
-
-static void
-state_open(struct card_state *state, const struct card_def *def, const char *labels,
-           struct catalog *catalog)
-{
-    reading_open(&state->reading, catalog, def->metric, labels, def->unit);
-    if (def->level != NULL) {
-        reading_open(&state->level, catalog, def->level, NULL, NULL);
-    }
-    state->used = open_formula(catalog, def->used);
-    state->of = open_formula(catalog, def->of);
-    for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
-        state->parts[i].query = open_fact(catalog, &def->parts[i]);
-    }
-    for (size_t i = 0; i < CARD_FACTS_MAX; i++) {
-        state->facts[i].query = open_fact(catalog, &def->facts[i]);
-    }
-}
-
-static void
-state_close(struct card_state *state)
-{
-    reading_close(&state->reading);
-    reading_close(&state->level);
-    query_free(state->used);
-    query_free(state->of);
-    for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
-        query_free(state->parts[i].query);
-    }
-    for (size_t i = 0; i < CARD_FACTS_MAX; i++) {
-        query_free(state->facts[i].query);
-    }
-    *state = (struct card_state){0};
-}
 
 static void *
 open_set(struct catalog *catalog, const struct card_set *set)
@@ -140,7 +70,7 @@ static void
 close_states(struct cards *cards)
 {
     for (size_t i = 0; i < ARRAY_SIZE(cards->states); i++) {
-        state_close(&cards->states[i]);
+        card_state_close(&cards->states[i]);
     }
 }
 
@@ -257,189 +187,18 @@ follow_sources(struct cards *cards, const struct panel_context *context)
         take_told(&cards->own[cards->pinned_count + i], &cards->telling.list[i], i);
     }
     for (int i = 0; i < (int)(cards->set->count + cards->pinned_count + cards->told_count); i++) {
-        state_open(&cards->states[i], def_of(cards, i), labels_of(cards, i), cards->catalog);
-    }
-}
-
-/* ---- texts ---- */
-
-/* Whole, and as wide with one digit as with two: what stands beside it keeps its place. */
-static void
-percent_text(double value, char dst[READING_TEXT])
-{
-    snprintf(dst, READING_TEXT, "%-2.0f", value * 100);
-}
-
-static void
-update_fact(struct fact *fact, const struct fact_def *def, const struct panel_context *context)
-{
-    fact->text[0] = '\0';
-    double value = fact->query != NULL ? query_now(fact->query, context->picture) : (double)NAN;
-    if (isnan(value)) {
-        return;
-    }
-    if (strcmp(def->unit, "%") == 0) {
-        percent_text(value, fact->text);
-        return;
-    }
-    /* Rates without "/s": the card's value says it. */
-    bool rate = strcmp(def->unit, "By/s") == 0;
-    (rate ? unit_format_short : unit_format)(value, def->unit, context->glyphs == GLYPHS_ASCII,
-                                             fact->text, sizeof(fact->text));
-}
-
-/* "9.8 of 16.0 GiB": the unit once where both have the same. */
-static void
-text_of(double used, double of, bool ascii, char dst[READING_TEXT])
-{
-    char a[READING_TEXT], b[READING_TEXT];
-    unit_format(used, "By", ascii, a, sizeof(a));
-    unit_format(of, "By", ascii, b, sizeof(b));
-    const char *unit_a = strrchr(a, ' '), *unit_b = strrchr(b, ' ');
-    bool same = unit_a != NULL && unit_b != NULL && strcmp(unit_a, unit_b) == 0;
-    int n = same ? (int)(unit_a - a) : (int)strlen(a);
-    /* Two units leave less room for the title. */
-    snprintf(dst, READING_TEXT, same ? "%.*s of %.24s" : "%.*s/%.24s", n, a, b);
-}
-
-static void
-update_value(struct card_state *state, const struct panel_context *context)
-{
-    bool ascii = context->glyphs == GLYPHS_ASCII;
-    double used = state->used != NULL ? query_now(state->used, context->picture) : (double)NAN;
-    double of = state->of != NULL ? query_now(state->of, context->picture) : (double)NAN;
-    if (context->compact || isnan(used) || isnan(of)) {
-        reading_text(&state->reading, ascii, state->value);
-        return;
-    }
-    text_of(used, of, ascii, state->value);
-}
-
-static void
-update_scale(struct card_state *state, const struct panel_context *context)
-{
-    char max[READING_TEXT], span[READING_TEXT];
-    bool ascii = context->glyphs == GLYPHS_ASCII;
-    double top = chart_max(&state->reading.chart);
-    if (isnan(top)) {
-        state->scale[0] = '\0';
-        return;
-    }
-    unit_format(top, state->reading.unit, ascii, max, sizeof(max));
-    snprintf(state->scale, sizeof(state->scale), "max %s %s %s", max, ascii ? "/" : "·",
-             span_text(context->span_ns, span));
-}
-
-/* "3 h": its first unit is enough for a forecast. */
-static void
-about_text(double seconds, char dst[READING_TEXT])
-{
-    unit_format_age(seconds, dst, READING_TEXT);
-    char *blank = strchr(dst, ' ');
-    blank = blank != NULL ? strchr(blank + 1, ' ') : NULL;
-    if (blank != NULL) {
-        *blank = '\0';
-    }
-}
-
-/* The most useful second fact: when it will be full, else the first that is known. */
-static void
-update_facts(struct card_state *state, const struct card_def *def,
-             const struct panel_context *context)
-{
-    state->fact[0] = '\0';
-    double full = def->full != NULL ? reading_reaches(&state->reading, 1) : (double)NAN;
-    if (!isnan(full)) {
-        char age[READING_TEXT];
-        about_text(full, age);
-        snprintf(state->fact, sizeof(state->fact), "%s %s", def->full, age);
-        return;
-    }
-    for (size_t i = 0; i < CARD_FACTS_MAX && state->fact[0] == '\0'; i++) {
-        if (state->facts[i].query != NULL) {
-            update_fact(&state->facts[i], &def->facts[i], context);
-            if (state->facts[i].text[0] != '\0') {
-                snprintf(state->fact, sizeof(state->fact), "%s %s", def->facts[i].label,
-                         state->facts[i].text);
-            }
-        }
-    }
-}
-
-static void
-state_update(struct card_state *state, const struct card_def *def,
-             const struct panel_context *context, int cells)
-{
-    const struct picture *picture = context->picture;
-    if (state->picture_number == picture->number && state->picture_ns == picture->mono_ns &&
-        state->cells == cells && state->reading.plan.bucket_ns != 0 &&
-        state->reading.chart.bucket_ns ==
-            strip_plan(MAX(spark_columns(context->glyphs, cells), 1), context->span_ns).bucket_ns) {
-        return;
-    }
-    state->picture_number = picture->number;
-    state->picture_ns = picture->mono_ns;
-    state->cells = cells;
-    reading_update(&state->reading, context, cells);
-    update_value(state, context);
-    update_scale(state, context);
-    for (size_t i = 0; i < CARD_PARTS_MAX && def->parts[i].formula != NULL; i++) {
-        update_fact(&state->parts[i], &def->parts[i], context);
-    }
-    update_facts(state, def, context);
-    if (reading_is_open(&state->level)) {
-        state->level.chart.now = query_now(state->level.chart.query, picture);
+        card_state_open(&cards->states[i], def_of(cards, i), labels_of(cards, i), cards->catalog);
     }
 }
 
 /* ---- which and where ---- */
-
-static bool
-fits_limit(enum card_limit limit, const struct host *host)
-{
-    switch (limit) {
-    case LIMIT_CPU:
-        return host->core_limit > 0;
-    case LIMIT_NO_CPU:
-        return !(host->core_limit > 0);
-    case LIMIT_MEMORY:
-        return host->memory_limit > 0;
-    case LIMIT_NO_MEMORY:
-        return !(host->memory_limit > 0);
-    case LIMIT_EITHER:
-    default:
-        return true;
-    }
-}
-
-/* Whether what is shown will surely have what every machine has: it is this machine, one with an
- * agent, or one that said so. */
-static bool
-is_machine(const struct panel_context *context)
-{
-    const struct picture *picture = context->picture;
-    bool here = context->link == NULL && !picture->past;
-    bool agent = context->link != NULL && strcmp(context->link->kind, "agent") == 0;
-    return here || agent || picture->host.cores > 0;
-}
-
-static bool
-is_shown(struct card_state *state, const struct card_def *def, const struct panel_context *context)
-{
-    if (!fits_limit(def->limit, &context->picture->host)) {
-        return false;
-    }
-    return reading_is_present(&state->reading, &state->presence, context->picture) ||
-           (def->everywhere && reading_is_open(&state->reading) &&
-            context->picture->number <= PENDING_PICTURES && is_machine(context));
-}
 
 static void
 choose_from(struct cards *cards, const struct panel_context *context, size_t from, size_t to,
             int max)
 {
     for (size_t i = from; i < to && cards->shown_count < max; i++) {
-        if (is_shown(&cards->states[i], def_of(cards, (int)i), context)) {
+        if (card_state_has_data(&cards->states[i], def_of(cards, (int)i), context)) {
             cards->shown[cards->shown_count++] = (int)i;
         }
     }
@@ -544,30 +303,6 @@ arrange(struct cards *cards, struct rect area, int rows)
     }
 }
 
-static struct card
-card_of(const struct card_state *state, const struct card_def *def)
-{
-    uint8_t role = def->role != 0 ? def->role : ROLE_CHART_1;
-    const struct reading *level = reading_is_open(&state->level) ? &state->level : &state->reading;
-    struct card card = {
-        .title = def->title,
-        .value = state->value,
-        .scale = state->scale,
-        .spark = reading_spark(&state->reading, def->scale, role),
-        .level = reading_level(level),
-        .trend = state->reading.trend,
-        .trend_word = reading_trend_word(&state->reading),
-        .fact = state->fact,
-    };
-    for (size_t i = 0; i < CARD_PARTS_MAX; i++) {
-        if (state->parts[i].text[0] != '\0') {
-            card.parts[card.part_count++] =
-                (struct card_part){def->parts[i].label, state->parts[i].text};
-        }
-    }
-    return card;
-}
-
 static void
 draw_lines(struct cards *cards, const struct panel_context *context, struct canvas *canvas,
            struct rect area, bool focused)
@@ -577,8 +312,8 @@ draw_lines(struct cards *cards, const struct panel_context *context, struct canv
         struct card_state *state = &cards->states[cards->shown[i]];
         const struct card_def *def = def_of(cards, cards->shown[i]);
         int title_width = own_of(cards, cards->shown[i]) != NULL ? TITLE_WIDTH_OWN : 0;
-        state_update(state, def, context, card_line_chart(area.width, title_width));
-        struct card card = card_of(state, def);
+        card_state_update(state, def, context, card_line_chart(area.width, title_width));
+        struct card card = card_state_card(state, def);
         card.title_width = title_width;
         card.focused = focused && i == cards->selected;
         cards->areas[i] = (struct rect){area.x, area.y + i, area.width, 1};
@@ -601,8 +336,8 @@ cards_draw(void *state, const struct panel_context *context, struct canvas *canv
         for (int i = 0; i < cards->shown_count; i++) {
             struct card_state *one = &cards->states[cards->shown[i]];
             const struct card_def *def = def_of(cards, cards->shown[i]);
-            state_update(one, def, context, card_chart(cards->areas[i]).width);
-            struct card card = card_of(one, def);
+            card_state_update(one, def, context, card_chart(cards->areas[i]).width);
+            struct card card = card_state_card(one, def);
             card.focused = focused && i == cards->selected;
             card_draw(canvas, cards->areas[i], &card);
         }
