@@ -105,13 +105,6 @@ sampled_far(struct agent *agent, const struct sampling_status *status,
     tell_all(far);
 }
 
-static bool
-is_same(const struct sampling_wish *a, const struct sampling_wish *b)
-{
-    return a->kind == b->kind && a->id == b->id && a->wall == b->wall && a->rate_hz == b->rate_hz &&
-           strcmp(a->of, b->of) == 0;
-}
-
 /* Whether somebody still wants what the node is sampled for. */
 static bool
 is_wanted(const struct far_sampling *far)
@@ -140,7 +133,7 @@ begin_far(struct sampled *sampled, const struct sampling_wish *wish)
     struct agent *agent = sampled->agent;
     struct far_sampling *far = &agent->far;
     struct sampled *other;
-    if (is_wanted(far) && is_same(&far->wish, wish) && !sampling_is_over(&far->status)) {
+    if (is_wanted(far) && sampling_is_same(&far->wish, wish) && !sampling_is_over(&far->status)) {
         sampled->base = far->profile != NULL ? profile_acquire(far->profile) : NULL;
         sampled->came = far->status;
         sampled->seen = far->number;

@@ -24,6 +24,23 @@
 #define WHOLE_MAX 9e15
 #define SAMPLED_NS_MAX (INT64_MAX / 4)
 
+/* ---- wishes ---- */
+
+bool
+sampling_is_same(const struct sampling_wish *a, const struct sampling_wish *b)
+{
+    return a->kind == b->kind && a->id == b->id && a->wall == b->wall && a->rate_hz == b->rate_hz &&
+           strcmp(a->of, b->of) == 0;
+}
+
+bool
+sampling_answers(const struct sampling_wish *before, const struct sampling_status *status,
+                 const struct sampling_wish *wish)
+{
+    bool held_or_let_go = before->held || wish->held;
+    return sampling_is_same(before, wish) && (held_or_let_go || !sampling_is_over(status));
+}
+
 /* ---- words ---- */
 
 void

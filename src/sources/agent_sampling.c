@@ -159,13 +159,6 @@ begin(struct agent_sampling *sampling)
     }
 }
 
-static bool
-is_other(const struct sampling_wish *a, const struct sampling_wish *b)
-{
-    return a->kind != b->kind || a->id != b->id || a->rate_hz != b->rate_hz || a->wall != b->wall ||
-           strcmp(a->of, b->of) != 0;
-}
-
 static void
 hold(struct agent_sampling *sampling, bool held)
 {
@@ -182,7 +175,8 @@ hold(struct agent_sampling *sampling, bool held)
 void
 agent_sampling_wish(struct agent_sampling *sampling, const struct sampling_wish *wish)
 {
-    bool other = sampling->grown.profile == NULL || is_other(&sampling->wish, wish);
+    bool other = sampling->grown.profile == NULL ||
+                 !sampling_answers(&sampling->wish, &sampling->grown.status, wish);
     bool changed = sampling->wish.held != wish->held;
     sampling->wish = *wish;
     if (!other) {

@@ -309,9 +309,7 @@ beam_sampling_new(const struct beam_sampling_setup *setup, const struct sampling
 bool
 beam_sampling_follow(struct beam_sampling *sampling, const struct sampling_wish *wish)
 {
-    const struct sampling_wish *now = &sampling->wish;
-    if (now->kind != wish->kind || now->id != wish->id || now->wall != wish->wall ||
-        now->rate_hz != wish->rate_hz || strcmp(now->of, wish->of) != 0) {
+    if (!sampling_answers(&sampling->wish, &sampling->status, wish)) {
         return false;
     }
     int64_t now_ns = clock_mono_ns();

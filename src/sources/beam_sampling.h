@@ -21,7 +21,7 @@ struct beam_sampling_setup {
 struct beam_sampling *beam_sampling_new(const struct beam_sampling_setup *setup,
                                         const struct sampling_wish *wish);
 
-/* Whether the wish differs from what is sampled at most in being held: then that is obeyed. */
+/* Whether what is sampled answers the wish (core/sampling.h): then whether it is held is obeyed. */
 bool beam_sampling_follow(struct beam_sampling *sampling, const struct sampling_wish *wish);
 
 /* There will be no more, and why: "" by the user's wish, which is not told. Frees it. NULL is

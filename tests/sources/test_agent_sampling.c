@@ -19,6 +19,7 @@ struct stage {
     unsigned told, copies;
     struct sampling_status status;
     const struct profile *last;
+    void (*over)(struct stage *stage, struct agent_sampling *sampling); /* when it is; or NULL */
 };
 
 /* A status and, where there are measures, one sample more of a stack, again and again. */
@@ -105,6 +106,9 @@ play(struct stage *stage)
     while (!sampling_is_over(&stage->status) || sampling.call != NULL) {
         uv_run(&stage->loop, UV_RUN_ONCE);
     }
+    if (stage->over != NULL) {
+        stage->over(stage, &sampling);
+    }
     agent_sampling_done(&sampling);
     http_client_free(sampling.client);
     uv_run(&stage->loop, UV_RUN_DEFAULT);
@@ -150,6 +154,35 @@ test_agent_sampling__shows_no_profile_without_a_measure(void **state)
     assert_int_equal(stage.copies, 0);
 }
 
+static void
+wish_again(struct stage *stage, struct agent_sampling *sampling)
+{
+    struct sampling_wish wish = sampling->wish, held = wish;
+    held.held = true;
+    agent_sampling_wish(sampling, &held); /* its own reader holds what there is, and lets it go */
+    assert_true(sampling->call == NULL && sampling->grown.status.samples > 0);
+    agent_sampling_wish(sampling, &wish);
+    assert_true(sampling->call == NULL && sampling->grown.status.samples > 0);
+    agent_sampling_wish(sampling, &wish); /* another's */
+    assert_true(sampling->call != NULL && sampling->grown.status.samples == 0);
+    stage->status.state = SAMPLING_BEGINS;
+    while (!sampling_is_over(&stage->status)) {
+        uv_run(&stage->loop, UV_RUN_ONCE);
+    }
+}
+
+/* Who comes when it is over, and wishes the same, is to hear of one that goes on. */
+static void
+test_agent_sampling__that_is_over_serves_nobody_else(void **state)
+{
+    (void)state;
+    struct stage stage = {.measured = true, .over = wish_again};
+    play(&stage);
+    assert_int_equal(stage.peer.requests, 2);
+    assert_int_equal(stage.status.samples, MANY);
+    profile_release(stage.last);
+}
+
 int
 main(void)
 {
@@ -157,6 +190,7 @@ main(void)
         cmocka_unit_test(test_agent_sampling__copies_now_and_then_and_at_the_end),
         cmocka_unit_test(test_agent_sampling__takes_nothing_after_its_end),
         cmocka_unit_test(test_agent_sampling__shows_no_profile_without_a_measure),
+        cmocka_unit_test(test_agent_sampling__that_is_over_serves_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -340,7 +340,8 @@ test_beam_wire__is_busy_before_it_is_gone(void **state)
 static void
 on_told(void *context, const struct sampling_status *status, const struct profile *profile)
 {
-    (void)context, (void)status;
+    struct desk *desk = context;
+    desk->ends += sampling_is_over(status);
     profile_release((struct profile *)(uintptr_t)profile);
 }
 
@@ -373,6 +374,40 @@ test_beam_sampling__waits_for_room_on_the_wire(void **state)
     desk_close(&desk);
 }
 
+/* Who comes when it is over, and wishes the same, is to hear of one that goes on. */
+static void
+test_beam_sampling__that_is_over_serves_nobody_else(void **state)
+{
+    (void)state;
+    static char frame[65536];
+    struct desk desk;
+    struct buf refusal;
+    struct etf_pid collector = {.node = "them@there", .id = 7, .creation = 1};
+    struct sampling_wish wish = {.kind = SAMPLING_NODE}, held = wish;
+    held.held = true;
+    desk_open(&desk);
+    struct beam_sampling_setup setup = {.loop = &desk.loop,
+                                        .wire = desk.wire,
+                                        .collector = &collector,
+                                        .context = &desk,
+                                        .told = on_told};
+    struct beam_sampling *sampling = beam_sampling_new(&setup, &wish);
+    assert_non_null(sampling);
+    assert_true(beam_sampling_follow(sampling, &wish));
+    struct etf_term asker = sender(frame, take(&desk, frame, sizeof(frame)));
+    buf_init(&refusal, 4096);
+    put_answer(&refusal, &asker, 0);
+    assert_int_equal(send(desk.fd, refusal.data, refusal.n, 0), (ssize_t)refusal.n);
+    turn(&desk);
+    assert_int_equal(desk.ends, 1);
+    assert_true(beam_sampling_follow(sampling, &held)); /* its own reader looks at it for longer */
+    assert_true(beam_sampling_follow(sampling, &wish));
+    assert_false(beam_sampling_follow(sampling, &wish));
+    beam_sampling_end(sampling, "");
+    buf_done(&refusal);
+    desk_close(&desk);
+}
+
 int
 main(void)
 {
@@ -386,6 +421,7 @@ main(void)
         cmocka_unit_test(test_beam_wire__takes_large_answers),
         cmocka_unit_test(test_beam_wire__is_busy_before_it_is_gone),
         cmocka_unit_test(test_beam_sampling__waits_for_room_on_the_wire),
+        cmocka_unit_test(test_beam_sampling__that_is_over_serves_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,15 @@ sampling_is_over(const struct sampling_status *status)
     return status->state >= SAMPLING_ENDED;
 }
 
+/* Whether both are of the same, held or not. */
+bool sampling_is_same(const struct sampling_wish *a, const struct sampling_wish *b);
+
+/* Whether the sampling that `before` began, and how it is doing, is also the answer to `wish`. One
+ * that is over is no more than what its own reader holds and lets go: the same wish once more is
+ * another reader's, who has seen nothing of it. */
+bool sampling_answers(const struct sampling_wish *before, const struct sampling_status *status,
+                      const struct sampling_wish *wish);
+
 /* "sampling for 12 s at 99 Hz, 1188 samples, 0 lost", and its notes. */
 void sampling_describe(const struct sampling_status *status, char *dst, size_t size);
 
