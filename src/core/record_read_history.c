@@ -46,6 +46,21 @@ times_are_sound(const struct chunk *chunk)
     return times[chunk->ticks - 1] <= TIME_NS_MAX;
 }
 
+/* The bytes of a chunk of these columns; NULL when they are wrong. */
+static struct chunk *
+read_columns(struct record_reader *reader, struct wire *wire, const struct series **series,
+             size_t count)
+{
+    struct wire bytes = wire_part(wire);
+    struct layout *layout = wire->bad ? NULL : layout_for(reader, series, count);
+    struct chunk *chunk = layout != NULL ? chunk_parse(layout, bytes.p, wire_left(&bytes)) : NULL;
+    if (chunk != NULL && !times_are_sound(chunk)) {
+        chunk_release(chunk);
+        return NULL;
+    }
+    return chunk;
+}
+
 static struct chunk *
 read_chunk(struct record_reader *reader, struct wire *wire)
 {
@@ -61,14 +76,7 @@ read_chunk(struct record_reader *reader, struct wire *wire)
     for (size_t i = 0; i < count; i++) {
         series[i] = series[i] != NULL ? series[i] : &refused_series;
     }
-    struct wire bytes = wire_part(wire);
-    struct layout *layout = wire->bad ? NULL : layout_for(reader, series, count);
-    struct chunk *chunk = layout != NULL ? chunk_parse(layout, bytes.p, wire_left(&bytes)) : NULL;
-    if (chunk != NULL && !times_are_sound(chunk)) {
-        chunk_release(chunk);
-        return NULL;
-    }
-    return chunk;
+    return read_columns(reader, wire, series, count);
 }
 
 void
@@ -124,20 +132,13 @@ static struct chunk *
 read_kept_chunk(struct record_reader *reader, struct wire *wire, size_t count)
 {
     const struct series **series = arena_news(&reader->arena, const struct series *, count + 1);
-    struct wire bytes = wire_part(wire);
     if (series == NULL || wire->bad) {
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
         series[i] = &refused_series;
     }
-    struct layout *layout = layout_for(reader, series, count);
-    struct chunk *chunk = layout != NULL ? chunk_parse(layout, bytes.p, wire_left(&bytes)) : NULL;
-    if (chunk != NULL && !times_are_sound(chunk)) {
-        chunk_release(chunk);
-        return NULL;
-    }
-    return chunk;
+    return read_columns(reader, wire, series, count);
 }
 
 void

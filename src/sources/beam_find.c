@@ -15,6 +15,7 @@
 #include "flametop/base/utf8.h"
 #include "flametop/sources/beam.h"
 #include "flametop/sources/users.h"
+#include "target_words.h"
 
 #define SCHEME "beam://"
 #define PATIENCE_NS (3 * NS_PER_S)
@@ -23,42 +24,21 @@
 /* ---- names ---- */
 
 static bool
-is_of(struct str text, const char *others)
+is_name(struct str text, const char *others)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        bool right = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     (c != '\0' && strchr(others, c) != NULL);
-        if (!right) {
-            return false;
-        }
-    }
-    return text.n > 0 && text.n < BEAM_NAME_BYTES && text.p[0] != '-';
+    return text.n < BEAM_NAME_BYTES && target_is_of(text, others);
 }
 
-/* "HOST", "HOST:PORT", "[ADDRESS]:PORT" in its parts; false when the port is none. */
+/* As target_split, with the number of the port; 0: without. */
 static bool
 split_port(struct str *host, unsigned *ret_port)
 {
-    const char *bracket = memchr(host->p, ']', host->n);
-    struct str after;
+    struct str digits;
     uint64_t port = 0;
-    *ret_port = 0;
-    if (str_starts(*host, "[") && bracket != NULL) {
-        after = (struct str){bracket + 1, host->n - (size_t)(bracket + 1 - host->p)};
-        *host = (struct str){host->p + 1, (size_t)(bracket - host->p) - 1};
-    } else {
-        const char *colon = memchr(host->p, ':', host->n);
-        after.p = colon != NULL ? colon : host->p + host->n;
-        after.n = host->n - (size_t)(after.p - host->p);
-        host->n -= after.n;
-    }
-    if (after.n == 0) {
-        return true;
-    }
-    struct str digits = {after.p + 1, after.n - 1};
-    if (after.p[0] != ':' || !str_u64(&digits, &port) || digits.n > 0 || port == 0 ||
-        port > 65535) {
+    bool split = target_split(host, &digits);
+    bool given = split && digits.n > 0;
+    if (!split ||
+        (given && (!str_u64(&digits, &port) || digits.n > 0 || port == 0 || port > 65535))) {
         return false;
     }
     *ret_port = (unsigned)port;
@@ -94,8 +74,8 @@ beam_address_parse(const char *target, struct beam_address *ret_address, char *w
         snprintf(why, why_size, "%s: a port is a number from 1 to 65535", shown);
         return false;
     }
-    if ((at != NULL && !is_of(name, "_-.+")) ||
-        ((at != NULL || text.n > 0) && !is_of(text, "._-:%")) || (!scheme && at == NULL) ||
+    if ((at != NULL && !is_name(name, "_-.+")) ||
+        ((at != NULL || text.n > 0) && !is_name(text, "._-:%")) || (!scheme && at == NULL) ||
         (address.port != 0 && text.n == 0)) {
         snprintf(why, why_size,
                  "%s: write beam://NAME@HOST, beam://NAME@HOST:PORT without epmd, beam://HOST for "

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "ssh_parts.h"
+#include "target_words.h"
 
 #define FOLDER "flametop-ssh-"
 #define ENTRIES_MAX 10000
@@ -35,7 +36,7 @@ base_folder(void)
     const char *base = getenv("XDG_RUNTIME_DIR");
     bool plain = base != NULL && base[0] == '/' &&
                  strlen(base) + strlen("/" FOLDER "XXXXXX/agent.sock") < SOCKET_BYTES &&
-                 ssh_is_of(str_from(base), "/._-");
+                 target_is_of(str_from(base), "/._-");
     return plain ? base : "/tmp";
 }
 

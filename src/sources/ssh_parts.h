@@ -60,10 +60,7 @@ struct tunnel {
     void *answer_context;
 };
 
-/* ssh_target.c: whether all of it is letters, digits and `others`, and no option. */
-bool ssh_is_of(struct str text, const char *others);
-
-/* Destination and port of the target; false with a sentence. */
+/* ssh_target.c: destination and port of the target; false with a sentence. */
 bool ssh_parse(struct tunnel *tunnel, const char *target, char *why, size_t why_size);
 
 /* ssh_why.c: each sets `why`, and the offer where there is one; the answer is what comes next. */

@@ -6,45 +6,7 @@
 
 #include "flametop/base/utf8.h"
 #include "ssh_parts.h"
-
-bool
-ssh_is_of(struct str text, const char *others)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        bool right = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     (c != '\0' && strchr(others, c) != NULL);
-        if (!right) {
-            return false;
-        }
-    }
-    return text.n > 0 && text.p[0] != '-';
-}
-
-/* "HOST", "HOST:PORT", "[ADDRESS]:PORT", in its two parts. */
-static bool
-split_port(struct str *host, struct str *ret_port)
-{
-    const char *bracket = memchr(host->p, ']', host->n);
-    *ret_port = (struct str){"", 0};
-    struct str after = *host;
-    if (str_starts(*host, "[") && bracket != NULL) {
-        after = (struct str){bracket + 1, host->n - (size_t)(bracket + 1 - host->p)};
-        *host = (struct str){host->p + 1, (size_t)(bracket - host->p) - 1};
-        if (after.n > 0 && after.p[0] != ':') {
-            return false;
-        }
-    } else {
-        const char *colon = memchr(host->p, ':', host->n);
-        after.p = colon != NULL ? colon : host->p + host->n;
-        after.n = host->n - (size_t)(after.p - host->p);
-        host->n -= after.n;
-    }
-    if (after.n > 0) {
-        *ret_port = (struct str){after.p + 1, after.n - 1};
-    }
-    return after.n != 1;
-}
+#include "target_words.h"
 
 static bool
 is_port(struct str text)
@@ -74,11 +36,11 @@ ssh_parse(struct tunnel *tunnel, const char *target, char *why, size_t why_size)
         return false;
     }
     utf8_clean(str_from(target), shown, sizeof(shown));
-    if (!split_port(&host, &port) || !is_port(port)) {
+    if (!target_split(&host, &port) || !is_port(port)) {
         snprintf(why, why_size, "%s: a port is a number from 1 to 65535", shown);
         return false;
     }
-    if (!ssh_is_of(host, "._-:%") || (at != NULL && !ssh_is_of(user, "._-+@")) ||
+    if (!target_is_of(host, "._-:%") || (at != NULL && !target_is_of(user, "._-+@")) ||
         user.n + host.n + 2 > sizeof(tunnel->destination)) {
         snprintf(why, why_size,
                  "%s: write ssh://HOST, ssh://USER@HOST or ssh://USER@HOST:PORT, in letters, "
