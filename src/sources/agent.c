@@ -28,6 +28,7 @@
 #include "agent_ask.h"
 #include "agent_far.h"
 #include "agent_large.h"
+#include "agent_refusal.h"
 #include "agent_sampling.h"
 #include "remote.h"
 

@@ -1,9 +1,7 @@
 /* Documents of an agent. */
 #include "agent_ask.h"
 
-#include <stdio.h>
-
-#include "agent_sampling.h"
+#include "agent_refusal.h"
 #include "flametop/base/macros.h"
 
 #define PATIENCE_NS (120 * NS_PER_S) /* with what an agent makes of much */
@@ -14,12 +12,7 @@ on_answered(void *context, const struct http_answer *answer)
 {
     struct agent_ask *ask = context;
     char why[200] = "";
-    bool good = answer->status / 100 == 2 && answer->why[0] == '\0';
-    if (!good && !agent_refusal(answer, why, sizeof(why)) && answer->why[0] != '\0') {
-        snprintf(why, sizeof(why), "%s", answer->why);
-    } else if (!good && why[0] == '\0') {
-        snprintf(why, sizeof(why), "it answered with status %d", answer->status);
-    }
+    bool good = agent_gave(answer, why, sizeof(why));
     ask->call = NULL;
     ask->answer(ask->context, why, good ? answer->body : STR(""));
 }

@@ -1,31 +1,17 @@
 /* Sampling at an agent. */
 #include "agent_sampling.h"
 
-#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "agent_refusal.h"
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
-#include "flametop/base/utf8.h"
 #include "flametop/net/url.h"
 
 #define SILENCE_NS (30 * NS_PER_S) /* an agent says once a second how it is doing */
 #define COPY_NS (NS_PER_S / 4)     /* whatever it says, a copy is not made more often */
-
-bool
-agent_refusal(const struct http_answer *answer, char *why, size_t size)
-{
-    cJSON *body = cJSON_ParseWithLength(answer->body.p, answer->body.n);
-    const char *said = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "error"));
-    bool any = said != NULL && said[0] != '\0';
-    if (any) {
-        utf8_clean(str_from(said), why, size);
-    }
-    cJSON_Delete(body);
-    return any;
-}
 
 /* How it is doing, and what came since the last copy: now and then, and at the end. */
 static void

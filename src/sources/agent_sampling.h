@@ -30,7 +30,4 @@ void agent_sampling_lose(struct agent_sampling *sampling);
 
 void agent_sampling_done(struct agent_sampling *sampling);
 
-/* A sentence out of the body of a refusal, {"error": "..."}; false when there is none. */
-bool agent_refusal(const struct http_answer *answer, char *why, size_t size);
-
 #endif
