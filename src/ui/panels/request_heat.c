@@ -273,9 +273,8 @@ static void
 draw_legend(struct canvas *canvas, int x, int y)
 {
     x += canvas_text(canvas, x, y, 5, STR(" few "), style_dim);
-    for (int i = 0; i < LEGEND_STEPS; i++) {
-        heat_cell(canvas, x++, y, (i + 0.5) / LEGEND_STEPS, 1);
-    }
+    heat_legend(canvas, x, y, LEGEND_STEPS);
+    x += LEGEND_STEPS;
     x += canvas_text(canvas, x, y, 7, STR(" many  "), style_dim);
     heat_cell(canvas, x, y, 0.5, 1);
     canvas_restyle(canvas, (struct rect){x, y, 1, 1}, (struct style){.fg = ROLE_LEVEL_CRITICAL});
