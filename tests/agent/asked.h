@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "../world.h"
 #include "flametop/agent/agent.h"
 #include "flametop/base/macros.h"
 #include "flametop/config/alias.h"
@@ -44,25 +45,7 @@ struct world {
     int many; /* devices more */
 };
 
-static inline struct instant
-world_now(void *context)
-{
-    struct world *world = context;
-    int64_t wall_ns = world->mono_ns + INT64_C(1700000000) * NS_PER_S;
-    return (struct instant){world->mono_ns, wall_ns, world->mono_ns};
-}
-
 static struct world world;
-
-static inline int
-source_open(const struct source_setup *setup, void **ret_state, char *why, size_t size)
-{
-    (void)setup;
-    (void)why;
-    (void)size;
-    *ret_state = &world;
-    return 0;
-}
 
 static inline enum source_step
 source_poll(void *state, struct batch *batch)
@@ -85,21 +68,7 @@ source_poll(void *state, struct batch *batch)
     return SOURCE_DONE;
 }
 
-static inline void
-source_close(void *state)
-{
-    (void)state;
-}
-
-static const struct source source = {.name = "t",
-                                     .text = "",
-                                     .metrics = metrics,
-                                     .metric_count = ARRAY_SIZE(metrics),
-                                     .tables = tables,
-                                     .table_count = 1,
-                                     .open = source_open,
-                                     .poll = source_poll,
-                                     .close = source_close};
+static const struct source source = WORLD_SOURCE("t", metrics, tables, source_poll);
 static const struct source *const sources[] = {&source};
 
 /* Says what is wrong while the level is high. */

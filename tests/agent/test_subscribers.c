@@ -108,6 +108,14 @@ talk_hear(struct bench *bench, struct talk *talk, const char *what)
              talk->heard.n > 0 ? talk->heard.data : "nothing");
 }
 
+/* Until it has the picture. */
+static void
+talk_greet(struct bench *bench, struct talk *talk)
+{
+    talk_begin(bench, talk, "/ws");
+    talk_hear(bench, talk, "initial_data");
+}
+
 static void
 talk_say(struct talk *talk, enum websocket_opcode opcode, struct str text)
 {
@@ -153,8 +161,7 @@ test_subscribers__keeps_subscriptions(void **state)
     struct talk talk;
     start(bench);
     tick(bench, 0.5);
-    talk_begin(bench, &talk, "/ws");
-    talk_hear(bench, &talk, "initial_data");
+    talk_greet(bench, &talk);
     buf_clear(&talk.heard);
     talk_say(&talk, WEBSOCKET_TEXT,
              STR("{\"type\":\"subscribe\",\"metrics\":[\"system.cpuUsage\",\"t.bytes{device=a}\"],"
@@ -224,8 +231,7 @@ test_subscribers__says_goodbye_when_it_ends(void **state)
     struct talk talk;
     start(bench);
     tick(bench, 0.5);
-    talk_begin(bench, &talk, "/ws");
-    talk_hear(bench, &talk, "initial_data");
+    talk_greet(bench, &talk);
     exporter_agent.close(bench->agent);
     talk_hear(bench, &talk, NULL);
     assert_int_equal(talk.closed, 1001);
@@ -240,12 +246,10 @@ test_subscribers__slow_readers_get_the_newest(void **state)
     struct talk slow, quick;
     start(bench);
     tick(bench, 0.5);
-    talk_begin(bench, &slow, "/ws");
-    talk_hear(bench, &slow, "initial_data");
+    talk_greet(bench, &slow);
     int small = 4096, large = 1 << 20;
     setsockopt(slow.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    talk_begin(bench, &quick, "/ws");
-    talk_hear(bench, &quick, "initial_data");
+    talk_greet(bench, &quick);
     size_t ticks = 0;
     for (; bench->dropped < 20 && ticks < 50000; ticks++) {
         char text[64];

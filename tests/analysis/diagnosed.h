@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flametop/analysis/table.h"
+#include "fixture.h"
 #include "flametop/base/macros.h"
-#include "flametop/engine/collector.h"
 
 /* Gauges by the names that the judges read. */
 enum { CPU, FORKS, RUN_QUEUE, PSI, MEMORY, KILLS, DISK, DISK_IO, FILESYSTEM, STEAL, VALUE_COUNT };
@@ -86,24 +85,6 @@ static struct world {
     size_t resources;                /* more of them, of which the last is waited for */
 } world;
 
-static inline struct instant
-world_now(void *context)
-{
-    (void)context;
-    return (struct instant){world.mono_ns, world.mono_ns + INT64_C(1700000000) * NS_PER_S,
-                            world.mono_ns};
-}
-
-static inline int
-source_open(const struct source_setup *setup, void **ret_state, char *why, size_t size)
-{
-    (void)setup;
-    (void)why;
-    (void)size;
-    *ret_state = &world;
-    return 0;
-}
-
 static inline enum source_step
 source_poll(void *state, struct batch *batch)
 {
@@ -159,43 +140,8 @@ source_poll(void *state, struct batch *batch)
     return SOURCE_DONE;
 }
 
-static inline void
-source_close(void *state)
-{
-    (void)state;
-}
-
-static const struct source source = {.name = "processes",
-                                     .text = "",
-                                     .metrics = metrics,
-                                     .metric_count = ARRAY_SIZE(metrics),
-                                     .tables = tables,
-                                     .table_count = ARRAY_SIZE(tables),
-                                     .open = source_open,
-                                     .poll = source_poll,
-                                     .close = source_close};
+static const struct source source = WORLD_SOURCE("processes", metrics, tables, source_poll);
 static const struct source *const sources[] = {&source};
-
-struct fixture {
-    struct catalog *catalog;
-    struct collector *collector;
-    struct picture *picture; /* the last */
-};
-
-static inline void
-start(struct fixture *f)
-{
-    struct collector_options options = {.catalog = f->catalog,
-                                        .roots = {"/nonexistent", "/nonexistent", "/nonexistent"},
-                                        .clock = {world_now, NULL},
-                                        .interval_ns = NS_PER_S,
-                                        .history_bytes = 1 << 20,
-                                        .sources = sources,
-                                        .source_count = 1,
-                                        .analyzers = analyzer_table,
-                                        .analyzer_count = analyzer_table_count};
-    f->collector = collector_new(&options);
-}
 
 static inline int
 set_up(void **state)
@@ -210,32 +156,11 @@ set_up(void **state)
     world.values[CPU] = 0.05;
     world.values[MEMORY] = 0.3;
     world.values[FILESYSTEM] = 0.4;
-    f = (struct fixture){.catalog = catalog_new(1000)};
+    f = (struct fixture){.world = &world, .source = sources, .catalog = catalog_new(1000)};
     catalog_add(f.catalog, metrics, ARRAY_SIZE(metrics));
     start(&f);
     *state = &f;
     return 0;
-}
-
-static inline int
-tear_down(void **state)
-{
-    struct fixture *f = *state;
-    picture_release(f->picture);
-    collector_free(f->collector);
-    catalog_free(f->catalog);
-    return 0;
-}
-
-static inline void
-pass(struct fixture *f, int seconds)
-{
-    for (int i = 0; i < seconds; i++) {
-        world.mono_ns += NS_PER_S;
-        picture_release(f->picture);
-        f->picture = collector_tick(f->collector);
-        assert_non_null(f->picture);
-    }
 }
 
 static inline const struct finding *

@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flametop/analysis/table.h"
+#include "fixture.h"
 #include "flametop/base/macros.h"
-#include "flametop/engine/collector.h"
 #include "flametop/sources/beam_metrics.h"
 
 #define NODE "node=a@b"
@@ -36,24 +35,6 @@ static struct world {
     size_t pool_count;
     bool no_node;
 } world;
-
-static struct instant
-world_now(void *context)
-{
-    (void)context;
-    return (struct instant){world.mono_ns, world.mono_ns + INT64_C(1700000000) * NS_PER_S,
-                            world.mono_ns};
-}
-
-static int
-source_open(const struct source_setup *setup, void **ret_state, char *why, size_t size)
-{
-    (void)setup;
-    (void)why;
-    (void)size;
-    *ret_state = &world;
-    return 0;
-}
 
 static void
 put(struct batch *batch, enum beam_metric metric, const char *labels, double value)
@@ -157,27 +138,7 @@ source_poll(void *state, struct batch *batch)
     return SOURCE_DONE;
 }
 
-static void
-source_close(void *state)
-{
-    (void)state;
-}
-
-static struct source source = {.name = "beam",
-                               .text = "",
-                               .metrics = beam_metrics,
-                               .metric_count = BEAM_METRIC_COUNT,
-                               .tables = beam_tables,
-                               .table_count = BEAM_TABLES,
-                               .open = source_open,
-                               .poll = source_poll,
-                               .close = source_close};
-
-struct fixture {
-    struct catalog *catalog;
-    struct collector *collector;
-    struct picture *picture; /* the last */
-};
+static const struct source source = WORLD_SOURCE("beam", beam_metrics, beam_tables, source_poll);
 
 static int
 set_up(void **state)
@@ -196,41 +157,11 @@ set_up(void **state)
         .actor_count = 2,
         .pools = {{8, 4, 0, 10, 0, 0, 0}},
         .pool_count = 1};
-    f = (struct fixture){.catalog = catalog_new(1000)};
+    f = (struct fixture){.world = &world, .source = sources, .catalog = catalog_new(1000)};
     catalog_add(f.catalog, pool_metrics, POOL_METRIC_COUNT);
-    struct collector_options options = {.catalog = f.catalog,
-                                        .roots = {"/nonexistent", "/nonexistent", "/nonexistent"},
-                                        .clock = {world_now, NULL},
-                                        .interval_ns = NS_PER_S,
-                                        .history_bytes = 1 << 20,
-                                        .sources = sources,
-                                        .source_count = 1,
-                                        .analyzers = analyzer_table,
-                                        .analyzer_count = analyzer_table_count};
-    f.collector = collector_new(&options);
+    start(&f);
     *state = &f;
     return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    struct fixture *f = *state;
-    picture_release(f->picture);
-    collector_free(f->collector);
-    catalog_free(f->catalog);
-    return 0;
-}
-
-static void
-pass(struct fixture *f, int seconds)
-{
-    for (int i = 0; i < seconds; i++) {
-        world.mono_ns += NS_PER_S;
-        picture_release(f->picture);
-        f->picture = collector_tick(f->collector);
-        assert_non_null(f->picture);
-    }
 }
 
 static const struct finding *

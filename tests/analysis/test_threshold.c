@@ -79,25 +79,33 @@ test_threshold__a_threshold_reached_is_no_matter_of_smoothing(void **state)
     assert_true(says(f, id, "system.cpu.run_queue is 16 (critical threshold: 16)"));
 }
 
+/* Metrics of other sources, each what the run queue is; the last has a threshold of its own. */
+static void
+add_others(struct fixture *f, size_t count, double warning, double warning_of_last)
+{
+    static struct metric others[100];
+    static char names[ARRAY_SIZE(others)][16];
+    assert_true(count <= ARRAY_SIZE(others));
+    for (size_t i = 0; i < count; i++) {
+        snprintf(names[i], sizeof(names[i]), "other.m%zu", i);
+        others[i] = (struct metric){.name = names[i],
+                                    .unit = "",
+                                    .labels = "",
+                                    .text = "",
+                                    .formula = "system.cpu.run_queue",
+                                    .warning = i + 1 < count ? warning : warning_of_last};
+    }
+    catalog_add(f->catalog, others, count);
+}
+
 static void
 test_threshold__takes_any_number_of_thresholds(void **state)
 {
     struct fixture *f = *state;
-    static struct metric many[100];
-    static char texts[ARRAY_SIZE(many)][16];
-    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
-        snprintf(texts[i], sizeof(texts[i]), "other.m%zu", i);
-        many[i] = (struct metric){.name = texts[i],
-                                  .unit = "",
-                                  .labels = "",
-                                  .text = "",
-                                  .formula = "system.cpu.run_queue",
-                                  .warning = i + 1 < ARRAY_SIZE(many) ? 100 : 4};
-    }
-    catalog_add(f->catalog, many, ARRAY_SIZE(many));
+    add_others(f, 100, 100, 4);
     world.values[RUN_QUEUE] = 5;
     pass(f, 10);
-    assert_int_equal(f->picture->thresholds, ARRAY_SIZE(many));
+    assert_int_equal(f->picture->thresholds, 100);
     assert_true(says(f, "threshold:other.m99", "other.m99 is 5 (warning threshold: 4)"));
 }
 
@@ -105,18 +113,7 @@ static void
 test_threshold__says_how_many_findings_are_left_out(void **state)
 {
     struct fixture *f = *state;
-    static struct metric many[60];
-    static char texts[ARRAY_SIZE(many)][16];
-    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
-        snprintf(texts[i], sizeof(texts[i]), "other.m%zu", i);
-        many[i] = (struct metric){.name = texts[i],
-                                  .unit = "",
-                                  .labels = "",
-                                  .text = "",
-                                  .formula = "system.cpu.run_queue",
-                                  .warning = 4};
-    }
-    catalog_add(f->catalog, many, ARRAY_SIZE(many));
+    add_others(f, 60, 4, 4);
     world.values[RUN_QUEUE] = 5;
     pass(f, 10);
     assert_true(says(f, "findings.left_out", "12 more findings are left out: 48 are told at once"));

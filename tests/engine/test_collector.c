@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../world.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/chart.h"
 #include "flametop/core/query.h"
@@ -43,21 +44,12 @@ struct world {
 };
 static struct world world;
 
+/* Its wall clock may be set. */
 static struct instant
-world_now(void *context)
+own_now(void *context)
 {
     struct world *w = context;
     return (struct instant){w->mono_ns, w->mono_ns + w->wall_offset_ns, w->mono_ns};
-}
-
-static int
-source_open(const struct source_setup *setup, void **ret_state, char *why, size_t size)
-{
-    (void)setup;
-    (void)why;
-    (void)size;
-    *ret_state = &world;
-    return 0;
 }
 
 static enum source_step
@@ -82,21 +74,7 @@ source_poll(void *state, struct batch *batch)
     return SOURCE_DONE;
 }
 
-static void
-source_close(void *state)
-{
-    (void)state;
-}
-
-static const struct source source = {.name = "test",
-                                     .text = "",
-                                     .metrics = metrics,
-                                     .metric_count = ARRAY_SIZE(metrics),
-                                     .tables = tables,
-                                     .table_count = 1,
-                                     .open = source_open,
-                                     .poll = source_poll,
-                                     .close = source_close};
+static const struct source source = WORLD_SOURCE("test", metrics, tables, source_poll);
 static const struct source *const sources[] = {&source};
 
 struct fixture {
@@ -113,7 +91,7 @@ set_up(void **state)
     f.catalog = catalog_new(1000);
     struct collector_options options = {.catalog = f.catalog,
                                         .roots = {"/nonexistent", "/nonexistent", "/nonexistent"},
-                                        .clock = {world_now, &world},
+                                        .clock = {own_now, &world},
                                         .interval_ns = NS_PER_S,
                                         .history_bytes = 1 << 20,
                                         .sources = sources,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../world.h"
 #include "flametop/base/file.h"
 #include "flametop/base/macros.h"
 #include "flametop/core/query.h"
@@ -55,27 +56,12 @@ struct world {
 };
 
 static struct instant
-world_now(void *context)
+script_now(void *context)
 {
     const struct world *world = context;
     int64_t mono_ns = 1000 * NS_PER_S + (int64_t)world->tick * NS_PER_S;
     return (struct instant){mono_ns, INT64_C(1700000000) * NS_PER_S + mono_ns + world->wall_step_ns,
                             mono_ns};
-}
-
-static int
-script_open(const struct source_setup *setup, void **ret_state, char *why, size_t size)
-{
-    (void)why;
-    (void)size;
-    *ret_state = setup->clock->context;
-    return 0;
-}
-
-static void
-script_close(void *state)
-{
-    (void)state;
 }
 
 static void
@@ -125,23 +111,15 @@ slow_poll(void *state, struct batch *batch)
     return SOURCE_DONE;
 }
 
-static const struct source fast = {.name = "fast",
-                                   .text = "",
-                                   .metrics = fast_metrics,
-                                   .metric_count = ARRAY_SIZE(fast_metrics),
-                                   .tables = tables,
-                                   .table_count = 1,
-                                   .open = script_open,
-                                   .poll = fast_poll,
-                                   .close = script_close};
+static const struct source fast = WORLD_SOURCE("fast", fast_metrics, tables, fast_poll);
 static const struct source slow = {.name = "slow",
                                    .text = "",
                                    .metrics = slow_metrics,
                                    .metric_count = ARRAY_SIZE(slow_metrics),
                                    .every = 3,
-                                   .open = script_open,
+                                   .open = world_open,
                                    .poll = slow_poll,
-                                   .close = script_close};
+                                   .close = world_close};
 static const struct source *const scripted[] = {&fast, &slow};
 
 /* ---- a collector of the script, and one of a recording ---- */
@@ -296,11 +274,11 @@ replay_beside(const char *fixture, size_t fixture_size, bool known_tables,
     struct record_writer *writer = record_writer_new(&bytes);
     struct side original = {.catalog = catalog_new(1000)},
                 replayed = {.catalog = catalog_with_metrics()};
-    side_init(&original, (struct clock){world_now, &world}, scripted, ARRAY_SIZE(scripted),
+    side_init(&original, (struct clock){script_now, &world}, scripted, ARRAY_SIZE(scripted),
               (struct collector_tap){writer, record_batch});
     struct record_hello hello = {.protocol = RECORD_PROTOCOL,
                                  .protocol_min = 1,
-                                 .at = world_now(&world),
+                                 .at = script_now(&world),
                                  .interval_ns = NS_PER_S};
     record_write_hello(writer, &hello);
     struct picture *pictures[TICKS];
