@@ -488,38 +488,42 @@ trace_store_sink(struct trace_store_sink *at)
 
 /* ---- whole traces ---- */
 
+/* It comes after all, or again. */
+static void
+unleave(struct trace_store *store, uint64_t key)
+{
+    for (size_t i = 0; i < store->left_count; i++) {
+        if (store->left[i].key == key) {
+            store->left_count--;
+            memmove(&store->left[i], &store->left[i + 1],
+                    (store->left_count - i) * sizeof(store->left[0]));
+            store->left_changes++;
+        }
+    }
+}
+
 /* Of one that is too large its head is enough to say which it is. */
 static void
 leave(struct trace_store *store, const void *bytes)
 {
     struct trace head;
-    char id[sizeof(store->left_id)];
     memcpy(&head, bytes, sizeof(head));
     if (head.id_n == 0 || head.id_n > SPAN_ID_BYTES_MAX) {
         return;
     }
-    trace_id_text(&head, id, sizeof(id));
     uint64_t key = gather_hash(store->seed, head.id, head.id_n);
     const struct trace *here = segments_find(&store->segments, key, head.id, head.id_n);
     if (here != NULL && here->version >= head.version) {
         return;
     }
-    store->left += strcmp(id, store->left_id) != 0; /* it comes again with each connection */
-    store->left_changes++;
-    memcpy(store->left_id, id, sizeof(id));
-    store->left_bytes = head.bytes;
-}
-
-/* It is there: its head may have come before. */
-static void
-find_again(struct trace_store *store, const struct trace *head)
-{
-    char id[sizeof(store->left_id)];
-    if (strcmp(trace_id_text(head, id, sizeof(id)), store->left_id) == 0) {
-        store->left--;
-        store->left_changes++;
-        store->left_id[0] = '\0';
+    unleave(store, key); /* it comes again with each connection */
+    if (store->left_count == LEFT_MAX) {
+        unleave(store, store->left[0].key);
     }
+    struct left *left = &store->left[store->left_count++];
+    *left = (struct left){.key = key, .bytes = head.bytes};
+    trace_id_text(&head, left->id, sizeof(left->id));
+    store->left_changes++;
 }
 
 /* Beside the others: it would leave none of them. */
@@ -538,7 +542,7 @@ take_large(struct trace_store *store, const void *bytes, size_t n)
             return false;
         }
     }
-    find_again(store, &head);
+    unleave(store, key);
     return true;
 }
 
@@ -569,9 +573,7 @@ trace_store_trace(struct trace_store *store, const void *bytes, size_t n, struct
     if (older == NULL || older->version < trace->version) {
         segments_add(&store->segments);
     }
-    if (store->left_id[0] != '\0') {
-        find_again(store, trace);
-    }
+    unleave(store, key);
     return true;
 }
 
@@ -613,6 +615,17 @@ change_count(const struct trace_store *store)
            store->left_changes;
 }
 
+static void
+list_left(const struct trace_store *store, struct traces *list)
+{
+    list->left = store->left_count;
+    if (store->left_count > 0) {
+        const struct left *last = &store->left[store->left_count - 1];
+        list->left_bytes = last->bytes;
+        memcpy(list->left_id, last->id, sizeof(list->left_id));
+    }
+}
+
 struct traces *
 trace_store_publish(struct trace_store *store, struct instant now)
 {
@@ -632,9 +645,7 @@ trace_store_publish(struct trace_store *store, struct instant now)
     list->dropped = store->dropped;
     list->refused = store->refused;
     list->cut = store->intake.cut;
-    list->left = store->left;
-    list->left_bytes = store->left_bytes;
-    memcpy(list->left_id, store->left_id, sizeof(list->left_id));
+    list_left(store, list);
     list->sampled_out += store->sampled_out;
     list->open = store->open_count;
     list->open_bytes = store->open_bytes;

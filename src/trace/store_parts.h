@@ -11,6 +11,14 @@
 #define OPEN_MAX 16384
 #define REFUSED_TRACES 8192
 #define SPARES 64
+#define LEFT_MAX 64
+
+/* A trace of elsewhere that is too large to be here. */
+struct left {
+    uint64_t key;
+    uint32_t bytes;
+    char id[2 * SPAN_ID_BYTES_MAX + 1]; /* in hex */
+};
 
 struct trace_store {
     struct trace_store_options options; /* rules in the arena */
@@ -37,10 +45,10 @@ struct trace_store {
     struct requests requests;
     int64_t now_mono_ns;
 
-    uint64_t received, repeated, dropped, refused, sampled_out, left;
-    uint64_t left_changes; /* counts up whenever what is left changed */
-    uint32_t left_bytes;
-    char left_id[2 * SPAN_ID_BYTES_MAX + 1]; /* of the last that was left */
+    uint64_t received, repeated, dropped, refused, sampled_out;
+    struct left left[LEFT_MAX]; /* those that were left, the last ones, in the order they came */
+    size_t left_count;
+    uint64_t left_changes; /* counts up whenever these change */
     uint64_t stored_bytes;
     uint64_t timed, spent_ns; /* spans whose cost was measured, and that */
     struct traces *list;      /* published last */

@@ -56,6 +56,68 @@ test_trace_elsewhere__is_not_left_out_that_came_after_its_head(void **state)
     generate_free(g);
 }
 
+static void
+check_left(struct trace_store *store, uint64_t count, uint32_t bytes, const char *id)
+{
+    struct traces *list = trace_store_publish(store, generate_now(0));
+    assert_int_equal(list->left, count);
+    assert_int_equal(list->left_bytes, bytes);
+    assert_string_equal(list->left_id, id);
+    traces_release(list);
+}
+
+/* Each connection sends the heads of all of them again, and what comes whole is any of them. */
+static void
+test_trace_elsewhere__is_told_of_each_that_is_left_out(void **state)
+{
+    (void)state;
+    struct generated *g[3];
+    struct traces *from[3];
+    const struct trace *traces[3];
+    char ids[3][2 * SPAN_ID_BYTES_MAX + 1];
+    struct trace_store *store = store_of((size_t)1 << 20);
+    for (size_t i = 0; i < 3; i++) {
+        g[i] = generate(GENERATE_PLAIN, 10 + i, i + 1);
+        traces[i] = generate_trace(g[i], &from[i]);
+        trace_id_text(traces[i], ids[i], sizeof(ids[i]));
+    }
+    for (size_t i = 0; i < 6; i++) {
+        assert_false(trace_store_trace(store, traces[i % 3], sizeof(*traces[0]), generate_now(0)));
+        check_left(store, MIN(i + 1, (size_t)3), traces[i % 3]->bytes, ids[i % 3]);
+    }
+    assert_true(trace_store_trace(store, traces[2], traces[2]->bytes, generate_now(0)));
+    check_left(store, 2, traces[1]->bytes, ids[1]);
+    assert_true(trace_store_trace(store, traces[0], traces[0]->bytes, generate_now(0)));
+    check_left(store, 1, traces[1]->bytes, ids[1]);
+    assert_true(trace_store_trace(store, traces[1], traces[1]->bytes, generate_now(0)));
+    check_left(store, 0, 0, "");
+    for (size_t i = 0; i < 3; i++) {
+        traces_release(from[i]);
+        generate_free(g[i]);
+    }
+    trace_store_free(store);
+}
+
+/* More than are remembered: the last ones are. */
+static void
+test_trace_elsewhere__is_forgotten_when_too_many_are_left_out(void **state)
+{
+    (void)state;
+    struct generated *g = generate(GENERATE_PLAIN, 10, 1);
+    struct traces *from;
+    struct trace head = *generate_trace(g, &from);
+    char id[2 * SPAN_ID_BYTES_MAX + 1];
+    struct trace_store *store = store_of((size_t)1 << 20);
+    for (uint8_t i = 0; i < 100; i++) {
+        head.id[0] = i;
+        assert_false(trace_store_trace(store, &head, sizeof(head), generate_now(0)));
+    }
+    check_left(store, 64, head.bytes, trace_id_text(&head, id, sizeof(id)));
+    traces_release(from);
+    trace_store_free(store);
+    generate_free(g);
+}
+
 /* By its head alone, as an agent sends it; until it comes. It takes nobody's place, and the next
  * takes its. */
 static void
@@ -150,6 +212,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trace_elsewhere__is_taken),
         cmocka_unit_test(test_trace_elsewhere__is_not_left_out_that_came_after_its_head),
+        cmocka_unit_test(test_trace_elsewhere__is_told_of_each_that_is_left_out),
+        cmocka_unit_test(test_trace_elsewhere__is_forgotten_when_too_many_are_left_out),
         cmocka_unit_test(test_trace_elsewhere__is_beside_the_others_when_large),
         cmocka_unit_test(test_trace_elsewhere__is_read_safely_when_spoilt),
     };

@@ -53,7 +53,7 @@ struct traces {
     uint64_t refused;     /* spans without ids */
     uint64_t cut;         /* attributes, events, links and texts beyond a limit */
     uint64_t sampled_out; /* traces sampled away, by a rule or to make room */
-    uint64_t left;        /* traces of elsewhere that are too large to be here */
+    uint64_t left;        /* traces of elsewhere that are too large to be here, at most 64 */
     uint32_t left_bytes;  /* of the last of them, */
     char left_id[2 * SPAN_ID_BYTES_MAX + 1]; /* its id in hex */
     size_t open, open_bytes;                 /* traces being gathered, what they hold */

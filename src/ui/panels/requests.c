@@ -274,6 +274,19 @@ join(char *dst, size_t size, const char *text)
     }
 }
 
+static void
+left_text(const struct traces *traces, bool ascii, char *dst, size_t dst_size)
+{
+    char bytes[32], count[64] = "request";
+    unit_format((double)traces->left_bytes, "By", ascii, bytes, sizeof(bytes));
+    if (traces->left > 1) {
+        snprintf(count, sizeof(count), "%llu requests stay there, the last",
+                 (unsigned long long)traces->left);
+    }
+    snprintf(dst, dst_size, "%s of %s%s: /api/v1/traces/%s", count, bytes,
+             traces->left > 1 ? "" : " stays there", traces->left_id);
+}
+
 /* What is looked at, what counts as slow, and how much the traces can tell. */
 static void
 draw_status(const struct requests *requests, const struct panel_context *context,
@@ -300,11 +313,8 @@ draw_status(const struct requests *requests, const struct panel_context *context
     x += canvas_text(canvas, x, row.y, end - x, str_from(text), (struct style){.fg = ROLE_MARK});
     bool before = text[0] != '\0';
     text[0] = '\0';
-    if (traces->left > 0 && traces->left_id[0] != '\0') {
-        char size[32];
-        unit_format((double)traces->left_bytes, "By", ascii, size, sizeof(size));
-        snprintf(part, sizeof(part), "request of %s stays there: /api/v1/traces/%s", size,
-                 traces->left_id);
+    if (traces->left > 0) {
+        left_text(traces, ascii, part, sizeof(part));
         join(text, sizeof(text), part);
     }
     if (context->link != NULL && (context->link->coming & LINK_REQUESTS_COME) != 0) {
