@@ -147,6 +147,46 @@ overlay_line(struct app *app, const char *line)
     return true;
 }
 
+static bool
+is_among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a key goes on while an overlay that does not know it is open. What is about the view
+ * behind it, or what is selected there, does not: nobody looks there. A menu waits for a choice;
+ * under what is read, such as evidence, time may be held or gone through. */
+static bool
+passes_overlay(const struct app *app, const struct command *command)
+{
+    static const char *const always[] = {"quit", "redraw", "suspend", "view"};
+    static const char *const behind[] = {"compare.before", "flame.open", "flame.wall", "panel.next",
+                                         "panel.previous"};
+    bool own = command->run != NULL && !is_among(command->name, behind, ARRAY_SIZE(behind));
+    return is_among(command->name, always, ARRAY_SIZE(always)) || (own && app->menu_target == NULL);
+}
+
+/* The line of a key while an overlay is open. */
+static void
+key_to_overlay(struct app *app, const char *line)
+{
+    const char *argument;
+    const struct command *command = command_of_line(line, &argument);
+    if (overlay_line(app, line) || command == NULL) {
+        return;
+    }
+    if (passes_overlay(app, command)) {
+        app_command(app, line);
+    } else {
+        app_say(app, "%s does nothing while this is open: Esc closes it", command->name);
+    }
+}
+
 static void
 prompt_done(struct app *app)
 {
@@ -332,7 +372,7 @@ app_key(struct app *app, const struct term_event *event)
     const char *view = view_find(app->view)->name;
     const char *line = keymap_find(&app->keymap, focus != NULL ? focus->panel->name : view, view,
                                    event->key == '\n' ? '\r' : event->key);
-    if (line != NULL && !(overlay_is_open(&app->overlay) && overlay_line(app, line))) {
-        app_command(app, line);
+    if (line != NULL) {
+        (overlay_is_open(&app->overlay) ? key_to_overlay : app_command)(app, line);
     }
 }

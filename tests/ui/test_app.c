@@ -98,6 +98,30 @@ test_app__help_is_readable_whole(void **state)
     screen_close(&screen);
 }
 
+/* Keys of the view behind do nothing while help is read, those of the application do. */
+static void
+test_app__overlay_keeps_keys_from_what_is_behind(void **state)
+{
+    (void)state;
+    struct screen screen;
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(&screen, &(struct app_options){.view = 3});
+    canvas_resize(&screen.canvas, 120, 40);
+    type(&screen, "?>");
+    assert_non_null(strstr(shown(&screen, &out), "sort.next does nothing while this is open"));
+    press(&screen, '\t');
+    assert_non_null(strstr(shown(&screen, &out), "panel.next does nothing while this is open"));
+    type(&screen, " ");
+    assert_non_null(strstr(shown(&screen, &out), "r live"));
+    assert_non_null(strstr(shown(&screen, &out), "Everywhere"));
+    type(&screen, "?>");
+    assert_null(strstr(shown(&screen, &out), "Everywhere"));
+    assert_null(strstr(shown(&screen, &out), "does nothing"));
+    buf_done(&out);
+    screen_close(&screen);
+}
+
 static void
 test_app__golden(void **state)
 {
@@ -493,6 +517,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_app__overlay_keeps_keys_from_what_is_behind),
         cmocka_unit_test(test_app__golden),
         cmocka_unit_test(test_app__help_is_readable_whole),
         cmocka_unit_test(test_app__golden_small),

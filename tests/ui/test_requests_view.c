@@ -263,6 +263,35 @@ test_requests_view__group_by_service_and_by_an_attribute(void **state)
     stage_done(&stage);
 }
 
+/* Of the requests themselves nothing is done while a choice is asked for: nobody looks there. */
+static void
+test_requests_view__menu_keeps_keys_from_what_is_behind(void **state)
+{
+    static const char *const swallowed[] = {"d", "D", "m", "F", "v", "Left", "Space", "Tab", "."};
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "o");
+    for (size_t i = 0; i < ARRAY_SIZE(swallowed); i++) {
+        press(&stage, swallowed[i]);
+        assert_true(shows(&stage, "does nothing while this is open: Esc closes it"));
+        assert_true(shows(&stage, "an attribute"));
+    }
+    press(&stage, "Down Esc");
+    assert_false(shows(&stage, "an attribute"));
+    assert_false(shows(&stage, "marked: "));
+    assert_null(stage.app->seat->held);
+    assert_int_equal(stage.app->view, 5);
+    press(&stage, "o 2");
+    assert_false(shows(&stage, "an attribute"));
+    assert_int_equal(stage.app->view, 2);
+    press(&stage, "5 o q");
+    assert_false(shows(&stage, "an attribute"));
+    press(&stage, "m");
+    assert_true(shows(&stage, "marked: ")); /* so does m where it is let */
+    stage_done(&stage);
+}
+
 static void
 test_requests_view__filter_names_what_it_hides(void **state)
 {
@@ -392,6 +421,26 @@ test_requests_view__file_has_nothing_on_its_way(void **state)
     press(&stage, "6");
     assert_true(shows(&stage, "F there draws what is selected"));
     stage_done(&stage);
+}
+
+static void
+test_requests_view__says_what_stays_at_the_agent(void **state)
+{
+    static const char *const said[] = {"slow: ", "request of 17 MiB stays there: /api/v1/traces/7f",
+                                       "2 requests stay there, the last of 17 MiB: "};
+    (void)state;
+    for (uint64_t left = 0; left < ARRAY_SIZE(said); left++) {
+        struct stage stage;
+        stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+        struct traces *traces = stage.fake.picture->traces;
+        traces->left = left;
+        traces->left_bytes = 17 << 20;
+        strlcpy(traces->left_id, "7f", sizeof(traces->left_id));
+        draw(&stage);
+        assert_true(shows(&stage, said[left]));
+        assert_int_equal(shows(&stage, " there"), left > 0);
+        stage_done(&stage);
+    }
 }
 
 /* The newest request of a file takes seconds: these are no half hour. */
@@ -614,6 +663,7 @@ main(void)
         cmocka_unit_test(test_requests_view__while_it_listens_it_says_where),
         cmocka_unit_test(test_requests_view__escape_leaves_a_request_and_then_its_group),
         cmocka_unit_test(test_requests_view__group_by_service_and_by_an_attribute),
+        cmocka_unit_test(test_requests_view__menu_keeps_keys_from_what_is_behind),
         cmocka_unit_test(test_requests_view__filter_names_what_it_hides),
         cmocka_unit_test(test_requests_view__any_number_of_filters),
         cmocka_unit_test(test_requests_view__critical_path_alone_and_folding),
@@ -621,6 +671,7 @@ main(void)
         cmocka_unit_test(test_requests_view__flame_graph_of_a_group_adds_up),
         cmocka_unit_test(test_requests_view__flame_graph_returns_here),
         cmocka_unit_test(test_requests_view__file_has_nothing_on_its_way),
+        cmocka_unit_test(test_requests_view__says_what_stays_at_the_agent),
         cmocka_unit_test(test_requests_view__file_fills_its_window),
         cmocka_unit_test(test_requests_view__rectangle_begins_at_the_newest_slow_ones),
         cmocka_unit_test(test_requests_view__compares_slow_with_typical_and_with_a_mark),
