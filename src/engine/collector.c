@@ -2,42 +2,22 @@
  * and a picture is made of what the stores then hold. */
 #include "flametop/engine/collector.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include "flametop/base/file.h"
 #include "flametop/base/log.h"
-#include "flametop/core/host.h"
-#include "flametop/core/query.h"
 #include "flametop/core/span.h"
-#include "flametop/trace/analyzer.h"
 #include "flametop/trace/store.h"
+#include "feed.h"
+#include "histories.h"
 #include "self.h"
-#include "store.h"
+#include "subject.h"
+#include "verdict.h"
 
 #define SOURCES_MAX 64
 #define PICTURE_BYTES_MAX ((size_t)256 << 20)
-#define FINDINGS_BYTES_MAX ((size_t)256 << 10)
 #define STEP_NS (5 * NS_PER_MS)
 #define SELF_MEMORY_EVERY 10
-
-struct feed {
-    const struct source *source;
-    void *state;
-    bool open;
-    char why_closed[160];
-    struct batch batch;
-    struct store store;
-    bool polled; /* in this tick */
-    int64_t cpu_ns, cpu_total_ns, started_ns, duration_ns;
-    uint64_t samples;
-};
 
 struct collector {
     struct collector_options options;
@@ -46,19 +26,9 @@ struct collector {
     struct feed feeds[SOURCES_MAX];
     size_t feed_count;
     struct feed *self;
-    void *analyzer_states[16];
-    struct keep *finding_keep;
-    struct arena host_arena, findings_arena;
-    bool judged_elsewhere;
-    struct findings findings; /* made elsewhere */
-    struct link_status link;  /* state with texts in link_arena */
-    struct arena link_arena;
-    bool linked;
-    struct host host;
-    int64_t host_boot_ns;
-    struct query *core_limit, *memory_limit;
+    struct subject subject;
+    struct verdict verdict;
     struct trace_store *traces;
-    void *request_state; /* of analyzer_request, where there are traces */
     struct trace_store_sink trace_sink;
 
     uint64_t tick;
@@ -75,28 +45,8 @@ open_feed(struct collector *collector, const struct source *source)
         log_warning("source %s is left out: there are %d already", source->name, SOURCES_MAX);
         return;
     }
-    struct feed *feed = &collector->feeds[collector->feed_count++];
-    feed->source = source;
-    catalog_add(collector->options.catalog, source->metrics, source->metric_count);
-    batch_init(&feed->batch, collector->options.catalog);
-    store_init(&feed->store);
-    collector->setup.source = source;
-    int error =
-        source->open(&collector->setup, &feed->state, feed->why_closed, sizeof(feed->why_closed));
-    feed->open = error == 0;
-    if (error != 0) {
-        log_info("source %s is not here: %s", source->name,
-                 feed->why_closed[0] != 0 ? feed->why_closed : strerror(-error));
-    }
-}
-
-static struct query *
-optional_query(struct catalog *catalog, const char *metric)
-{
-    char why[160];
-    return catalog_metric(catalog, metric) != NULL
-               ? query_new(catalog, metric, NULL, why, sizeof(why))
-               : NULL;
+    feed_open(&collector->feeds[collector->feed_count++], source, &collector->setup,
+              collector->options.catalog);
 }
 
 void
@@ -130,7 +80,6 @@ collector_new(const struct collector_options *options)
         collector->trace_sink = (struct trace_store_sink){.store = collector->traces,
                                                           .clock = &collector->options.clock};
         collector->setup.traces = collector->traces;
-        collector->request_state = analyzer_request.open(options->catalog);
     }
     open_feed(collector, &source_self); /* first: links add more at any time */
     collector->self = &collector->feeds[0];
@@ -140,24 +89,10 @@ collector_new(const struct collector_options *options)
     if (collector->traces != NULL && options->target == NULL) { /* of elsewhere they come */
         open_feed(collector, &source_requests);
     }
-    for (size_t i = 0; i < options->analyzer_count && i < ARRAY_SIZE(collector->analyzer_states);
-         i++) {
-        collector->analyzer_states[i] = options->analyzers[i]->open(options->catalog);
-    }
-    collector->finding_keep = keep_new(&finding_table);
-    arena_init(&collector->host_arena, (size_t)64 * 1024);
-    arena_init(&collector->findings_arena, FINDINGS_BYTES_MAX);
-    arena_init(&collector->link_arena, (size_t)16 * 1024);
-    collector->host = (struct host){.name = options->target != NULL ? options->target : "",
-                                    .system = "",
-                                    .kernel = "",
-                                    .virtualization = ""};
-    if (options->target == NULL) {
-        host_read(&collector->host, &collector->options.roots, &collector->host_arena);
-    }
-    collector->host_boot_ns = clock_now(&options->clock).boot_ns;
-    collector->core_limit = optional_query(options->catalog, "container.cpu.limit");
-    collector->memory_limit = optional_query(options->catalog, "container.memory.limit");
+    verdict_init(&collector->verdict, options->analyzers, options->analyzer_count,
+                 collector->traces != NULL, options->catalog);
+    subject_init(&collector->subject, options->target, &collector->options.roots, options->catalog,
+                 clock_now(&options->clock).boot_ns);
     return collector;
 }
 
@@ -168,26 +103,13 @@ collector_free(struct collector *collector)
         return;
     }
     for (size_t i = 0; i < collector->feed_count; i++) {
-        struct feed *feed = &collector->feeds[i];
-        if (feed->open) {
-            feed->source->close(feed->state);
-        }
-        batch_done(&feed->batch);
-        store_done(&feed->store);
+        feed_done(&collector->feeds[i]);
     }
-    for (size_t i = 0; i < collector->options.analyzer_count; i++) {
-        collector->options.analyzers[i]->close(collector->analyzer_states[i]);
-    }
-    analyzer_request.close(collector->request_state);
-    keep_free(collector->finding_keep);
-    query_free(collector->core_limit);
-    query_free(collector->memory_limit);
+    verdict_done(&collector->verdict);
+    subject_done(&collector->subject);
     picture_release(collector->making);
     picture_release(collector->last);
     trace_store_free(collector->traces);
-    arena_done(&collector->host_arena);
-    arena_done(&collector->findings_arena);
-    arena_done(&collector->link_arena);
     free(collector);
 }
 
@@ -216,56 +138,24 @@ collector_begin(struct collector *collector)
     }
 }
 
-static bool
-is_due(const struct collector *collector, const struct feed *feed)
-{
-    unsigned every = feed->source->every;
-    return feed->open && (every <= 1 || (collector->tick - 1) % every == 0 || collector->tick == 2);
-}
-
-/* Counts what a finished batch brought and hands it on. */
 static void
 deliver(struct collector *collector, struct feed *feed)
 {
-    uint64_t known = 0;
-    for (size_t i = 0; i < feed->batch.column_count; i++) {
-        known += !isnan(feed->batch.values[i]);
-    }
-    feed->samples += known;
-    feed->duration_ns = clock_mono_ns() - feed->started_ns;
-    feed->cpu_total_ns += feed->cpu_ns;
-    store_add(&feed->store, &feed->batch);
-    if (collector->options.tap.batch != NULL) {
-        collector->options.tap.batch(collector->options.tap.context, feed->source->name,
-                                     &feed->batch);
+    const struct collector_tap *tap = &collector->options.tap;
+    feed_deliver(feed);
+    if (tap->batch != NULL) {
+        tap->batch(tap->context, feed->source->name, &feed->batch);
     }
 }
 
-/* One call of a source's poll. */
 static void
 poll_feed(struct collector *collector, struct feed *feed)
 {
-    struct batch before = feed->batch;
-    if (!feed->polled) {
-        feed->polled = true;
-        feed->cpu_ns = 0;
-        feed->started_ns = clock_mono_ns();
-        batch_begin(&feed->batch, clock_now(&collector->options.clock), &collector->making->arena);
-    }
-    int64_t cpu = clock_thread_cpu_ns();
-    enum source_step step = feed->source->poll(feed->state, &feed->batch);
-    feed->cpu_ns += clock_thread_cpu_ns() - cpu;
+    enum source_step step = feed_poll(feed, &collector->options.clock, &collector->making->arena);
     if (step == SOURCE_DONE) {
         deliver(collector, feed);
-        collector->next++;
-    } else if (step == SOURCE_IDLE) {
-        /* As if it had not been asked: what its last batch said of it stands. */
-        feed->polled = false;
-        feed->batch.at = before.at;
-        feed->batch.state = before.state;
-        memcpy(feed->batch.why, before.why, sizeof(before.why));
-        collector->next++;
     }
+    collector->next += step != SOURCE_MORE;
 }
 
 bool
@@ -277,7 +167,7 @@ collector_step(struct collector *collector)
     int64_t deadline = clock_mono_ns() + STEP_NS;
     while (collector->next < collector->feed_count) {
         struct feed *feed = &collector->feeds[collector->next];
-        if (feed == collector->self || !is_due(collector, feed)) {
+        if (feed == collector->self || !feed_is_due(feed, collector->tick)) {
             feed->polled = false; /* its own readings come at the end */
             collector->next++;
             continue;
@@ -290,69 +180,6 @@ collector_step(struct collector *collector)
     return true;
 }
 
-/* All histories one after the other: start with 0 and 0; NULL at the end. */
-static struct history *
-next_history(struct collector *collector, size_t *feed, size_t *index)
-{
-    for (; *feed < collector->feed_count; ++*feed, *index = 0) {
-        struct history *history = store_history(&collector->feeds[*feed].store, (*index)++);
-        if (history != NULL) {
-            return history;
-        }
-    }
-    return (*index)++ == 0 ? keep_history(collector->finding_keep) : NULL;
-}
-
-/* The bytes of all histories together, and the one that reaches back furthest; NULL: none does. */
-static size_t
-sum_histories(struct collector *collector, struct history **ret_oldest)
-{
-    size_t bytes = 0, feed = 0, index = 0;
-    int64_t oldest = INT64_MAX;
-    *ret_oldest = NULL;
-    struct history *history;
-    while ((history = next_history(collector, &feed, &index)) != NULL) {
-        bytes += history->bytes;
-        if (history_oldest(history) < oldest) {
-            oldest = history_oldest(history);
-            *ret_oldest = history;
-        }
-    }
-    return bytes;
-}
-
-/* The oldest chunk goes first, whoever's it is. Answers the bytes left, and since when there is
- * history: INT64_MAX when there is none. */
-static size_t
-bound_histories(struct collector *collector, int64_t *ret_oldest)
-{
-    struct history *oldest;
-    size_t bytes;
-    while ((bytes = sum_histories(collector, &oldest)) > collector->options.history_bytes &&
-           oldest != NULL && history_drop_oldest(oldest)) {
-    }
-    *ret_oldest = oldest != NULL ? history_oldest(oldest) : INT64_MAX;
-    return bytes;
-}
-
-static void
-self_put(struct collector *collector, enum self_metric which, const char *labels, double value)
-{
-    batch_put(&collector->self->batch, self_metric(which), labels, value);
-}
-
-static double
-resident_bytes(void)
-{
-    char text[128];
-    ssize_t n = file_read_at(AT_FDCWD, "/proc/self/statm", text, sizeof(text));
-    struct str rest = {text, n > 0 ? (size_t)n : 0};
-    uint64_t size, resident;
-    return str_u64(&rest, &size) && str_u64(&rest, &resident)
-               ? (double)resident * (double)sysconf(_SC_PAGESIZE)
-               : NAN;
-}
-
 static void
 collect_self(struct collector *collector)
 {
@@ -361,40 +188,18 @@ collect_self(struct collector *collector)
      */
     self->batch.at = clock_now(&collector->options.clock);
     self->started_ns = clock_mono_ns();
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    self_put(collector, SELF_CPU_TIME, "",
-             (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-                 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
-    if (collector->tick % SELF_MEMORY_EVERY == 1) {
-        self_put(collector, SELF_MEMORY, "", resident_bytes());
-    }
+    self_put_process(&self->batch, collector->tick % SELF_MEMORY_EVERY == 1);
     for (size_t i = 0; i < collector->feed_count; i++) {
-        struct feed *feed = &collector->feeds[i];
-        char labels[80] = "";
-        labels_add(labels, sizeof(labels), "source", str_from(feed->source->name));
-        if (feed == self || !feed->polled) {
-            continue;
+        if (&collector->feeds[i] != self && collector->feeds[i].polled) {
+            self_put_feed(&self->batch, &collector->feeds[i]);
         }
-        self_put(collector, SELF_SAMPLES, labels, (double)feed->samples);
-        self_put(collector, SELF_DURATION, labels, (double)feed->duration_ns / 1e9);
-        self_put(collector, SELF_SOURCE_CPU, labels, (double)feed->cpu_total_ns / 1e9);
-        self_put(collector, SELF_ERRORS, labels, (double)feed->batch.errors);
-        self_put(collector, SELF_REJECTED, labels, (double)feed->batch.rejected);
-        self_put(collector, SELF_DROPPED, labels, (double)feed->batch.dropped);
     }
-    int64_t oldest;
-    size_t memory = bound_histories(collector, &oldest);
-    self_put(collector, SELF_TICKS_MISSED, "", (double)collector->ticks_missed);
-    self_put(collector, SELF_SERIES_REFUSED, "",
-             (double)catalog_series_refused(collector->options.catalog));
-    self_put(collector, SELF_PICTURES_FULL, "", (double)collector->pictures_full);
-    self_put(collector, SELF_SERIES, "", (double)catalog_series_count(collector->options.catalog));
-    self_put(collector, SELF_HISTORY_BYTES, "", (double)memory);
-    if (oldest != INT64_MAX) {
-        self_put(collector, SELF_HISTORY_REACH, "",
-                 (double)(self->batch.at.mono_ns - oldest) / 1e9);
-    }
+    struct self_counts counts = {.ticks_missed = collector->ticks_missed,
+                                 .pictures_full = collector->pictures_full};
+    struct histories histories = {collector->feeds, collector->feed_count, collector->verdict.kept};
+    counts.history_bytes =
+        histories_bound(&histories, collector->options.history_bytes, &counts.oldest_ns);
+    self_put_counts(&self->batch, &counts);
     self->polled = true;
     deliver(collector, self);
     batch_begin(&self->batch, self->batch.at, NULL);
@@ -441,20 +246,7 @@ fill_tracks(struct collector *collector, struct picture *picture)
     }
     for (size_t i = 0; i < collector->feed_count; i++) {
         struct feed *feed = &collector->feeds[i];
-        struct track *track = &picture->tracks[picture->track_count++];
-        *track = (struct track){.name = feed->source->name,
-                                .text = feed->source->text,
-                                .state = feed->open ? feed->batch.state : SOURCE_FAILED,
-                                .mono_ns = feed->batch.at.mono_ns,
-                                .cpu_ns = feed->cpu_ns,
-                                .duration_ns = feed->duration_ns,
-                                .samples = feed->samples,
-                                .errors = feed->batch.errors,
-                                .rejected = feed->batch.rejected,
-                                .dropped = feed->batch.dropped};
-        const char *why = feed->open ? feed->batch.why : feed->why_closed;
-        track->why = arena_text(&picture->arena, why, strlen(why));
-        store_view(&feed->store, track);
+        feed_view(feed, &picture->arena, &picture->tracks[picture->track_count++]);
         if (feed->polled && feed != collector->self) {
             add_tables(picture, feed->batch.tables, feed->batch.table_count);
         } else {
@@ -481,61 +273,16 @@ fill_kept(struct collector *collector, struct picture *picture)
             }
         }
     }
-    struct kept *findings = picture->kept != NULL ? keep_view(collector->finding_keep) : NULL;
+    struct kept *findings = picture->kept != NULL ? keep_view(collector->verdict.kept) : NULL;
     if (findings != NULL) {
         picture->kept[picture->kept_count++] = findings;
-    }
-}
-
-static void
-fill_host(struct collector *collector, struct picture *picture)
-{
-    picture->host = collector->host;
-    struct host *host = &picture->host;
-    host->name = arena_text(&picture->arena, host->name, strlen(host->name));
-    host->system = arena_text(&picture->arena, host->system, strlen(host->system));
-    host->kernel = arena_text(&picture->arena, host->kernel, strlen(host->kernel));
-    host->virtualization =
-        arena_text(&picture->arena, host->virtualization, strlen(host->virtualization));
-    if (host->uptime_s > 0) { /* 0: nobody knows */
-        host->uptime_s += (double)(collector->began.boot_ns - collector->host_boot_ns) / 1e9;
-    }
-    double cores = collector->core_limit != NULL ? query_now(collector->core_limit, picture) : NAN;
-    double memory =
-        collector->memory_limit != NULL ? query_now(collector->memory_limit, picture) : NAN;
-    host->core_limit = isnan(cores) ? 0 : cores;
-    host->memory_limit = isnan(memory) ? 0 : memory;
-}
-
-static void
-copy_link(struct link_status *to, const struct link_status *from, struct arena *arena)
-{
-    *to = *from;
-    to->target = arena_text(arena, from->target, strlen(from->target));
-    to->kind = arena_text(arena, from->kind, strlen(from->kind));
-    to->why = arena_text(arena, from->why, strlen(from->why));
-    to->offer = from->offer != NULL ? arena_text(arena, from->offer, strlen(from->offer)) : "";
-}
-
-static void
-fill_link(struct collector *collector, struct picture *picture)
-{
-    struct link_status *link =
-        collector->linked ? arena_new(&picture->arena, struct link_status) : NULL;
-    if (link != NULL) {
-        copy_link(link, &collector->link, &picture->arena);
-        picture->link = link;
     }
 }
 
 void
 collector_set_link(struct collector *collector, const struct link_status *status)
 {
-    arena_clear(&collector->link_arena);
-    collector->linked = status != NULL;
-    if (status != NULL) {
-        copy_link(&collector->link, status, &collector->link_arena);
-    }
+    subject_set_link(&collector->subject, status);
 }
 
 void
@@ -568,7 +315,7 @@ collector_add_kept(struct collector *collector, const struct kept_part *part)
         }
     }
     collector->arrivals +=
-        keep_add_part(collector->finding_keep, part); /* which wants its own definition */
+        keep_add_part(collector->verdict.kept, part); /* which wants its own definition */
 }
 
 void
@@ -582,15 +329,7 @@ collector_add_trace(struct collector *collector, const void *bytes, size_t n)
 void
 collector_set_host(struct collector *collector, const struct host *host)
 {
-    struct arena *arena = &collector->host_arena;
-    arena_clear(arena);
-    collector->host = *host;
-    collector->host.name = arena_text(arena, host->name, strlen(host->name));
-    collector->host.system = arena_text(arena, host->system, strlen(host->system));
-    collector->host.kernel = arena_text(arena, host->kernel, strlen(host->kernel));
-    collector->host.virtualization =
-        arena_text(arena, host->virtualization, strlen(host->virtualization));
-    collector->host_boot_ns = clock_now(&collector->options.clock).boot_ns;
+    subject_set_host(&collector->subject, host, clock_now(&collector->options.clock).boot_ns);
 }
 
 void
@@ -598,7 +337,7 @@ collector_set_clock(struct collector *collector, const struct clock *clock)
 {
     collector->options.clock = *clock;
     store_done(&collector->self->store); /* which leaves it empty */
-    collector->host_boot_ns = clock_now(&collector->options.clock).boot_ns;
+    collector->subject.host_boot_ns = clock_now(&collector->options.clock).boot_ns;
 }
 
 struct span_sink
@@ -620,94 +359,11 @@ collector_set_tap(struct collector *collector, const struct collector_tap *tap)
     collector->options.tap = *tap;
 }
 
-static const char *
-text_in(struct arena *arena, const char *text)
-{
-    return text != NULL ? arena_text(arena, text, strlen(text)) : NULL;
-}
-
-static const struct evidence *
-copy_evidence(struct arena *arena, const struct finding *from)
-{
-    struct evidence *list = arena_news(arena, struct evidence, from->evidence_count);
-    for (size_t i = 0; list != NULL && i < from->evidence_count; i++) {
-        const struct evidence *evidence = &from->evidence[i];
-        list[i] = (struct evidence){.label = text_in(arena, evidence->label),
-                                    .value = text_in(arena, evidence->value),
-                                    .metric = text_in(arena, evidence->metric),
-                                    .labels = text_in(arena, evidence->labels)};
-    }
-    return list;
-}
-
-static void
-copy_findings(struct findings *to, const struct finding *list, size_t count, const char *looked_at,
-              const char *not_looked_at)
-{
-    to->count = MIN(count, ARRAY_SIZE(to->list));
-    for (size_t i = 0; i < to->count; i++) {
-        struct finding *finding = &to->list[i];
-        *finding = list[i];
-        finding->id = text_in(to->arena, list[i].id);
-        finding->sentence = text_in(to->arena, list[i].sentence);
-        finding->short_sentence = text_in(to->arena, list[i].short_sentence);
-        finding->culprit = text_in(to->arena, list[i].culprit);
-        finding->advice = text_in(to->arena, list[i].advice);
-        finding->evidence = copy_evidence(to->arena, &list[i]);
-        finding->evidence_count = finding->evidence != NULL ? list[i].evidence_count : 0;
-    }
-    to->looked_at = looked_at != NULL ? text_in(to->arena, looked_at) : "";
-    to->not_looked_at = text_in(to->arena, not_looked_at);
-}
-
 void
 collector_set_findings(struct collector *collector, const struct finding *findings, size_t count,
                        const char *looked_at, const char *not_looked_at)
 {
-    arena_clear(&collector->findings_arena);
-    collector->findings = (struct findings){.arena = &collector->findings_arena};
-    collector->judged_elsewhere = findings != NULL;
-    if (findings != NULL) {
-        copy_findings(&collector->findings, findings, count, looked_at, not_looked_at);
-    }
-}
-
-static void
-judge(struct collector *collector, struct picture *picture, struct findings *findings)
-{
-    const struct findings *theirs = &collector->findings;
-    if (collector->judged_elsewhere) {
-        copy_findings(findings, theirs->list, theirs->count, theirs->looked_at,
-                      theirs->not_looked_at);
-        return;
-    }
-    for (size_t i = 0; i < collector->options.analyzer_count; i++) {
-        collector->options.analyzers[i]->run(collector->analyzer_states[i], picture, findings);
-    }
-    analyzer_request.run(collector->request_state, picture, findings);
-}
-
-static void
-analyze(struct collector *collector, struct picture *picture)
-{
-    struct findings findings = {.arena = &picture->arena, .looked_at = ""};
-    judge(collector, picture, &findings);
-    picture->findings = arena_news(&picture->arena, struct finding, findings.count);
-    if (picture->findings != NULL) {
-        memcpy(picture->findings, findings.list, findings.count * sizeof(findings.list[0]));
-        picture->finding_count = findings.count;
-        findings_sort(picture->findings, picture->finding_count);
-    }
-    picture->looked_at = findings.looked_at;
-    picture->not_looked_at = findings.not_looked_at;
-    picture->thresholds = findings.thresholds;
-    struct table *table =
-        findings_to_table(picture->findings, picture->finding_count, &picture->arena);
-    bool old = collector->linked && collector->link.state == LINK_LOST;
-    if (table != NULL && !old) { /* what was found meanwhile comes when the link is back */
-        keep_add(collector->finding_keep, table,
-                 (struct instant){.mono_ns = picture->mono_ns, .wall_ns = picture->wall_ns});
-    }
+    verdict_set(&collector->verdict, findings, count, looked_at, not_looked_at);
 }
 
 struct picture *
@@ -731,12 +387,11 @@ collector_finish(struct collector *collector, uint64_t missed)
         picture_release(picture);
         return NULL;
     }
-    fill_host(collector, picture);
-    fill_link(collector, picture);
+    subject_fill(&collector->subject, collector->began.boot_ns, picture);
     if (collector->traces != NULL && trace_store_used(collector->traces)) {
         picture->traces = trace_store_publish(collector->traces, now);
     }
-    analyze(collector, picture);
+    verdict_fill(&collector->verdict, subject_is_lost(&collector->subject), picture);
     fill_kept(collector, picture);
     for (size_t i = 0; i < collector->feed_count; i++) {
         collector->feeds[i].polled = false;

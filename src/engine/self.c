@@ -1,9 +1,32 @@
 /* The program's own metrics. */
 #include "self.h"
 
+#include <fcntl.h>
+#include <math.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "flametop/base/file.h"
 #include "flametop/base/macros.h"
+
+/* Rows of the metrics that are set here; those of reports follow. */
+enum self_metric {
+    SELF_CPU_TIME,
+    SELF_MEMORY,
+    SELF_SAMPLES,
+    SELF_DURATION,
+    SELF_SOURCE_CPU,
+    SELF_ERRORS,
+    SELF_REJECTED,
+    SELF_DROPPED,
+    SELF_TICKS_MISSED,
+    SELF_SERIES,
+    SELF_SERIES_REFUSED,
+    SELF_PICTURES_FULL,
+    SELF_HISTORY_BYTES,
+    SELF_HISTORY_REACH,
+};
 
 #define OWN(id, metric_name, metric_unit, label_keys, metric_kind, which_is_better, sentence)      \
     [id] = {.name = metric_name,                                                                   \
@@ -136,10 +159,61 @@ static const struct metric metrics[] = {
 
 #define SELF_REPORTS_FIRST (SELF_HISTORY_REACH + 1)
 
-const struct metric *
-self_metric(enum self_metric which)
+static void
+put(struct batch *batch, enum self_metric which, const char *labels, double value)
 {
-    return &metrics[which];
+    batch_put(batch, &metrics[which], labels, value);
+}
+
+static double
+resident_bytes(void)
+{
+    char text[128];
+    ssize_t n = file_read_at(AT_FDCWD, "/proc/self/statm", text, sizeof(text));
+    struct str rest = {text, n > 0 ? (size_t)n : 0};
+    uint64_t size, resident;
+    return str_u64(&rest, &size) && str_u64(&rest, &resident)
+               ? (double)resident * (double)sysconf(_SC_PAGESIZE)
+               : NAN;
+}
+
+void
+self_put_process(struct batch *batch, bool memory)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    put(batch, SELF_CPU_TIME, "",
+        (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    if (memory) {
+        put(batch, SELF_MEMORY, "", resident_bytes());
+    }
+}
+
+void
+self_put_feed(struct batch *batch, const struct feed *feed)
+{
+    char labels[80] = "";
+    labels_add(labels, sizeof(labels), "source", str_from(feed->source->name));
+    put(batch, SELF_SAMPLES, labels, (double)feed->samples);
+    put(batch, SELF_DURATION, labels, (double)feed->duration_ns / 1e9);
+    put(batch, SELF_SOURCE_CPU, labels, (double)feed->cpu_total_ns / 1e9);
+    put(batch, SELF_ERRORS, labels, (double)feed->batch.errors);
+    put(batch, SELF_REJECTED, labels, (double)feed->batch.rejected);
+    put(batch, SELF_DROPPED, labels, (double)feed->batch.dropped);
+}
+
+void
+self_put_counts(struct batch *batch, const struct self_counts *counts)
+{
+    put(batch, SELF_TICKS_MISSED, "", (double)counts->ticks_missed);
+    put(batch, SELF_SERIES_REFUSED, "", (double)catalog_series_refused(batch->catalog));
+    put(batch, SELF_PICTURES_FULL, "", (double)counts->pictures_full);
+    put(batch, SELF_SERIES, "", (double)catalog_series_count(batch->catalog));
+    put(batch, SELF_HISTORY_BYTES, "", (double)counts->history_bytes);
+    if (counts->oldest_ns != INT64_MAX) {
+        put(batch, SELF_HISTORY_REACH, "", (double)(batch->at.mono_ns - counts->oldest_ns) / 1e9);
+    }
 }
 
 const struct metric *
