@@ -151,13 +151,6 @@ target_of(const struct opening *opening, unsigned side)
     return second ? opening->targets.count - 1 : 0;
 }
 
-/* What is asked of requests; "": anything. */
-static const char *
-filter_of(const struct cli *cli)
-{
-    return cli->line.command->id == COMMAND_FLAME ? config_text(cli->config, "flame.filter") : "";
-}
-
 static bool
 begin_opening(struct opening *opening, const struct cli *cli, const char *path, const char *older)
 {
@@ -174,11 +167,13 @@ begin_opening(struct opening *opening, const struct cli *cli, const char *path, 
             str_copy(str_from(target->shown), opening->shown[i], TARGET_NAME_BYTES);
         }
     }
-    if (!requests && filter_of(cli)[0] != '\0') {
-        cli_complain("--filter chooses requests: give an agent or a file of traces");
+    bool chosen = flame_requests_are_chosen(cli);
+    if (!requests && chosen) {
+        cli_complain(
+            "--filter, --from and --to choose requests: give an agent or a file of traces");
         return false;
     }
-    return true;
+    return !chosen || flame_requests_check(cli);
 }
 
 static bool
@@ -188,9 +183,10 @@ add_side(const struct opening *opening, unsigned side, struct profile *profile)
     char why[WHY_BYTES] = "", *data;
     bool there = flame_requests_are_there(word), file = !there && !flame_requests_are_in(word);
     size_t n;
-    data = there ? flame_requests_ask(opening->cli, &opening->targets, target_of(opening, side), &n)
+    data = there  ? flame_requests_ask(opening->cli, &opening->targets, target_of(opening, side),
+                                       side == 0, &n)
            : file ? load(word, &n)
-                  : flame_requests_load(opening->cli, word, &n);
+                  : flame_requests_load(opening->cli, word, side == 0, &n);
     if (data == NULL) {
         return false;
     }
@@ -235,8 +231,9 @@ read_profile(const struct opening *opening, bool names_only)
     if (good && !has_values(profile)) {
         bool far = flame_requests_are_there(opening->words[0]);
         cli_complain("%s: %s", opening->shown[0],
-                     !requests                            ? "there are no stacks in it"
-                     : filter_of(opening->cli)[0] != '\0' ? "no request there matches --filter"
+                     !requests ? "there are no stacks in it"
+                     : flame_requests_are_chosen(opening->cli)
+                         ? "no request there matches --filter, --from and --to"
                      : far ? "no requests are held there; --pid, --machine and --node sample"
                            : "no requests are held there");
         good = false;
@@ -309,16 +306,16 @@ say_left(const struct profile *profile, char *dst, size_t size)
 static void
 describe(const struct profile *profile, const struct opening *opening, char *dst, size_t size)
 {
-    char name[160], other[160] = "", left[160], filter[100];
+    char name[160], other[160] = "", left[160], chosen[160];
     name_side(opening, 0, name, sizeof(name));
     if (opening->count > 1) {
         name_side(opening, 1, other, sizeof(other));
     }
-    utf8_clean(str_from(filter_of(opening->cli)), filter, sizeof(filter));
+    flame_requests_say(opening->cli, chosen, sizeof(chosen));
     say_left(profile, left, sizeof(left));
-    snprintf(dst, size, "%s%s%s%s%s: %u frames in %u calls%s", name,
-             other[0] != '\0' ? " against " : "", other, filter[0] != '\0' ? ", " : "", filter,
-             profile->frame_count, profile->node_count - 1, left);
+    snprintf(dst, size, "%s%s%s%s: %u frames in %u calls%s", name,
+             other[0] != '\0' ? " against " : "", other, chosen, profile->frame_count,
+             profile->node_count - 1, left);
 }
 
 /* ---- writing ---- */

@@ -17,6 +17,7 @@
 #include "flametop/core/sampling.h"
 #include "flametop/ui/app.h"
 #include "flame.h"
+#include "flame_requests.h"
 #include "flame_sampler.h"
 #include "look.h"
 #include "monitor.h"
@@ -262,6 +263,10 @@ flame_live_run(const struct cli *cli)
     if (subjects != 1 || config_text(cli->config, "flame.diff")[0] != '\0' ||
         (wanted_place(cli) == NULL && (node || !is_of_this_machine(cli)))) {
         cli_complain(USAGE);
+        return EXIT_USAGE;
+    }
+    if (flame_requests_are_chosen(cli)) {
+        cli_complain("--filter, --from and --to choose requests, not what is sampled now");
         return EXIT_USAGE;
     }
     bool screen = config_text(cli->config, "flame.output")[0] == '\0' && isatty(STDOUT_FILENO);

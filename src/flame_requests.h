@@ -8,10 +8,18 @@
 bool flame_requests_are_there(const char *word);
 bool flame_requests_are_in(const char *path);
 
-/* Their flame graph, those that match the configured filter, as a profile document
- * (profile/read.h), for the caller to free; NULL, and a sentence on stderr. */
-char *flame_requests_load(const struct cli *cli, const char *path, size_t *ret_n);
+/* Whether --filter, --from and --to choose among them, which they must be able to; false as well,
+ * and a sentence on stderr, where one of them cannot be read. */
+bool flame_requests_are_chosen(const struct cli *cli);
+bool flame_requests_check(const struct cli *cli);
+
+/* ", service=shop, from 14:02": which are chosen; "": all. */
+void flame_requests_say(const struct cli *cli, char *dst, size_t size);
+
+/* Their flame graph, those that match the configured filter, and of the newer side the times, as a
+ * profile document (profile/read.h), for the caller to free; NULL, and a sentence on stderr. */
+char *flame_requests_load(const struct cli *cli, const char *path, bool newer, size_t *ret_n);
 char *flame_requests_ask(const struct cli *cli, const struct targets *targets, size_t which,
-                         size_t *ret_n);
+                         bool newer, size_t *ret_n);
 
 #endif

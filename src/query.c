@@ -50,7 +50,8 @@ number_of(const cJSON *item)
 static cJSON *
 from_file(const struct cli *cli, struct trace_query *query, const char *path)
 {
-    struct traces *traces = traces_load(cli, path);
+    int64_t newest_ns;
+    struct traces *traces = traces_load(cli, path, &newest_ns);
     struct traces_cursor at = {0};
     const struct trace *trace;
     struct buf out;

@@ -87,9 +87,8 @@ take_span(void *context, const struct span *span)
     return trace_store_span(loading->store, span, instant_of(loading->newest_ns));
 }
 
-/* The traces of a file; NULL, and a sentence on stderr. */
-static struct traces *
-load(const struct cli *cli, const char *path, int64_t *ret_newest_ns)
+struct traces *
+traces_load(const struct cli *cli, const char *path, int64_t *ret_newest_ns)
 {
     const struct span_format *format = format_of(path);
     struct loading loading = {.store = machine_file_store(cli, TRACE_MEMORY)};
@@ -120,13 +119,6 @@ load(const struct cli *cli, const char *path, int64_t *ret_newest_ns)
     }
     *ret_newest_ns = loading.newest_ns;
     return traces;
-}
-
-struct traces *
-traces_load(const struct cli *cli, const char *path)
-{
-    int64_t newest_ns;
-    return load(cli, path, &newest_ns);
 }
 
 /* ---- without a terminal ---- */
@@ -219,7 +211,7 @@ traces_run(const struct cli *cli)
     const char *path = cli->line.arguments[0], *slash = strrchr(path, '/');
     int64_t newest_ns = 0;
     char name[128], text[200];
-    struct traces *traces = load(cli, path, &newest_ns);
+    struct traces *traces = traces_load(cli, path, &newest_ns);
     if (traces == NULL) {
         return EXIT_FAILED;
     }

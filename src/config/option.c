@@ -193,6 +193,9 @@ const struct option option_table[] = {
     {.name = "flame.for", .flag = "for", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10s",
      .low = 0.1, .high = 3600, .unit = "s", .group = "Flame", .command = "flame",
      .text = "How long to sample a process or the machine before the result is written; Ctrl-C ends it sooner. On the screen it goes on."},
+    {.name = "flame.from", .flag = "from", .argument = "TIME", .type = OPTION_TEXT, .fallback = "",
+     .group = "Flame", .command = "flame",
+     .text = "Only requests that began then or later, of an agent or a file of traces: 14:02, 2026-11-21 14:02 (local time; with Z behind UTC), -10m (of a file: before its end). What --diff names is taken whole."},
     {.name = "flame.machine", .flag = "machine", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
      .command = "flame", .text = "Sample the stacks of all processes instead of reading a FILE."},
     {.name = "flame.node", .flag = "node", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
@@ -206,6 +209,8 @@ const struct option option_table[] = {
     {.name = "flame.rate", .flag = "rate", .argument = "HZ", .type = OPTION_INTEGER, .fallback = "99", .low = 1,
      .high = 999, .unit = "", .group = "Flame", .command = "flame",
      .text = "Samples a second of each CPU that is busy, also of what F samples on the screen; of an Erlang node fewer where they would cost more than a tenth of a scheduler."},
+    {.name = "flame.to", .flag = "to", .argument = "TIME", .type = OPTION_TEXT, .fallback = "", .group = "Flame",
+     .command = "flame", .text = "Only requests that began before then, as --from."},
     {.name = "flame.wall", .flag = "wall", .type = OPTION_BOOL, .fallback = "false", .group = "Flame",
      .command = "flame", .text = "Sample processes of an Erlang node where they wait as well, not only where they work."},
 };

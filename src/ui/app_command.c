@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "flametop/base/moment.h"
 #include "flametop/base/utf8.h"
 #include "panels/panels.h"
 

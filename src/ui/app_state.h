@@ -237,9 +237,6 @@ void environment_fill(struct app *app, struct overlay *overlay);
 void evidence_fill(struct app *app, struct overlay *overlay);
 
 /* moment.c */
-/* 13:58, 13:58:30, -5m, 2026-11-21 13:58 */
-bool moment_parse(const char *text, int64_t now_wall_ns, int64_t *ret_wall_ns);
-bool duration_parse(const char *text, int64_t *ret_ns);     /* 500ms, 2s, -1m, 6h, 7d, 4m31s */
 void moment_hold(struct app *app, struct picture *picture); /* takes the reference; NULL: live */
 
 /* Makes the moment of the past that a target shows anew when older history came from elsewhere. */

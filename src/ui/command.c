@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/moment.h"
 #include "app_state.h"
 #include "panels/panels.h"
 

@@ -131,6 +131,27 @@ def test_command__opens_a_file_of_requests():
     check_sentence(run("flame", path, "--filter", "tool=nobody"), 1, "no request there matches --filter")
 
 
+def test_command__chooses_a_time():
+    """The query is slow in the later half; a time of the file is counted back from its end."""
+    path = os.path.join(test_live.HOME, "window.json")
+    with open(path, "wb") as out:
+        subprocess.run([sys.executable, MAKE, "--count", "600", "--minutes", "9", "--slow-from", "250"], stdout=out,
+                       check=True, timeout=60)
+
+    def query_share(*words):
+        done = run("flame", path, *words, "-o", "-")
+        check(done.returncode == 0, done)
+        stacks = folded(done.stdout.decode())
+        return sum(value for frames, value in stacks if frames[-1] == "SELECT orders") / sum(value for _, value in stacks)
+
+    before, after = query_share("--to", "-6m"), query_share("--from", "-3m")
+    check(before < 0.4 < 0.6 < after, before, after)
+    check(before < query_share() < after, before, after)
+    check_sentence(run("flame", path, "--from", "soon"), 2, "--from: no time: 14:02")
+    check_sentence(run("flame", path, "--to", "1999-01-01T00:00Z"), 1, "matches --filter, --from and --to")
+    check_sentence(run("flame", "--pid", "1", "--from", "-5m"), 2, "choose requests, not what is sampled")
+
+
 NODES_MAX = 131072
 
 
@@ -218,6 +239,10 @@ def test_window__is_compared_with_the_one_before():
                                f"http://127.0.0.1:{port}"], capture_output=True, check=False, timeout=60)
         check(done.returncode == 0, done.stderr.decode())
         check(until(lambda: agent.ask("/api/v1/traces?limit=1").json()["held"] >= 600, seconds=20), "no requests")
+        done = run("flame", f"http://127.0.0.1:{agent.port}", "--from", "-3m", "-o", "-")
+        check(done.returncode == 0 and "SELECT orders" in done.stdout.decode(), done)
+        done = run("flame", f"http://127.0.0.1:{agent.port}", "--to", "2001-01-01T00:00Z")
+        check_sentence(done, 1, "matches --filter, --from and --to")
         with Tmux(f"{FLAMETOP} http://127.0.0.1:{agent.port} --view requests --span 5m", width=140, height=40) as screen:
             check(screen.until("POST /tools/invoke", "D before", seconds=20), screen.screen())
             compared = r"critical path · POST /tools/invoke · database-query · .*, before: \d\d:\d\d:\d\d to"
@@ -337,7 +362,7 @@ def test_command__says_what_is_wrong():
         check_sentence(sampled(agent, "--pid", str(os.getpid()), token=None), 1, "token")
         check_sentence(sampled(agent), 1, "no requests are held there", "--pid, --machine and --node")
         check_sentence(sampled(agent, "--diff", "http://127.0.0.1:1"), 1, "refused the connection")
-        check_sentence(sampled(agent, "--filter", "duration>never"), 1, "duration")
+        check_sentence(sampled(agent, "--filter", "duration>never"), 2, "duration")
         check_sentence(run("flame", "local"), 2, "--pid PID, --machine and --node")
         check_sentence(run("flame", write("a.folded", "a;b 1\n"), "--filter", "tool=x"), 2, "--filter chooses requests")
 
