@@ -124,7 +124,7 @@ static const char *const text[] = {
 /* 25,000 of those that are new and as many of the others. What was there before us counts from the
  * node's start, when it is visited first; sums and rounds are known when all were. */
 "Scan = fun(F,W,{T0,M0,Es},K) -> T1 = Now(), W1 = Mine(),"
-" _ = erlang:put(nap,0), _ = erlang:put(pace,erlang:get(pace)*1.02),"
+" _ = erlang:put(nap,0), _ = erlang:put(pace,erlang:min(erlang:get(pace)*1.02,1.0e6)),"
 " M1 = erlang:spawn(erlang,self,[]), Ps = erlang:processes(),"
 " Nw = lists:delete(self(),New(Ps,M0,M1,Es)),"
 " MT = C(lists:append(Rate(T1-T0),[Row(0,[])])),"
