@@ -101,14 +101,18 @@ static const char *const text[] = {
 "     if Ls =:= none -> Us; true -> erlang:max(Us,T1-T) end},Kept,[E2|Done]);"
 "   true -> Go(Es,T1,MT,K,Left,{F2,R,lists:append(Q1,Q),lists:append(H1,H),"
 "     N+S+Queued(Ls2),Us},[{T,D,X,B,S,Ls2}|Kept],Done) end end,"
-/* Who is new: processes are numbered as they begin, from one mark to the next, until numbers begin
- * again. A node may order them in another way: then it is who was not there. */
-"Pid = fun erlang:list_to_pid/1,"
-"Ord = try Pid(\"<0.32767.0>\") < Pid(\"<0.0.1>\") catch _:_ -> false end,"
-"New = fun(Ps,M0,M1,Es) -> Known = fun() -> lists:append([X || {_,_,X,_,_,_} <- Es]) end,"
-" A = {'>=','$1',{const,M0}}, B = {'<','$1',{const,M1}},"
-" if not Ord -> Ps -- Known(); M0 < M1 -> Run(Ps,C([{'$1',[A,B],['$1']}]));"
-"  true -> Run(Ps,C([{'$1',[{'orelse',A,B}],['$1']}])) -- Known() end end,"
+/* Who is new: processes are numbered as they begin, from one mark to the next, until there were as
+ * many as there may be at a time: then numbers are those of who ended first. From then on, which is
+ * a mark behind all, and where a node orders them in another way, it is who was not there. */
+"Pid = fun(A,B) -> erlang:list_to_pid(lists:concat([\"<0.\",A,\".\",B,\">\"])) end,"
+"Lim = erlang:system_info(process_limit), End = try Pid(Lim,0)"
+" catch _:_ -> Pid(Lim rem 32768,Lim div 32768) end,"
+"Ord = try Pid(32767,0) < Pid(0,1) catch _:_ -> false end,"
+"Old = C([{'$1',[{'>=','$1',{const,End}}],['$1']}]),"
+"New = fun(Ps,M0,M1,Es) ->"
+" case Ord andalso M0 < M1 andalso M1 < End andalso Run(Ps,Old) =:= [] of"
+"  true -> {M1,Run(Ps,C([{'$1',[{'>=','$1',{const,M0}},{'<','$1',{const,M1}}],['$1']}]))};"
+"  false -> {[],Ps -- lists:append([X || {_,_,X,_,_,_} <- Es])} end end,"
 "Lab = fun(P) -> if OTP >= 27 -> proc_lib:get_label(P); true -> undefined end end,"
 /* proc_lib answers with init_p/5 for each process that is none of its own. */
 "Ini = fun(P) -> case proc_lib:translate_initial_call(P) of"
@@ -126,7 +130,7 @@ static const char *const text[] = {
 "Scan = fun(F,W,{T0,M0,Es},K) -> T1 = Now(), W1 = Mine(),"
 " _ = erlang:put(nap,0), _ = erlang:put(pace,erlang:min(erlang:get(pace)*1.02,1.0e6)),"
 " M1 = erlang:spawn(erlang,self,[]), Ps = erlang:processes(),"
-" Nw = lists:delete(self(),New(Ps,M0,M1,Es)),"
+" {M2,Nx} = New(Ps,M0,M1,Es), Nw = lists:delete(self(),Nx),"
 " MT = C(lists:append(Rate(T1-T0),[Row(0,[])])),"
 " {A,Kn,Dn} = Go(Part(T0,Nw,length(Nw)),T1,MT,K,25000,{[],[],[],[],0,0},[],[]),"
 " {{L,R0,Q0,H0,S,Us},Ko,Dn2} = Go(Es,T1,MT,K,25000,A,[],Dn),"
@@ -138,7 +142,7 @@ static const char *const text[] = {
 " Took = erlang:min(Now()-T1-erlang:get(nap), erlang:round((Mine()-W1)*erlang:get(pace))),"
 " I = {T1,Took,N,S2,Us2},"
 " _ = Tell(F,W,I,R,Q,H,U),"
-" {T1,M1,lists:append(Kept,Join(lists:reverse(Dn2)))} end,",
+" {T1,M2,lists:append(Kept,Join(lists:reverse(Dn2)))} end,",
 /* Sums of the processes of each application: a bag of them by group leader, 5,000 at a time. */
 "MA = C([{[{'_','$1'},{'_','$2'},{'_','$3'},{'_','$4'}],[],[{{'$1','$2','$3','$4'}}]}]),"
 "Sum = fun(E,G,M) -> lists:sum(ets:select(E,[{{G,'$1','$2','$3'},[],[M]}])) end,"
@@ -193,7 +197,7 @@ static const char *const text[] = {
 " (fun L(Pv) -> receive"
 "  {scan,F,R,K} -> P2 = Scan(F,R,Pv,K), erlang:garbage_collect(), L(P2);"
 "  {'DOWN',Mn,_,_,_} -> ok end end)({erlang:convert_time_unit("
-"   erlang:system_info(start_time),native,microsecond),Pid(\"<0.0.0>\"),[]}) end, [{priority,high}]),"
+"   erlang:system_info(start_time),native,microsecond),Pid(0,0),[]}) end, [{priority,high}]),"
 /* Text of others that is to be used more than once. */
 "Learn = fun(S) -> try {ok,T,_} = erl_scan:string(erlang:binary_to_list(S)),"
 " {ok,E} = erl_parse:parse_exprs(T), {value,V,_} = erl_eval:exprs(E, []),"

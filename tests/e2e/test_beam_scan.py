@@ -4,8 +4,10 @@
 FLAMETOP_BINARY is the program. Names on the command line run those tests alone.
 """
 
+import json
 import os
 import re
+import subprocess
 import sys
 import time
 
@@ -13,7 +15,44 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from erlang import Node, have_erlang  # noqa: E402  (its folder is not a package)
 from suite import FLAMETOP, check, run  # noqa: E402
 import suite  # noqa: E402
-from terminal import Tmux  # noqa: E402
+from terminal import Tmux, environment  # noqa: E402
+
+LIMIT = 4096  # processes at a time: so many begin before a number comes again
+
+# All numbers were given once; those that come next are of who ended first. They go up, but for every 100th.
+WEAR = (f"begin Ps = [spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 2000)], "
+        f"[spawn(erlang, self, []) || _ <- lists:seq(1, {LIMIT} - 2000)], {{Low, High}} = lists:split(20, Ps), "
+        "Parts = [[L | lists:sublist(High, N * 99 + 1, 99)] || {N, L} <- lists:zip(lists:seq(0, 19), Low)], "
+        "lists:foreach(fun(P) -> M = monitor(process, P), P ! stop, receive {'DOWN', M, _, _, _} -> ok end end, "
+        f"lists:append(Parts)), [spawn(erlang, self, []) || _ <- lists:seq(1, {LIMIT} - 2000 + 200)], ok end")
+HOT = ("begin [P | Ps] = lists:sort([spawn(fun() -> receive {go, N} -> register(N, self()), (fun L(I) -> L(I + 1) end)(0); "
+       "stop -> ok end end) || _ <- lists:seq(1, 120)]), P ! {go, %s}, [Q ! stop || Q <- Ps], ok end")
+NUMBER = "(fun(P) -> [_, A, B] = string:tokens(pid_to_list(P), \"<.>\"), " \
+    "list_to_integer(B) * 32768 + list_to_integer(A) end)"
+
+
+def names(picture):
+    table = [t for t in picture["tables"] if t["name"] == "beam.processes"][0]
+    return [name for column in table["columns"] if column["name"] == "beam.process.name" for name in column["values"]]
+
+
+def test_numbers__that_come_again_hide_no_process():
+    with Node("worn", arguments=("+P", str(LIMIT))) as node:
+        check(node.eval(WEAR) == "ok")
+        node.eval(HOT % "before")
+        child = subprocess.Popen([FLAMETOP, "snapshot", "--for", "9s", "--format", "json", node.url],
+                                 stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment())
+        time.sleep(4)
+        marks = [int(node.eval(f"{NUMBER}(spawn(erlang, self, []))"))]
+        for name in ("first", "second", "third"):
+            node.eval(HOT % name)
+            marks.append(int(node.eval(f"{NUMBER}(spawn(erlang, self, []))")))
+        numbers = json.loads(node.eval(f"[{NUMBER}(whereis(N)) || N <- [first, second, third]]"))
+        picture = json.loads(child.communicate(timeout=60)[0])
+        check(marks == sorted(marks) and max(numbers) < marks[0], "numbers only go up: nothing is tested", marks, numbers)
+        found = names(picture)
+        for name in ("before", "first", "second", "third"):
+            check(found.count(name) == 1, name, "is there", found.count(name), "times; numbers", marks, numbers, found)
 
 
 def test_pace__does_not_grow_for_ever():
