@@ -197,7 +197,8 @@ panel_menu(const struct panel_context *context, const char *title, const struct 
     struct app *app = context->app;
     overlay_open(&app->overlay, app, title, nothing_fill, true);
     for (size_t i = 0; i < count; i++) {
-        overlay_add(&app->overlay, ROLE_TEXT, "", items[i].text, items[i].argument);
+        const char *label = items[i].label != NULL ? items[i].label : "";
+        overlay_add(&app->overlay, ROLE_TEXT, label, items[i].text, items[i].argument);
     }
     app->overlay.selected = MIN(selected, count > 0 ? count - 1 : 0);
     app->menu_target = app->calling;

@@ -80,17 +80,17 @@ open_menu(struct table_view *view, const struct panel_context *context, const ch
           const char *command, bool states, int selected)
 {
     struct menu_item items[TABLE_VIEW_COLUMNS];
-    char texts[TABLE_VIEW_COLUMNS][128];
+    char labels[TABLE_VIEW_COLUMNS][64];
     size_t count = MIN(view->def->column_count, TABLE_VIEW_COLUMNS);
     for (size_t i = 0; i < count; i++) {
         const struct column *column = &view->def->columns[i];
         bool on = (view->chosen >> i & 1) != 0;
-        snprintf(texts[i], sizeof(texts[i]), "%s%-8s %s",
+        snprintf(labels[i], sizeof(labels[i]), "%s%s",
                  !states ? ""
                  : on    ? "[x] "
                          : "[ ] ",
-                 column->title, column->text);
-        items[i] = (struct menu_item){texts[i], column->name};
+                 column->title);
+        items[i] = (struct menu_item){column->text, column->name, labels[i]};
     }
     panel_menu(context, title, items, count, (size_t)MAX(selected, 0), command);
 }

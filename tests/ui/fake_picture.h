@@ -207,7 +207,10 @@ static const struct column fake_process_columns[] = {
     {"process.pid", "PID", "", "Process id.", COLUMN_INTEGER, COLUMN_KEY, 7},
     {"process.parent_pid", "PPID", "", "Parent's process id.", COLUMN_INTEGER, COLUMN_HIDDEN, 7},
     {"process.owner", "USER", "", "Owner.", COLUMN_TEXT, 0, 8},
-    {"process.state", "S", "", "State.", COLUMN_TEXT, 0, 1},
+    {"process.state", "S", "",
+     "R running, S sleeping, D waiting for I/O, I idle kernel thread, T stopped, t traced, Z "
+     "defunct, X exited since the last refresh.",
+     COLUMN_TEXT, 0, 1},
     {"process.name", "NAME", "", "Name.", COLUMN_TEXT, COLUMN_KEEP, 15},
     {"process.cpu.utilization", "CPU", "1", "CPU use, 100 % is one core.", COLUMN_REAL,
      COLUMN_RANK | COLUMN_KEEP, 7},

@@ -268,6 +268,25 @@ test_app__readonly_has_no_signals(void **state)
     free(screen);
 }
 
+/* The sentences of columns are there whole, beside their names. */
+static void
+test_app__columns_are_readable_whole(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3});
+    canvas_resize(&screen->canvas, 80, 24);
+    press(screen, 'C');
+    const char *text = shown(screen, &out);
+    assert_non_null(strstr(text, "[x] S        R running"));
+    assert_non_null(strstr(text, "│              refresh. "));
+    screen_close(screen);
+    buf_done(&out);
+    free(screen);
+}
+
 static void
 test_app__filter_from_the_start(void **state)
 {
@@ -526,6 +545,7 @@ main(void)
         cmocka_unit_test(test_app__span_grows_with_the_history),
         cmocka_unit_test(test_app__small_screens_take_no_clicks),
         cmocka_unit_test(test_app__evidence_keeps_its_subject),
+        cmocka_unit_test(test_app__columns_are_readable_whole),
         cmocka_unit_test(test_app__readonly_has_no_signals),
         cmocka_unit_test(test_app__filter_from_the_start),
         cmocka_unit_test(test_app__prompts_begin_with_what_is_in_force),

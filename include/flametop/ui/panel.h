@@ -106,6 +106,7 @@ void panel_say(const struct panel_context *context, const char *format, ...) PRI
  * item's argument. Texts are copied. `selected` is where the cursor starts. */
 struct menu_item {
     const char *text, *argument;
+    const char *label; /* in a column of its own, left of the text; NULL: none */
 };
 void panel_menu(const struct panel_context *context, const char *title,
                 const struct menu_item *items, size_t count, size_t selected, const char *command);

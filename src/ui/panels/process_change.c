@@ -163,7 +163,7 @@ ask_signal(struct process_change *change, const struct table_view *view,
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
             snprintf(texts[i], sizeof(texts[i]), "%2d %-5s %s", signals[i].number, signals[i].name,
                      signals[i].text);
-            items[i] = (struct menu_item){texts[i], signals[i].name};
+            items[i] = (struct menu_item){.text = texts[i], .argument = signals[i].name};
         }
         char title[96];
         if (begin_question(change, view, context)) {

@@ -264,7 +264,7 @@ request_groups_menu(struct requests *requests, const struct panel_context *conte
     size_t selected = ARRAY_SIZE(choices);
     struct trace_grouping *grouping = &requests->grouping;
     for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
-        items[i] = (struct menu_item){choices[i].text, choices[i].name};
+        items[i] = (struct menu_item){.text = choices[i].text, .argument = choices[i].name};
         selected = grouping->by == choices[i].by ? i : selected;
         if (strcmp(argument, choices[i].name) == 0) {
             *grouping = (struct trace_grouping){.by = choices[i].by};
@@ -273,7 +273,8 @@ request_groups_menu(struct requests *requests, const struct panel_context *conte
         }
     }
     if (argument[0] == '\0') {
-        items[ARRAY_SIZE(choices)] = (struct menu_item){"an attribute …", "attribute"};
+        items[ARRAY_SIZE(choices)] =
+            (struct menu_item){.text = "an attribute …", .argument = "attribute"};
         panel_menu(context, "Group requests by", items, ARRAY_SIZE(items), selected,
                    "request.group");
     } else if (strcmp(argument, "attribute") == 0) {
