@@ -326,9 +326,13 @@ evidence_fill(struct app *app, struct overlay *overlay)
         return;
     }
     const char *looked_at = picture->looked_at, *missing = picture->not_looked_at;
-    overlay_add(overlay, ROLE_TEXT, "found", "nothing unusual", NULL);
-    overlay_add(overlay, ROLE_TEXT, "looked at", looked_at != NULL ? looked_at : "nothing yet",
-                NULL);
+    if (looked_at == NULL || looked_at[0] == '\0') {
+        overlay_add(overlay, ROLE_TEXT, "found",
+                    "nothing yet: readings lack, or what is seen has not lasted long enough", NULL);
+    } else {
+        overlay_add(overlay, ROLE_TEXT, "found", "nothing unusual", NULL);
+        overlay_add(overlay, ROLE_TEXT, "looked at", looked_at, NULL);
+    }
     overlay_add(overlay, ROLE_TEXT, "not at", missing != NULL ? missing : "(nothing left out)",
                 NULL);
 }

@@ -92,7 +92,9 @@ const struct view view_table[] = {
      "findings",
      "Findings",
      "Find",
-     "No diagnosis yet: the first one comes with the first readings.",
+     "No diagnosis yet: it comes with the first readings, or as soon as what is seen now has "
+     "lasted "
+     "long enough to be told.",
      {{{{"findings", 1}}}},
      {{{{NULL, 0}}}}},
     {9,

@@ -287,6 +287,28 @@ test_app__columns_are_readable_whole(void **state)
     free(screen);
 }
 
+/* While something is seen that has not lasted, nothing is called usual. */
+static void
+test_app__evidence_says_when_there_is_none_yet(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 3});
+    canvas_resize(&screen->canvas, 120, 40);
+    struct picture *picture = screen->fake.picture;
+    picture->finding_count = 0;
+    picture->looked_at = "";
+    app_set_picture(screen->app, picture);
+    press(screen, '!');
+    assert_non_null(strstr(shown(screen, &out), "nothing yet"));
+    assert_null(strstr(out.data, "nothing unusual"));
+    screen_close(screen);
+    buf_done(&out);
+    free(screen);
+}
+
 static void
 test_app__filter_from_the_start(void **state)
 {
@@ -545,6 +567,7 @@ main(void)
         cmocka_unit_test(test_app__span_grows_with_the_history),
         cmocka_unit_test(test_app__small_screens_take_no_clicks),
         cmocka_unit_test(test_app__evidence_keeps_its_subject),
+        cmocka_unit_test(test_app__evidence_says_when_there_is_none_yet),
         cmocka_unit_test(test_app__columns_are_readable_whole),
         cmocka_unit_test(test_app__readonly_has_no_signals),
         cmocka_unit_test(test_app__filter_from_the_start),
