@@ -313,7 +313,7 @@ value_text(const struct chart_panel *chart, const struct panel_context *context,
                        READING_TEXT);
 }
 
-/* Wall time of the end of a column, counted in cells from the right. */
+/* Wall time of the bucket of a column, counted in cells from the right. */
 static int64_t
 wall_at(const struct chart_panel *chart, const struct panel_context *context,
         const struct strip *strip, int back)
@@ -323,6 +323,17 @@ wall_at(const struct chart_panel *chart, const struct panel_context *context,
     int64_t bucket = buckets->last_bucket - (int64_t)strip->skip -
                      (int64_t)(back * per_cell) / MAX(strip->repeat, 1);
     return bucket * buckets->bucket_ns;
+}
+
+/* The same between the buckets: marks that are equally far apart say so, also where a bucket is
+ * wider than a cell. */
+static int64_t
+wall_between(const struct chart_panel *chart, const struct panel_context *context,
+             const struct strip *strip, int back)
+{
+    int per_cell = context->glyphs == GLYPHS_BRAILLE ? 2 : 1;
+    return wall_at(chart, context, strip, 0) -
+           chart->reading.chart.bucket_ns * back * per_cell / MAX(strip->repeat, 1);
 }
 
 static char *
@@ -373,7 +384,7 @@ draw_time_axis(const struct chart_panel *chart, const struct panel_context *cont
     int y = area.y + area.height;
     for (int back = 0; back < area.width - 6; back += TICK_WIDTH) {
         char text[READING_TEXT];
-        time_text(wall_at(chart, context, strip, back), format, text);
+        time_text(wall_between(chart, context, strip, back), format, text);
         int width = (int)strlen(text), x = area.x + area.width - back - width;
         if (x >= area.x) {
             canvas_text(canvas, x, y, width, str_from(text), style_dim);
