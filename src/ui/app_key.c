@@ -234,8 +234,11 @@ prompt_complete(struct app *app)
     } else if (strpbrk(text + strspn(text, " \t"), " \t") != NULL) {
         const struct command *command = command_of_line(text, &argument);
         complete_argument(app, command, command != NULL ? (size_t)(argument - text) : 0);
-    } else if (command_complete(text, line, sizeof(line))) {
-        prompt_set(&app->prompt, line);
+    } else {
+        if (command_complete(text, line, sizeof(line))) {
+            prompt_set(&app->prompt, line);
+        }
+        command_candidates(app->prompt.text, app->prompt.hint, sizeof(app->prompt.hint));
     }
 }
 

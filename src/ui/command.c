@@ -390,6 +390,22 @@ command_complete(const char *line, char *dst, size_t size)
     return true;
 }
 
+void
+command_candidates(const char *line, char *dst, size_t size)
+{
+    size_t n = strlen(line), matches = 0;
+    dst[0] = '\0';
+    for (size_t i = 0; i < command_count; i++) {
+        if (begins(&command_table[i], line, n)) {
+            strlcat(dst, matches++ > 0 ? " " : "", size);
+            strlcat(dst, command_table[i].name, size);
+        }
+    }
+    if (matches < 2) {
+        dst[0] = '\0';
+    }
+}
+
 bool
 words_complete(const struct words *words, const char *text, char *dst, size_t size, char *hint,
                size_t hint_size)

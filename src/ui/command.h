@@ -47,6 +47,9 @@ bool command_check(const char *line, char *why, size_t why_size);
  * is gained. */
 bool command_complete(const char *line, char *dst, size_t size);
 
+/* The names that begin with a line, as many as fit, "" unless there are several. */
+void command_candidates(const char *line, char *dst, size_t size);
+
 /* Adds what the argument of a command may be, where that is a known set. */
 void command_words(const struct command *command, const struct app *app, struct words *words);
 

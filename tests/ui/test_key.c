@@ -143,6 +143,11 @@ test_command__completes_and_finds(void **state)
     assert_true(command_complete("mov", line, sizeof(line)));
     assert_string_equal(line, "move.");
     assert_false(command_complete("zzz", line, sizeof(line)));
+    char names[128];
+    command_candidates("time", names, sizeof(names));
+    assert_string_equal(names, "time.go time.skip time.step");
+    command_candidates("them", names, sizeof(names)); /* the only one: it is completed */
+    assert_string_equal(names, "");
     assert_string_equal(command_of_line("  filter beam cpu>5", &argument)->name, "filter.set");
     assert_string_equal(argument, "beam cpu>5");
     assert_null(command_of_line("mo", NULL));
