@@ -245,6 +245,11 @@ test_metrics__filter_search_and_open(void **state)
     assert_non_null(strstr(asked_metric, "pressure"));
     stage.panel->command(stage.state, &stage.context, "filter.set", "nothing has this name");
     stage_draw(&stage, 40, true);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    canvas_dump(&stage.canvas, &out);
+    assert_non_null(strstr(out.data, "No metric has these words"));
+    buf_done(&out);
     assert_int_equal(stage.panel->command(stage.state, &stage.context, "open", ""), REACTION_NONE);
     stage_done(&stage);
 }

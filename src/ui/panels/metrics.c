@@ -437,6 +437,11 @@ metrics_draw(void *state, const struct panel_context *context, struct canvas *ca
     metrics->top =
         metrics->selected >= metrics->top + page ? metrics->selected + 1 - page : metrics->top;
     draw_head(canvas, &grid, x, area.y + 1);
+    if (metrics->shown_count == 0 && metrics->filter[0] != '\0') {
+        canvas_text(canvas, x, metrics->rows.y, width,
+                    STR("No metric has these words in its name, labels or meaning; Esc shows all."),
+                    style_dim);
+    }
     for (size_t i = 0; i < page && metrics->top + i < metrics->shown_count; i++) {
         const struct entry *entry = &metrics->entries[metrics->shown[metrics->top + i]];
         int y = metrics->rows.y + (int)i;
