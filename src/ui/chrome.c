@@ -343,6 +343,8 @@ static const struct offer {
         WHILE_OPENED,
         WHILE_NOTHING_IS_OPEN,
         WHILE_HELD,
+        WHILE_RUNNING, /* these two: of no file */
+        WHILE_PAUSED,
         WHILE_CUT,
         WHILE_ONE_OF_SEVERAL,
         NOT_OF_FLEET,
@@ -353,7 +355,6 @@ static const struct offer {
         WITH_REQUESTS_BEHIND,
         WITH_DATA,
         WITHOUT_REQUESTS,
-        NOT_OF_FILE,
         WITH_SAMPLER,
         WITH_NODE_SAMPLER,
         WHILE_SAMPLING,
@@ -371,7 +372,8 @@ static const struct offer {
     {NULL, "live", "try now", WHILE_CUT, true},
     {NULL, "view 0", "fleet", WHILE_ONE_OF_SEVERAL, true},
     {"fleet", "open", "open", WITH_DATA, false},
-    {NULL, "pause", "pause", NOT_OF_FILE, false},
+    {NULL, "pause", "pause", WHILE_RUNNING, false},
+    {NULL, "pause", "go on", WHILE_PAUSED, false},
     {"fleet", "search.set", "search", WITH_DATA, false},
     {"fleet", "filter.set", "filter", WITH_DATA, false},
     {"fleet", "sort.set", "sort", WITH_DATA, false},
@@ -515,7 +517,8 @@ is_offered(const struct app *app, const struct offer *offer, const char *view, e
          app->view_before == VIEW_REQUESTS) ||
         (offer->when == WITHOUT_REQUESTS && !data && !receives(app)) ||
         (offer->when == WITH_PROFILE && profile) || is_offered_of(app->profile, offer) ||
-        (offer->when == NOT_OF_FILE && !alone && !is_file(app)) ||
+        (offer->when == WHILE_RUNNING && !alone && !is_file(app) && !held) ||
+        (offer->when == WHILE_PAUSED && !alone && !is_file(app) && held) ||
         (offer->when == NOT_OF_FLEET && !seat_is_fleet(app) && !alone) ||
         fits_sampling(app, offer, view);
     bool writes = app->options.readonly && command_of_line(offer->command, NULL)->writes;
