@@ -364,7 +364,7 @@ def test_command__says_what_is_wrong():
         check_sentence(sampled(agent, "--diff", "http://127.0.0.1:1"), 1, "refused the connection")
         check_sentence(sampled(agent, "--filter", "duration>never"), 2, "duration")
         check_sentence(run("flame", "local"), 2, "--pid PID, --machine and --node")
-        check_sentence(run("flame", write("a.folded", "a;b 1\n"), "--filter", "tool=x"), 2, "--filter chooses requests")
+        check_sentence(run("flame", write("a.folded", "a;b 1\n"), "--filter", "tool=x"), 2, "choose requests: give an agent")
 
 
 def test_command__opens_the_requests_of_an_agent():
