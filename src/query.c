@@ -183,8 +183,12 @@ judge(const cJSON *document)
                      any ? ": did you mean " : "", other, any ? "?" : "");
         code = field ? EXIT_UNKNOWN : code;
     }
-    if (code == EXIT_DONE && cJSON_GetArraySize(member(document, "rows")) == 0) {
+    int rows = cJSON_GetArraySize(member(document, "rows"));
+    double left = number_of(member(document, "groups")) - rows;
+    if (code == EXIT_DONE && rows == 0) {
         cli_complain("no request matches the question");
+    } else if (code == EXIT_DONE && left > 0) {
+        cli_complain("the %d largest are shown, %.0f more are left out", rows, left);
     }
     return code;
 }

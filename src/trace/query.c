@@ -422,9 +422,15 @@ larger_first(const void *a, const void *b)
 }
 
 size_t
+trace_query_row_count(const struct trace_query *query)
+{
+    return query->group_count + query->other;
+}
+
+size_t
 trace_query_rows(struct trace_query *query, struct trace_query_row *ret_rows, size_t max)
 {
-    size_t count = query->group_count + query->other;
+    size_t count = trace_query_row_count(query);
     struct trace_query_row *rows = calloc(MAX(count, (size_t)1), sizeof(rows[0]));
     for (size_t i = 0; rows != NULL && i < count; i++) {
         const struct group *group =

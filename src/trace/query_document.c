@@ -96,6 +96,8 @@ trace_query_write(struct trace_query *query, const struct traces *traces, size_t
         json_text(json, trace_query_tag(query, i));
     }
     json_array_end(json);
+    json_key(json, "groups");
+    json_uint(json, trace_query_row_count(query));
     write_rows(query, max, json);
     json_key(json, "missing");
     json_array(json);

@@ -213,7 +213,7 @@ test_trace_query__writes_its_answer(void **state)
     assert_string_equal(
         out.data,
         "{\"held\":10,\"value\":\"avg rows\",\"unit\":\"\",\"tags\":[\"endpoint\",\"regon\"],"
-        "\"rows\":[{\"tags\":[\"two\",\"\"],\"value\":8,\"count\":5}],"
+        "\"groups\":2,\"rows\":[{\"tags\":[\"two\",\"\"],\"value\":8,\"count\":5}],"
         "\"missing\":[{\"name\":\"regon\",\"field\":false,\"meant\":\"region\"}]}");
     buf_done(&out);
     trace_query_free(query);

@@ -45,6 +45,7 @@ void trace_query_set_span(struct trace_query *query, double span_s);
 
 /* Largest first. Answers how many of at most `max`. */
 size_t trace_query_rows(struct trace_query *query, struct trace_query_row *ret_rows, size_t max);
+size_t trace_query_row_count(const struct trace_query *query); /* without a maximum */
 
 /* What is named in the question and nothing that was counted has, so that it may be mistyped: the
  * field; attributes among the tags, one after another. NULL: none, or none more. */
@@ -53,7 +54,8 @@ const char *trace_query_missing_tag(const struct trace_query *query, size_t inde
 
 /* The answer as a JSON object, the same from a file and from an agent:
  *   {"held": requests that were asked, "value": "p95 duration", "unit": "s", "tags": ["tool"],
- *    "rows": [{"tags": ["fetch"], "value": 0.2, "count": 3}], at most `max`
+ *    "groups": how many rows there are, "rows": [{"tags": ["fetch"], "value": 0.2, "count": 3}], at
+ *    most `max` of them
  *    "missing": [{"name": what nothing has, "field": whether it is the field,
  *                 "meant": what of the requests is like it, or null}]} */
 void trace_query_write(struct trace_query *query, const struct traces *traces, size_t max,
