@@ -52,21 +52,21 @@ style_of(const struct finding *finding)
                : (struct style){.fg = level_role(finding->level), .attributes = CELL_BOLD};
 }
 
-static void
+/* Answers the rows used. */
+static int
 draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect area)
 {
     char text[SENTENCE_BYTES];
     if (picture->base != NULL && picture->looked_at == NULL) {
-        wrap_draw(
+        return wrap_draw(
             canvas, area,
             STR(" – what was unusual then is not known: findings of this moment were not kept"),
             (struct style){.fg = ROLE_DIM});
-        return;
     }
     if (picture->past && picture->base == NULL && picture->track_count == 0) {
-        wrap_draw(canvas, area, STR(" – a file: there are no readings of a machine in it to judge"),
-                  (struct style){.fg = ROLE_DIM});
-        return;
+        return wrap_draw(canvas, area,
+                         STR(" – a file: there are no readings of a machine in it to judge"),
+                         (struct style){.fg = ROLE_DIM});
     }
     bool covered = picture->looked_at != NULL && picture->looked_at[0] != '\0';
     char sign[8] = "";
@@ -79,8 +79,7 @@ draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect are
         snprintf(text, sizeof(text),
                  " – nothing is judged: %s has no thresholds (thresholds: or mappings: set them)",
                  link->kind);
-        wrap_draw(canvas, area, str_from(text), (struct style){.fg = ROLE_DIM});
-        return;
+        return wrap_draw(canvas, area, str_from(text), (struct style){.fg = ROLE_DIM});
     }
     snprintf(text, sizeof(text),
              covered ? " %s nothing unusual: looked at %s%s%s" : " %s looking at the %s …%s%s",
@@ -89,7 +88,7 @@ draw_quiet(const struct picture *picture, struct canvas *canvas, struct rect are
              : foreign ? "thresholds"
                        : "machine",
              missing != NULL ? "; not at " : "", missing != NULL ? missing : "");
-    wrap_draw(canvas, area, str_from(text), (struct style){.fg = ROLE_LEVEL_NORMAL});
+    return wrap_draw(canvas, area, str_from(text), (struct style){.fg = ROLE_LEVEL_NORMAL});
 }
 
 void
@@ -191,7 +190,12 @@ findings_draw(void *state, const struct panel_context *context, struct canvas *c
     const struct picture *picture = context->picture;
     findings->area = area;
     if (picture->finding_count == 0) {
-        draw_quiet(picture, canvas, area);
+        int used = draw_quiet(picture, canvas, area) + 1;
+        wrap_draw(canvas,
+                  (struct rect){area.x + 3, area.y + used, area.width - 4, area.height - used},
+                  STR("Findings stand here, the worst first, with culprit and advice; Enter shows "
+                      "the evidence of one."),
+                  (struct style){.fg = ROLE_DIM});
         return;
     }
     size_t rows = (size_t)MAX(area.height / FINDING_ROWS, 1);
