@@ -273,8 +273,9 @@ static void
 draw_legend(struct canvas *canvas, int x, int y)
 {
     x += canvas_text(canvas, x, y, 5, STR(" few "), style_dim);
-    heat_legend(canvas, x, y, LEGEND_STEPS);
-    x += LEGEND_STEPS;
+    for (int i = 0; i < LEGEND_STEPS; i++) { /* one of each shade, and the most */
+        heat_cell(canvas, x++, y, i + 1 < LEGEND_STEPS ? (i + 0.5) / LEGEND_STEPS : 1, 1);
+    }
     x += canvas_text(canvas, x, y, 7, STR(" many  "), style_dim);
     heat_cell(canvas, x, y, 0.5, 1);
     canvas_restyle(canvas, (struct rect){x, y, 1, 1}, (struct style){.fg = ROLE_LEVEL_CRITICAL});
