@@ -17,7 +17,8 @@ enum {
     ROW_PID,
     ROW_SINCE,
     ROW_IMPACT,
-    ROW_LEVEL
+    ROW_LEVEL,
+    ROW_UNTIL
 };
 
 static const struct column columns[] = {
@@ -39,6 +40,8 @@ static const struct column columns[] = {
                     COLUMN_KEEP | COLUMN_RANK, 6},
     [ROW_LEVEL] = {"finding.level", "LEVEL", "", "0 normal to 4 emergency.", COLUMN_INTEGER,
                    COLUMN_KEEP, 6},
+    [ROW_UNTIL] = {"finding.until", "UNTIL", "s", "Until when, seconds since 1970; 0: still so.",
+                   COLUMN_REAL, COLUMN_KEEP, 9},
 };
 
 const struct table_def finding_table = {
@@ -95,6 +98,7 @@ findings_to_table(const struct finding *findings, size_t count, struct arena *ar
         row[ROW_SINCE].real = (double)finding->since_wall_ns / 1e9;
         row[ROW_IMPACT].integer = finding->impact;
         row[ROW_LEVEL].integer = finding->level;
+        row[ROW_UNTIL].real = (double)finding->until_wall_ns / 1e9;
     }
     return table;
 }
@@ -104,6 +108,13 @@ integer_in(const union cell *row, int column, int64_t low, int64_t high)
 {
     int64_t value = row[column].integer;
     return value == CELL_UNKNOWN ? low : CLAMP(value, low, high);
+}
+
+static int64_t
+time_in(const union cell *row, int column)
+{
+    double seconds = row[column].real;
+    return seconds > 0 && seconds < 9e9 ? (int64_t)(seconds * 1e9) : 0;
 }
 
 size_t
@@ -122,9 +133,8 @@ findings_from_table(const struct table *table, struct finding *ret_findings, siz
             .culprit = row[ROW_CULPRIT].text,
             .advice = row[ROW_ADVICE].text,
             .culprit_pid = integer_in(row, ROW_PID, 0, INT64_MAX),
-            .since_wall_ns = row[ROW_SINCE].real > 0 && row[ROW_SINCE].real < 9e9
-                                 ? (int64_t)(row[ROW_SINCE].real * 1e9)
-                                 : 0,
+            .since_wall_ns = time_in(row, ROW_SINCE),
+            .until_wall_ns = time_in(row, ROW_UNTIL),
             .impact = (int)integer_in(row, ROW_IMPACT, 0, 100),
             .level = (enum level)integer_in(row, ROW_LEVEL, LEVEL_NORMAL, LEVEL_EMERGENCY),
         };

@@ -2,6 +2,7 @@
 #include "../check.h"
 
 #include "flametop/base/macros.h"
+#include "flametop/core/keep.h"
 #include "flametop/core/picture.h"
 
 #define TICKS 20
@@ -86,6 +87,35 @@ test_findings__equals_keep_their_places(void **state)
     }
 }
 
+/* What was over then is over when one goes back, and stands below what was still so. */
+static void
+test_findings__of_the_past_end_when_they_did(void **state)
+{
+    (void)state;
+    int64_t wall_ns = INT64_C(1700000000) * NS_PER_S;
+    const struct finding then[] = {{.id = "still", .sentence = "so", .impact = 10},
+                                   {.id = "over",
+                                    .sentence = "was so",
+                                    .impact = 90,
+                                    .since_wall_ns = wall_ns,
+                                    .until_wall_ns = wall_ns + 5 * NS_PER_S}};
+    struct picture *live = two_speeds();
+    struct keep *keep = keep_new(&finding_table);
+    keep_add(keep, findings_to_table(then, ARRAY_SIZE(then), &live->arena),
+             (struct instant){.mono_ns = tick_ns(5), .wall_ns = wall_ns + 9 * NS_PER_S});
+    live->kept = arena_news(&live->arena, struct kept *, 1);
+    live->kept[live->kept_count++] = keep_view(keep);
+    struct picture *past = picture_at(live, tick_ns(5));
+    assert_int_equal(past->finding_count, 2);
+    assert_string_equal(past->findings[0].id, "still");
+    assert_int_equal(past->findings[0].until_wall_ns, 0);
+    assert_int_equal(past->findings[1].since_wall_ns, wall_ns);
+    assert_int_equal(past->findings[1].until_wall_ns, wall_ns + 5 * NS_PER_S);
+    picture_release(past);
+    picture_release(live);
+    keep_free(keep);
+}
+
 int
 main(void)
 {
@@ -93,6 +123,7 @@ main(void)
         cmocka_unit_test(test_picture__steps_go_through_every_tick),
         cmocka_unit_test(test_picture__without_history_there_is_one_moment),
         cmocka_unit_test(test_findings__equals_keep_their_places),
+        cmocka_unit_test(test_findings__of_the_past_end_when_they_did),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
