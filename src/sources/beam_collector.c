@@ -190,24 +190,28 @@ static const char *const text[] = {
 " case application_master:get_child(G) of"
 "  {P,_} when erlang:is_pid(P) -> Sup(P,G,Nm(P),supervisor); _ -> [] end]"
 " || {A,G} <- lists:sort(Ms())]),1000) end,",
-/* Scans have a process of their own: however long one takes, the rest is answered. */
+/* Scans have a process of their own: however long one takes, the rest is answered. Where it was
+ * ended, the next scan begins it again. */
 "Me = self(),"
-"Sc = erlang:spawn_opt(fun() -> Own(), _ = erlang:put(pace,1.0e6),"
-" Mn = erlang:monitor(process, Me),"
-" (fun L(Pv) -> receive"
-"  {scan,F,R,K} -> P2 = Scan(F,R,Pv,K), erlang:garbage_collect(), L(P2);"
-"  {'DOWN',Mn,_,_,_} -> ok end end)({erlang:convert_time_unit("
-"   erlang:system_info(start_time),native,microsecond),Pid(0,0),[]}) end, [{priority,high}]),"
+"Sc = fun() -> case erlang:get(scans) of undefined ->"
+" {P,_} = erlang:spawn_opt(fun() -> Own(), _ = erlang:put(pace,1.0e6),"
+"  Mn = erlang:monitor(process, Me),"
+"  (fun L(Pv) -> receive"
+"   {scan,F,R,K} -> P2 = Scan(F,R,Pv,K), erlang:garbage_collect(), L(P2);"
+"   {'DOWN',Mn,_,_,_} -> ok end end)({erlang:convert_time_unit("
+"    erlang:system_info(start_time),native,microsecond),Pid(0,0),[]}) end,"
+"  [monitor,{priority,high}]), _ = erlang:put(scans,P), P; P -> P end end,"
 /* Text of others that is to be used more than once. */
 "Learn = fun(S) -> try {ok,T,_} = erl_scan:string(erlang:binary_to_list(S)),"
 " {ok,E} = erl_parse:parse_exprs(T), {value,V,_} = erl_eval:exprs(E, []),"
 " true = erlang:is_function(V, 0), {ok,V} catch _:X -> {error,X} end end,"
-/* The process itself: all it keeps is what it learned. */
+/* The process itself: all it keeps is what it learned, and who scans. */
 "(fun L(Fs) -> receive"
 " {ping,F,R} -> Say(F,{R,pong}), L(Fs);"
 " {many,F,R,Cs} -> Say(F,{R,Many(Cs)}), L(Fs);"
 " {safe,F,R,Cs} -> Later(F,R,fun() -> Many(Cs) end), L(Fs);"
-" {scan,F,R,K} -> Sc ! {scan,F,R,K}, L(Fs);"
+" {scan,F,R,K} -> Sc() ! {scan,F,R,K}, L(Fs);"
+" {'DOWN',_,_,_,_} -> _ = erlang:erase(scans), L(Fs);"
 " {ets,F,R,K} -> Later(F,R,fun() -> Ets(K) end), L(Fs);"
 " {ports,F,R,K} -> Later(F,R,fun() -> Ports(K) end), L(Fs);"
 " {masters,F,R} -> Say(F,{R,Ms()}), L(Fs);"

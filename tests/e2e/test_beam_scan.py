@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Scans of Erlang nodes that have begun many processes, and that are watched for long.
+"""Scans of Erlang nodes that have begun many processes, that are watched for long, and that end scans.
 
 FLAMETOP_BINARY is the program. Names on the command line run those tests alone.
 """
@@ -64,6 +64,18 @@ def test_pace__does_not_grow_for_ever():
         time.sleep(4)
         pace = node.eval(paces)
         check(re.fullmatch(r"\[1\.0e6\]|\[1000000\.0\]", pace), pace)
+        t.keys("q")
+        check(t.until("exit=0"), t.screen())
+
+
+def test_scans__begin_again_where_they_were_ended():
+    with Node("ended") as node, Tmux(f"{FLAMETOP} --interval 1s --view beam {node.url}", width=120, height=40) as t:
+        check(t.until(r"ended@", r"● live", r"REDS/s[\s\S]*net_kernel +"), t.screen())
+        pids = "[P || P <- processes(), {dictionary, D} <- [process_info(P, dictionary)], lists:keymember(pace, 1, D)]"
+        check(node.eval(f"begin [P] = {pids}, exit(P, kill), ok end") == "ok")
+        check(node.wait_for(f"length({pids})", "1", 30) == "1", "no process scans", t.screen())
+        node.eval(HOT % "later")
+        check(t.until(r"REDS/s[\s\S]* later +", seconds=30), t.screen())
         t.keys("q")
         check(t.until("exit=0"), t.screen())
 
