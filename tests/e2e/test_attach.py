@@ -18,7 +18,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from suite import FLAMETOP, Skip, check, check_sentence, main, run  # noqa: E402  (their folder is not a package)
+from suite import FLAMETOP, Skip, check, check_sentence, main, run, together  # noqa: E402  (their folder is not a package)
 from terminal import HOME, Tmux, environment  # noqa: E402
 
 
@@ -240,12 +240,14 @@ def test_agent__ends_with_its_input_and_removes_its_socket():
 
 def test_snapshot__of_each_kind_of_target_in_each_format():
     with Agent("--listen", "127.0.0.1:0", wait=1.0) as agent, Web(JSON) as web:
-        for target in (f"unix:{agent.socket}", agent.socket, "local"):
-            for name, begin in (("json", b"{"), ("csv", b"time"), ("prometheus", b"#"), ("openmetrics", b"#"),
-                                ("text", b" flametop"), ("ansi", b"\x1b[")):
-                done = run("snapshot", "--for", "300ms", "--format", name, target)
-                check(done.returncode == 0, target, name, done.stderr.decode())
-                check(begin in done.stdout[:200], target, name, done.stdout[:80])
+        def see(target, name, begin):
+            done = run("snapshot", "--for", "300ms", "--format", name, target)
+            check(done.returncode == 0, target, name, done.stderr.decode())
+            check(begin in done.stdout[:200], target, name, done.stdout[:80])
+
+        together(see, [(target, *kind) for target in (f"unix:{agent.socket}", agent.socket, "local")
+                       for kind in (("json", b"{"), ("csv", b"time"), ("prometheus", b"#"), ("openmetrics", b"#"),
+                                    ("text", b" flametop"), ("ansi", b"\x1b["))])
         done = run("snapshot", "--for", "300ms", "--format", "json", f"127.0.0.1:{web.port}")
         check(done.returncode == 0 and b"queue.depth" in done.stdout, done.stderr.decode(), done.stdout[:400])
 
@@ -259,25 +261,29 @@ def test_snapshot__counts_lines_of_a_remote_target():
 
 
 def test_snapshot__of_a_dead_target_is_a_sentence():
-    for target, word in (("unix:/nonexistent/x.sock", "no socket"), ("127.0.0.1:1", "refused the connection")):
+    def see(target, word):
         done, took = timed(run, "snapshot", target)
         check_sentence(done, 1, word)
         check(took < 8, "slow:", took)
 
+    together(see, (("unix:/nonexistent/x.sock", "no socket"), ("127.0.0.1:1", "refused the connection")))
+
 
 def test_check__answers_for_each_kind_of_target():
     with Agent("--listen", "none", wait=2.0) as agent, Web(JSON) as web:
-        for target in ([f"unix:{agent.socket}"], ["local"], []):
-            for condition, code, word in (("system.cpu.logical.count >= 1", 0, b"true"),
-                                          ("system.cpu.logical.count > 100000", 1, b"false"),
-                                          ("system.memory.utilization > 0%", 0, b"true"),
-                                          ("system.memory.utilization > 0% for 1s", 0, b"true"),
-                                          ("system.memory.utilization > 100% for 1h", 1, b"false"),
-                                          ("system.memory.limit >= 1MiB", 0, b"true"),
-                                          ("system.cpu.time{state=user} >= 0", 0, b"true"),
-                                          ("system.memory.usage{state=used} / system.memory.limit < 100%", 0, b"true")):
-                done = run("check", condition, *target, XDG_RUNTIME_DIR=agent.runtime)
-                check(done.returncode == code and done.stdout.startswith(word), target, condition, done)
+        def see(condition, code, word, *target):
+            done = run("check", condition, *target, XDG_RUNTIME_DIR=agent.runtime)
+            check(done.returncode == code and done.stdout.startswith(word), target, condition, done)
+
+        together(see, [(*condition, *target) for target in ([f"unix:{agent.socket}"], ["local"], [])
+                       for condition in (("system.cpu.logical.count >= 1", 0, b"true"),
+                                         ("system.cpu.logical.count > 100000", 1, b"false"),
+                                         ("system.memory.utilization > 0%", 0, b"true"),
+                                         ("system.memory.utilization > 0% for 1s", 0, b"true"),
+                                         ("system.memory.utilization > 100% for 1h", 1, b"false"),
+                                         ("system.memory.limit >= 1MiB", 0, b"true"),
+                                         ("system.cpu.time{state=user} >= 0", 0, b"true"),
+                                         ("system.memory.usage{state=used} / system.memory.limit < 100%", 0, b"true"))])
         done = run("check", "json.queue.depth == 7", f"http://127.0.0.1:{web.port}")
         check(done.returncode == 0, done)
         done = run("check", "json.queue.depth > 7", f"http://127.0.0.1:{web.port}/")
@@ -285,9 +291,10 @@ def test_check__answers_for_each_kind_of_target():
 
 
 def test_check__unknown_is_3_with_a_sentence():
-    check_sentence(run("check", "system.cpu.utilization > 90%", "127.0.0.1:1"), 3, "refused the connection")
-    check_sentence(run("check", "system.cpu.utilization > 90%", "unix:/nonexistent/x.sock"), 3, "no socket")
-    check_sentence(run("check", "nothing.of.the.kind > 1", "local"), 3, "nothing.of.the.kind")
+    together(lambda condition, target, word: check_sentence(run("check", condition, target), 3, word),
+             (("system.cpu.utilization > 90%", "127.0.0.1:1", "refused the connection"),
+              ("system.cpu.utilization > 90%", "unix:/nonexistent/x.sock", "no socket"),
+              ("nothing.of.the.kind > 1", "local", "nothing.of.the.kind")))
 
 
 def test_check__wrong_conditions_are_2():
@@ -333,10 +340,13 @@ def test_word__that_is_no_file_is_told_what_it_could_be():
 
 def test_query__of_a_url_is_told_nobody():
     url, other = "http://127.0.0.1:1/x?token=SECRET&instance=web-01", "http://127.0.0.1:2/"
-    for arguments in ([url], [url, other]):
+
+    def see(*arguments):
         done = run("snapshot", *arguments)
         check(b"SECRET" not in done.stderr + done.stdout, done.stderr, done.stdout)
         check(b"127.0.0.1:1/x?instance=web-01: " in done.stderr, done.stderr)
+
+    together(see, ([url], [url, other]))
 
 
 def test_http__without_a_port_tries_the_agents_first():

@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from erlang import COOKIE, Mute, Node, epmd, free_port, have_erlang  # noqa: E402  (its folder is not a package)
-from suite import FLAMETOP, check, run  # noqa: E402
+from suite import FLAMETOP, check, run, together  # noqa: E402
 import suite  # noqa: E402
 from terminal import HOME, Pty, Tmux, environment  # noqa: E402
 
@@ -207,20 +207,21 @@ def test_states__each_has_its_sentence():
     closed = free_port()
     has = {"FLAMETOP_COOKIE": COOKIE}
     with Node("known") as node, Mute() as mute, Mute(epmd({"known": node.port, "other": 4})) as daemon:
-        says("nothing listens at port", f"beam://known@localhost:{closed}")
-        says("accepts and says nothing", f"beam://known@localhost:{mute.port}", **has)
-        says("there is no host called", "beam://known@nowhere.invalid", **has)
-        says("no epmd on localhost", "beam://known@localhost", ERL_EPMD_PORT=str(closed))
-        says("does not answer", "beam://known@localhost", ERL_EPMD_PORT=str(mute.port))
+        together(lambda words, target, env: says(words, target, **env),
+                 (("nothing listens at port", f"beam://known@localhost:{closed}", {}),
+                  ("accepts and says nothing", f"beam://known@localhost:{mute.port}", has),
+                  ("there is no host called", "beam://known@nowhere.invalid", has),
+                  ("no epmd on localhost", "beam://known@localhost", {"ERL_EPMD_PORT": str(closed)}),
+                  ("does not answer", "beam://known@localhost", {"ERL_EPMD_PORT": str(mute.port)}),
+                  ("no epmd on localhost", "beam://localhost", {"ERL_EPMD_PORT": str(closed)}),
+                  ("there is no host called", "beam://nowhere.invalid", {})))
         told = refusal("beam://missing@localhost", ERL_EPMD_PORT=str(daemon.port))
         check("knows no node missing, but known, other" in told, told)
         picture = snapshot("known@localhost", ERL_EPMD_PORT=str(daemon.port))  # by epmd, without the scheme
         check(picture["host"]["name"].startswith("known@"), picture["host"])
-        says("no epmd on localhost", "beam://localhost", ERL_EPMD_PORT=str(closed))
-        says("there is no host called", "beam://nowhere.invalid")
         with Mute(lambda asked: b"HTTP/1.1 400 Bad Request\r\n\r\n") as other:
-            says("is no epmd", "beam://localhost", ERL_EPMD_PORT=str(other.port))
-            says("is no epmd", "beam://known@localhost", ERL_EPMD_PORT=str(other.port))
+            together(lambda target: says("is no epmd", target, ERL_EPMD_PORT=str(other.port)),
+                     (["beam://localhost"], ["beam://known@localhost"]))
         done = run("--cookie", "abc", node.url)
         told = done.stderr.decode()
         check(done.returncode == 2 and all(way in told for way in (".erlang.cookie", "--cookie-file", "FLAMETOP_COOKIE")),
@@ -237,12 +238,15 @@ def test_black_hole__is_given_up_in_time():
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
         time.sleep(0.3)
-        for target, words, env in (("beam://127.0.0.1", "no answer", {"ERL_EPMD_PORT": str(port)}),
-                                   ("beam://a@127.0.0.1", "does not answer", {"ERL_EPMD_PORT": str(port)}),
-                                   (f"beam://a@127.0.0.1:{port}", "does not answer", {"FLAMETOP_COOKIE": COOKIE})):
+
+        def see(target, words, env):
             start = time.monotonic()
             says(words, target, **env)
             check(time.monotonic() - start < 12, target, "took", time.monotonic() - start)
+
+        together(see, (("beam://127.0.0.1", "no answer", {"ERL_EPMD_PORT": str(port)}),
+                       ("beam://a@127.0.0.1", "does not answer", {"ERL_EPMD_PORT": str(port)}),
+                       (f"beam://a@127.0.0.1:{port}", "does not answer", {"FLAMETOP_COOKIE": COOKIE})))
         for one in full:
             one.close()
 
@@ -276,9 +280,10 @@ def test_cookie__comes_from_where_it_is():
             file.write(text)
         os.chmod(path, 0o600)
     with Node("secret") as node:
-        snapshot(node.url)  # its own process on this machine tells the home
-        snapshot("--cookie-file", right, node.url, FLAMETOP_COOKIE="unused")
-        snapshot(node.url, FLAMETOP_COOKIE=COOKIE)
+        together(lambda env, *arguments: snapshot(*arguments, node.url, **env),
+                 ([{}],  # its own process on this machine tells the home
+                  ({"FLAMETOP_COOKIE": "unused"}, "--cookie-file", right),
+                  [{"FLAMETOP_COOKIE": COOKIE}]))
         told = refusal("--cookie-file", wrong, node.url)
         check("refuses the cookie" in told and wrong in told and "not-it" not in told, told)
         says("there is no file", "--cookie-file", wrong + "x", node.url)
