@@ -262,7 +262,7 @@ parse_name(struct parser *parser)
         catalog_metric(parser->catalog, str_copy(name, text, sizeof(text)));
     if (metric == NULL || name.n >= sizeof(text)) {
         parser->rest = start;
-        return fail(parser, "there is no metric of the name");
+        return fail(parser, "no such metric");
     }
     struct matchers matchers = {0};
     if (take(parser, '{') && !parse_matchers(parser, &matchers)) {

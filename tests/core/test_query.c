@@ -179,7 +179,7 @@ test_query__errors_say_what_and_where(void **state)
         {"min(1)", "a comma is missing", 6},
         {"min(1, 2", "a closing parenthesis is missing", 9},
         {"2 * avg(1, 2)", "only min, max and or", 5},
-        {"2 * nosuch * 2", "no metric of the name", 5},
+        {"2 * nosuch * 2", "no such metric", 5},
         {"1 2", "nothing was expected here", 3},
         {"sum{n}", "a label condition", 6},
         {"sum{n=a", "a label condition", 8},
