@@ -145,7 +145,9 @@ def test_drawer__stays_open():
     """Each picture takes the rows of the one before with it."""
     with Node("opened") as node, Tmux(f"{FLAMETOP} {node.url}", width=120, height=40) as t:
         check(t.until(r"opened@", r"● live"), t.screen())
-        t.keys("4", "Tab", "Tab", "Down", "Enter")
+        t.keys("4")
+        check(t.until(r"REDS/s[\s\S]*net_kernel +"), t.screen())  # what Tab goes to
+        t.keys("Tab", "Tab", "Down", "Enter")
         check(t.until("BEGAN WITH"), t.screen())
         time.sleep(3)
         t.keys("q")
