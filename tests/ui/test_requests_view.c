@@ -551,6 +551,18 @@ test_requests_view__question_is_answered(void **state)
     stage_done(&stage);
 }
 
+static void
+test_requests_view__answer_says_what_is_left_out(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    app_command(stage.app, "query count by trace");
+    draw(&stage);
+    assert_true(shows(&stage, "89 more are left out"));
+    stage_done(&stage);
+}
+
 /* Keys that come before a drawing meet a page whose rows were made of what is gone since. */
 static void
 test_requests_view__keys_before_a_drawing(void **state)
@@ -677,6 +689,7 @@ main(void)
         cmocka_unit_test(test_requests_view__compares_slow_with_typical_and_with_a_mark),
         cmocka_unit_test(test_requests_view__rectangle_by_the_mouse),
         cmocka_unit_test(test_requests_view__question_is_answered),
+        cmocka_unit_test(test_requests_view__answer_says_what_is_left_out),
         cmocka_unit_test(test_requests_view__keys_before_a_drawing),
         cmocka_unit_test(test_requests_view__past_shows_what_had_begun),
         cmocka_unit_test(test_requests_view__leaves_a_request_before_it_is_there),

@@ -57,6 +57,10 @@ write_rows(struct requests *requests, bool ascii)
     request_lines_clear(lines);
     lines->first = first;
     request_lines_heading(lines, requests->question);
+    size_t left = trace_query_row_count(query) - count;
+    if (left > 0) {
+        request_lines_add(lines, ROLE_DIM, "the largest", "%zu more are left out", left);
+    }
     for (size_t i = 0; i < MIN(count, (size_t)ROWS_MAX); i++) {
         char name[2 * REQUEST_NAME] = "", value[REQUEST_TEXT], of[REQUEST_TEXT];
         for (size_t tag = 0; tag < tags; tag++) {
