@@ -154,7 +154,7 @@ format_counts(const struct picture *picture, enum glyphs glyphs, char *dst, size
 {
     int counts[LEVEL_EMERGENCY + 1] = {0};
     for (size_t i = 0; i < picture->finding_count; i++) {
-        counts[picture->findings[i].level]++;
+        counts[picture->findings[i].level] += picture->findings[i].until_wall_ns == 0;
     }
     dst[0] = '\0';
     for (int level = LEVEL_EMERGENCY; level >= LEVEL_WARNING; level--) {

@@ -96,15 +96,15 @@ part_width(const struct card_part *part, bool padded)
     return label + (label > 0 && value > 0 ? 1 : 0) + value;
 }
 
-/* How many parts fit whole. */
+/* How many parts fit whole, `apart` cells between them. */
 static size_t
-parts_fit(const struct card *card, int width, bool padded)
+parts_fit(const struct card *card, int width, int apart, bool padded)
 {
     int at = 0;
     size_t count = 0;
     while (count < card->part_count) {
         bool last = count + 1 == card->part_count;
-        int gap = count > 0 ? 2 : 0, part = part_width(&card->parts[count], padded && !last);
+        int gap = count > 0 ? apart : 0, part = part_width(&card->parts[count], padded && !last);
         if (at + gap + part > width) {
             break;
         }
@@ -114,19 +114,23 @@ parts_fit(const struct card *card, int width, bool padded)
     return count;
 }
 
-/* Parts that fit whole, labels dim and values plain. */
+/* Parts that fit whole, labels dim and values plain; nearer to each other where the last would
+ * touch the frame, which stands right of them. */
 static void
-draw_parts(struct canvas *canvas, int x, int y, int width, const struct card *card)
+draw_parts(struct canvas *canvas, int x, int y, int width, bool framed, const struct card *card)
 {
-    size_t count = parts_fit(card, width, false);
-    bool padded = parts_fit(card, width, true) == count;
+    size_t count = parts_fit(card, width, 2, false);
+    width -= framed;
+    int apart = parts_fit(card, width, 2, false) == count ? 2 : 1;
+    count = MIN(count, parts_fit(card, width, apart, false));
+    bool padded = parts_fit(card, width, apart, true) == count;
     for (size_t i = 0; i < count; i++) {
         const struct card_part *part = &card->parts[i];
         struct str value = part_value(part, padded && i + 1 < count);
         int label =
             canvas_text(canvas, x, y, text_width(part->label), str_from(part->label), style_dim);
         x += label + (label > 0 && value.n > 0 ? 1 : 0);
-        x += 2 + canvas_text(canvas, x, y, (int)utf8_text_width(value), value, style_text);
+        x += apart + canvas_text(canvas, x, y, (int)utf8_text_width(value), value, style_text);
     }
 }
 
@@ -175,7 +179,7 @@ card_draw(struct canvas *canvas, struct rect area, const struct card *card)
         edge_text(canvas, chart.x, chart.y, chart.width, card->scale, style_dim);
     }
     if (area.height >= 3) {
-        draw_parts(canvas, area.x + 2, area.y + area.height - 2, area.width - 3, card);
+        draw_parts(canvas, area.x + 2, area.y + area.height - 2, area.width - 3, true, card);
     }
     if (area.height >= 2) {
         draw_bottom(canvas, area, card);
@@ -211,7 +215,7 @@ card_draw_line(struct canvas *canvas, int x, int y, int width, const struct card
     draw_state(canvas, at, y, MIN(end - at, 4 + WORD_WIDTH), card);
     at += 4 + WORD_WIDTH + 1;
     if (at < end) {
-        draw_parts(canvas, at, y, end - at - 1, card);
+        draw_parts(canvas, at, y, end - at - 1, false, card);
     }
     canvas_unclip(canvas, clip);
 }
