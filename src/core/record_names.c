@@ -114,8 +114,9 @@ read_column(struct wire *wire, struct arena *arena, struct column *ret_column)
     uint8_t type = wire_u8(wire);
     wire->bad |= type > COLUMN_TEXT;
     ret_column->type = (enum column_type)(type <= COLUMN_TEXT ? type : COLUMN_TEXT);
-    ret_column->flags = (unsigned)wire_varint(wire) &
-                        (COLUMN_KEY | COLUMN_RANK | COLUMN_KEEP | COLUMN_HIDDEN | COLUMN_COSTLY);
+    ret_column->flags =
+        (unsigned)wire_varint(wire) &
+        (COLUMN_KEY | COLUMN_RANK | COLUMN_KEEP | COLUMN_HIDDEN | COLUMN_COSTLY | COLUMN_TOTAL);
     ret_column->width = (unsigned)wire_clamped(wire, WIRE_TEXT_MAX);
 }
 
@@ -129,7 +130,7 @@ make_sound(struct column *columns, size_t count)
             columns[c].flags &= ~(unsigned)COLUMN_KEY;
         }
         if (columns[c].type == COLUMN_TEXT) {
-            columns[c].flags &= ~(unsigned)COLUMN_RANK;
+            columns[c].flags &= ~(unsigned)(COLUMN_RANK | COLUMN_TOTAL);
         }
         key |= (columns[c].flags & COLUMN_KEY) != 0;
     }

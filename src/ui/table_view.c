@@ -88,8 +88,8 @@ is_share(const struct column *column)
     return column->type == COLUMN_REAL && strcmp(column->unit, "1") == 0;
 }
 
-/* By the table's rank columns, largest first, then by key: rows that do the same stay where they
- * are. */
+/* By what shares add up to, then by the table's rank columns, largest first, then by key: rows that
+ * do the same stay where they are. */
 static int
 compare_tied(const struct table_view *view, const union cell *a, const union cell *b)
 {
@@ -121,18 +121,28 @@ compare(const void *a, const void *b, void *context)
     return compare_tied(view, cells_a, cells_b);
 }
 
+static void
+add_ties(struct table_view *view, unsigned flag)
+{
+    for (size_t i = 0; i < MIN(view->def->column_count, TABLE_VIEW_COLUMNS); i++) {
+        const struct column *column = &view->def->columns[i];
+        if ((column->flags & flag) != 0 && !is_share(column) && (int)i != view->sort &&
+            view->tie_count < TABLE_VIEW_COLUMNS) {
+            view->ties[view->tie_count++] = (uint8_t)i;
+        }
+    }
+}
+
 /* What the order goes by. */
 static void
 plan_order(struct table_view *view)
 {
     view->by_share = is_share(&view->def->columns[view->sort]);
     view->tie_count = 0;
-    for (size_t i = 0; i < MIN(view->def->column_count, TABLE_VIEW_COLUMNS); i++) {
-        const struct column *column = &view->def->columns[i];
-        if ((column->flags & COLUMN_RANK) != 0 && !is_share(column) && (int)i != view->sort) {
-            view->ties[view->tie_count++] = (uint8_t)i;
-        }
+    if (view->by_share) {
+        add_ties(view, COLUMN_TOTAL);
     }
+    add_ties(view, COLUMN_RANK);
 }
 
 /* A picture's rows mostly stand as those of the picture before did: few moves put them right. */

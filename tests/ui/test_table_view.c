@@ -415,6 +415,37 @@ test_table_view__equal_rows_by_the_other_ranks(void **state)
     shown_free(shown);
 }
 
+/* Of two that do the same the one that did more so far stands first, whatever its memory; only
+ * where the order goes by a share. */
+static void
+test_table_view__equal_rows_by_what_shares_add_up_to(void **state)
+{
+    (void)state;
+    struct shown *shown = shown_new(3);
+    const struct table_def *usual = shown->table->def;
+    struct column columns[FAKE_COMMAND + 1];
+    struct table_def def = *usual;
+    assert_int_equal(def.column_count, ARRAY_SIZE(columns));
+    memcpy(columns, def.columns, sizeof(columns));
+    columns[FAKE_AGE].flags |= COLUMN_TOTAL;
+    def.columns = columns;
+    shown->table->def = &def;
+    union cell *first = shown->table->cells, *second = first + def.column_count;
+    first[FAKE_CPU].real = second[FAKE_CPU].real = 0;
+    first[FAKE_MEM].real = 1e6;
+    second[FAKE_MEM].real = 2e6;
+    first[FAKE_AGE].real = 50;
+    second[FAKE_AGE].real = 40;
+    shown->fake.picture->mono_ns += 21 * NS_PER_S; /* nothing is held any more */
+    next_picture(shown);
+    assert_true(row_of(shown, first[FAKE_PID].integer) < row_of(shown, second[FAKE_PID].integer));
+    first[FAKE_THREADS].integer = second[FAKE_THREADS].integer = 1;
+    command(shown, "sort.set", "thr");
+    assert_true(row_of(shown, second[FAKE_PID].integer) < row_of(shown, first[FAKE_PID].integer));
+    shown->table->def = usual;
+    shown_free(shown);
+}
+
 int
 main(void)
 {
@@ -422,6 +453,7 @@ main(void)
         cmocka_unit_test(test_table_view__sorts_with_unknown_last),
         cmocka_unit_test(test_table_view__small_changes_move_no_rows),
         cmocka_unit_test(test_table_view__equal_rows_by_the_other_ranks),
+        cmocka_unit_test(test_table_view__equal_rows_by_what_shares_add_up_to),
         cmocka_unit_test(test_table_view__order_does_not_depend_on_the_one_before),
         cmocka_unit_test(test_table_view__rows_filtered_away_come_back),
         cmocka_unit_test(test_table_view__selection_is_a_row_not_a_place),

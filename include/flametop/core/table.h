@@ -26,8 +26,10 @@ enum column_flags {
     COLUMN_KEY = 1,  /* identifies the row over time; one a table, an integer or a text */
     COLUMN_RANK = 2, /* larger is more interesting: the rows kept in history are the top of these */
     COLUMN_KEEP = 4, /* kept in history for the top rows */
-    COLUMN_HIDDEN = 8, /* not shown unless chosen */
-    COLUMN_COSTLY = 16 /* filled only for rows and columns somebody looks at (core/interest.h) */
+    COLUMN_HIDDEN = 8,  /* not shown unless chosen */
+    COLUMN_COSTLY = 16, /* filled only for rows and columns somebody looks at (core/interest.h) */
+    COLUMN_TOTAL = 32   /* what a share adds up to over time: rows of one share stand by it, largest
+                           first, so that who works now and then is near those who work */
 };
 
 struct column {
