@@ -31,8 +31,6 @@
 #define ENTER_MOUSE "\33[?1000h\33[?1002h\33[?1006h"
 #define LEAVE_MOUSE "\33[?1006l\33[?1002l\33[?1000l"
 
-#define COLOUR_UNSET (-2)
-
 /* Takes what curses wrote since the last time out of the memory file. */
 static void
 drain_memory(struct term *term, struct buf *out)
@@ -219,9 +217,9 @@ start_colours(struct term *term, enum term_depth wanted)
     if (wanted != TERM_DEPTH_MONO && has_colors() && start_color() == OK) {
         use_default_colors();
         most = depth_of_colours(COLORS);
-        term->pair_count = MIN(COLOR_PAIRS, PAIRS_MAX);
+        term->palette.pair_count = MIN(COLOR_PAIRS, PAIRS_MAX);
     }
-    term->depth = wanted == TERM_DEPTH_AUTO ? most : MIN(wanted, most);
+    term->palette.depth = wanted == TERM_DEPTH_AUTO ? most : MIN(wanted, most);
 }
 
 void
@@ -307,7 +305,7 @@ term_open(const struct term_options *options, char *why, size_t why_size)
     term->fd = term->memory_fd = -1;
     buf_init(&term->out, OUT_BYTES_MAX);
     canvas_init(&term->shown);
-    theme_mono(&term->mono);
+    palette_init(&term->palette);
     struct theme theme;
     theme_default(&theme);
     if (!set_up(term, options, why, why_size)) {
@@ -374,7 +372,7 @@ term_glyphs(const struct term *term)
 enum term_depth
 term_depth(const struct term *term)
 {
-    return term->depth;
+    return term->palette.depth;
 }
 
 bool
@@ -390,187 +388,48 @@ term_fd(const struct term *term)
 }
 
 bool
-term_wants_write(const struct term *term)
+term_is_mono(const struct term *term)
 {
-    return term->out.n > term->out_at;
-}
-
-/* What a role looks like. */
-
-/* What a theme that leaves both to the terminal needs on one that is not what it was made for. */
-static const struct {
-    uint32_t background, text;
-} papers[2] = {{0x101216, 0xd0d4dc}, {0xfcfcfc, 0x1c2330}};
-
-/* A theme made for the terminal's own background, on one that is as it should be: nothing to paint,
- * which is what sends fewest bytes. A terminal that does not say is taken for a dark one, as most
- * are. */
-bool
-term_must_paint(const struct term *term, const struct theme *theme)
-{
-    bool light = term->back == BACK_LIGHT;
-    return term->depth != TERM_DEPTH_MONO && !theme->mono &&
-           theme->colour[ROLE_BACKGROUND] == THEME_NO_COLOUR && light != theme->light;
+    return palette_is_mono(&term->palette);
 }
 
 void
 term_set_theme(struct term *term, const struct theme *theme)
 {
-    term->chosen = term->theme = *theme;
-    term->painted = term_must_paint(term, theme);
-    if (term->painted) {
-        term->theme.colour[ROLE_BACKGROUND] = papers[theme->light].background;
-        if (theme->colour[ROLE_TEXT] == THEME_NO_COLOUR) {
-            term->theme.colour[ROLE_TEXT] = papers[theme->light].text;
-        }
-    }
-    for (size_t i = 0; i < ROLE_COUNT; i++) {
-        term->colour[i] = COLOUR_UNSET;
-    }
-    memset(term->faint, 0, sizeof(term->faint));
-    memset(term->pair_of, 0, sizeof(term->pair_of));
+    palette_set_theme(&term->palette, theme);
     term->shown_valid = false;
 }
 
-static int
-reduced(struct term *term, int role, uint32_t rgb)
+bool
+term_wants_write(const struct term *term)
 {
-    static const int counts[] = {[TERM_DEPTH_8] = 8, [TERM_DEPTH_16] = 16, [TERM_DEPTH_256] = 256};
-    if (term->depth == TERM_DEPTH_TRUE) {
-        return (int)MAX(rgb, 8u); /* curses sends 0-7 as the terminal's own eight */
-    }
-    int nearest = theme_nearest(rgb, counts[term->depth]);
-    /* A grey must not vanish into the background: it is shown faint instead. */
-    if (term->depth != TERM_DEPTH_256 && role != ROLE_BACKGROUND &&
-        nearest == (term->theme.light ? counts[term->depth] - 1 : 0)) {
-        term->faint[role] = true;
-        nearest = -1;
-    }
-    return nearest;
+    return term->out.n > term->out_at;
 }
 
-static int
-role_colour(struct term *term, int role)
-{
-    if (term->colour[role] == COLOUR_UNSET) {
-        uint32_t rgb = term->theme.colour[role];
-        term->colour[role] = rgb == THEME_NO_COLOUR ? -1 : reduced(term, role, rgb);
-    }
-    return term->colour[role];
-}
-
-static struct pair *
-known_pair(struct term *term, struct style style)
-{
-    int fg_role = style.fg == ROLE_DEFAULT ? ROLE_TEXT : style.fg;
-    int bg_role = style.bg == ROLE_DEFAULT ? ROLE_BACKGROUND : style.bg;
-    return &term->pairs[term->pair_of[fg_role][bg_role]];
-}
-
-/* Cells that did not change are passed over, so which pairs this frame needs is found out only
- * when one must be taken away. */
-static void
-count_pairs(struct term *term)
-{
-    const struct canvas *canvas = term->drawing;
-    size_t cells = (size_t)canvas->width * (size_t)canvas->height;
-    for (size_t i = 0; i < cells; i++) {
-        known_pair(term, canvas->cells[i].style)->frame = term->frame;
-    }
-    term->counted_frame = term->frame;
-}
-
-/* The pair of two colours: the one there is, a free one, or the one unused for longest. Pairs of
- * this frame are never taken away; when all are, the cell keeps the terminal's own colours. */
-static short
-take_pair(struct term *term, int fg, int bg)
-{
-    int oldest = 0;
-    uint64_t oldest_frame = term->frame;
-    if (term->pair_count > 1 && term->pairs[term->pair_count - 1].frame != 0 &&
-        term->counted_frame != term->frame) {
-        count_pairs(term);
-    }
-    for (int i = 1; i < term->pair_count; i++) {
-        struct pair *pair = &term->pairs[i];
-        if (pair->frame != 0 && pair->fg == fg && pair->bg == bg) {
-            return (short)i;
-        }
-        if (pair->frame < oldest_frame) {
-            oldest = i;
-            oldest_frame = pair->frame;
-        }
-    }
-    if (oldest != 0) {
-        init_extended_pair(oldest, fg, bg);
-        term->pairs[oldest] = (struct pair){.fg = fg, .bg = bg};
-    }
-    return (short)oldest;
-}
-
-/* Of a scale: what is drawn in one on another is a shade between the two, and no writing. */
-static bool
-is_ramp(int role)
-{
-    return role >= ROLE_RAMP_HEAT && role < ROLE_FLAME_HUES;
-}
+/* Drawing. */
 
 static short
 pair_for(struct term *term, struct style style)
 {
-    if (term->depth == TERM_DEPTH_MONO || term->pair_count == 0) {
-        return 0;
+    bool is_new;
+    short number = palette_pair(&term->palette, style, &is_new);
+    if (is_new) {
+        init_extended_pair(number, term->palette.pairs[number].fg, term->palette.pairs[number].bg);
     }
-    int fg_role = style.fg == ROLE_DEFAULT ? ROLE_TEXT : style.fg;
-    int bg_role = style.bg == ROLE_DEFAULT ? ROLE_BACKGROUND : style.bg;
-    int fg = role_colour(term, fg_role), bg = role_colour(term, bg_role);
-    if (term->painted) { /* the terminal's own text was made for another background */
-        fg = fg >= 0 ? fg : role_colour(term, ROLE_TEXT);
-        bg = bg >= 0 ? bg : role_colour(term, ROLE_BACKGROUND);
-    }
-    if (fg == bg && fg >= 0 && !(is_ramp(fg_role) && is_ramp(bg_role))) {
-        /* Two colours became one: writing that can be read comes first. */
-        fg = term->painted ? role_colour(term, ROLE_TEXT) : -1;
-    }
-    if (fg < 0 && bg < 0) {
-        return 0;
-    }
-    short *known = &term->pair_of[fg_role][bg_role];
-    const struct pair *pair = &term->pairs[*known];
-    if (*known == 0 || pair->fg != fg || pair->bg != bg) {
-        *known = take_pair(term, fg, bg);
-    }
-    term->pairs[*known].frame = term->frame;
-    return *known;
-}
-
-bool
-term_is_mono(const struct term *term)
-{
-    return term->depth == TERM_DEPTH_MONO || term->theme.mono;
+    return number;
 }
 
 static attr_t
 attributes_for(const struct term *term, struct style style)
 {
     static const attr_t bits[] = {A_BOLD, A_DIM, A_REVERSE, A_UNDERLINE};
-    bool mono = term_is_mono(term);
-    const struct theme *theme = term->depth == TERM_DEPTH_MONO ? &term->mono : &term->theme;
-    unsigned wanted = style.attributes | theme->attributes[style.fg];
-    if (mono) { /* without colours a background can only be an attribute */
-        wanted |= theme->attributes[style.bg];
-    }
-    if (term->faint[style.fg]) {
-        wanted |= CELL_DIM;
-    }
+    unsigned wanted = palette_attributes(&term->palette, style);
     attr_t attributes = A_NORMAL;
     for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
         attributes |= (wanted & (1u << i)) != 0 ? bits[i] : A_NORMAL;
     }
     return attributes;
 }
-
-/* Drawing. */
 
 /* Cells side by side that curses has not been told of yet. */
 struct run {
@@ -673,18 +532,16 @@ put_cursor(const struct term *term, const struct canvas *canvas)
 static void
 put_canvas(struct term *term, const struct canvas *canvas)
 {
-    term->frame++;
+    palette_begin(&term->palette, canvas);
     if (!term->shown_valid) {
         erase();
         if (!canvas_resize(&term->shown, canvas->width, canvas->height)) {
             return;
         }
     }
-    term->drawing = canvas;
     for (int y = 0; y < MIN(canvas->height, term->height); y++) {
         put_row(term, canvas, y);
     }
-    term->drawing = NULL;
     term->shown_valid = true;
     if (term->clear_next) {
         clearok(stdscr, TRUE);

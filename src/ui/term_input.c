@@ -51,12 +51,10 @@ more_comes(struct term *term)
 static bool
 learn_background(struct term *term, bool light, struct term_event *event)
 {
-    term->back = light ? BACK_LIGHT : BACK_DARK;
-    struct theme theme = term->chosen;
-    if (term_must_paint(term, &theme) == term->painted) {
+    if (!palette_learn_paper(&term->palette, light)) {
         return false;
     }
-    term_set_theme(term, &theme);
+    term->shown_valid = false;
     *event = (struct term_event){.key = TERM_RESIZE, .x = term->width, .y = term->height};
     return true;
 }

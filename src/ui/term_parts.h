@@ -8,17 +8,12 @@
 #include "flametop/base/buf.h"
 #include "flametop/ui/term.h"
 #include "keys.h"
+#include "palette.h"
 
-#define PAIRS_MAX 1024
 #define INPUT_BYTES 512
 
 #define SYNC_BEGIN "\33[?2026h"
 #define SYNC_END "\33[?2026l"
-
-struct pair {
-    int fg, bg;
-    uint64_t frame; /* the last that used it; 0: free */
-};
 
 struct term {
     int fd;           /* the terminal, non-blocking */
@@ -35,21 +30,10 @@ struct term {
     int width, height;
     enum glyphs glyphs;
     bool glyphs_fixed;
-    enum term_depth depth;
     bool sync;
 
-    struct theme chosen, theme, mono; /* as given; with what has to be painted; for no colours */
-    enum { BACK_UNKNOWN, BACK_DARK, BACK_LIGHT } back; /* what the terminal said of its own */
-    bool painted;           /* the theme's background is drawn, not the terminal's left */
-    int colour[ROLE_COUNT]; /* curses' number, -1 the terminal's own, COLOUR_UNSET not yet asked for
-                             */
-    bool faint[ROLE_COUNT]; /* shown by dim instead of a colour the terminal lacks */
-    struct pair pairs[PAIRS_MAX];
-    int pair_count;
-    short pair_of[ROLE_COUNT][ROLE_COUNT];
-    uint64_t frame, counted_frame; /* now; and the last whose pairs in use are known */
-    const struct canvas *drawing;  /* during put_canvas */
-    struct canvas shown;           /* what curses was last told */
+    struct palette palette;
+    struct canvas shown; /* what curses was last told */
     bool shown_valid, clear_next;
 
     struct buf out;
@@ -63,9 +47,6 @@ struct term {
 };
 
 void term_set_size(struct term *term, int width, int height);
-
-/* Whether the theme's background has to be drawn on this terminal. */
-bool term_must_paint(const struct term *term, const struct theme *theme);
 
 /* tty.c: false when there is no terminal. */
 bool tty_open(struct term *term);
