@@ -155,10 +155,9 @@ flame_requests_load(const struct cli *cli, const char *path, bool newer, size_t 
     int64_t newest_ns;
     struct traces *traces = read_filter(cli, &filter) ? traces_load(cli, path, &newest_ns) : NULL;
     char *document = NULL;
-    struct trace_scope scope = {.from_ns = INT64_MIN};
+    struct trace_scope scope = {.from_ns = INT64_MIN, .to_ns = INT64_MAX};
     if (traces != NULL && (!newer || (read_time(cli, "flame.from", newest_ns, &scope.from_ns) &&
                                       read_time(cli, "flame.to", newest_ns, &scope.to_ns)))) {
-        scope.to_ns = config_text(cli->config, "flame.to")[0] != '\0' ? MAX(scope.to_ns, 1) : 0;
         scope.accepts = filter != NULL ? accepts : NULL;
         scope.context = filter;
         struct profile *profile = add_up(traces, &scope);

@@ -93,8 +93,7 @@ const struct view view_table[] = {
      "Findings",
      "Find",
      "No diagnosis yet: it comes with the first readings, or as soon as what is seen now has "
-     "lasted "
-     "long enough to be told.",
+     "lasted long enough to be told.",
      {{{{"findings", 1}}}},
      {{{{NULL, 0}}}}},
     {9,
