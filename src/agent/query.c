@@ -12,6 +12,7 @@
 
 #include "flametop/base/arena.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/numbers.h"
 #include "flametop/export/document.h"
 #include "parts.h"
 
@@ -99,28 +100,20 @@ rate_of_gauge(double *values, const int64_t *times_ns, size_t n, double argument
     return dt_ns > 0 ? (values[n - 1] - values[0]) / ((double)dt_ns / 1e9) : NAN;
 }
 
-static int
-by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The value of the smallest rank >= q * n. Sorts the values. */
+/* Sorts the values. */
 static double
-quantile_of(double *values, const int64_t *times_ns, size_t n, double percent)
+percentile_of(double *values, const int64_t *times_ns, size_t n, double percent)
 {
     (void)times_ns;
-    qsort(values, n, sizeof(*values), by_value);
-    double rank = ceil(percent / 100 * (double)n);
-    return values[(size_t)CLAMP(rank - 1, 0, (double)(n - 1))];
+    numbers_sort(values, n);
+    return numbers_percentile(values, n, percent);
 }
 
 static const struct aggregate aggregates[] = {
     {"avg", mean_of},    {"min", min_of},   {"max", max_of},         {"sum", sum_of},
     {"count", count_of}, {"last", last_of}, {"rate", rate_of_gauge},
 };
-static const struct aggregate percentile = {"p", quantile_of};
+static const struct aggregate percentile = {"p", percentile_of};
 
 /* What was asked for. */
 struct asked {
@@ -330,6 +323,7 @@ write_statistics(double *values, size_t n, struct json *json)
         json_key(json, rows[i].name);
         json_double(json, rows[i].value);
     }
+    numbers_sort(values, n);
     json_key(json, "percentiles");
     json_object(json);
     for (size_t i = 0; i < ARRAY_SIZE(percents); i++) {
@@ -337,7 +331,7 @@ write_statistics(double *values, size_t n, struct json *json)
         bool known =
             (double)n * (1 - percents[i] / 100) >= 1; /* else too few for it to mean much */
         json_key(json, json_double_text(percents[i], name));
-        json_double(json, known ? quantile_of(values, NULL, n, percents[i]) : NAN);
+        json_double(json, known ? numbers_percentile(values, n, percents[i]) : NAN);
     }
     json_object_end(json);
     json_object_end(json);

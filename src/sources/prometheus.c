@@ -15,6 +15,7 @@
 
 #include "adapters.h"
 #include "flametop/base/macros.h"
+#include "flametop/base/numbers.h"
 #include "flametop/base/utf8.h"
 #include "prometheus_server.h"
 
@@ -279,13 +280,6 @@ read_series(struct server *server, const cJSON *root, struct batch *batch)
     exposed_end(&server->live, batch);
 }
 
-static int
-by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The median of the times between scrapes. */
 static void
 read_rhythm(struct server *server, const cJSON *root, struct batch *batch)
@@ -305,7 +299,7 @@ read_rhythm(struct server *server, const cJSON *root, struct batch *batch)
         before_s = at_s;
     }
     if (n > 0) {
-        qsort(gaps, n, sizeof(gaps[0]), by_size);
+        numbers_sort(gaps, n);
         server->scrape_s = CLAMP(gaps[n / 2], SCRAPE_SHORTEST_S, SCRAPE_LONGEST_S);
     }
 }

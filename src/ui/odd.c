@@ -3,26 +3,19 @@
 #include "odd.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "flametop/base/macros.h"
+#include "flametop/base/numbers.h"
 
 #define DEVIATIONS 3
 #define MAD_TO_DEVIATION 1.4826 /* of a normal distribution */
-
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Sorts the values. */
 static double
 median(double *values, size_t count)
 {
-    qsort(values, count, sizeof(*values), compare);
+    numbers_sort(values, count);
     size_t middle = count / 2;
     return count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
