@@ -1,5 +1,5 @@
 /* The chart of one metric over the whole screen: axes, thresholds, the statistics of what is shown,
- * a cursor, and beneath it the parts the metric is made of.
+ * a cursor, and beneath it the parts the metric is made of (chart_parts.c).
  *
  * Looking back keeps the same chart with more buckets and leaves out the newest ones, so that live
  * and panned are drawn alike. */
@@ -12,58 +12,34 @@
 #include <time.h>
 
 #include "../widgets/card.h"
+#include "chart_parts.h"
+#include "chart_statistics.h"
 #include "flametop/base/utf8.h"
 #include "flametop/ui/term.h"
 #include "reading.h"
 
 #define NAME_BYTES 128
-#define LABELS_BYTES 1024 /* more than sources write: what is cut is another series */
-#define PARTS_MAX 256
-#define POINTS_MAX 16384
 #define BUCKETS_MAX 4096 /* shown and looked back over */
 #define AXIS_WIDTH 12
 #define CHART_HEIGHT_MIN 4
 #define TICK_WIDTH 16
 #define ZOOM_MAX 8
 #define SPAN_NS_MAX (INT64_C(366) * 86400 * NS_PER_S)
-#define VALUE_WIDTH 12
-
-struct part {
-    char title[96], labels[LABELS_BYTES + 96];
-    struct reading reading;
-};
-
-struct statistics {
-    double min, mean, max;
-    double percentiles[METRIC_PERCENTILES_MAX]; /* of the panel's */
-    size_t count;
-};
 
 struct chart_panel {
     struct catalog *catalog;
-    char metric[NAME_BYTES], labels[LABELS_BYTES];
+    char metric[NAME_BYTES], labels[CHART_LABELS_BYTES];
     const struct metric *row; /* NULL: a formula */
     struct reading reading;
-    int zoom;               /* the span is halved so often */
-    int64_t end_wall_ns;    /* of what is shown; 0: now */
-    int cursor;             /* cells from the right end; -1: none */
-    int columns;            /* cells of the chart, as last drawn */
-    struct rect parts_area; /* rows of parts, as last drawn */
-
-    struct part *parts;
-    size_t part_count, selected, top;
-    char part_label[64];
-    uint64_t signature;
-
-    double percentiles[METRIC_PERCENTILES_MAX]; /* 95 and 99, or the user's */
-    size_t percentile_count;
-    struct statistics statistics;
-    int64_t stats_bucket, stats_bucket_ns;
-    size_t stats_skip;
+    struct chart_parts parts;
+    struct chart_statistics statistics;
+    int zoom;            /* the span is halved so often */
+    int64_t end_wall_ns; /* of what is shown; 0: now */
+    int cursor;          /* cells from the right end; -1: none */
+    int columns;         /* cells of the chart, as last drawn */
 };
 
 static const struct style style_dim = {ROLE_DIM, 0, 0};
-static const struct style style_text = {ROLE_TEXT, 0, 0};
 
 static void *
 chart_open(struct catalog *catalog)
@@ -77,39 +53,13 @@ chart_open(struct catalog *catalog)
 }
 
 static void
-parts_close(struct chart_panel *chart)
-{
-    for (size_t i = 0; i < chart->part_count; i++) {
-        reading_close(&chart->parts[i].reading);
-    }
-    free(chart->parts);
-    chart->parts = NULL;
-    chart->part_count = 0;
-}
-
-static void
 chart_close(void *state)
 {
     struct chart_panel *chart = state;
     if (chart != NULL) {
-        parts_close(chart);
+        chart_parts_close(&chart->parts);
         reading_close(&chart->reading);
         free(chart);
-    }
-}
-
-static void
-choose_percentiles(struct chart_panel *chart)
-{
-    static const double usual[] = {95, 99};
-    struct metric_settings settings = {0};
-    if (chart->row != NULL) {
-        settings = catalog_settings(chart->catalog, chart->row);
-    }
-    bool own = settings.percentile_count > 0;
-    chart->percentile_count = own ? settings.percentile_count : ARRAY_SIZE(usual);
-    for (size_t i = 0; i < chart->percentile_count; i++) {
-        chart->percentiles[i] = own ? settings.percentiles[i] : usual[i];
     }
 }
 
@@ -121,11 +71,10 @@ show(struct chart_panel *chart, const char *argument)
     if (!str_word(&rest, &name)) {
         return false;
     }
-    parts_close(chart);
+    chart_parts_close(&chart->parts);
     reading_close(&chart->reading);
     str_copy(name, chart->metric, sizeof(chart->metric));
     chart->row = catalog_metric(chart->catalog, chart->metric);
-    choose_percentiles(chart);
     if (chart->row == NULL) {
         str_copy(str_trim(str_from(argument)), chart->metric, sizeof(chart->metric));
         rest.n = 0;
@@ -134,60 +83,9 @@ show(struct chart_panel *chart, const char *argument)
     chart->zoom = 0;
     chart->end_wall_ns = 0;
     chart->cursor = -1;
-    chart->selected = chart->top = 0;
-    chart->signature = 0;
-    chart->stats_bucket = 0;
+    chart_parts_open(&chart->parts, chart->catalog, chart->metric, chart->labels);
+    chart_statistics_begin(&chart->statistics, chart->catalog, chart->row);
     return reading_open(&chart->reading, chart->catalog, chart->metric, chart->labels, NULL);
-}
-
-/* ---- parts ---- */
-
-/* The metric's first label that is left open. */
-static bool
-open_label(const struct chart_panel *chart, char *dst, size_t size)
-{
-    struct str rest = str_from(chart->row != NULL ? chart->row->labels : ""), key, value;
-    while (str_word(&rest, &key)) {
-        str_copy(key, dst, size);
-        if (!labels_get(chart->labels, dst, &value)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void
-part_open(struct chart_panel *chart, struct part *part, const char *value)
-{
-    utf8_clean(str_from(value), part->title, sizeof(part->title));
-    strlcpy(part->labels, chart->labels, sizeof(part->labels));
-    labels_add(part->labels, sizeof(part->labels), chart->part_label, str_from(value));
-    reading_open(&part->reading, chart->catalog, chart->metric, part->labels, NULL);
-}
-
-static void
-parts_refresh(struct chart_panel *chart, const struct picture *picture)
-{
-    uint64_t signature = picture_signature(picture);
-    if (signature == chart->signature) {
-        return;
-    }
-    chart->signature = signature;
-    parts_close(chart);
-    if (!open_label(chart, chart->part_label, sizeof(chart->part_label))) {
-        return;
-    }
-    const char *values[PARTS_MAX];
-    struct arena arena;
-    arena_init(&arena, 1 << 20);
-    size_t count =
-        query_label_values(picture, chart->metric, chart->part_label, &arena, values, PARTS_MAX);
-    chart->parts = count > 1 ? calloc(count, sizeof(*chart->parts)) : NULL;
-    chart->part_count = chart->parts != NULL ? count : 0;
-    for (size_t i = 0; i < chart->part_count; i++) {
-        part_open(chart, &chart->parts[i], values[i]);
-    }
-    arena_done(&arena);
 }
 
 /* ---- the window ---- */
@@ -230,71 +128,6 @@ update(struct chart_panel *chart, const struct panel_context *context, int cells
     strip.half = false; /* the cursor and the axis count from the right end */
     reading_follow_trend(reading, false);
     return strip;
-}
-
-static int
-compare_doubles(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-/* Nearest rank. */
-static double
-quantile(const double *sorted, size_t n, double q)
-{
-    size_t rank = (size_t)ceil(q * (double)n);
-    return sorted[CLAMP(rank, (size_t)1, n) - 1];
-}
-
-static struct statistics
-statistics_of(const struct chart_panel *chart, const struct point *points, size_t n)
-{
-    struct statistics statistics = {.min = NAN, .mean = NAN, .max = NAN};
-    double *values = calloc(MAX(n, (size_t)1), sizeof(*values)), sum = 0;
-    size_t count = 0;
-    for (size_t i = 0; values != NULL && i < n; i++) {
-        if (!isnan(points[i].value)) {
-            sum += values[count++] = points[i].value;
-        }
-    }
-    if (count > 0) {
-        qsort(values, count, sizeof(*values), compare_doubles);
-        statistics = (struct statistics){.min = values[0],
-                                         .mean = sum / (double)count,
-                                         .max = values[count - 1],
-                                         .count = count};
-        for (size_t i = 0; i < chart->percentile_count; i++) {
-            statistics.percentiles[i] = quantile(values, count, chart->percentiles[i] / 100);
-        }
-    }
-    free(values);
-    return statistics;
-}
-
-/* Of the readings shown; made anew once a bucket. */
-static void
-update_statistics(struct chart_panel *chart, const struct picture *picture,
-                  const struct strip *strip)
-{
-    const struct chart *buckets = &chart->reading.chart;
-    if (chart->stats_bucket == buckets->last_bucket &&
-        chart->stats_bucket_ns == buckets->bucket_ns && chart->stats_skip == strip->skip &&
-        chart->statistics.count > 16) {
-        return;
-    }
-    chart->stats_bucket = buckets->last_bucket;
-    chart->stats_bucket_ns = buckets->bucket_ns;
-    chart->stats_skip = strip->skip;
-    struct point *points = calloc(POINTS_MAX, sizeof(*points));
-    if (points == NULL) {
-        return;
-    }
-    int64_t to = picture->mono_ns - (int64_t)strip->skip * buckets->bucket_ns;
-    int64_t from = to - (int64_t)chart->reading.plan.count * buckets->bucket_ns;
-    size_t n = query_points(buckets->query, picture, from, to, points, POINTS_MAX);
-    chart->statistics = statistics_of(chart, points, n);
-    free(points);
 }
 
 /* ---- drawing ---- */
@@ -392,43 +225,6 @@ draw_time_axis(const struct chart_panel *chart, const struct panel_context *cont
     }
 }
 
-static void
-draw_statistics(const struct chart_panel *chart, const struct panel_context *context,
-                struct canvas *canvas, int x, int y, int width)
-{
-    const struct statistics *s = &chart->statistics;
-    struct {
-        char label[16];
-        double value;
-        bool known;
-    } list[METRIC_PERCENTILES_MAX + 3] = {{"min", s->min, s->count > 0},
-                                          {"mean", s->mean, s->count > 0}};
-    size_t n_list = 2;
-    for (size_t i = 0; i < chart->percentile_count; i++, n_list++) {
-        double p = chart->percentiles[i], tail = fmin(p, 100 - p);
-        snprintf(list[n_list].label, sizeof(list[n_list].label), "p%.6g", p);
-        list[n_list].value = s->percentiles[i];
-        /* So few readings that none lies beyond it say nothing of a percentile. */
-        list[n_list].known = s->count > 0 && (double)s->count * tail >= (tail > 0 ? 100 : 0) - 1e-9;
-    }
-    memcpy(list[n_list].label, "max", 4);
-    list[n_list].value = s->max;
-    list[n_list++].known = s->count > 0;
-    int end = x + width;
-    for (size_t i = 0; i < n_list; i++) {
-        char text[READING_TEXT];
-        value_text(chart, context, list[i].known ? list[i].value : (double)NAN, text);
-        int cells =
-            (int)strlen(list[i].label) + 1 + MAX((int)utf8_text_width(str_from(text)), 9) + 2;
-        if (x + cells > end) {
-            break;
-        }
-        int n = canvas_text(canvas, x, y, cells, str_from(list[i].label), style_dim);
-        canvas_text(canvas, x + n + 1, y, cells - n - 1, str_from(text), style_text);
-        x += cells;
-    }
-}
-
 /* Time and readings under the cursor in the lower edge. */
 static void
 draw_cursor(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
@@ -460,7 +256,7 @@ static void
 draw_frame(const struct chart_panel *chart, const struct panel_context *context,
            struct canvas *canvas, struct rect area, bool focused)
 {
-    char title[NAME_BYTES + LABELS_BYTES + 2], labels[LABELS_BYTES], text[READING_TEXT],
+    char title[NAME_BYTES + CHART_LABELS_BYTES + 2], labels[CHART_LABELS_BYTES], text[READING_TEXT],
         span[READING_TEXT];
     utf8_clean(str_from(chart->labels), labels, sizeof(labels));
     snprintf(title, sizeof(title), "%s%s%s", chart->metric, labels[0] != '\0' ? " " : "", labels);
@@ -482,7 +278,8 @@ draw_chart(struct chart_panel *chart, const struct panel_context *context, struc
                         area.height - 5};
     chart->columns = plot.width;
     struct strip strip = update(chart, context, plot.width);
-    update_statistics(chart, context->picture, &strip);
+    chart_statistics_update(&chart->statistics, &chart->reading.chart, context->picture,
+                            chart->reading.plan.count, strip.skip);
     draw_frame(chart, context, canvas, area, focused);
     double top = top_of(chart);
     struct spark spark = {
@@ -496,78 +293,20 @@ draw_chart(struct chart_panel *chart, const struct panel_context *context, struc
     draw_limit(canvas, plot, top, chart->reading.limits.critical, LEVEL_CRITICAL);
     spark_draw(canvas, plot, &spark);
     draw_time_axis(chart, context, canvas, plot, &strip);
-    draw_statistics(chart, context, canvas, area.x + 2, area.y + area.height - 2, area.width - 4);
+    chart_statistics_draw(&chart->statistics, chart->reading.unit, context->glyphs == GLYPHS_ASCII,
+                          canvas, area.x + 2, area.y + area.height - 2, area.width - 4);
     if (chart->cursor >= 0) {
         draw_cursor(chart, context, canvas, area, plot, &strip);
     }
 }
 
-static void
-draw_part(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
-          struct part *part, struct rect line, int label, double top)
+/* Rows of the parts beneath the chart; 0 where there is no room for both. */
+static int
+parts_height(const struct chart_panel *chart, int height)
 {
-    struct panel_context zoomed = *context;
-    zoomed.span_ns = span_of(chart, context);
-    int spark = MAX(line.width - label - 2 - 2 * (VALUE_WIDTH + 1), 1);
-    reading_update(&part->reading, &zoomed, spark);
-    canvas_text(canvas, line.x, line.y, label, str_from(part->title), style_text);
-    struct spark chart_line = reading_spark(&part->reading, READING_SHARE, ROLE_CHART_1);
-    chart_line.high = top;
-    spark_draw(canvas, (struct rect){line.x + label + 1, line.y, spark, 1}, &chart_line);
-    char text[READING_TEXT];
-    int x = line.x + label + 1 + spark + 1;
-    enum level level = reading_level(&part->reading);
-    canvas_text_right(
-        canvas, x, line.y, VALUE_WIDTH,
-        str_from(value_text(chart, context, part->reading.chart.now, text)),
-        (struct style){level >= LEVEL_WARNING ? level_role(level) : ROLE_VALUE, 0, 0});
-    canvas_text_right(canvas, x + VALUE_WIDTH + 1, line.y, VALUE_WIDTH,
-                      str_from(value_text(chart, context, chart_max(&part->reading.chart), text)),
-                      style_text);
-}
-
-/* The scale all parts share: what the largest had, as far as they were drawn. */
-static double
-parts_top(const struct chart_panel *chart)
-{
-    double max = NAN;
-    for (size_t i = 0; i < chart->part_count; i++) {
-        max = fmax(max, chart_max(&chart->parts[i].reading.chart));
-    }
-    return reading_top(chart->reading.unit, max);
-}
-
-static void
-draw_parts(struct chart_panel *chart, const struct panel_context *context, struct canvas *canvas,
-           struct rect area, bool focused)
-{
-    char title[96], count[READING_TEXT];
-    snprintf(title, sizeof(title), "By %s", chart->part_label);
-    snprintf(count, sizeof(count), "%zu", chart->part_count);
-    frame_draw(canvas, area, title, count, false);
-    int rows = area.height - 3, x = area.x + 2, width = area.width - 4, label = 8;
-    for (size_t i = 0; i < chart->part_count; i++) {
-        label = MAX(label, (int)utf8_text_width(str_from(chart->parts[i].title)));
-    }
-    label = MIN(label, width / 3);
-    canvas_text_right(canvas, x + width - 2 * VALUE_WIDTH - 1, area.y + 1, VALUE_WIDTH, STR("NOW"),
-                      style_dim);
-    canvas_text_right(canvas, x + width - VALUE_WIDTH, area.y + 1, VALUE_WIDTH, STR("MAX"),
-                      style_dim);
-    chart->parts_area = (struct rect){x, area.y + 2, width, rows};
-    size_t page = (size_t)MAX(rows, 1);
-    chart->selected = MIN(chart->selected, chart->part_count - 1);
-    chart->top = MIN(chart->top, chart->selected);
-    chart->top = chart->selected >= chart->top + page ? chart->selected + 1 - page : chart->top;
-    double top = parts_top(chart);
-    for (size_t i = 0; i < page && chart->top + i < chart->part_count; i++) {
-        struct rect line = {x, area.y + 2 + (int)i, width, 1};
-        draw_part(chart, context, canvas, &chart->parts[chart->top + i], line, label, top);
-        if (focused && chart->top + i == chart->selected) {
-            canvas_restyle(canvas, (struct rect){area.x + 1, line.y, area.width - 2, 1},
-                           (struct style){ROLE_SELECT_FG, ROLE_SELECT_BG, 0});
-        }
-    }
+    int rows = MIN(chart_parts_height(&chart->parts), height * 2 / 5);
+    bool fits = rows >= CHART_PARTS_HEIGHT_MIN && height - rows >= CHART_HEIGHT_MIN + 5;
+    return fits ? rows : 0;
 }
 
 static void
@@ -575,20 +314,15 @@ chart_draw(void *state, const struct panel_context *context, struct canvas *canv
            struct rect area, bool focused)
 {
     struct chart_panel *chart = state;
-    struct rect clip = canvas_clip(canvas, area);
-    parts_refresh(chart, context->picture);
-    int parts =
-        chart->part_count > 0 ? (int)MIN(chart->part_count + 3, (size_t)area.height * 2 / 5) : 0;
-    if (parts < 4 || area.height - parts < CHART_HEIGHT_MIN + 5) {
-        parts = 0;
-    }
-    chart->parts_area = (struct rect){0, 0, 0, 0};
-    draw_chart(chart, context, canvas,
-               (struct rect){area.x, area.y, area.width, area.height - parts}, focused);
-    if (parts > 0) {
-        draw_parts(chart, context, canvas,
-                   (struct rect){area.x, area.y + area.height - parts, area.width, parts}, focused);
-    }
+    struct rect clip = canvas_clip(canvas, area), upper = area, lower = area;
+    struct panel_context shown = *context;
+    chart_parts_refresh(&chart->parts, context->picture);
+    lower.height = parts_height(chart, area.height);
+    upper.height -= lower.height;
+    lower.y += upper.height;
+    draw_chart(chart, context, canvas, upper, focused);
+    shown.span_ns = span_of(chart, context);
+    chart_parts_draw(&chart->parts, &shown, canvas, lower, focused);
     canvas_unclip(canvas, clip);
 }
 
@@ -631,11 +365,16 @@ move_cursor(struct chart_panel *chart, const struct panel_context *context, int 
     chart->cursor = MAX(cursor, -1);
 }
 
-static void
-select_part(struct chart_panel *chart, int by)
+static bool
+open_part(struct chart_panel *chart)
 {
-    int64_t last = (int64_t)MAX(chart->part_count, (size_t)1) - 1;
-    chart->selected = (size_t)CLAMP((int64_t)chart->selected + by, 0, last);
+    const char *labels = chart_parts_selected(&chart->parts);
+    char target[NAME_BYTES + CHART_LABELS_BYTES + 128];
+    if (labels != NULL) {
+        snprintf(target, sizeof(target), "%s %s", chart->metric, labels);
+        show(chart, target);
+    }
+    return labels != NULL;
 }
 
 static enum reaction
@@ -643,7 +382,6 @@ chart_command(void *state, const struct panel_context *context, const char *name
               const char *argument)
 {
     struct chart_panel *chart = state;
-    int page = MAX(chart->parts_area.height, 1);
     if (strcmp(name, "show") == 0) {
         show(chart, argument);
     } else if (strcmp(name, "zoom.in") == 0 || strcmp(name, "zoom.out") == 0) {
@@ -654,18 +392,9 @@ chart_command(void *state, const struct panel_context *context, const char *name
     } else if (strcmp(name, "page.previous") == 0 || strcmp(name, "page.next") == 0) {
         pan(chart, context,
             strcmp(name, "page.previous") == 0 ? chart->columns / 2 : -chart->columns / 2);
-    } else if (strcmp(name, "move.up") == 0 || strcmp(name, "move.down") == 0) {
-        select_part(chart, strcmp(name, "move.down") == 0 ? 1 : -1);
-    } else if (strcmp(name, "move.page.up") == 0 || strcmp(name, "move.page.down") == 0) {
-        select_part(chart, strcmp(name, "move.page.down") == 0 ? page : -page);
-    } else if (strcmp(name, "move.first") == 0 || strcmp(name, "move.last") == 0) {
-        select_part(chart, strcmp(name, "move.last") == 0 ? PARTS_MAX : -PARTS_MAX);
-    } else if (strcmp(name, "open") == 0 && chart->selected < chart->part_count) {
-        char target[NAME_BYTES + LABELS_BYTES + 128];
-        snprintf(target, sizeof(target), "%s %s", chart->metric,
-                 chart->parts[chart->selected].labels);
-        show(chart, target);
-    } else {
+    } else if (strcmp(name, "open") == 0) {
+        return open_part(chart) ? REACTION_HANDLED : REACTION_NONE;
+    } else if (!chart_parts_move(&chart->parts, name)) {
         return REACTION_NONE;
     }
     return REACTION_HANDLED;
@@ -679,13 +408,10 @@ chart_mouse(void *state, const struct panel_context *context, int x, int y, int 
     if (button == TERM_WHEEL_UP || button == TERM_WHEEL_DOWN) {
         return chart_command(chart, context, button == TERM_WHEEL_UP ? "zoom.in" : "zoom.out", "");
     }
-    int row = y - chart->parts_area.y;
-    bool inside =
-        row >= 0 && row < chart->parts_area.height && chart->top + (size_t)row < chart->part_count;
-    if (!inside || (button != TERM_CLICK && button != TERM_DOUBLE_CLICK)) {
+    if ((button != TERM_CLICK && button != TERM_DOUBLE_CLICK) ||
+        !chart_parts_click(&chart->parts, y)) {
         return REACTION_NONE;
     }
-    chart->selected = chart->top + (size_t)row;
     return button == TERM_DOUBLE_CLICK ? chart_command(chart, context, "open", "")
                                        : REACTION_HANDLED;
 }
