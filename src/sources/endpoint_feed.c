@@ -58,7 +58,6 @@ pace(struct feed *feed, const struct batch *batch)
     struct endpoint *endpoint = feed->endpoint;
     int64_t wait_ns = feed->misread ? endpoint->interval_ns : feed->adapter->wait(feed->state);
     bool news = !feed->misread && batch->at.mono_ns > feed->newest_ns;
-    endpoint->hurried = wait_ns == 0;
     if (wait_ns > 0) {
         int64_t now_ns = clock_mono_ns();
         wait_ns = MAX(wait_ns - (now_ns - feed->came_ns),

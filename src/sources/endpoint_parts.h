@@ -77,7 +77,6 @@ struct endpoint {
     struct request requests[ADAPTER_REQUESTS_MAX];
     size_t request_count, pending;
     int64_t interval_ns, round_ns;
-    bool hurried; /* the round was wanted at once: the screen waits for it */
 
     const struct link *inner; /* an agent's, from when it was recognised */
     void *inner_state;

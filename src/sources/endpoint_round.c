@@ -14,7 +14,6 @@ static void
 keep_round(struct endpoint *endpoint)
 {
     struct feed *feed = endpoint->feed;
-    bool first = endpoint->heard_ns == 0;
     for (size_t i = 0; i < endpoint->request_count; i++) {
         struct buf body = feed->bodies[i];
         feed->bodies[i] = endpoint->requests[i].body;
@@ -33,9 +32,7 @@ keep_round(struct endpoint *endpoint)
     if (endpoint->adapter->ask == NULL) {
         endpoint_wait(endpoint, endpoint->interval_ns - used);
     }
-    if (first || endpoint->hurried) { /* the screen waits; later ones come with its own ticks */
-        endpoint->setup.sink.tick(endpoint->setup.sink.context);
-    }
+    endpoint->setup.sink.tick(endpoint->setup.sink.context);
 }
 
 /* With what the server itself says of it: many put that under "error". */
