@@ -153,7 +153,8 @@ static struct picture *
 for_link(struct look *look, int64_t for_ns)
 {
     struct picture *picture = next_of_link(look);
-    int64_t end_ns = MIN(clock_mono_ns() + for_ns, look->opened_ns + for_ns + look->interval_ns);
+    int64_t live_ns = picture != NULL ? picture->link->live_mono_ns : 0;
+    int64_t end_ns = MIN(clock_mono_ns() + for_ns, live_ns + for_ns + look->interval_ns);
     while (picture != NULL && clock_mono_ns() < end_ns) {
         picture_release(picture);
         picture = next_of_link(look);

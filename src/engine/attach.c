@@ -104,7 +104,8 @@ fail_sampling(struct attach *attach, const char *why)
 static void
 tell_wish(struct attach *attach)
 {
-    if (attach->link != NULL && attach->link->sample != NULL && attach->live && !attach->wished) {
+    bool can = attach->link != NULL && attach->link->sample != NULL && attach->live_ns != 0;
+    if (can && !attach->wished) {
         attach->wished = true;
         attach->link->sample(attach->link_state, &attach->wish);
     }
@@ -433,8 +434,13 @@ attach_prepare(struct attach *attach)
     if (attach->link != NULL) {
         struct link_status status = {.target = "", .kind = "", .why = ""};
         attach->link->status(attach->link_state, &status);
+        if (status.state != LINK_LIVE) {
+            attach->live_ns = 0;
+        } else if (attach->live_ns == 0) {
+            attach->live_ns = clock_mono_ns();
+        }
+        status.live_mono_ns = attach->live_ns;
         collector_set_link(attach->collector, &status);
-        attach->live = status.state == LINK_LIVE;
         tell_wish(attach);
     }
 }

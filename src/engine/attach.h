@@ -31,7 +31,8 @@ struct attach {
 
     struct sampling_wish wish;            /* what is to be sampled, */
     const struct attach_exporter *wisher; /* and for whom; NULL: the screen */
-    bool live, wished;                    /* the link is; it knows the wish */
+    int64_t live_ns;                      /* since when the link is live; 0: it is not */
+    bool wished;                          /* it knows the wish */
 
     /* Answers of the other end that the screen has not taken yet. */
     pthread_mutex_t lock;

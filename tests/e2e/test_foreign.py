@@ -19,6 +19,14 @@ from terminal import HOME, Pty, Tmux  # noqa: E402
 SHARDS, LEAVES = 1000, 10
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64  # the kernel lets those beyond it wait for a second
+
+    def handle_error(self, *_):
+        pass  # those who leave in the middle
+
+
 class Service:
     """A small application's status page. What it says changes with each request."""
 
@@ -45,9 +53,7 @@ class Service:
             def log_message(self, *_):
                 pass
 
-        http.server.ThreadingHTTPServer.handle_error = lambda *_: None  # those who leave in the middle
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -70,7 +76,7 @@ def shop(n):
         "matrix": [[1, 2], [3, "4"]],
         "shards": {f"s{i:04}": {f"k{j}": i * LEAVES + j for j in range(LEAVES)} for i in range(SHARDS)},
     }
-    if n % 2 == 0:
+    if n % 4 in (2, 3):  # two at a time: a busy machine may miss one answer
         document["sometimes"] = {"seen": n}
     return json.dumps(document).encode()
 

@@ -38,6 +38,8 @@ struct link_status {
     const char *target;     /* as shown: "http://web-01:7711" */
     const char *kind;       /* "agent", "prometheus", "json", ... "" while unknown */
     const char *why;        /* one sentence when not live; "" */
+    int64_t live_mono_ns;   /* this machine's clock: since when it is live; 0: it is not. Of the
+                               engine, not of the link */
     int64_t heard_mono_ns;  /* this machine's clock: when it last brought something; 0: never */
     int64_t retry_mono_ns;  /* this machine's clock: when it tries again; 0: it does not */
     int64_t clock_error_ns; /* its wall clock minus ours; 0 when unknown or below 1 s */
