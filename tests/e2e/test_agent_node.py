@@ -11,10 +11,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import suite  # noqa: E402
 import test_node  # noqa: E402
 from agent import CHANGE, Agent  # noqa: E402
-from erlang import Node, have_erlang  # noqa: E402
+from erlang import Node  # noqa: E402
 from suite import FLAMETOP, check, check_sentence, free_port, run, until, write  # noqa: E402
 from terminal import HOME, Tmux  # noqa: E402
 
@@ -235,20 +234,9 @@ def test_flame__is_shared_and_taken_over():
 
 
 def main(functions):
-    if not have_erlang():
-        print("skipped: there is no erl (package erlang-base)\n0 passed, 0 failed, 1 skipped")
-        return 0
-    if b"built without libei" in run("snapshot", "beam://a@localhost:1").stderr:
-        print("skipped: built without libei (package erlang-dev)\n0 passed, 0 failed, 1 skipped")
-        return 0
     if not shutil.which("erlc"):
         functions = {name: test for name, test in functions.items() if not name.startswith("test_flame")}
-        return suite.main(functions)
-    try:
-        test_node.compile_modules()
-        return suite.main(functions)
-    finally:
-        shutil.rmtree(test_node.MODULES, ignore_errors=True)
+    return test_node.main(functions)
 
 
 if __name__ == "__main__":

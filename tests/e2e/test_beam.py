@@ -16,9 +16,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from erlang import COOKIE, Mute, Node, epmd, free_port, have_erlang  # noqa: E402  (its folder is not a package)
+from erlang import COOKIE, Mute, Node, epmd, free_port, main  # noqa: E402  (its folder is not a package)
 from suite import FLAMETOP, check, run, together  # noqa: E402
-import suite  # noqa: E402
 from terminal import HOME, Pty, Tmux, environment  # noqa: E402
 
 def snapshot(*arguments, seconds="3s", **env):
@@ -450,16 +449,6 @@ def test_list__says_which_can_be_attached():
         with Mute(epmd({"one": node.port})) as daemon:
             done = run("snapshot", "--for", "2s", "beam://localhost", ERL_EPMD_PORT=str(daemon.port))
             check(done.returncode == 0 and "one@" in done.stdout.decode(), done)
-
-
-def main(functions):
-    if not have_erlang():
-        print("skipped: there is no erl (package erlang-base)\n0 passed, 0 failed, 1 skipped")
-        return 0
-    if b"built without libei" in run("snapshot", "beam://a@localhost:1").stderr:
-        print("skipped: built without libei (package erlang-dev)\n0 passed, 0 failed, 1 skipped")
-        return 0
-    return suite.main(functions)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from erlang import Node, have_erlang  # noqa: E402  (its folder is not a package)
-from suite import FLAMETOP, check, run  # noqa: E402
-import suite  # noqa: E402
+from erlang import Node, main  # noqa: E402  (its folder is not a package)
+from suite import FLAMETOP, check  # noqa: E402
 from terminal import Tmux, environment  # noqa: E402
 
 LIMIT = 4096  # processes at a time: so many begin before a number comes again
@@ -78,16 +77,6 @@ def test_scans__begin_again_where_they_were_ended():
         check(t.until(r"REDS/s[\s\S]* later +", seconds=30), t.screen())
         t.keys("q")
         check(t.until("exit=0"), t.screen())
-
-
-def main(functions):
-    if not have_erlang():
-        print("skipped: there is no erl (package erlang-base)\n0 passed, 0 failed, 1 skipped")
-        return 0
-    if b"built without libei" in run("snapshot", "beam://a@localhost:1").stderr:
-        print("skipped: built without libei (package erlang-dev)\n0 passed, 0 failed, 1 skipped")
-        return 0
-    return suite.main(functions)
 
 
 if __name__ == "__main__":

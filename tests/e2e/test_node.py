@@ -13,6 +13,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_beam  # noqa: E402  (its folder is not a package)
+import erlang  # noqa: E402
 from erlang import COOKIE, Node  # noqa: E402
 from terminal import Tmux  # noqa: E402
 from test_beam import check, rows, snapshot, value  # noqa: E402
@@ -192,14 +193,14 @@ def test_flame__is_live_on_the_screen():
         check(at.said() == "", at.said())
 
 
-def main():
+def main(functions):
     try:
-        if test_beam.have_erlang() and shutil.which("erlc"):
+        if erlang.have_erlang() and shutil.which("erlc"):
             compile_modules()
-        return test_beam.main(globals())
+        return erlang.main(functions)
     finally:
         shutil.rmtree(MODULES, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))
