@@ -401,12 +401,11 @@ def test_large_node__is_scanned():
         check(len(scans) <= 2 + 8 * 0.05 / min(scans), "too many scans:", scans)
 
 
-def test_sleepers__are_found_when_they_wake():
-    """Of 30,000 processes a scan visits some, in turn: what began to work, to fill and to grow meanwhile is found by
-    name, and the sums are those of all."""
+def wake_sleepers(seconds):
+    """What is seen of 30,000 processes of which some begin to work, to fill, to grow and to end in the middle."""
     with Node("hidden", arguments=("+P", "100000")) as node:
         node.eval("[spawn(fun() -> receive {go, F} -> F() end end) || _ <- lists:seq(1, 30000)], ok")
-        child = subprocess.Popen([FLAMETOP, "snapshot", "--for", "16s", "--format", "json", node.url],
+        child = subprocess.Popen([FLAMETOP, "snapshot", "--for", f"{seconds}s", "--format", "json", node.url],
                                  stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment())
         time.sleep(7)
         node.eval("begin Ps = lists:sort(processes()), [A, B, C | _] = [lists:nth(N, Ps) || N <- [9000, 19000, 29000]], "
@@ -418,19 +417,28 @@ def test_sleepers__are_found_when_they_wake():
         node.eval("[exit(P, kill) || P <- lists:sublist(lists:sort(processes()), 22000, 500)], "
                   "[spawn(fun() -> receive {go, F} -> F() end end) || _ <- lists:seq(1, 900)], "
                   "spawn(fun() -> register(born, self()), (fun L(N) -> L(N + 1) end)(0) end)")
-        queued = 777 + 300
-        picture = json.loads(child.communicate(timeout=60)[0])
+        return json.loads(child.communicate(timeout=seconds + 45)[0])
+
+
+def test_sleepers__are_found_when_they_wake():
+    """Of 30,000 processes a scan visits some, in turn: what began to work, to fill and to grow meanwhile is found by
+    name, and the sums are those of all."""
+    for seconds in 16, 48:  # the less of a core there is for it, the fewer scans are made
+        picture = wake_sleepers(seconds)
         scans = history(picture, "beam.scan.interval")
-        check(len(scans) >= 4, "too few scans to tell", scans, history(picture, "beam.scan.duration"))
-        processes = {row["beam.process.name"]: row for row in rows(picture, "beam.processes")}
-        check({"hot", "full", "fat", "born"} <= set(processes), "not found among", sorted(processes), scans)
-        busy = sorted(rows(picture, "beam.processes"), key=lambda row: -(row["beam.process.reductions"] or 0))
-        check({row["beam.process.name"] for row in busy[:2]} == {"hot", "born"}, busy[:3])
-        check(processes["full"]["beam.process.message_queue"] == 777, processes["full"])
-        check(processes["fat"]["beam.process.heap"] > 1e6, processes["fat"])
-        check(value(picture, "beam.message_queue.length") == queued, value(picture, "beam.message_queue.length"), queued)
-        check(value(picture, "beam.message_queue.max") == 777)
-        check(history(picture, "beam.scan.round")[-1] >= history(picture, "beam.scan.interval")[-1])
+        if len(scans) >= 4:
+            break
+    check(len(scans) >= 4, "too few scans to tell", scans, history(picture, "beam.scan.duration"))
+    queued = 777 + 300
+    processes = {row["beam.process.name"]: row for row in rows(picture, "beam.processes")}
+    check({"hot", "full", "fat", "born"} <= set(processes), "not found among", sorted(processes), scans)
+    busy = sorted(rows(picture, "beam.processes"), key=lambda row: -(row["beam.process.reductions"] or 0))
+    check({row["beam.process.name"] for row in busy[:2]} == {"hot", "born"}, busy[:3])
+    check(processes["full"]["beam.process.message_queue"] == 777, processes["full"])
+    check(processes["fat"]["beam.process.heap"] > 1e6, processes["fat"])
+    check(value(picture, "beam.message_queue.length") == queued, value(picture, "beam.message_queue.length"), queued)
+    check(value(picture, "beam.message_queue.max") == 777)
+    check(history(picture, "beam.scan.round")[-1] >= history(picture, "beam.scan.interval")[-1])
 
 
 def test_list__says_which_can_be_attached():
