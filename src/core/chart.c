@@ -11,6 +11,7 @@
 
 #define POINTS_A_TURN 1024
 #define NOTHING 0.03 /* of a scale */
+#define LATE_NS (120 * NS_PER_S)
 
 void
 chart_init(struct chart *chart, struct query *query)
@@ -79,7 +80,7 @@ start_anew(struct chart *chart, const struct picture *picture, size_t count, int
     chart->now_ns = 0;
     chart->bucket_ns = bucket_ns;
     chart->last_bucket = picture->wall_ns / bucket_ns;
-    chart->seen_ns = picture->mono_ns - (int64_t)count * bucket_ns;
+    chart->seen_ns = chart->taken_ns = picture->mono_ns - (int64_t)count * bucket_ns;
     return true;
 }
 
@@ -94,18 +95,21 @@ move_on(struct chart *chart, int64_t last_bucket)
     chart->last_bucket = last_bucket;
 }
 
-/* The readings since the last time, in turns so that a week's do not need a week's memory. */
+/* What is read elsewhere comes later than it was read, so those of before the last picture count as
+ * well. In turns, so that a week's do not need a week's memory. */
 static void
 take_new(struct chart *chart, const struct picture *picture)
 {
     struct point *points = malloc(POINTS_A_TURN * sizeof(*points));
     int64_t step = MAX(picture->interval_ns, NS_PER_S / 10) * (POINTS_A_TURN / 4);
-    int64_t from = MAX(chart->seen_ns, picture_oldest(picture) - 1);
+    int64_t late = MAX(chart->taken_ns, chart->seen_ns - LATE_NS);
+    int64_t from = MAX(late, picture_oldest(picture) - 1);
     while (points != NULL && from < picture->mono_ns) {
         int64_t to = MIN(from + step, picture->mono_ns);
         size_t n = query_points(chart->query, picture, from, to, points, POINTS_A_TURN);
         for (size_t i = 0; i < n; i++) {
             take(chart, picture_wall(picture, points[i].mono_ns), points[i].value);
+            chart->taken_ns = points[i].mono_ns;
             if (!isnan(points[i].value)) {
                 chart->now = points[i].value;
                 chart->now_ns = points[i].mono_ns;

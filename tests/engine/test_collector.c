@@ -40,7 +40,9 @@ static const struct table_def *const tables[] = {&rows};
 struct world {
     int64_t mono_ns, wall_offset_ns;
     double busy[2], idle[2], level;
-    unsigned extra; /* series of the second core appear */
+    unsigned extra;  /* series of the second core appear */
+    int64_t late_ns; /* readings are of so long ago */
+    bool silent;     /* there is none */
 };
 static struct world world;
 
@@ -56,6 +58,11 @@ static enum source_step
 source_poll(void *state, struct batch *batch)
 {
     struct world *w = state;
+    if (w->silent) {
+        return SOURCE_IDLE;
+    }
+    batch->at.mono_ns -= w->late_ns;
+    batch->at.wall_ns -= w->late_ns;
     for (unsigned cpu = 0; cpu <= w->extra; cpu++) {
         char labels[64];
         snprintf(labels, sizeof(labels), "cpu=%u,state=user", cpu);
@@ -315,6 +322,33 @@ test_collector__charts_of_rare_counters_lose_nothing(void **state)
     picture_release(picture);
 }
 
+/* Between the time of a reading that comes from elsewhere and its arrival there can be pictures. */
+static void
+test_collector__charts_take_what_comes_late(void **state)
+{
+    struct fixture *f = *state;
+    char why[160];
+    struct chart chart;
+    struct picture *picture = NULL;
+    unsigned points = 0;
+    chart_init(&chart, query_new(f->catalog, "t.level", NULL, why, sizeof(why)));
+    world.late_ns = NS_PER_S + NS_PER_S / 2;
+    for (int i = 0; i < 40; i++) {
+        picture_release(picture);
+        world.silent = i % 4 != 0;
+        world.level = i;
+        picture = second(f, 0, 0);
+        chart_update(&chart, picture, 60, NS_PER_S);
+    }
+    for (size_t i = 0; i < 60; i++) {
+        points += chart_bucket(&chart, i)->count;
+    }
+    assert_int_equal(points, 10);
+    NEAR(chart_max(&chart), 36);
+    chart_done(&chart);
+    picture_release(picture);
+}
+
 int
 main(void)
 {
@@ -331,6 +365,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_collector__charts_of_rare_counters_lose_nothing,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_collector__charts_follow_incrementally, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_collector__charts_take_what_comes_late, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

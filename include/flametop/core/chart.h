@@ -22,7 +22,8 @@ struct chart {
     struct query *query; /* owned */
     int64_t bucket_ns;
     int64_t last_bucket; /* wall_ns / bucket_ns of the newest */
-    int64_t seen_ns;     /* monotonic time of the newest reading taken in */
+    int64_t seen_ns;     /* monotonic time of the newest picture */
+    int64_t taken_ns;    /* and of the newest reading taken in */
     uint64_t picture_number, arrivals;
     struct bucket *buckets; /* ring of `count`, oldest at `first` */
     size_t count, first;
