@@ -276,10 +276,10 @@ merge_interest(struct hub *hub)
     LIST_FOREACH(reader, &hub->readers, link)
     {
         if (reader->interested) {
-            wishes_add(&all, &reader->interest);
+            interest_join(&all, &reader->interest);
         }
     }
-    wishes_add(&all, &hub->also);
+    interest_join(&all, &hub->also);
     if (hub->setup.interest != NULL) {
         hub->setup.interest(hub->setup.context, &all);
     }

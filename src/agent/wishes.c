@@ -1,9 +1,7 @@
-/* What readers look at: read from what they say, and joined. */
+/* What readers look at, read from what they say. */
 #include "wishes.h"
 
 #include <string.h>
-
-#include "flametop/base/macros.h"
 
 static uint64_t
 columns_of(const struct picture *picture, const cJSON *names, const cJSON *sort, int *ret_sort)
@@ -68,24 +66,4 @@ wishes_read(const struct picture *picture, const cJSON *body)
         }
     }
     return interest;
-}
-
-void
-wishes_add(struct interest *all, const struct interest *one)
-{
-    all->process_columns |= one->process_columns;
-    all->process_sort = all->process_sort >= 0 ? all->process_sort : one->process_sort;
-    all->process_filter_costly |= one->process_filter_costly;
-    all->cgroups |= one->cgroups;
-    all->tables |= one->tables;
-    all->requests |= one->requests;
-    for (unsigned i = 0; i < one->pid_count && all->pid_count < INTEREST_ROWS_MAX; i++) {
-        all->pids[all->pid_count++] = one->pids[i];
-    }
-    if (all->selected_pid == 0) {
-        all->selected_pid = one->selected_pid;
-    }
-    if (all->node_process == 0) {
-        all->node_process = one->node_process;
-    }
 }

@@ -11,7 +11,4 @@
  * another type is not there. */
 struct interest wishes_read(const struct picture *picture, const cJSON *body);
 
-/* What only one can be stays that of `all`, where it has it. */
-void wishes_add(struct interest *all, const struct interest *one);
-
 #endif

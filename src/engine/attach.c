@@ -248,48 +248,14 @@ open_receiver(struct attach *attach, const struct engine_options *options, struc
 
 /* ---- interest ---- */
 
-static void
-join_row(struct interest *to, int64_t pid)
-{
-    for (unsigned i = 0; i < to->pid_count; i++) {
-        if (to->pids[i] == pid) {
-            return;
-        }
-    }
-    if (to->pid_count < INTEREST_ROWS_MAX) {
-        to->pids[to->pid_count++] = pid;
-    }
-}
-
-/* The screen's stands for what only one can be; rows and columns are joined. */
-static void
-join(struct interest *to, const struct interest *from)
-{
-    to->process_columns |= from->process_columns;
-    to->process_sort = to->process_sort >= 0 ? to->process_sort : from->process_sort;
-    to->process_filter_costly |= from->process_filter_costly;
-    to->cgroups |= from->cgroups;
-    to->tables |= from->tables;
-    to->node_process = to->node_process != 0 ? to->node_process : from->node_process;
-    to->selected_pid = to->selected_pid != 0 ? to->selected_pid : from->selected_pid;
-    for (unsigned i = 0; i < MIN(from->pid_count, (unsigned)INTEREST_ROWS_MAX); i++) {
-        join_row(to, from->pids[i]);
-    }
-    if (from->selected_pid != 0) {
-        join_row(to, from->selected_pid);
-    }
-    for (unsigned i = 0; i < MIN(from->metric_count, (unsigned)INTEREST_METRICS_MAX); i++) {
-        interest_in_metric(to, from->metrics[i]);
-    }
-}
-
+/* The screen's stands for what only one can be. */
 static void
 set_interest(struct attach *attach, size_t who, const struct interest *interest)
 {
     attach->interests[who] = *interest;
     struct interest all = attach->interests[0];
     for (size_t i = 1; i <= attach->exporter_count; i++) {
-        join(&all, &attach->interests[i]);
+        interest_join(&all, &attach->interests[i]);
     }
     collector_set_interest(attach->collector, &all);
     if (attach->link != NULL) {

@@ -42,4 +42,8 @@ struct interest {
 /* Adds a metric that is read on demand; any other, or NULL, changes nothing. */
 void interest_in_metric(struct interest *interest, const struct metric *metric);
 
+/* Adds what somebody else looks at. What only one can be stays that of `all`, where it has it; rows
+ * and metrics are there once, and as far as there is room. */
+void interest_join(struct interest *all, const struct interest *one);
+
 #endif
