@@ -195,8 +195,11 @@ beam_on_feed(void *context, enum beam_outcome outcome, struct str value)
         return;
     }
     beam_hear(beam);
-    if (outcome == BEAM_ANSWERED && !etf_is_atom(value, "timeout") &&
-        !etf_is_atom(value, "error")) {
+    if (etf_is_atom(value, "timeout")) { /* its collector ends what takes longer */
+        feed->trouble = "finding this out takes the node more than a second";
+    } else if (outcome == BEAM_ANSWERED && !etf_is_atom(value, "error")) {
         beam_keep(feed, value);
+    } else {
+        feed->trouble = "the node could not find this out";
     }
 }

@@ -113,6 +113,16 @@ def test_described_pool__is_read_by_its_paths():
         check(why and "broken: its call is no Erlang expression" in why[0], why)
 
 
+def test_pools__that_take_too_long_say_so():
+    """The node ends what takes more than a second there."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file, node("slow") as at:
+        file.write('pools:\n  app: {call: "timer:sleep(3000)"}\n')
+        file.flush()
+        picture = seen(at, "--config", file.name, seconds="4s")
+        told = [source for source in picture["sources"] if source["name"] == "pools"]
+        check(told and told[0]["state"] == "degraded" and "more than a second" in told[0]["why"], told)
+
+
 def test_rabbitmq_and_ejabberd__are_known_by_their_tables():
     with node("rabbit") as at:
         at.eval("register(rabbit_sup, spawn(fun() -> timer:sleep(infinity) end))")
