@@ -93,6 +93,7 @@ process_reset(struct process *process)
     free(process->name);
     free(process->command);
     free(process->cgroup);
+    free(process->io);
     free(process->details);
     *process = (struct process){.pid = process->pid,
                                 .stat_fd = process->stat_fd,
@@ -102,7 +103,6 @@ process_reset(struct process *process)
     rates_init(&process->cpu);
     rates_init(&process->faults);
     rates_init(&process->births);
-    rates_init(&process->io);
 }
 
 struct process *
@@ -115,6 +115,18 @@ process_new(int64_t pid)
         process_reset(process);
     }
     return process;
+}
+
+struct process_io *
+process_io(struct process *process)
+{
+    if (process->io == NULL) {
+        process->io = calloc(1, sizeof(*process->io));
+        if (process->io != NULL) {
+            rates_init(&process->io->rates);
+        }
+    }
+    return process->io;
 }
 
 static void
@@ -168,6 +180,7 @@ process_free(struct scan *scan, struct process *process)
     free(process->name);
     free(process->command);
     free(process->cgroup);
+    free(process->io);
     free(process->details);
     free(process);
 }
@@ -183,8 +196,9 @@ process_tell_parent(struct scan *scan, const struct process *process)
     const struct pid_stat *stat = &process->stat;
     parent->children_cpu.ended += stat->cpu_ticks + stat->children_cpu_ticks;
     parent->children_faults.ended += stat->minor_faults + stat->children_faults;
-    for (size_t i = 0; i < ARRAY_SIZE(process->io_bytes); i++) {
-        parent->io_bytes[i].ended += process->io_bytes[i].last;
+    struct process_io *io = process->io != NULL ? process_io(parent) : NULL;
+    for (size_t i = 0; io != NULL && i < ARRAY_SIZE(io->bytes); i++) {
+        io->bytes[i].ended += process->io->bytes[i].last;
     }
 }
 

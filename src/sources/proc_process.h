@@ -94,7 +94,7 @@ enum cost {
 enum { RATE_CPU, RATE_CHILDREN }; /* of process.cpu */
 enum { RATE_MAJOR, RATE_MINOR };  /* of process.faults */
 enum { RATE_BORN, RATE_FAULTS };  /* of process.births */
-enum { RATE_READ, RATE_WRITE };   /* of process.io */
+enum { RATE_READ, RATE_WRITE };   /* of process.io.rates */
 
 /* What the kernel adds to a parent when it waits for a child is the child's whole life. What was
  * seen of it while it lived is taken off, so that only what nobody saw counts for the parent. Each
@@ -122,6 +122,13 @@ struct details {
     double thread_cpu; /* of the busiest thread */
     int64_t thread_ns;
     char thread_name[64];
+};
+
+/* Bytes it moved: read of those somebody looks at, and of the busiest, too. */
+struct process_io {
+    int64_t read_ns; /* 0: never */
+    struct rates rates;
+    struct unseen bytes[2]; /* RATE_READ, RATE_WRITE: a child's are added to its parent's, too */
 };
 
 /* There may be thousands: what is small stands together, and ticks are counted in 32 bits. */
@@ -153,11 +160,10 @@ struct process {
     int64_t command_ns; /* 0: never tried */
     char *command;      /* owned; NULL: not readable, "": none */
 
-    int64_t io_ns, cgroup_ns; /* when read; 0: never */
-    struct rates io;
-    struct unseen io_bytes[2]; /* RATE_READ, RATE_WRITE: a child's are added to its parent's, too */
-    char *cgroup;              /* short name, owned */
-    struct details *details;   /* owned; NULL: nobody has looked yet */
+    int64_t cgroup_ns;       /* when read; 0: never */
+    char *cgroup;            /* short name, owned */
+    struct process_io *io;   /* owned; NULL: neither it nor a child of it was read */
+    struct details *details; /* owned; NULL: nobody has looked yet */
 };
 
 /* The threads of the busiest processes. */
@@ -227,6 +233,9 @@ int64_t scan_now_ns(const struct scan *scan);
 double process_cpu(const struct scan *scan, const struct process *process);
 
 struct process *process_new(int64_t pid);
+
+/* Its record of bytes, made at the first call; NULL when out of memory. */
+struct process_io *process_io(struct process *process);
 
 /* Forgets everything but the pid and the list's marks: the pid names another process now. */
 void process_reset(struct process *process);

@@ -180,54 +180,59 @@ read_file(const struct scan *scan, struct process *process, enum cost cost, cons
 /* One that was born while we looked moved all its bytes since: it may be gone before another
  * reading. */
 static void
-start_io(struct process *process, const struct pid_io *io, int64_t now_ns)
+start_io(const struct process *process, const struct pid_io *counters, int64_t now_ns)
 {
-    unseen_start(&process->io_bytes[RATE_READ], io->read_bytes, process->since_birth);
-    unseen_start(&process->io_bytes[RATE_WRITE], io->write_bytes, process->since_birth);
+    struct process_io *io = process->io;
+    unseen_start(&io->bytes[RATE_READ], counters->read_bytes, process->since_birth);
+    unseen_start(&io->bytes[RATE_WRITE], counters->write_bytes, process->since_birth);
     if (process->since_birth) {
-        process->io.from_ns = MIN(process->birth_ns, now_ns - RATE_WINDOW_NS);
+        io->rates.from_ns = MIN(process->birth_ns, now_ns - RATE_WINDOW_NS);
     }
 }
 
 static void
-take_io(const struct scan *scan, struct process *process, const struct pid_io *io, int64_t now_ns)
+take_io(const struct scan *scan, struct process *process, const struct pid_io *counters,
+        int64_t now_ns)
 {
-    struct rates *rates = &process->io;
-    struct unseen *read = &process->io_bytes[RATE_READ], *written = &process->io_bytes[RATE_WRITE];
-    if (process->io_ns == 0) {
-        start_io(process, io, now_ns);
+    struct process_io *io = process->io;
+    struct rates *rates = &io->rates;
+    struct unseen *read = &io->bytes[RATE_READ], *written = &io->bytes[RATE_WRITE];
+    if (io->read_ns == 0) {
+        start_io(process, counters, now_ns);
     } else {
-        unseen_step(read, io->read_bytes);
-        unseen_step(written, io->write_bytes);
+        unseen_step(read, counters->read_bytes);
+        unseen_step(written, counters->write_bytes);
     }
     if (rates->from_ns != 0 && now_ns - rates->from_ns >= RATE_WINDOW_NS) {
         process->io_active =
             read->sum != rates->from[RATE_READ] || written->sum != rates->from[RATE_WRITE];
     }
-    if (process->io_active && process->io_ns != 0 &&
-        now_ns - process->io_ns > 4 * MAX(scan->setup.interval_ns, NS_PER_S)) {
+    if (process->io_active && io->read_ns != 0 &&
+        now_ns - io->read_ns > 4 * MAX(scan->setup.interval_ns, NS_PER_S)) {
         rates_init(rates); /* looked at again after a while: an old mean is not its rate now */
     }
     rates_step(rates, (uint64_t[]){[RATE_READ] = read->sum, [RATE_WRITE] = written->sum}, 2,
                now_ns);
+    io->read_ns = now_ns;
 }
 
 static bool
 read_io(struct scan *scan, struct process *process, int64_t now_ns)
 {
     char text[512];
-    struct pid_io io;
+    struct pid_io counters;
     ssize_t n = process_read(scan, process, &process->io_fd, "io", scan->count <= PROCESSES_FEW,
                              text, sizeof(text));
     note_right(scan, process, COST_IO, n);
     if (n < 0) {
         return true;
     }
-    if (!pid_io_parse((struct str){text, (size_t)n}, &io)) {
+    if (!pid_io_parse((struct str){text, (size_t)n}, &counters)) {
         return false;
     }
-    take_io(scan, process, &io, now_ns);
-    process->io_ns = now_ns;
+    if (process_io(process) != NULL) {
+        take_io(scan, process, &counters, now_ns);
+    }
     return true;
 }
 
@@ -383,7 +388,8 @@ cost_for(const struct scan *scan, const struct process *process, unsigned for_al
         cost |= COST_STATUS; /* how often it waited bounds how many children it had */
     }
     if (process->candidate_tick != scan->tick && !is_active(scan, process) &&
-        (scan->tick + (uint64_t)process->pid) % IDLE_IO_TICKS != 0 && process->io_ns != 0) {
+        (scan->tick + (uint64_t)process->pid) % IDLE_IO_TICKS != 0 && process->io != NULL &&
+        process->io->read_ns != 0) {
         cost &= ~(unsigned)COST_IO; /* shown, but asleep: it moves nothing */
     }
     if (process->denied != 0 && scan->tick - process->denied_tick < DENIED_TICKS) {

@@ -200,9 +200,10 @@ static void
 fill_costly(const struct scan *scan, const struct process *process, union cell *row,
             struct arena *arena, int64_t now_ns)
 {
-    if (fresh(scan, process->io_ns, now_ns)) {
-        row[PROCESS_DISK_READ].real = process->io.per_second[RATE_READ];
-        row[PROCESS_DISK_WRITE].real = process->io.per_second[RATE_WRITE];
+    const struct process_io *io = process->io;
+    if (io != NULL && fresh(scan, io->read_ns, now_ns)) {
+        row[PROCESS_DISK_READ].real = io->rates.per_second[RATE_READ];
+        row[PROCESS_DISK_WRITE].real = io->rates.per_second[RATE_WRITE];
     }
     if (process->cgroup != NULL) {
         row[PROCESS_CGROUP].text = copy(arena, process->cgroup);
