@@ -246,6 +246,8 @@ endpoint_interval(void *state, int64_t interval_ns)
     endpoint->setup.interval_ns = interval_ns;
     if (endpoint->inner != NULL) {
         endpoint->inner->interval(endpoint->inner_state, interval_ns);
+    } else if (endpoint->adapter != NULL) {
+        endpoint_round_hurry(endpoint);
     }
 }
 

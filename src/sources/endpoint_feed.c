@@ -50,20 +50,26 @@ meet_host(struct feed *feed)
     }
 }
 
+int64_t
+feed_wait(const struct feed *feed)
+{
+    const struct endpoint *endpoint = feed->endpoint;
+    int64_t now_ns = clock_mono_ns();
+    int64_t wait_ns = endpoint->interval_ns - (now_ns - endpoint->round_ns);
+    if (feed->adapter->ask == NULL || feed->misread) {
+        return wait_ns;
+    }
+    int64_t own_ns = feed->adapter->wait(feed->state);
+    return own_ns > 0 ? MAX(own_ns - (now_ns - feed->came_ns), wait_ns) : 0;
+}
+
 /* For an adapter that says what it asks: the next round begins when this one has been read, so that
  * what it learned counts. Answers whether the batch is news. */
 static bool
 pace(struct feed *feed, const struct batch *batch)
 {
-    struct endpoint *endpoint = feed->endpoint;
-    int64_t wait_ns = feed->misread ? endpoint->interval_ns : feed->adapter->wait(feed->state);
     bool news = !feed->misread && batch->at.mono_ns > feed->newest_ns;
-    if (wait_ns > 0) {
-        int64_t now_ns = clock_mono_ns();
-        wait_ns = MAX(wait_ns - (now_ns - feed->came_ns),
-                      endpoint->interval_ns - (now_ns - endpoint->round_ns));
-    }
-    endpoint_wait(endpoint, wait_ns);
+    endpoint_wait(feed->endpoint, feed_wait(feed));
     feed->newest_ns = news ? batch->at.mono_ns : feed->newest_ns;
     return news;
 }

@@ -108,8 +108,14 @@ void endpoint_probes_free(struct endpoint *endpoint);
 /* All requests of the adapter at once. */
 void endpoint_round_start(struct endpoint *endpoint);
 
+/* The interval is another: a round that waits begins no later than it asks for. */
+void endpoint_round_hurry(struct endpoint *endpoint);
+
 /* NULL: out of memory. */
 struct feed *feed_new(struct endpoint *endpoint, const struct adapter *adapter);
 void feed_release(struct feed *feed);
+
+/* Until the next round, after one that has been read where the adapter says what it asks. */
+int64_t feed_wait(const struct feed *feed);
 
 #endif

@@ -28,9 +28,8 @@ keep_round(struct endpoint *endpoint)
         endpoint->state = LINK_LIVE;
         endpoint->why[0] = '\0';
     }
-    int64_t used = endpoint->heard_ns - endpoint->round_ns;
     if (endpoint->adapter->ask == NULL) {
-        endpoint_wait(endpoint, endpoint->interval_ns - used);
+        endpoint_wait(endpoint, feed_wait(feed));
     }
     endpoint->setup.sink.tick(endpoint->setup.sink.context);
 }
@@ -125,6 +124,16 @@ send_request(struct endpoint *endpoint, struct request *request, const char *pat
                                .context = request,
                                .done = request_done});
     endpoint->pending += request->call != NULL;
+}
+
+void
+endpoint_round_hurry(struct endpoint *endpoint)
+{
+    endpoint->interval_ns = MAX(endpoint->setup.interval_ns, endpoint->adapter->interval_min_ns);
+    if (endpoint->state == LINK_LIVE && uv_is_active((uv_handle_t *)endpoint->timer)) {
+        int64_t left_ns = (int64_t)uv_timer_get_due_in(endpoint->timer) * NS_PER_MS;
+        endpoint_wait(endpoint, MIN(left_ns, feed_wait(endpoint->feed)));
+    }
 }
 
 void

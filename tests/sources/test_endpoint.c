@@ -84,6 +84,24 @@ test_endpoint__recognises_json_and_follows_it(void **state)
 }
 
 static void
+test_endpoint__asks_sooner_when_the_interval_is_shortened(void **state)
+{
+    (void)state;
+    struct script script = {.path = "/", .type = "application/json", .body = "{\"queue\": 3}"};
+    struct peer peer;
+    struct attached attached;
+    assert_int_equal(attached_open(&attached, start(&peer, &script, "http://127.0.0.1:%u"), NULL),
+                     0);
+    attached_until(&attached, LINK_LIVE);
+    link_endpoint.interval(attached.state, 600 * NS_PER_S);
+    attached_until(&attached, LINK_LIVE); /* that was due; the next is in 10 minutes */
+    link_endpoint.interval(attached.state, 50 * NS_PER_MS);
+    attached_until(&attached, LINK_LIVE);
+    attached_close(&attached);
+    peer_stop(&peer);
+}
+
+static void
 test_endpoint__finds_metrics_beside_json(void **state)
 {
     (void)state;
@@ -291,6 +309,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_endpoint__recognises_json_and_follows_it),
+        cmocka_unit_test(test_endpoint__asks_sooner_when_the_interval_is_shortened),
         cmocka_unit_test(test_endpoint__finds_metrics_beside_json),
         cmocka_unit_test(test_endpoint__shows_the_document_that_was_named),
         cmocka_unit_test(test_endpoint__named_metrics_win_over_the_agent),
