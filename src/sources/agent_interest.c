@@ -61,9 +61,12 @@ static void
 on_told(void *context, const struct http_answer *answer)
 {
     struct agent_interest *interest = context;
-    (void)answer; /* an agent that does not take it shows what it shows */
     interest->call = NULL;
-    agent_interest_tell(interest);
+    if (answer->status == 0) { /* nobody heard it: again, with the next tick */
+        interest->told = false;
+    } else { /* an agent that does not take it shows what it shows */
+        agent_interest_tell(interest);
+    }
 }
 
 void
