@@ -142,6 +142,18 @@ rank_of(const struct server *server, const struct scraped *scraped)
     return (machine ? 2 : 0) + (scraped->values[TARGET_UP] > 0);
 }
 
+/* Each job may have a rhythm of its own. */
+static void
+follow(struct server *server, const struct scraped *scraped)
+{
+    bool same =
+        strcmp(scraped->instance, server->instance) == 0 && strcmp(scraped->job, server->job) == 0;
+    server->scrape_s = same ? server->scrape_s : 0;
+    str_copy(str_from(scraped->job), server->job, sizeof(server->job));
+    str_copy(str_from(scraped->instance), server->instance, sizeof(server->instance));
+    server->machine = rank_of(server, scraped) >= 2;
+}
+
 /* What is followed: its scrapes are the rhythm, and it is what is shown if it is a machine, the one
  * asked for or else the first that is up. A machine stays; NULL: nothing is scraped. */
 static const struct scraped *
@@ -159,9 +171,7 @@ choose(struct server *server, const struct scrapes *scrapes)
         best = better ? scraped : best;
     }
     if (best != NULL && !server->machine) {
-        str_copy(str_from(best->job), server->job, sizeof(server->job));
-        str_copy(str_from(best->instance), server->instance, sizeof(server->instance));
-        server->machine = rank_of(server, best) >= 2;
+        follow(server, best);
     }
     return best;
 }

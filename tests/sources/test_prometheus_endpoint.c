@@ -460,6 +460,32 @@ test_prometheus_endpoint__stands_for_itself_without_machines(void **state)
     turns_close(&turns);
 }
 
+/* A machine that is scraped only later may be scraped more often than what was there before. */
+static void
+test_prometheus_endpoint__learns_the_rhythm_of_what_it_follows(void **state)
+{
+    (void)state;
+    static const char up[] =
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":["
+        "{\"metric\":{\"flametop\":\"up\",\"instance\":\"a\",\"job\":\"web\"},\"value\":[100,\"1\"]"
+        "}]}}";
+    static const char slow[] =
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":["
+        "{\"metric\":{},\"values\":[[10,\"1\"],[70,\"1\"]]}]}}";
+    const struct answer answers[] = {{RHYTHM, STR(slow)}, {TARGETS, STR(up)}};
+    struct turns turns;
+    turns_open(&turns, &adapter_prometheus, NULL, "");
+    for (int i = 0; i < 3; i++) {
+        assert_true(turns_take(&turns, answers, ARRAY_SIZE(answers)));
+    }
+    assert_false(asked(&turns, RHYTHM)); /* it is known: a minute */
+    take_real(&turns, 1);
+    take_real(&turns, 1);
+    assert_true(asked(&turns, RHYTHM));
+    assert_int_equal(adapter_prometheus.wait(turns.reading.state) / NS_PER_MS, 5000 - 212 + 300);
+    turns_close(&turns);
+}
+
 static void
 test_prometheus_endpoint__outlives_hostile_answers(void **state)
 {
@@ -665,6 +691,7 @@ main(void)
         cmocka_unit_test(test_prometheus_endpoint__reads_victoriametrics_alike),
         cmocka_unit_test(test_prometheus_endpoint__is_told_from_victoriametrics),
         cmocka_unit_test(test_prometheus_endpoint__stands_for_itself_without_machines),
+        cmocka_unit_test(test_prometheus_endpoint__learns_the_rhythm_of_what_it_follows),
         cmocka_unit_test(test_prometheus_endpoint__outlives_hostile_answers),
         cmocka_unit_test(test_prometheus_endpoint__takes_no_times_that_cannot_be),
         cmocka_unit_test(test_prometheus_endpoint__asks_for_less_history_when_that_was_too_much),
