@@ -171,6 +171,16 @@ passes_overlay(const struct app *app, const struct command *command)
     return is_among(command->name, always, ARRAY_SIZE(always)) || (own && app->menu_target == NULL);
 }
 
+bool
+app_overlay_takes(const struct app *app, const char *line)
+{
+    static const char *const own[] = {"close", "open", "search.set"};
+    const char *argument;
+    const struct command *command = command_of_line(line, &argument);
+    return command != NULL && (is_among(command->name, own, ARRAY_SIZE(own)) ||
+                               (passes_overlay(app, command) && strcmp(line, "help") != 0));
+}
+
 /* The line of a key while an overlay is open. */
 static void
 key_to_overlay(struct app *app, const char *line)

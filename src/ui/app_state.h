@@ -167,6 +167,8 @@ void app_ask_prompt(struct app *app, const char *label, const char *prefill, con
                     struct box *target);
 /* Runs a command on a panel; REACTION_NONE when it has none of that name. */
 enum reaction app_call(struct app *app, struct box *box, const char *name, const char *argument);
+/* Whether the open overlay, or the application behind it, does anything on this line. */
+bool app_overlay_takes(const struct app *app, const char *line);
 void app_open_overlay(struct app *app, const char *title, overlay_fill *fill, bool lasting);
 void app_interest(struct app *app, struct interest *ret_interest);
 

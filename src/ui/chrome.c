@@ -340,6 +340,8 @@ static const struct offer {
     enum when {
         ALWAYS,
         WHILE_CLOSABLE,
+        WHILE_OVERLAID,
+        WHILE_LINE_IS_CHOSEN,
         WHILE_OPENED,
         WHILE_NOTHING_IS_OPEN,
         WHILE_HELD,
@@ -367,6 +369,8 @@ static const struct offer {
     {NULL, "close", "close", WHILE_CLOSABLE, false},
     {NULL, "close", "back", WHILE_OPENED, true},
     {NULL, "close", "quit", WHILE_NOTHING_IS_OPEN, true},
+    {NULL, "open", "choose", WHILE_LINE_IS_CHOSEN, false},
+    {NULL, "search.set", "search", WHILE_OVERLAID, false},
     {NULL, "help", "help", ALWAYS, true},
     {NULL, "live", "live", WHILE_HELD, false},
     {NULL, "live", "try now", WHILE_CUT, true},
@@ -497,7 +501,9 @@ closing(const struct app *app, const struct box *focus)
 static bool
 is_offered(const struct app *app, const struct offer *offer, const char *view, enum when closes)
 {
-    if (offer->view != NULL && strcmp(offer->view, view) != 0) {
+    bool overlaid = overlay_is_open(&app->overlay);
+    if (overlaid ? offer->view != NULL || !app_overlay_takes(app, offer->command)
+                 : offer->view != NULL && strcmp(offer->view, view) != 0) {
         return false;
     }
     bool alone = app->options.profile != NULL, profile = app->profile != NULL;
@@ -510,6 +516,9 @@ is_offered(const struct app *app, const struct offer *offer, const char *view, e
     bool held = app->seat->held != NULL, cut = !attached_is_live(app_link(app));
     bool fits =
         offer->when == ALWAYS || offer->when == closes || (offer->when == WHILE_HELD && held) ||
+        (offer->when == WHILE_OVERLAID && overlaid) ||
+        (offer->when == WHILE_LINE_IS_CHOSEN && overlaid &&
+         overlay_selected(&app->overlay) != NULL) ||
         (offer->when == WHILE_CUT && cut && !held) ||
         (offer->when == WHILE_ONE_OF_SEVERAL && seat_has_fleet(app) && !seat_is_fleet(app)) ||
         (offer->when == WITH_DATA && data) ||

@@ -277,9 +277,14 @@ test_requests_view__menu_keeps_keys_from_what_is_behind(void **state)
         assert_true(shows(&stage, "does nothing while this is open: Esc closes it"));
         assert_true(shows(&stage, "an attribute"));
     }
+    press(&stage, "Up Down"); /* the sentence goes, the footer comes: of the menu alone */
+    assert_true(shows(&stage, "q close  Enter choose  / search"));
+    assert_false(shows(&stage, "h help"));
+    assert_false(shows(&stage, "pause"));
     press(&stage, "Down Esc");
     assert_false(shows(&stage, "an attribute"));
     assert_false(shows(&stage, "marked: "));
+    assert_true(shows(&stage, "h help"));
     assert_null(stage.app->seat->held);
     assert_int_equal(stage.app->view, 5);
     press(&stage, "o 2");
