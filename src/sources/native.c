@@ -11,12 +11,10 @@
 
 enum { CELLS_MAX = 20000 };
 
-/* A gap in the readings must not become a burst. */
-#define ELAPSED_LONGEST_S 60.0
-
 struct sum {
     int column;
     double sum;
+    int64_t mono_ns; /* until when; 0: it begins with the reading before */
 };
 
 void
@@ -37,8 +35,7 @@ native_done(struct native *native)
 void
 native_begin(struct native *native, const struct batch *batch)
 {
-    double elapsed = (double)(batch->at.mono_ns - native->mono_ns) / (double)NS_PER_S;
-    native->elapsed_s = native->mono_ns == 0 ? 0 : CLAMP(elapsed, 0, ELAPSED_LONGEST_S);
+    native->before_ns = native->mono_ns;
     native->mono_ns = batch->at.mono_ns;
 }
 
@@ -88,13 +85,18 @@ native_put(struct native *native, struct batch *batch, const char *name, const c
     }
 }
 
+/* Over a gap as well: the rate that follows from it is over all that time, and to be the one told.
+ */
 void
 native_add(struct native *native, struct batch *batch, const char *name, const char *labels,
            double rate)
 {
     struct sum *cell = isfinite(rate) ? cell_of(native, batch, name, labels) : NULL;
     if (cell != NULL) {
-        cell->sum += MAX(rate, 0) * native->elapsed_s;
+        int64_t from_ns = cell->mono_ns != 0 ? cell->mono_ns : native->before_ns;
+        int64_t passed_ns = from_ns != 0 ? MAX(native->mono_ns - from_ns, INT64_C(0)) : 0;
+        cell->sum += MAX(rate, 0) * (double)passed_ns / (double)NS_PER_S;
+        cell->mono_ns = native->mono_ns;
         batch_set(batch, cell->column, cell->sum);
     }
 }

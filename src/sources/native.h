@@ -14,8 +14,7 @@
 struct native {
     struct map cells; /* hash of name and labels -> its column and sum */
     struct arena arena;
-    int64_t mono_ns;  /* of the reading before; 0: none */
-    double elapsed_s; /* between the two; 0 at the first */
+    int64_t mono_ns, before_ns; /* of the reading, and of the one before; 0: none */
 };
 
 void native_init(struct native *native);

@@ -56,6 +56,27 @@ test_netdata__states_of_a_core_sum_to_the_time(void **state)
     reading_close(&reading);
 }
 
+/* The rate over all that time is the one that is told, however long nothing was. */
+static void
+test_netdata__a_gap_does_not_change_rates(void **state)
+{
+    (void)state;
+    struct reading reading;
+    static const char text[] = "{\"system.ctxt\": {\"context\": \"system.ctxt\", \"dimensions\": "
+                               "{\"switches\": {\"value\": 50}}}}";
+    reading_open(&reading, &adapter_netdata, NULL, 0);
+    assert_true(reading_text(&reading, text));
+    assert_true(reading_text(&reading, text));
+    assert_value(&reading.poll, "system.cpu.context_switches", "", 50);
+    assert_true(reading_text(&reading, "{}")); /* the chart is gone for a while */
+    assert_true(reading_text(&reading, text));
+    assert_value(&reading.poll, "system.cpu.context_switches", "", 150);
+    reading.poll.at.mono_ns += 599 * NS_PER_S; /* and the whole server */
+    assert_true(reading_text(&reading, text));
+    assert_value(&reading.poll, "system.cpu.context_switches", "", 150 + 600 * 50);
+    reading_close(&reading);
+}
+
 static void
 test_netdata__lives_with_anything(void **state)
 {
@@ -82,6 +103,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_netdata__is_a_machine),
         cmocka_unit_test(test_netdata__states_of_a_core_sum_to_the_time),
+        cmocka_unit_test(test_netdata__a_gap_does_not_change_rates),
         cmocka_unit_test(test_netdata__lives_with_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
