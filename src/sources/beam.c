@@ -19,6 +19,7 @@
 #include "beam_link.h"
 #include "flametop/base/log.h"
 #include "flametop/core/host.h"
+#include "flametop/net/loop.h"
 #include "flametop/sources/beam_metrics.h"
 #include "flametop/sources/table.h"
 
@@ -496,12 +497,6 @@ beam_sample(void *state, const struct sampling_wish *wish)
 }
 
 static void
-free_timer(uv_handle_t *timer)
-{
-    free(timer);
-}
-
-static void
 beam_close(void *state)
 {
     struct beam *beam = state;
@@ -510,7 +505,7 @@ beam_close(void *state)
     for (size_t i = 0; i < FEEDS; i++) {
         buf_done(&beam->feeds[i].reply);
     }
-    uv_close((uv_handle_t *)beam->timer, free_timer);
+    loop_close(beam->timer);
     pools_free(beam->pools);
     free(beam);
 }

@@ -10,6 +10,7 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
+#include "flametop/net/loop.h"
 #include "flametop/sources/beam_flame.h"
 
 #define WORD "flame"
@@ -104,12 +105,6 @@ conclude(struct beam_sampling *sampling, const char *why)
 }
 
 /* ---- answers ---- */
-
-static void
-free_timer(uv_handle_t *timer)
-{
-    free(timer);
-}
 
 static void
 free_all(struct beam_sampling *sampling)
@@ -339,7 +334,7 @@ beam_sampling_end(struct beam_sampling *sampling, const char *why)
         conclude(sampling, why);
     }
     sampling->ended = true;
-    uv_close((uv_handle_t *)sampling->timer, free_timer);
+    loop_close(sampling->timer);
     sampling->timer = NULL;
     if (!sampling->waiting) {
         free_all(sampling);

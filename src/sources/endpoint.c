@@ -14,6 +14,7 @@
 #include "endpoint_parts.h"
 #include "flametop/base/macros.h"
 #include "flametop/base/utf8.h"
+#include "flametop/net/loop.h"
 #include "flametop/net/netrc.h"
 
 #define RETRY_LONGEST_NS (30 * NS_PER_S)
@@ -102,12 +103,6 @@ endpoint_refuse_password(struct endpoint *endpoint, int status, const char *real
 /* ---- the link ---- */
 
 static void
-free_timer(uv_handle_t *timer)
-{
-    free(timer);
-}
-
-static void
 endpoint_close(void *state)
 {
     struct endpoint *endpoint = state;
@@ -116,9 +111,7 @@ endpoint_close(void *state)
     }
     endpoint_probes_free(endpoint);
     http_client_free(endpoint->client);
-    if (endpoint->timer != NULL) {
-        uv_close((uv_handle_t *)endpoint->timer, free_timer);
-    }
+    loop_close(endpoint->timer);
     if (endpoint->feed != NULL) {
         endpoint->feed->endpoint = NULL;
         feed_release(endpoint->feed);

@@ -12,6 +12,7 @@
 
 #include "flametop/base/clock.h"
 #include "flametop/base/macros.h"
+#include "flametop/net/loop.h"
 #include "flametop/sources/endpoint.h"
 
 #define LOOK_MS 20
@@ -135,17 +136,11 @@ on_look(uv_timer_t *timer)
 }
 
 static void
-free_timer(uv_handle_t *timer)
-{
-    free(timer);
-}
-
-static void
 guess_close(void *state)
 {
     struct guess *guess = state;
     close_inner(guess);
-    uv_close((uv_handle_t *)guess->timer, free_timer);
+    loop_close(guess->timer);
     free(guess);
 }
 
