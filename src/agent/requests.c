@@ -128,18 +128,16 @@ answer_traces(struct agent *agent, const struct http_message *message, const cha
 size_t
 agent_trace_id(const char *text, uint8_t id[SPAN_ID_BYTES_MAX])
 {
-    static const char digits[] = "0123456789abcdef";
     size_t n = strlen(text);
     if (n == 0 || n % 2 != 0 || n / 2 > SPAN_ID_BYTES_MAX) {
         return 0;
     }
     for (size_t i = 0; i < n; i++) {
-        char c = (char)(text[i] >= 'A' && text[i] <= 'F' ? text[i] | 0x20 : text[i]);
-        const char *digit = c != 0 ? strchr(digits, c) : NULL;
-        if (digit == NULL) {
+        int digit = str_hex_digit(text[i]);
+        if (digit < 0) {
             return 0;
         }
-        id[i / 2] = (uint8_t)(i % 2 == 0 ? (digit - digits) << 4 : id[i / 2] | (digit - digits));
+        id[i / 2] = (uint8_t)(i % 2 == 0 ? digit << 4 : id[i / 2] | digit);
     }
     return n / 2;
 }

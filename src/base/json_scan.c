@@ -259,15 +259,11 @@ take_hex(struct str *rest, uint32_t *ret)
         return false;
     }
     for (int i = 0; i < 4; i++) {
-        char c = rest->p[i];
-        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10
-                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A') + 10
-                                                : 16;
-        if (digit > 15) {
+        int digit = str_hex_digit(rest->p[i]);
+        if (digit < 0) {
             return false;
         }
-        value = value << 4 | digit;
+        value = value << 4 | (uint32_t)digit;
     }
     rest->p += 4;
     rest->n -= 4;

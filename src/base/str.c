@@ -204,6 +204,15 @@ str_double(struct str *rest, double *ret_value)
     return true;
 }
 
+int
+str_hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
 char *
 str_copy(struct str s, char *dst, size_t size)
 {

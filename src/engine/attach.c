@@ -449,20 +449,14 @@ on_answer(void *context, const char *why)
     attach->tick(attach->context); /* the picture that follows wakes the screen */
 }
 
-static int
-digit_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void
 mark_trace(struct attach *attach, const char *hex)
 {
     char id[SPAN_ID_BYTES_MAX];
     size_t n = 0;
     struct trace_store *store = collector_traces(attach->collector);
-    while (n < sizeof(id) && digit_of(hex[2 * n]) >= 0 && digit_of(hex[2 * n + 1]) >= 0) {
-        id[n] = (char)(digit_of(hex[2 * n]) << 4 | digit_of(hex[2 * n + 1]));
+    while (n < sizeof(id) && str_hex_digit(hex[2 * n]) >= 0 && str_hex_digit(hex[2 * n + 1]) >= 0) {
+        id[n] = (char)(str_hex_digit(hex[2 * n]) << 4 | str_hex_digit(hex[2 * n + 1]));
         n++;
     }
     if (store != NULL && n > 0) {

@@ -200,23 +200,14 @@ guard_equal(const char *secret, struct str given)
     return different == 0;
 }
 
-static int
-hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 bool
 guard_decode(struct str text, bool plus, struct buf *out)
 {
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         if (c == '%') {
-            int high = i + 2 < text.n ? hex_digit(text.p[i + 1]) : -1;
-            int low = i + 2 < text.n ? hex_digit(text.p[i + 2]) : -1;
+            int high = i + 2 < text.n ? str_hex_digit(text.p[i + 1]) : -1;
+            int low = i + 2 < text.n ? str_hex_digit(text.p[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 return false;
             }

@@ -195,15 +195,6 @@ id_of_bytes(struct arena *arena, struct str bytes)
     return bytes.n <= SPAN_ID_BYTES_MAX ? bytes : id_hash(arena, bytes);
 }
 
-static int
-hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* The bytes of hexadecimal digits, those of a UUID with its dashes as well; 0 when it is neither,
  * or longer than an id. */
 static size_t
@@ -217,7 +208,7 @@ hex_bytes(struct str text, size_t width, uint8_t dst[SPAN_ID_BYTES_MAX])
         if (uuid && text.p[i] == '-') {
             continue;
         }
-        int digit = hex_digit(text.p[i]);
+        int digit = str_hex_digit(text.p[i]);
         if (digit < 0 || n == sizeof(digits)) {
             return 0;
         }
@@ -334,7 +325,7 @@ threshold_probability(struct str digits)
 {
     double rejected = 0, weight = 1.0 / 16;
     for (size_t i = 0; i < digits.n && i < 14; i++, weight /= 16) {
-        int digit = hex_digit(digits.p[i]);
+        int digit = str_hex_digit(digits.p[i]);
         if (digit < 0) {
             return 0;
         }

@@ -161,11 +161,7 @@ colour_part(struct str *rest)
 {
     unsigned value = 0, most = 0;
     while (rest->n > 0 && most < 0xFFFF) {
-        char c = rest->p[0];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
+        int digit = str_hex_digit(rest->p[0]);
         if (digit < 0) {
             break;
         }

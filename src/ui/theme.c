@@ -132,15 +132,6 @@ complain_unknown(struct reader *reader, struct str key)
     }
 }
 
-static int
-hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* "#rrggbb", "#rgb" or, as btop writes greys, "#gg". */
 static bool
 parse_hex(struct str word, uint32_t *ret_rgb)
@@ -150,7 +141,7 @@ parse_hex(struct str word, uint32_t *ret_rgb)
     }
     uint32_t value = 0;
     for (size_t i = 1; i < word.n; i++) {
-        int digit = hex_digit(word.p[i]);
+        int digit = str_hex_digit(word.p[i]);
         if (digit < 0 || i > 6) {
             return false;
         }

@@ -1,5 +1,8 @@
 /* Text views and their parsers. */
 #include "../check.h"
+
+#include <limits.h>
+
 #include "flametop/base/str.h"
 
 static void
@@ -36,12 +39,28 @@ test_str__lines_and_parts_never_pass_the_end(void **state)
     assert_false(str_line(&s, &line));
 }
 
+static void
+test_str__knows_hexadecimal_digits(void **state)
+{
+    (void)state;
+    static const char digits[] = "0123456789abcdefABCDEF";
+    int count = 0;
+    for (int c = CHAR_MIN; c <= CHAR_MAX; c++) {
+        count += str_hex_digit((char)c) >= 0;
+    }
+    assert_int_equal(count, 22);
+    for (int i = 0; i < 22; i++) {
+        assert_int_equal(str_hex_digit(digits[i]), i < 16 ? i : i - 6);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_str__numbers_stop_where_they_end),
         cmocka_unit_test(test_str__lines_and_parts_never_pass_the_end),
+        cmocka_unit_test(test_str__knows_hexadecimal_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,9 @@ bool str_u64(struct str *rest, uint64_t *ret_value);
 bool str_i64(struct str *rest, int64_t *ret_value);
 bool str_double(struct str *rest, double *ret_value);
 
+/* What a hexadecimal digit of either case stands for; -1: it is none. */
+int str_hex_digit(char c);
+
 /* Copies at most size - 1 bytes and a NUL. Answers dst. */
 char *str_copy(struct str s, char *dst, size_t size);
 
