@@ -56,7 +56,7 @@ test_strip__plans_show_the_span_in_buckets_of_4_s_or_more(void **state)
     (void)state;
     for (int columns = 1; columns <= 500; columns += 7) {
         for (int64_t span_s = 60; span_s <= 7 * 86400; span_s *= 5) {
-            struct strip_plan plan = strip_plan(columns, span_s * NS_PER_S);
+            struct strip_plan plan = strip_plan(columns, span_s * NS_PER_S, STRIP_BUCKET_NS_MIN);
             assert_true(plan.bucket_ns >= STRIP_BUCKET_NS_MIN);
             assert_true(plan.repeat >= 1);
             int drawn = (int)plan.count * plan.repeat;
@@ -64,9 +64,12 @@ test_strip__plans_show_the_span_in_buckets_of_4_s_or_more(void **state)
             assert_true((int64_t)plan.count * plan.bucket_ns + plan.bucket_ns >= span_s * NS_PER_S);
         }
     }
-    struct strip_plan plan = strip_plan(56, 600 * NS_PER_S);
+    struct strip_plan plan = strip_plan(56, 600 * NS_PER_S, STRIP_BUCKET_NS_MIN);
     assert_int_equal(plan.count, 56);
     assert_int_equal(plan.bucket_ns / NS_PER_MS, 10714);
+    plan = strip_plan(200, 30 * NS_PER_S, NS_PER_S); /* looked at closer */
+    assert_int_equal(plan.bucket_ns / NS_PER_MS, 1050);
+    assert_int_equal(plan.repeat, 7);
 }
 
 static void

@@ -170,8 +170,9 @@ card_state_update(struct card_state *state, const struct card_def *def,
     const struct picture *picture = context->picture;
     if (state->picture_number == picture->number && state->picture_ns == picture->mono_ns &&
         state->cells == cells && state->reading.plan.bucket_ns != 0 &&
-        state->reading.chart.bucket_ns ==
-            strip_plan(MAX(spark_columns(context->glyphs, cells), 1), context->span_ns).bucket_ns) {
+        state->reading.chart.bucket_ns == strip_plan(MAX(spark_columns(context->glyphs, cells), 1),
+                                                     context->span_ns, STRIP_BUCKET_NS_MIN)
+                                              .bucket_ns) {
         return;
     }
     state->picture_number = picture->number;

@@ -24,6 +24,7 @@
 #define CHART_HEIGHT_MIN 4
 #define TICK_WIDTH 16
 #define ZOOM_MAX 8
+#define SPAN_BUCKETS_MIN 5
 #define SPAN_NS_MAX (INT64_C(366) * 86400 * NS_PER_S)
 
 struct chart_panel {
@@ -90,12 +91,20 @@ show(struct chart_panel *chart, const char *argument)
 
 /* ---- the window ---- */
 
+/* Who zooms in wants to see more than that the same bars are wider: down to single readings. */
+static int64_t
+bucket_min(const struct chart_panel *chart, const struct panel_context *context)
+{
+    int64_t least = STRIP_BUCKET_NS_MIN >> MAX(chart->zoom, 0);
+    return MAX(least, MIN(context->picture->interval_ns, STRIP_BUCKET_NS_MIN));
+}
+
 static int64_t
 span_of(const struct chart_panel *chart, const struct panel_context *context)
 {
     int64_t span =
         chart->zoom >= 0 ? context->span_ns >> chart->zoom : context->span_ns << -chart->zoom;
-    return CLAMP(span, 5 * STRIP_BUCKET_NS_MIN, SPAN_NS_MAX);
+    return CLAMP(span, SPAN_BUCKETS_MIN * bucket_min(chart, context), SPAN_NS_MAX);
 }
 
 /* Newest buckets that are left out. */
@@ -114,8 +123,8 @@ static struct strip
 update(struct chart_panel *chart, const struct panel_context *context, int cells)
 {
     struct reading *reading = &chart->reading;
-    reading->plan =
-        strip_plan(MAX(spark_columns(context->glyphs, cells), 1), span_of(chart, context));
+    reading->plan = strip_plan(MAX(spark_columns(context->glyphs, cells), 1),
+                               span_of(chart, context), bucket_min(chart, context));
     size_t skip = skip_of(chart, context->picture, &reading->plan);
     /* In steps, so that going on back does not begin anew each time. */
     size_t count = reading->plan.count;

@@ -66,7 +66,7 @@ reading_update(struct reading *reading, const struct panel_context *context, int
     }
     struct chart *chart = &reading->chart;
     int columns = MAX(spark_columns(context->glyphs, cells), 1);
-    reading->plan = strip_plan(columns, context->span_ns);
+    reading->plan = strip_plan(columns, context->span_ns, STRIP_BUCKET_NS_MIN);
     bool same = chart->count == reading->plan.count && chart->bucket_ns == reading->plan.bucket_ns;
     chart_update(chart, context->picture, reading->plan.count, reading->plan.bucket_ns);
     reading_follow_trend(reading, !same);

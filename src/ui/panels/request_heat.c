@@ -28,7 +28,7 @@ static void
 plan(struct request_heat *heat, const struct panel_context *context)
 {
     int width = MAX(heat->area.width, 1);
-    struct strip_plan plan = strip_plan(width, context->span_ns);
+    struct strip_plan plan = strip_plan(width, context->span_ns, STRIP_BUCKET_NS_MIN);
     const struct picture *picture = context->picture;
     int64_t end_wall_ns = (picture->wall_ns / plan.bucket_ns + 1) * plan.bucket_ns;
     end_wall_ns = picture->past ? picture->wall_ns + 1 : end_wall_ns; /* nothing of later */

@@ -167,8 +167,8 @@ trail_draw(const struct trail *trail, const struct panel_context *context, int c
     char scale[32], span[READING_TEXT];
     int64_t span_ns = span_since_first(trail, context->picture->mono_ns);
     int width = (int)strlen(label) + SCALE_WIDTH + SPAN_WIDTH, cells = MAX(row.width - width, 1);
-    struct strip_plan plan =
-        strip_plan(MIN(spark_columns(context->glyphs, cells), BUCKETS_MAX), span_ns);
+    struct strip_plan plan = strip_plan(MIN(spark_columns(context->glyphs, cells), BUCKETS_MAX),
+                                        span_ns, STRIP_BUCKET_NS_MIN);
     double most = fill_buckets(trail, column, context->picture, &plan, buckets);
     unit_format(most, unit, ascii, scale, sizeof(scale));
     canvas_printf(canvas, row.x, row.y, MIN(width, row.width), (struct style){.fg = ROLE_DIM},

@@ -7,15 +7,15 @@
 #define HOLD_MAX 32 /* buckets; beyond it nothing is usual */
 
 struct strip_plan
-strip_plan(int columns, int64_t span_ns)
+strip_plan(int columns, int64_t span_ns, int64_t bucket_min_ns)
 {
     int64_t n = MAX(columns, 1);
-    int64_t span = MAX(span_ns, STRIP_BUCKET_NS_MIN);
-    int64_t repeat = (STRIP_BUCKET_NS_MIN * n + span - 1) / span;
+    int64_t span = MAX(span_ns, bucket_min_ns);
+    int64_t repeat = (bucket_min_ns * n + span - 1) / span;
     repeat = CLAMP(repeat, 1, n);
     return (struct strip_plan){
         .count = (size_t)((n + repeat - 1) / repeat),
-        .bucket_ns = MAX(span * repeat / n, STRIP_BUCKET_NS_MIN),
+        .bucket_ns = MAX(span * repeat / n, bucket_min_ns),
         .repeat = (int)repeat,
     };
 }

@@ -1,8 +1,8 @@
 /* A strip: buckets of time side by side, and how many columns each takes.
  *
  * Charts of a whole screen share one span, whatever their width: the bucket's length follows from
- * the span and the columns, but is never below 4 s, so that each refresh changes the newest columns
- * only. */
+ * the span and the columns, but is not below 4 s, so that each refresh changes the newest columns
+ * only. Who looks closer, at one chart alone, sees shorter ones. */
 #ifndef FLAMETOP_UI_STRIP_H
 #define FLAMETOP_UI_STRIP_H
 
@@ -27,14 +27,14 @@ struct strip {
 };
 
 /* How many buckets of what length show span_ns in `columns` columns, and how many columns each
- * takes. */
+ * takes. None is shorter than bucket_min_ns. */
 struct strip_plan {
     size_t count;
     int64_t bucket_ns;
     int repeat;
 };
 
-struct strip_plan strip_plan(int columns, int64_t span_ns);
+struct strip_plan strip_plan(int columns, int64_t span_ns, int64_t bucket_min_ns);
 
 /* The strip of a chart that was updated with this plan. */
 struct strip strip_of(const struct chart *chart, const struct strip_plan *plan);
