@@ -17,9 +17,9 @@
 #include "parts.h"
 
 #define SPAN_NS (300 * NS_PER_S)
-#define STEPS 100 /* when no step is asked for */
+#define SLACK_NS (60 * NS_PER_S) /* clocks may have been set: looked at wider, cut by wall time */
+#define STEPS 100                /* when no step is asked for */
 #define STEPS_MAX 11000
-#define POINTS_MAX 100000
 #define SERIES_MAX 256
 #define VALUES_MAX 400000    /* of all series together */
 #define READINGS_MAX 2000000 /* that all series are made of, unless the agent has another */
@@ -255,22 +255,30 @@ make_query(const struct asked *asked, const char *labels, char *why, size_t why_
                                  : query_new_formula(catalog, asked->name, why, why_size);
 }
 
-/* The readings of the window, oldest first, without gaps; their wall times in times_ns. */
+/* For the readings of one series at a time. */
+struct room {
+    struct point *points;
+    double *values;
+    int64_t *times_ns;
+    size_t count; /* there is room for */
+};
+
+/* The readings of the window, oldest first, without gaps, as values and their wall times. */
 static size_t
-readings(const struct asked *asked, struct query *query, struct point *points, double *values,
-         int64_t *times_ns)
+readings(const struct asked *asked, struct query *query, const struct room *room)
 {
     const struct picture *picture = asked->picture;
-    /* Wider by a minute on both sides, as clocks may have been set; cut by wall time below. */
-    int64_t shift_ns = picture->wall_ns - picture->mono_ns, slack_ns = 60 * NS_PER_S;
-    size_t count =
-        query_points(query, picture, asked->from_ns - shift_ns - slack_ns,
-                     MIN(asked->to_ns - shift_ns + slack_ns, picture->mono_ns), points, POINTS_MAX);
+    int64_t shift_ns = picture->wall_ns - picture->mono_ns;
+    size_t count = query_points(query, picture, asked->from_ns - shift_ns - SLACK_NS,
+                                MIN(asked->to_ns - shift_ns + SLACK_NS, picture->mono_ns),
+                                room->points, room->count);
+    double *values = room->values;
+    int64_t *times_ns = room->times_ns;
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        int64_t wall_ns = picture_wall(picture, points[i].mono_ns);
-        if (!isnan(points[i].value) && wall_ns >= asked->from_ns && wall_ns <= asked->to_ns) {
-            values[n] = points[i].value;
+        int64_t wall_ns = picture_wall(picture, room->points[i].mono_ns);
+        if (!isnan(room->points[i].value) && wall_ns >= asked->from_ns && wall_ns <= asked->to_ns) {
+            values[n] = room->points[i].value;
             times_ns[n++] = wall_ns;
         }
     }
@@ -337,17 +345,11 @@ write_statistics(double *values, size_t n, struct json *json)
     json_object_end(json);
 }
 
-struct room {
-    struct point *points;
-    double *values;
-    int64_t *times_ns;
-};
-
 static void
 write_series(const struct asked *asked, const struct chosen *chosen, size_t index,
              const struct room *room, struct json *json)
 {
-    size_t n = readings(asked, chosen->queries[index], room->points, room->values, room->times_ns);
+    size_t n = readings(asked, chosen->queries[index], room);
     json_object(json);
     json_key(json, "labels");
     document_labels(json, chosen->labels[index]);
@@ -447,15 +449,22 @@ choose_all(struct asked *asked, struct chosen *chosen)
     return right;
 }
 
+/* Readings that one of the chosen looks at, about. */
 static size_t
-weight_of(const struct asked *asked, const struct chosen *chosen)
+weight_of(const struct asked *asked, struct query *query, int64_t slack_ns)
 {
     const struct picture *picture = asked->picture;
     int64_t shift_ns = picture->wall_ns - picture->mono_ns;
+    return query_weight(query, picture, asked->from_ns - shift_ns - slack_ns,
+                        asked->to_ns - shift_ns + slack_ns);
+}
+
+static size_t
+weight_of_all(const struct asked *asked, const struct chosen *chosen)
+{
     size_t weight = 0;
     for (size_t i = 0; i < chosen->count; i++) {
-        weight += query_weight(chosen->queries[i], picture, asked->from_ns - shift_ns,
-                               asked->to_ns - shift_ns);
+        weight += weight_of(asked, chosen->queries[i], 0);
     }
     return weight;
 }
@@ -487,7 +496,7 @@ fit(struct asked *asked, const struct chosen *chosen)
     }
     size_t max = asked->agent->options->readings_max;
     max = max != 0 ? max : READINGS_MAX;
-    while (asked->to_ns - asked->from_ns > NS_PER_S && weight_of(asked, chosen) > max) {
+    while (asked->to_ns - asked->from_ns > NS_PER_S && weight_of_all(asked, chosen) > max) {
         halve(asked);
         asked->note = "older readings are left out: they are too many for one answer";
     }
@@ -508,22 +517,33 @@ write_answer(const struct asked *asked, const struct chosen *chosen, const struc
     json_object_end(json);
 }
 
+/* False when out of memory. */
+static bool
+make_room(const struct asked *asked, const struct chosen *chosen, struct room *room)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < chosen->count; i++) {
+        most = MAX(most, weight_of(asked, chosen->queries[i], SLACK_NS));
+    }
+    *room = (struct room){calloc(most, sizeof(*room->points)), calloc(most, sizeof(*room->values)),
+                          calloc(most, sizeof(*room->times_ns)), most};
+    return room->points != NULL && room->values != NULL && room->times_ns != NULL;
+}
+
 static void
 reply(struct asked *asked, const struct chosen *chosen)
 {
-    struct room room = {calloc(POINTS_MAX, sizeof(*room.points)),
-                        calloc(POINTS_MAX, sizeof(*room.values)),
-                        calloc(POINTS_MAX, sizeof(*room.times_ns))};
+    struct room room;
     struct buf out;
     struct json json;
     buf_init(&out, AGENT_ANSWER_BYTES_MAX);
     json_init(&json, &out, false);
-    if (room.points == NULL || room.values == NULL || room.times_ns == NULL) {
-        http_reply_error(asked->message, 503, "out of memory");
-    } else {
-        fit(asked, chosen);
+    fit(asked, chosen);
+    if (make_room(asked, chosen, &room)) {
         write_answer(asked, chosen, &room, &json);
         agent_reply_json(asked->message, &out);
+    } else {
+        http_reply_error(asked->message, 503, "out of memory");
     }
     buf_done(&out);
     free(room.points);

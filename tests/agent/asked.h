@@ -153,7 +153,7 @@ setup(void **state)
                                         .roots = {"/proc", "/sys", "/sys/fs/cgroup"},
                                         .clock = {world_now, &world},
                                         .interval_ns = NS_PER_S,
-                                        .history_bytes = 1 << 20,
+                                        .history_bytes = 4 << 20,
                                         .sources = sources,
                                         .source_count = 1};
     bench->collector = collector_new(&options);

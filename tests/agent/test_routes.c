@@ -149,6 +149,22 @@ test_routes__answers_queries(void **state)
     cJSON_Delete(json);
 }
 
+/* More than a day of seconds is one answer. */
+static void
+test_routes__holds_all_readings_of_a_long_window(void **state)
+{
+    struct bench *bench = *state;
+    start(bench);
+    for (int i = 0; i < 100100; i++) {
+        tick(bench, i < 50 ? 0.25 : 0.5);
+    }
+    cJSON *json =
+        ask(bench, "/api/v1/metrics/query?name=system.cpu.utilization&from=-28h&agg=stats", 200);
+    assert_int_equal(number(json, "series.0.statistics.count"), 100100);
+    assert_true(number(json, "series.0.statistics.min") == 0.25);
+    cJSON_Delete(json);
+}
+
 /* 10 readings of 2 devices, of which one answer may look at 8. */
 static void
 test_routes__leaves_older_readings_out_and_says_so(void **state)
@@ -385,6 +401,7 @@ main(void)
         TEST(test_routes__refuses_without_tokens),
         TEST(test_routes__writes_snapshots),
         TEST(test_routes__answers_queries),
+        TEST(test_routes__holds_all_readings_of_a_long_window),
         TEST(test_routes__leaves_older_readings_out_and_says_so),
         TEST(test_routes__makes_steps_longer_and_says_so),
         TEST(test_routes__refuses_bad_queries),
