@@ -46,7 +46,9 @@ def test_numbers__that_come_again_hide_no_process():
         for name in ("first", "second", "third"):
             node.eval(HOT % name)
             marks.append(int(node.eval(f"{NUMBER}(spawn(erlang, self, []))")))
-        numbers = json.loads(node.eval(f"[{NUMBER}(whereis(N)) || N <- [first, second, third]]"))
+        named = "[whereis(N) || N <- [first, second, third]]"
+        check(node.wait_for(f"lists:member(undefined, {named})", "false") == "false", node.eval(named))
+        numbers = json.loads(node.eval(f"[{NUMBER}(P) || P <- {named}]"))
         picture = json.loads(child.communicate(timeout=60)[0])
         check(marks == sorted(marks) and max(numbers) < marks[0], "numbers only go up: nothing is tested", marks, numbers)
         found = names(picture)
