@@ -127,16 +127,17 @@ find(struct digests *digests, const struct digest_event *event, int64_t mono_ns)
     return digest;
 }
 
-static struct histogram *
+static size_t
 slot_of(struct digest *digest, int64_t mono_ns)
 {
     int64_t number = mono_ns / DIGEST_SLOT_NS + 1;
     size_t slot = (size_t)((uint64_t)number % DIGEST_SLOTS);
     if (digest->slot_numbers[slot] != number) {
         histogram_clear(&digest->slots[slot]);
+        digest->failed[slot] = 0;
         digest->slot_numbers[slot] = number;
     }
-    return &digest->slots[slot];
+    return slot;
 }
 
 bool
@@ -146,13 +147,16 @@ digests_add(struct digests *digests, const struct digest_event *event, int64_t m
     if (digest == NULL) {
         return false;
     }
+    size_t slot = slot_of(digest, mono_ns);
+    double failed = event->failed ? event->weight : 0;
     digest->seen_mono_ns = mono_ns;
     digest->count += event->weight;
-    digest->errors += event->failed ? event->weight : 0;
+    digest->errors += failed;
+    digest->failed[slot] += failed;
     digest->slow += event->slow ? event->weight : 0;
     if (!isnan(event->seconds)) {
         uint32_t times = (uint32_t)CLAMP(event->weight + 0.5, 1.0, 1e6);
-        histogram_add_times(slot_of(digest, mono_ns), event->seconds, times);
+        histogram_add_times(&digest->slots[slot], event->seconds, times);
     }
     return true;
 }
@@ -166,12 +170,17 @@ digests_at(struct digests *digests, size_t index)
     return index == digests->count && digests->other.names != NULL ? &digests->other : NULL;
 }
 
+static bool
+is_in_window(const struct digest *digest, size_t slot, int64_t mono_ns)
+{
+    return digest->slot_numbers[slot] > mono_ns / DIGEST_SLOT_NS + 1 - DIGEST_SLOTS;
+}
+
 static void
 add_window(const struct digest *digest, int64_t mono_ns, struct histogram *into)
 {
-    int64_t number = mono_ns / DIGEST_SLOT_NS + 1;
     for (size_t i = 0; i < DIGEST_SLOTS; i++) {
-        if (digest->slot_numbers[i] > number - DIGEST_SLOTS && digest->slots[i].count > 0) {
+        if (is_in_window(digest, i, mono_ns) && digest->slots[i].count > 0) {
             histogram_merge(into, &digest->slots[i]);
         }
     }
@@ -183,6 +192,16 @@ digest_window(const struct digest *digest, int64_t mono_ns, struct histogram *in
     histogram_clear(into);
     add_window(digest, mono_ns, into);
     return into->count > 0;
+}
+
+double
+digest_window_failed(const struct digest *digest, int64_t mono_ns)
+{
+    double failed = 0;
+    for (size_t i = 0; i < DIGEST_SLOTS; i++) {
+        failed += is_in_window(digest, i, mono_ns) ? digest->failed[i] : 0;
+    }
+    return failed;
 }
 
 bool

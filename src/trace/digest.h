@@ -2,7 +2,7 @@
  *
  * Bounded: so many label sets at most. One that is new takes the place of one that was idle for
  * DIGEST_IDLE_NS; when there is none it counts as `other`. Counters only grow while a label set
- * stands; durations are those of the last DIGEST_WINDOW_NS, in slots that go one by one. */
+ * stands; the window is the last DIGEST_WINDOW_NS, in slots that go one by one. */
 #ifndef FLAMETOP_TRACE_DIGEST_H
 #define FLAMETOP_TRACE_DIGEST_H
 
@@ -30,6 +30,7 @@ struct digest {
     int64_t seen_mono_ns;
     double count, errors, slow; /* by weight */
     struct histogram slots[DIGEST_SLOTS];
+    double failed[DIGEST_SLOTS]; /* in them, by weight */
     int64_t slot_numbers[DIGEST_SLOTS];
     int columns[DIGEST_COLUMNS]; /* of the batch; see digest_column */
     bool columns_known;
@@ -62,7 +63,10 @@ struct digest *digests_at(struct digests *digests, size_t index);
 /* Durations of the window, into a histogram that is cleared first; false when there were none. */
 bool digest_window(const struct digest *digest, int64_t mono_ns, struct histogram *into);
 
-/* The same of all. */
+/* How many of the window failed, by weight. */
+double digest_window_failed(const struct digest *digest, int64_t mono_ns);
+
+/* The durations of all. */
 bool digests_window(struct digests *digests, int64_t mono_ns, struct histogram *into);
 
 #endif

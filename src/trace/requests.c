@@ -255,8 +255,8 @@ static const struct column columns[REQUEST_COLUMNS] = {
                       COLUMN_TEXT, COLUMN_KEEP, 16},
     [REQUEST_RATE] = {"request.rate", "REQ/s", "{request}/s", "Requests a second.", COLUMN_REAL,
                       COLUMN_RANK | COLUMN_KEEP, 7},
-    [REQUEST_ERRORS] = {"request.error.ratio", "ERR%", "1", "Share that failed, since the start.",
-                        COLUMN_REAL, COLUMN_KEEP, 6},
+    [REQUEST_ERRORS] = {"request.error.ratio", "ERR%", "1", "Share that failed.", COLUMN_REAL,
+                        COLUMN_KEEP, 6},
     [REQUEST_P50] = {"request.duration.p50", "P50", "s", "Half of them took no longer.",
                      COLUMN_REAL, COLUMN_KEEP, 7},
     [REQUEST_P95] = {"request.duration.p95", "P95", "s", "95 of 100 took no longer.", COLUMN_REAL,
@@ -452,7 +452,8 @@ put_table(struct requests_source *source, struct batch *batch)
         row[REQUEST_ENDPOINT].text = text_in(batch, digest->texts[1]);
         row[REQUEST_TOOL].text = text_in(batch, digest->texts[2]);
         row[REQUEST_RATE].real = (double)window->count / over_s;
-        row[REQUEST_ERRORS].real = digest->errors / digest->count;
+        row[REQUEST_ERRORS].real =
+            fmin(digest_window_failed(digest, batch->at.mono_ns) / (double)window->count, 1);
         row[REQUEST_P50].real = histogram_quantile(window, 0.5);
         row[REQUEST_P95].real = histogram_quantile(window, 0.95);
         row[REQUEST_P99].real = histogram_quantile(window, 0.99);

@@ -59,11 +59,12 @@ value(const struct scene *scene, const char *metric, const char *labels)
 }
 
 static void
-send_one(struct scene *scene, const char *trace, const struct span_attribute *attributes,
-         size_t count, int64_t duration_ns, enum span_status status)
+send_at(struct scene *scene, int64_t after_ns, const char *trace,
+        const struct span_attribute *attributes, size_t count, int64_t duration_ns,
+        enum span_status status)
 {
     static const struct span_resource resource = {.service = {"shop", 4}};
-    struct instant now = generate_now(0);
+    struct instant now = generate_now(after_ns);
     struct span span = {.trace_id = str_from(trace),
                         .span_id = STR("12345678"),
                         .name = STR("it"),
@@ -75,6 +76,13 @@ send_one(struct scene *scene, const char *trace, const struct span_attribute *at
                         .attribute_count = count,
                         .resource = &resource};
     assert_true(trace_store_span(scene->store, &span, now));
+}
+
+static void
+send_one(struct scene *scene, const char *trace, const struct span_attribute *attributes,
+         size_t count, int64_t duration_ns, enum span_status status)
+{
+    send_at(scene, 0, trace, attributes, count, duration_ns, status);
 }
 
 static void
@@ -124,6 +132,27 @@ test_request_metrics__count_by_service_endpoint_and_tool(void **state)
     poll_at(&scene, 100 * NS_PER_S); /* durations are those of the last minute */
     assert_true(isnan(value(&scene, "request.duration", with)));
     assert_float_equal(value(&scene, "request.count", labels), 10, 0);
+    scene_done(&scene);
+}
+
+/* Beside the rate of the last minute stands what failed in it. */
+static void
+test_request_metrics__share_of_failures_is_of_the_window(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    for (int i = 0; i < 12; i++) { /* six that fail, a minute later one that does and five */
+        char id[32];
+        int64_t after_ns = (i < 6 ? 0 : 100) * NS_PER_S;
+        snprintf(id, sizeof(id), "trace-number-%03d", i);
+        send_at(&scene, after_ns, id, NULL, 0, NS_PER_MS, i <= 6 ? SPAN_ERROR : SPAN_UNSET);
+        traces_release(trace_store_publish(scene.store, generate_now(after_ns + NS_PER_S)));
+    }
+    poll_at(&scene, 101 * NS_PER_S);
+    const union cell *row = table_row(scene.batch.tables[0], 0);
+    assert_float_equal(row[REQUEST_COUNT].real, 12, 0);
+    assert_float_equal(row[REQUEST_ERRORS].real, 1.0 / 6, 1e-9);
     scene_done(&scene);
 }
 
@@ -251,6 +280,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_metrics__are_silent_while_nothing_came),
         cmocka_unit_test(test_request_metrics__count_by_service_endpoint_and_tool),
+        cmocka_unit_test(test_request_metrics__share_of_failures_is_of_the_window),
         cmocka_unit_test(test_request_metrics__count_once),
         cmocka_unit_test(test_request_metrics__label_by_clean_names),
         cmocka_unit_test(test_request_metrics__know_queries_caches_waits_and_agents),
