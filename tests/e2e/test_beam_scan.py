@@ -35,7 +35,8 @@ def names(picture):
     return [name for column in table["columns"] if column["name"] == "beam.process.name" for name in column["values"]]
 
 
-def test_numbers__that_come_again_hide_no_process():
+def watch_worn_node():
+    """Whether numbers came again while a node was watched, in which four busy processes began."""
     with Node("worn", arguments=("+P", str(LIMIT))) as node:
         check(node.eval(WEAR) == "ok")
         node.eval(HOT % "before")
@@ -49,11 +50,15 @@ def test_numbers__that_come_again_hide_no_process():
         named = "[whereis(N) || N <- [first, second, third]]"
         check(node.wait_for(f"lists:member(undefined, {named})", "false") == "false", node.eval(named))
         numbers = json.loads(node.eval(f"[{NUMBER}(P) || P <- {named}]"))
-        picture = json.loads(child.communicate(timeout=60)[0])
-        check(marks == sorted(marks) and max(numbers) < marks[0], "numbers only go up: nothing is tested", marks, numbers)
-        found = names(picture)
+        found = names(json.loads(child.communicate(timeout=60)[0]))
         for name in ("before", "first", "second", "third"):
             check(found.count(name) == 1, name, "is there", found.count(name), "times; numbers", marks, numbers, found)
+        return marks == sorted(marks) and max(numbers) < marks[0]
+
+
+def test_numbers__that_come_again_hide_no_process():
+    """Where they turn depends on how many processes the node began of itself meanwhile."""
+    check(any(watch_worn_node() for _ in range(3)), "numbers only go up: nothing is tested")
 
 
 def test_pace__does_not_grow_for_ever():
