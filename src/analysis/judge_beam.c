@@ -32,13 +32,14 @@
 /* One row of the node's processes. */
 struct erlang_process {
     int64_t key;
-    const char *pid, *name, *current; /* NULL: unknown */
+    const char *pid, *name, *current, *status; /* NULL: unknown */
     double reductions, queue, memory;
 };
 
 /* Columns of the table, by name: what comes from elsewhere may lack some. */
 struct erlang_columns {
     int key, pid, name, current, reductions, queue, memory;
+    int status; /* -1: none */
 };
 
 static bool
@@ -53,6 +54,7 @@ find_columns(const struct table *table, struct erlang_columns *ret)
         .reductions = table_column(def, "beam.process.reductions"),
         .queue = table_column(def, "beam.process.message_queue"),
         .memory = table_column(def, "beam.process.memory"),
+        .status = table_column(def, "beam.process.status"),
     };
     return ret->key >= 0 && ret->pid >= 0 && ret->name >= 0 && ret->current >= 0 &&
            ret->reductions >= 0 && ret->queue >= 0 && ret->memory >= 0;
@@ -62,10 +64,12 @@ static struct erlang_process
 process_at(const struct table *table, const struct erlang_columns *columns, size_t i)
 {
     const union cell *row = table_row(table, i);
+    int status = columns->status;
     return (struct erlang_process){.key = row[columns->key].integer,
                                    .pid = row[columns->pid].text,
                                    .name = row[columns->name].text,
                                    .current = row[columns->current].text,
+                                   .status = status >= 0 ? row[status].text : NULL,
                                    .reductions = row[columns->reductions].real,
                                    .queue = row[columns->queue].real,
                                    .memory = row[columns->memory].real};
@@ -158,7 +162,7 @@ blame_memory_of(const struct bench *bench, struct judgement *j, double all)
     }
 }
 
-/* Who does most of it, and where it is. */
+/* Who does most of it, and where it is; what waits is not where it works. */
 static void
 blame_busiest(const struct bench *bench, struct judgement *j)
 {
@@ -171,7 +175,8 @@ blame_busiest(const struct bench *bench, struct judgement *j)
     name_process(&process, j->culprit.name, sizeof(j->culprit.name));
     j->culprit.pid = culprit_pid(&process);
     judge_percent(share, text, sizeof(text));
-    if (process.current != NULL) {
+    bool waits = process.status != NULL && strcmp(process.status, "waiting") == 0;
+    if (process.current != NULL && !waits) {
         snprintf(j->does, sizeof(j->does), "does %s of the work in %.46s", text, process.current);
     } else {
         snprintf(j->does, sizeof(j->does), "does %s of the work", text);

@@ -28,6 +28,7 @@ static struct world {
     double ticks, active, dirty_active;        /* counters */
     double atoms, atoms_more, binaries, binaries_more, processes, ets, gc, gc_more;
     double reductions, buffer;
+    const char *status; /* of all processes; NULL: unknown */
     struct actor actors[4];
     size_t actor_count;
     int64_t key; /* of all of them; 0: those of their ids */
@@ -103,6 +104,7 @@ put_tables(struct batch *batch)
         row[BEAM_PROCESS_REDUCTIONS].real = actor->reductions;
         row[BEAM_PROCESS_QUEUE].real = actor->queue;
         row[BEAM_PROCESS_MEMORY].real = actor->memory;
+        row[BEAM_PROCESS_STATUS].text = world.status;
     }
     struct table *peers = batch_table(batch, &beam_peer_table, 1);
     union cell *peer = table_add(peers, batch->arena);
@@ -343,6 +345,21 @@ test_beam__blames_nobody_who_asks(void **state)
     assert_true(says(f, "beam.atoms", "worker (<0.80.0>) does 67 % of the work"));
 }
 
+/* Where it waits is not where it worked. */
+static void
+test_beam__says_where_who_runs_is(void **state)
+{
+    struct fixture *f = *state;
+    world.atoms_more = 5000;
+    world.status = "running";
+    pass(f, 12);
+    assert_true(says(f, "beam.atoms", "of the work in w:loop/1"));
+    world.status = "waiting";
+    pass(f, 12);
+    assert_false(says(f, "beam.atoms", "of the work in"));
+    assert_true(says(f, "beam.atoms", "worker (<0.80.0>) does 67 % of the work"));
+}
+
 /* More schedulers would not help it. */
 static void
 test_beam__names_one_process_that_fills_a_scheduler(void **state)
@@ -425,6 +442,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_beam__names_the_process_whose_memory_grows, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__blames_nobody_who_asks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_beam__says_where_who_runs_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_beam__names_one_process_that_fills_a_scheduler, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__says_that_the_run_queue_grows, set_up,
