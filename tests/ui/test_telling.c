@@ -20,6 +20,12 @@ static const struct metric metrics[] = {
     {.name = "rpc_seconds_bucket", .unit = "", .labels = "le", .kind = METRIC_COUNTER, .text = ""},
     {.name = "json.jobs", .unit = "", .labels = "pointer", .text = ""},
     {.name = "json.jobs.rate", .unit = "", .labels = "pointer", .kind = METRIC_COUNTER, .text = ""},
+    {.name = "json.heap.used", .unit = "By", .labels = "pointer", .text = ""},
+    {.name = "json.heap.used.rate",
+     .unit = "By",
+     .labels = "pointer",
+     .kind = METRIC_COUNTER,
+     .text = ""},
     {.name = "go_goroutines", .unit = "", .labels = "", .text = ""},
     {.name = "json.unknown", .unit = "", .labels = "pointer", .text = ""},
 };
@@ -131,6 +137,50 @@ test_telling__keeps_its_order_and_looks_seldom(void **state)
 }
 
 static void
+test_telling__a_rate_that_ended_gives_way_to_its_level(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct telling telling = {0};
+    fill(&fake);
+    struct picture *picture = fake_picture(&fake);
+    telling_update(&telling, picture);
+    assert_true(place_of(&telling, "json.jobs.rate") >= 0);
+    struct head *head = picture->tracks[0].head;
+    for (size_t i = 0; i < fake.column_count; i++) { /* it fell: nothing comes any more */
+        bool rate = strcmp(fake.columns[i].series->metric->name, "json.jobs.rate") == 0;
+        for (size_t tick = CHUNK_TICKS / 2; rate && tick < CHUNK_TICKS; tick++) {
+            head->values[i * CHUNK_TICKS + tick] = (double)NAN;
+        }
+    }
+    uint64_t number = picture->number;
+    for (uint64_t i = 1; i <= 200; i++) {
+        picture->number = number + i;
+        telling_update(&telling, picture);
+    }
+    assert_true(place_of(&telling, "json.jobs.rate") < 0);
+    assert_true(place_of(&telling, "json.jobs") >= 0);
+    fake_done(&fake);
+}
+
+/* What fills up only rises, and is a level all the same. */
+static void
+test_telling__memory_is_told_by_its_level(void **state)
+{
+    (void)state;
+    struct fake fake;
+    struct telling telling = {0};
+    fill(&fake);
+    fake_series(&fake, "json.heap.used", "pointer=/heap/used", fake_counter, 1e5, 0);
+    fake_series(&fake, "json.heap.used.rate", "pointer=/heap/used", fake_counter, 1e5, 0);
+    telling_update(&telling, fake_picture(&fake));
+    assert_true(place_of(&telling, "json.heap.used.rate") < 0);
+    assert_true(place_of(&telling, "json.heap.used") >= 0);
+    assert_true(place_of(&telling, "json.heap.used") < place_of(&telling, "go_goroutines"));
+    fake_done(&fake);
+}
+
+static void
 test_telling__of_nothing_is_nothing(void **state)
 {
     (void)state;
@@ -149,6 +199,8 @@ main(void)
         cmocka_unit_test(test_telling__prefers_what_moves_waits_and_fails),
         cmocka_unit_test(test_telling__words_titles_parts_and_means),
         cmocka_unit_test(test_telling__keeps_its_order_and_looks_seldom),
+        cmocka_unit_test(test_telling__a_rate_that_ended_gives_way_to_its_level),
+        cmocka_unit_test(test_telling__memory_is_told_by_its_level),
         cmocka_unit_test(test_telling__of_nothing_is_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
 
 #define CANDIDATES_MAX 4096
 #define TICKS_MIN 3   /* fewer say nothing of what moves */
-#define LOOK_AGAIN 15 /* pictures, when series came or went */
+#define LOOK_AGAIN 15 /* pictures, when series came, went or ended */
 
 /* Pictures after the first at which is looked again, while less and less new can be learned. */
 static const uint64_t looks_at[] = {0, 4, 12, 40, 120};
@@ -39,6 +39,7 @@ struct candidate {
     const struct series *series[TELLING_PARTS + 1]; /* the first of them */
     size_t series_count, order;
     bool moves, falls, known, not_zero, taken;
+    bool lasts;    /* it was known lately, too */
     bool ticks_on; /* it went on by the time that passed, and never otherwise */
     bool jumps;    /* it did otherwise */
     int points;
@@ -83,6 +84,7 @@ take_series(struct candidate *candidate, const struct series *series, const doub
         if (isnan(values[i])) {
             continue;
         }
+        candidate->lasts |= i + LOOK_AGAIN >= ticks;
         double step = isnan(before) ? 0 : values[i] - before;
         bool time = is_time(step, times_ns[i] - before_ns);
         candidate->moves |= step != 0;
@@ -167,6 +169,16 @@ says_nothing(const struct metric *metric)
            strstr(metric->name, "uptime") != NULL || strstr(metric->name, "timestamp") != NULL;
 }
 
+/* A level by its name, however long it only rises: a leak and a growing queue do. */
+static bool
+is_level(const char *name)
+{
+    static const char *const ends[] = {
+        "memory",  "mem",    "heap",    "rss",    "used",  "usage",   "depth", "size",     "length",
+        "backlog", "active", "pending", "queued", "queue", "waiting", "free",  "available"};
+    return ends_in(name, ends, ARRAY_SIZE(ends));
+}
+
 static int
 word_points(const char *name)
 {
@@ -214,7 +226,8 @@ points_of(const struct candidate *candidate)
     }
     int points = word_points(metric->name);
     if (candidate->moves) {
-        points += counter || candidate->falls ? POINTS_MOVES : clock ? 0 : POINTS_RISES_ONLY;
+        bool whole = counter || candidate->falls || is_level(metric->name);
+        points += whole ? POINTS_MOVES : clock ? 0 : POINTS_RISES_ONLY;
     } else {
         points += candidate->not_zero ? POINTS_NOT_ZERO : POINTS_ZERO;
     }
@@ -247,7 +260,8 @@ sibling(struct field *field, const struct candidate *of, const char *end, const 
 }
 
 /* A sum and its count are a mean; what is told as a rate or as a share is not told as a level as
- * well, or the other way round where the level is what is judged. */
+ * well, or the other way round where the level is what is judged, or what the name says, or all
+ * that is still known. */
 static void
 join(struct field *field)
 {
@@ -260,7 +274,9 @@ join(struct field *field)
         }
         for (size_t b = 0; b < ARRAY_SIZE(better); b++) {
             if ((other = sibling(field, candidate, better[b], "")) != NULL) {
-                (has_limits(other->metric) ? candidate : other)->points = -1000;
+                bool level = has_limits(other->metric) || (!candidate->lasts && other->lasts) ||
+                             (b == 0 && is_level(other->metric->name));
+                (level ? candidate : other)->points = -1000;
             }
         }
     }
@@ -425,6 +441,42 @@ look(struct telling *telling, const struct picture *picture, bool anew)
     free(field.list);
 }
 
+/* Whether the metric of the first n bytes of a name was known in one of the newest ticks. */
+static bool
+is_known_lately(const struct picture *picture, const char *name, size_t n)
+{
+    for (size_t i = 0; i < picture->track_count; i++) {
+        const struct head *head = picture->tracks[i].head;
+        size_t ticks = picture->tracks[i].head_ticks;
+        for (size_t c = 0; head != NULL && c < head->layout->count; c++) {
+            const char *other = head->layout->series[c]->metric->name;
+            bool same = strncmp(other, name, n) == 0 && other[n] == '\0';
+            for (size_t t = ticks - MIN(ticks, (size_t)LOOK_AGAIN); same && t < ticks; t++) {
+                if (!isnan(head->values[c * CHUNK_TICKS + t])) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+/* A rate that was guessed ends when its number falls: from then on that is told by its level. */
+static bool
+has_ended(const struct telling *telling, const struct picture *picture)
+{
+    static const char end[] = ".rate";
+    for (size_t i = 0; i < telling->count; i++) {
+        const char *name = telling->list[i].metric->name;
+        size_t n = strlen(name), end_n = sizeof(end) - 1;
+        if (n > end_n && strcmp(name + n - end_n, end) == 0 && !is_known_lately(picture, name, n) &&
+            is_known_lately(picture, name, n - end_n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 telling_update(struct telling *telling, const struct picture *picture)
 {
@@ -441,7 +493,9 @@ telling_update(struct telling *telling, const struct picture *picture)
     uint64_t seen = picture->number - telling->first;
     bool due = telling->looks < ARRAY_SIZE(looks_at) && seen >= looks_at[telling->looks] &&
                (telling->looks == 0 || ticks >= TICKS_MIN);
-    bool other = signature != telling->signature && picture->number - telling->last >= LOOK_AGAIN;
+    bool other = picture->number - telling->last >= LOOK_AGAIN &&
+                 (signature != telling->signature ||
+                  (picture->number % LOOK_AGAIN == 0 && has_ended(telling, picture)));
     if (!due && !other && telling->count > 0) {
         return;
     }
