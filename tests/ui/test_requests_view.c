@@ -522,6 +522,21 @@ test_requests_view__compares_slow_with_typical_and_with_a_mark(void **state)
     stage_done(&stage);
 }
 
+/* A single request is not compared with itself. */
+static void
+test_requests_view__one_request_needs_a_mark_to_compare(void **state)
+{
+    struct stage stage;
+    (void)state;
+    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
+    press(&stage, "Enter Down Enter");
+    assert_true(shows(&stage, "critical path"));
+    press(&stage, "d");
+    assert_int_equal(stage.app->view, 5);
+    assert_true(strstr(stage.app->said, "m marks what to compare with") != NULL);
+    stage_done(&stage);
+}
+
 static void
 test_requests_view__rectangle_by_the_mouse(void **state)
 {
@@ -692,6 +707,7 @@ main(void)
         cmocka_unit_test(test_requests_view__file_fills_its_window),
         cmocka_unit_test(test_requests_view__rectangle_begins_at_the_newest_slow_ones),
         cmocka_unit_test(test_requests_view__compares_slow_with_typical_and_with_a_mark),
+        cmocka_unit_test(test_requests_view__one_request_needs_a_mark_to_compare),
         cmocka_unit_test(test_requests_view__rectangle_by_the_mouse),
         cmocka_unit_test(test_requests_view__question_is_answered),
         cmocka_unit_test(test_requests_view__answer_says_what_is_left_out),

@@ -200,7 +200,7 @@ request_flame_compare(struct requests *requests, const struct panel_context *con
     bool fine = trace_set_cohorts(&all, &job[0].set, &job[1].set);
     size_t count = all.count;
     trace_set_done(&all);
-    if (!fine || job[0].set.count == 0 || job[1].set.count == 0) {
+    if (!fine || count < 2 || job[0].set.count == 0 || job[1].set.count == 0) {
         panel_say(context, count < 2 ? "m marks what to compare with: a request, group or selection"
                                      : "there are too few requests to tell slow from typical: m "
                                        "marks what to compare with");
