@@ -515,7 +515,8 @@ take_sample(struct decoder *decoder, struct json_scan *scan, void *context)
     }
     if (sample.wrong_kind) {
         return decoder_fail_json(
-            decoder, scan, "\"kind\" is none of gauge, counter, histogram, timer, summary, set");
+            decoder, scan,
+            "\"kind\" is none of gauge, counter, histogram, timer, summary, distribution, set");
     }
     reading->text = sample.value.text;
     reading->value = number_of(&sample.value);

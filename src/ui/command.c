@@ -178,7 +178,7 @@ const struct command command_table[] = {
      NULL, true, NULL},
     {"query", "[QUESTION]",
      "Answers a question about the requests: p95 duration by tool where service=shop.",
-     "ask (count, p95 duration by tool, sum duration of spans by name …)", false, NULL},
+     "ask (count, p95 duration by tool …)", false, NULL},
     {"quit", "", "Leaves.", NULL, false, app_do_quit},
     {"receive", "", "Receives spans and readings of services: OTLP, Zipkin, StatsD and JSON.", NULL,
      false, app_do_receive},

@@ -191,7 +191,9 @@ test_span_formats__read_samples(void **state)
     check_refused(mission_samples_read, "{\"name\":\"a\",\"value\":\"b\"}",
                   "line 1: a sample needs \"name\" and \"value\", a number", 0);
     check_refused(mission_samples_read, "{\"name\":\"a\",\"value\":1,\"kind\":\"x\"}",
-                  "line 1: \"kind\" is none of gauge, counter, histogram, timer, summary, set", 0);
+                  "line 1: \"kind\" is none of gauge, counter, histogram, timer, summary, "
+                  "distribution, set",
+                  0);
 }
 
 static void
