@@ -3,7 +3,6 @@
 
 #include "flametop/base/macros.h"
 
-#define SEGMENTS_MAX 4096
 #define LEAD_TICKS_MIN 3
 
 void
@@ -13,17 +12,33 @@ coverage_done(const struct range *range, struct coverage *coverage)
     range_give(range, coverage->times);
 }
 
+/* How many chunks begin at that time or before, found by halves: a past that is long is asked for
+ * in many turns. */
+static size_t
+chunks_until(const struct track *track, int64_t to_ns)
+{
+    size_t low = 0, high = track->chunks != NULL ? track->chunks->count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (track->chunks->chunks[middle]->first_ns <= to_ns) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 size_t
 coverage_ticks(const struct track *track, const struct range *range)
 {
-    size_t ticks = 0, count = track->chunks != NULL ? track->chunks->count : 0;
+    size_t ticks = 0, count = chunks_until(track, range->to_ns);
     for (size_t i = 0; i < track->head_ticks; i++) {
         int64_t at_ns = track->head->mono_ns[i];
         ticks += at_ns > range->from_ns && at_ns <= range->to_ns;
     }
     while (count-- > 0 && track->chunks->chunks[count]->last_ns > range->from_ns) {
-        const struct chunk *chunk = track->chunks->chunks[count];
-        ticks += chunk->first_ns <= range->to_ns ? chunk->ticks : 0;
+        ticks += track->chunks->chunks[count]->ticks;
     }
     return ticks;
 }
@@ -98,18 +113,16 @@ coverage_find(const struct track *track, const struct range *range, int64_t lead
               struct coverage *ret)
 {
     size_t chunk_count = track->chunks != NULL ? track->chunks->count : 0;
-    size_t parts = MIN(chunk_count + 1, (size_t)SEGMENTS_MAX);
+    size_t newest = chunk_count - chunks_until(track, range->to_ns) + 1; /* from the end; 0: head */
     struct coverage c = {0};
     size_t capacity = 0, segments_capacity = 0;
     int64_t first_ns = INT64_MAX;
     size_t leading = 0;
     bool enough = false;
-    for (size_t i = track->head_ticks > 0 ? 0 : 1; i < parts && !enough; i++) {
+    for (size_t i = track->head_ticks > 0 ? 0 : newest; i <= chunk_count && !enough;
+         i = MAX(i + 1, newest)) {
         int64_t scratch[CHUNK_TICKS];
         struct segment segment;
-        if (i > 0 && track->chunks->chunks[chunk_count - i]->first_ns > range->to_ns) {
-            continue;
-        }
         const int64_t *times = segment_times(track, i, &segment, scratch);
         size_t end = segment.count;
         while (end > 0 && times[end - 1] > range->to_ns) {

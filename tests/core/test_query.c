@@ -415,6 +415,47 @@ test_query__knows_the_rhythm_across_heads(void **state)
     scene_done(&scene);
 }
 
+/* Days of an agent whose columns come and go: a chunk each few ticks. */
+static void
+test_query__reaches_the_oldest_of_many_chunks(void **state)
+{
+    (void)state;
+    enum { CHUNKS = 5000 };
+    struct scene scene;
+    scene_init(&scene);
+    static const struct script one = {
+        .columns = {{"other", ""}}, .ticks = 1, .ms = {1000}, .values = {{1}}};
+    scene_track(&scene, &one);
+    struct track *track = &scene.picture->tracks[0];
+    struct chunk **chunks = calloc(CHUNKS, sizeof(struct chunk *));
+    assert_non_null(chunks);
+    for (int i = 0; i < CHUNKS; i++) {
+        track->head->mono_ns[0] = (i + 1) * NS_PER_S;
+        track->head->values[0] = i + 1;
+        chunks[i] = chunk_seal(track->head, 1);
+    }
+    track->chunks = chunk_list_new(chunks, CHUNKS);
+    track->head_ticks = 0;
+    for (int i = 0; i < CHUNKS; i++) {
+        chunk_release(chunks[i]);
+    }
+    free(chunks);
+    scene.picture->mono_ns = CHUNKS * NS_PER_S;
+    char why[160];
+    struct query *query = query_new(scene.catalog, "other", NULL, why, sizeof(why));
+    for (int from = 0; from < CHUNKS; from += 333) {
+        struct point points[8];
+        int64_t from_ns = from * NS_PER_S;
+        size_t n = query_points(query, scene.picture, from_ns, from_ns + 2 * NS_PER_S, points, 8);
+        assert_int_equal(n, MIN(CHUNKS - from, 2));
+        assert_true(points[0].mono_ns == from_ns + NS_PER_S);
+        NEAR(points[0].value, from + 1);
+        assert_int_equal(query_weight(query, scene.picture, from_ns, from_ns + 2 * NS_PER_S), n);
+    }
+    query_free(query);
+    scene_done(&scene);
+}
+
 int
 main(void)
 {
@@ -429,6 +470,7 @@ main(void)
         cmocka_unit_test(test_query__tracks_are_aligned_on_the_left_one),
         cmocka_unit_test(test_query__now_is_not_older_than_three_intervals),
         cmocka_unit_test(test_query__knows_the_rhythm_across_heads),
+        cmocka_unit_test(test_query__reaches_the_oldest_of_many_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
