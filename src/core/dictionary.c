@@ -11,6 +11,7 @@
 
 #define TEXTS_MAX 4096
 #define TEXT_BYTES_MAX ((size_t)256 * 1024)
+#define TEXTS_FULL (TEXT_BYTES_MAX / 4 * 3) /* the rest is what the arena wastes */
 #define TEXT_CUT 256
 
 struct dictionary {
@@ -65,7 +66,7 @@ dictionary_index(struct dictionary *dictionary, const char *text)
         }
         key++;
     }
-    if (dictionary->count == TEXTS_MAX || dictionary->bytes + n >= TEXT_BYTES_MAX / 4 * 3) {
+    if (dictionary->count == TEXTS_MAX || dictionary->bytes + n >= TEXTS_FULL) {
         return NAN;
     }
     size_t index = dictionary->count++;
@@ -86,6 +87,13 @@ bool
 dictionary_is_old(const struct dictionary *dictionary)
 {
     return dictionary->count > TEXTS_MAX / 2 || dictionary->bytes > TEXT_BYTES_MAX / 2;
+}
+
+bool
+dictionary_has_room(const struct dictionary *dictionary, size_t texts)
+{
+    return texts <= TEXTS_MAX - dictionary->count &&
+           dictionary->bytes + texts * (TEXT_CUT + 1) < TEXTS_FULL;
 }
 
 size_t

@@ -20,8 +20,9 @@ double dictionary_index(struct dictionary *dictionary, const char *text);
 /* The text of an index; NULL for what is none, NaN among it. */
 const char *dictionary_text(const struct dictionary *dictionary, double index);
 
-/* More than half full. */
+/* More than half full; and whether so many new texts, whatever they are, surely find room. */
 bool dictionary_is_old(const struct dictionary *dictionary);
+bool dictionary_has_room(const struct dictionary *dictionary, size_t texts);
 
 size_t dictionary_memory(const struct dictionary *dictionary); /* 0 for NULL */
 

@@ -12,6 +12,7 @@
 #include "flametop/core/picture.h"
 
 #define SLOTS_MAX 64
+#define TEXTS_A_TICK_MAX 192 /* a quarter of a dictionary, when they are long */
 
 struct kept {
     unsigned refs; /* atomic */
@@ -25,6 +26,7 @@ struct kept {
 struct keep {
     const struct table_def *def;
     size_t slots, kept_columns, key_column;
+    size_t texts; /* of a tick, for which there must be room */
     struct history history;
     double slot_key[SLOTS_MAX]; /* NaN: free */
 };
@@ -69,11 +71,13 @@ keep_new(const struct table_def *def)
     for (size_t c = 0; c < def->column_count; c++) {
         ranks += (def->columns[c].flags & COLUMN_RANK) != 0;
         keep->kept_columns += is_kept(&def->columns[c]);
+        keep->texts += is_kept(&def->columns[c]) && def->columns[c].type == COLUMN_TEXT;
         if (def->columns[c].flags & COLUMN_KEY) {
             keep->key_column = c;
         }
     }
     keep->slots = MIN(def->kept_rows * ranks, (size_t)SLOTS_MAX);
+    keep->texts = MIN(keep->texts * keep->slots, (size_t)TEXTS_A_TICK_MAX);
     if (!new_dictionary(keep)) {
         keep_free(keep);
         return NULL;
@@ -184,10 +188,14 @@ assign(struct keep *keep, const double *keys, size_t count, size_t ret_slot[SLOT
     }
 }
 
+/* A fresh dictionary where the old one is due, or where texts that change with each tick would fill
+ * it before. */
 static struct head *
 begin(struct keep *keep, struct instant at)
 {
-    if (history_is_due(&keep->history, at) && dictionary_is_old(keep->history.layout->texts)) {
+    const struct dictionary *texts = keep->history.layout->texts;
+    bool due = history_is_due(&keep->history, at) && dictionary_is_old(texts);
+    if (due || !dictionary_has_room(texts, keep->texts)) {
         new_dictionary(keep); /* without memory for one the old goes on until it is full */
     }
     return history_begin(&keep->history, at);
@@ -297,6 +305,9 @@ keep_add_part(struct keep *keep, const struct kept_part *part)
 {
     if (part->def != keep->def || part->chunk->layout->count != part->slots * part->column_count) {
         return false;
+    }
+    if (dictionary_is_old(keep->history.layout->texts)) {
+        new_dictionary(keep); /* hours may come between two ticks */
     }
     struct chunk *chunk = take_part(keep, part);
     bool added = chunk != NULL && history_add_chunk(&keep->history, chunk);

@@ -144,6 +144,45 @@ test_keep__texts_outlive_their_dictionary(void **state)
     keep_free(keep);
 }
 
+/* Sentences with numbers in them are others at each tick: none is lost before a dictionary is due.
+ */
+static void
+test_keep__texts_that_change_find_room(void **state)
+{
+    (void)state;
+    enum { ROWS = 8, CHANGES = 4 * CHUNK_TICKS };
+    static const struct table_def wide = {"rows", "Rows", "Rows.", columns, ARRAY_SIZE(columns),
+                                          3,      ROWS};
+    struct keep *keep = keep_new(&wide);
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    for (int64_t tick = 1; tick <= CHANGES; tick++) {
+        arena_clear(&arena);
+        struct table *table = table_new(&arena, &wide, ROWS);
+        for (int64_t id = 1; id <= ROWS; id++) {
+            union cell *row = table_add(table, &arena);
+            row[0].text = arena_printf(&arena, "%0200d", (int)(tick * ROWS + id));
+            row[1].integer = id;
+            row[3].real = 1;
+        }
+        keep_add(keep, table, (struct instant){.mono_ns = tick, .wall_ns = tick});
+    }
+    struct kept *kept = keep_view(keep);
+    for (int64_t tick = 1; tick <= CHANGES; tick++) {
+        arena_clear(&arena);
+        const struct table *table = kept_table_at(kept, tick, &arena);
+        assert_int_equal(table->count, ROWS);
+        for (size_t i = 0; i < ROWS; i++) {
+            const union cell *row = table_row(table, i);
+            assert_string_equal(
+                row[0].text, arena_printf(&arena, "%0200d", (int)(tick * ROWS + row[1].integer)));
+        }
+    }
+    arena_done(&arena);
+    kept_release(kept);
+    keep_free(keep);
+}
+
 /* The same rows as another version has them: other places, a column more and two less. */
 static const struct column other_columns[] = {
     {"row.rank", "RANK", "1", "Rank.", COLUMN_REAL, COLUMN_RANK | COLUMN_KEEP, 8},
@@ -247,6 +286,55 @@ test_keep__rows_travel_to_another(void **state)
     buf_done(&bytes);
 }
 
+/* Hours come at once, with more texts than a dictionary takes. */
+static void
+test_keep__all_texts_travel(void **state)
+{
+    (void)state;
+    static const struct table_def *const defs[] = {&def};
+    int64_t ticks = (int64_t)CHUNK_TICKS * 80;
+    struct keep *keep = keep_new(&def);
+    struct arena arena;
+    arena_init(&arena, 1 << 16);
+    for (int64_t tick = 1; tick <= ticks; tick++) {
+        arena_clear(&arena);
+        struct table *table = table_new(&arena, &def, 1);
+        union cell *row = table_add(table, &arena);
+        row[0].text = arena_printf(&arena, "text-%d", (int)tick);
+        row[1].integer = 7;
+        row[3].real = 1;
+        keep_add(keep, table, (struct instant){.mono_ns = tick, .wall_ns = tick});
+    }
+    struct kept *kept = keep_view(keep);
+    struct arrival arrival = {.keep = keep_new(&def)};
+    struct record_events events = {.context = &arrival, .kept = on_kept};
+    struct catalog *catalog = catalog_new(10);
+    struct record_reader *reader = record_reader_new(catalog, &events);
+    struct buf bytes;
+    buf_init(&bytes, 8 << 20);
+    write_all(kept, &bytes);
+    record_reader_tables(reader, defs, 1);
+    assert_int_equal(record_reader_feed(reader, bytes.data, bytes.n), 0);
+    struct kept *there = keep_view(arrival.keep);
+    for (int64_t tick = 1; tick <= ticks; tick += 61) {
+        arena_clear(&arena);
+        const struct table *table = kept_table_at(there, tick, &arena);
+        assert_non_null(table);
+        assert_int_equal(table->count, 1);
+        assert_non_null(table_row(table, 0)[0].text);
+        assert_string_equal(table_row(table, 0)[0].text,
+                            arena_printf(&arena, "text-%d", (int)tick));
+    }
+    kept_release(there);
+    kept_release(kept);
+    keep_free(arrival.keep);
+    keep_free(keep);
+    record_reader_free(reader);
+    catalog_free(catalog);
+    buf_done(&bytes);
+    arena_done(&arena);
+}
+
 /* Bytes of others: whatever is cut off or flipped, nothing breaks. */
 static void
 test_keep__damaged_rows_are_refused(void **state)
@@ -284,7 +372,9 @@ main(void)
         cmocka_unit_test(test_keep__a_row_over_time),
         cmocka_unit_test(test_keep__a_row_within_bounds),
         cmocka_unit_test(test_keep__texts_outlive_their_dictionary),
+        cmocka_unit_test(test_keep__texts_that_change_find_room),
         cmocka_unit_test(test_keep__rows_travel_to_another),
+        cmocka_unit_test(test_keep__all_texts_travel),
         cmocka_unit_test(test_keep__damaged_rows_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
