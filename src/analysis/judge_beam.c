@@ -196,6 +196,13 @@ prove_schedulers(const struct bench *bench, struct judgement *j)
                 "beam.reductions", "");
 }
 
+/* How long what grows may stand: for some readings of it. */
+static int64_t
+patience_of(const struct bench *bench)
+{
+    return MAX(PATIENCE_NS, 3 * bench->picture->interval_ns);
+}
+
 /* ---- schedulers ---- */
 
 static void
@@ -260,7 +267,7 @@ judge_run_queue(struct bench *bench)
     struct growth *growth = &bench->node->run_queue;
     double queue = reading_of(bench, READ_NODE_RUN_QUEUE);
     double count = fmax(reading_of(bench, READ_NODE_SCHEDULER_COUNT), 1);
-    growth_step(growth, queue, bench->picture->mono_ns, PATIENCE_NS);
+    growth_step(growth, queue, bench->picture->mono_ns, patience_of(bench));
     bool grows = growth_rate(growth, 4, 4 * NS_PER_S) > 0 && growth_amount(growth) >= count;
     bool stands = judge_standing(bench, "beam.run_queue", "") != NULL;
     if (!(queue >= QUEUE_LONG * count) || !(grows || stands)) {
@@ -387,8 +394,8 @@ judge_mailboxes(struct bench *bench)
     struct erlang_columns columns;
     int64_t now_ns = bench->picture->mono_ns;
     double scan_s = reading_of(bench, READ_NODE_SCAN);
-    int64_t patience_ns =
-        MAX(PATIENCE_NS, scan_s > 0 && scan_s < 1000 ? (int64_t)(scan_s * 3e9) : PATIENCE_NS);
+    int64_t scans_ns = scan_s > 0 && scan_s < 1000 ? (int64_t)(scan_s * 3e9) : 0;
+    int64_t patience_ns = MAX(patience_of(bench), scans_ns);
     if (table == NULL || !find_columns(table, &columns)) {
         return;
     }
@@ -505,7 +512,7 @@ judge_memory_kinds(struct bench *bench)
         double value = memory->kinds[i].query != NULL
                            ? query_now(memory->kinds[i].query, bench->picture)
                            : (double)NAN;
-        growth_step(growth, value, bench->picture->mono_ns, PATIENCE_NS);
+        growth_step(growth, value, bench->picture->mono_ns, patience_of(bench));
         double rate = growth_rate(growth, 5, 6 * NS_PER_S), grown = growth_amount(growth);
         if (rate > 0 && grown >= MEMORY_GROWN && grown >= MEMORY_SHARE * growth->from) {
             say_kind(bench, memory->kinds[i].kind, growth, rate);
@@ -588,7 +595,7 @@ judge_atoms(struct bench *bench)
     struct growth *growth = &bench->node->atoms;
     double count = query_once(bench->picture, "beam.atom.count", NULL);
     double limit = reading_of(bench, READ_NODE_ATOM_LIMIT);
-    growth_step(growth, count, bench->picture->mono_ns, PATIENCE_NS);
+    growth_step(growth, count, bench->picture->mono_ns, patience_of(bench));
     double rate = growth_rate(growth, 5, 5 * NS_PER_S), left_s = (limit - count) / rate;
     if (!(rate > 0) || !(left_s < ATOMS_LEFT_S)) {
         return;

@@ -307,6 +307,22 @@ test_beam__says_when_leaking_atoms_end_the_node(void **state)
     assert_null(finding(f, "beam.atoms"));
 }
 
+/* Ten seconds between two readings: what grows with each of them does not stand still. */
+static void
+test_beam__sees_growth_when_it_looks_seldom(void **state)
+{
+    struct fixture *f = *state;
+    collector_set_interval(f->collector, 10 * NS_PER_S);
+    world.atoms_more = 5000;
+    world.binaries_more = 30e6;
+    for (int i = 0; i < 12; i++) {
+        world.mono_ns += 9 * NS_PER_S;
+        pass(f, 1);
+    }
+    assert_true(says(f, "beam.atoms", "atoms leak: 500 more each second"));
+    assert_true(says(f, "beam.memory:binary", "memory of binaries grows by"));
+}
+
 static void
 test_beam__names_the_memory_that_grows(void **state)
 {
@@ -437,6 +453,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_beam__blames_nobody_by_what_is_no_key, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__says_when_leaking_atoms_end_the_node, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_beam__sees_growth_when_it_looks_seldom, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__names_the_memory_that_grows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_beam__names_the_process_whose_memory_grows, set_up,
