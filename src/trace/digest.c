@@ -134,7 +134,7 @@ slot_of(struct digest *digest, int64_t mono_ns)
     size_t slot = (size_t)((uint64_t)number % DIGEST_SLOTS);
     if (digest->slot_numbers[slot] != number) {
         histogram_clear(&digest->slots[slot]);
-        digest->failed[slot] = 0;
+        digest->sums[slot] = (struct digest_sums){0};
         digest->slot_numbers[slot] = number;
     }
     return slot;
@@ -152,11 +152,13 @@ digests_add(struct digests *digests, const struct digest_event *event, int64_t m
     digest->seen_mono_ns = mono_ns;
     digest->count += event->weight;
     digest->errors += failed;
-    digest->failed[slot] += failed;
+    digest->sums[slot].count += event->weight;
+    digest->sums[slot].failed += failed;
     digest->slow += event->slow ? event->weight : 0;
     if (!isnan(event->seconds)) {
         uint32_t times = (uint32_t)CLAMP(event->weight + 0.5, 1.0, 1e6);
         histogram_add_times(&digest->slots[slot], event->seconds, times);
+        digest->sums[slot].seconds += event->seconds * event->weight;
     }
     return true;
 }
@@ -194,14 +196,24 @@ digest_window(const struct digest *digest, int64_t mono_ns, struct histogram *in
     return into->count > 0;
 }
 
-double
-digest_window_failed(const struct digest *digest, int64_t mono_ns)
+struct digest_sums
+digest_window_sums(const struct digest *digest, int64_t mono_ns)
 {
-    double failed = 0;
+    struct digest_sums sums = {0};
     for (size_t i = 0; i < DIGEST_SLOTS; i++) {
-        failed += is_in_window(digest, i, mono_ns) ? digest->failed[i] : 0;
+        if (is_in_window(digest, i, mono_ns)) {
+            sums.count += digest->sums[i].count;
+            sums.failed += digest->sums[i].failed;
+            sums.seconds += digest->sums[i].seconds;
+        }
     }
-    return failed;
+    return sums;
+}
+
+int64_t
+digest_window_from(int64_t mono_ns)
+{
+    return (mono_ns / DIGEST_SLOT_NS + 1 - DIGEST_SLOTS) * DIGEST_SLOT_NS;
 }
 
 bool

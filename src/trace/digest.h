@@ -22,6 +22,11 @@
 #define DIGEST_WINDOW_NS (DIGEST_SLOTS * DIGEST_SLOT_NS)
 #define DIGEST_IDLE_NS (600 * NS_PER_S)
 
+/* By weight, which a histogram rounds. */
+struct digest_sums {
+    double count, failed, seconds;
+};
+
 struct digest {
     uint64_t key;
     char labels[DIGEST_LABELS_MAX];
@@ -30,9 +35,9 @@ struct digest {
     int64_t seen_mono_ns;
     double count, errors, slow; /* by weight */
     struct histogram slots[DIGEST_SLOTS];
-    double failed[DIGEST_SLOTS]; /* in them, by weight */
+    struct digest_sums sums[DIGEST_SLOTS]; /* of them */
     int64_t slot_numbers[DIGEST_SLOTS];
-    int columns[DIGEST_COLUMNS]; /* of the batch; see digest_column */
+    int columns[DIGEST_COLUMNS]; /* of the batch */
     bool columns_known;
 };
 
@@ -42,7 +47,7 @@ struct digests {
     size_t count, max;
     struct map index;
     struct digest other;
-    uint64_t beyond; /* label sets that found no place */
+    uint64_t beyond; /* events whose label set found no place */
 };
 
 struct digest_event {
@@ -63,8 +68,9 @@ struct digest *digests_at(struct digests *digests, size_t index);
 /* Durations of the window, into a histogram that is cleared first; false when there were none. */
 bool digest_window(const struct digest *digest, int64_t mono_ns, struct histogram *into);
 
-/* How many of the window failed, by weight. */
-double digest_window_failed(const struct digest *digest, int64_t mono_ns);
+/* The sums of the window, and when it begins: it is up to a slot shorter than DIGEST_WINDOW_NS. */
+struct digest_sums digest_window_sums(const struct digest *digest, int64_t mono_ns);
+int64_t digest_window_from(int64_t mono_ns);
 
 /* The durations of all. */
 bool digests_window(struct digests *digests, int64_t mono_ns, struct histogram *into);

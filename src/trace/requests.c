@@ -5,7 +5,6 @@
 #include "requests.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -397,19 +396,19 @@ put_all(struct requests_source *source, struct batch *batch)
     }
 }
 
-/* How long the window is that durations are of: shorter at first. */
+/* How long the window is, by its slots; shorter at first. */
 static double
 window_s(const struct requests *requests, int64_t mono_ns)
 {
-    int64_t since_ns = mono_ns - requests->first_mono_ns;
-    return (double)CLAMP(since_ns, NS_PER_S, DIGEST_WINDOW_NS - DIGEST_SLOT_NS / 2) / 1e9;
+    int64_t from_ns = MAX(digest_window_from(mono_ns), requests->first_mono_ns);
+    return (double)MAX(mono_ns - from_ns, NS_PER_S) / 1e9;
 }
 
 static void
 put_agents(struct requests_source *source, struct batch *batch)
 {
     struct digests *agents = &source->store->requests.families[DIGEST_AGENTS];
-    double known_count = 0, active = 0;
+    double known_count = 0, active = 0, worked_s = 0;
     struct digest *digest;
     if (agents->count == 0) {
         return;
@@ -418,9 +417,9 @@ put_agents(struct requests_source *source, struct batch *batch)
         int64_t idle_ns = batch->at.mono_ns - digest->seen_mono_ns;
         known_count += idle_ns <= 3600 * NS_PER_S;
         active += idle_ns <= DIGEST_WINDOW_NS;
+        worked_s += digest_window_sums(digest, batch->at.mono_ns).seconds;
     }
-    digests_window(agents, batch->at.mono_ns, &source->window);
-    double busy = source->window.sum / window_s(&source->store->requests, batch->at.mono_ns);
+    double busy = worked_s / window_s(&source->store->requests, batch->at.mono_ns);
     batch_put(batch, &metrics[AGENTS_COUNT], "state=known", known_count);
     batch_put(batch, &metrics[AGENTS_COUNT], "state=active", active);
     batch_put(batch, &metrics[AGENTS_COUNT], "state=busy", MIN(busy, active));
@@ -447,18 +446,18 @@ put_table(struct requests_source *source, struct batch *batch)
             continue;
         }
         const struct histogram *window = &source->window;
+        struct digest_sums sums = digest_window_sums(digest, batch->at.mono_ns);
         row[REQUEST_KEY].text = arena_text(batch->arena, digest->labels, strlen(digest->labels));
         row[REQUEST_SERVICE].text = text_in(batch, digest->texts[0]);
         row[REQUEST_ENDPOINT].text = text_in(batch, digest->texts[1]);
         row[REQUEST_TOOL].text = text_in(batch, digest->texts[2]);
-        row[REQUEST_RATE].real = (double)window->count / over_s;
-        row[REQUEST_ERRORS].real =
-            fmin(digest_window_failed(digest, batch->at.mono_ns) / (double)window->count, 1);
+        row[REQUEST_RATE].real = sums.count / over_s;
+        row[REQUEST_ERRORS].real = sums.failed / sums.count;
         row[REQUEST_P50].real = histogram_quantile(window, 0.5);
         row[REQUEST_P95].real = histogram_quantile(window, 0.95);
         row[REQUEST_P99].real = histogram_quantile(window, 0.99);
         row[REQUEST_MEAN].real = histogram_mean(window);
-        row[REQUEST_WAITING].real = window->sum / over_s;
+        row[REQUEST_WAITING].real = sums.seconds / over_s;
         row[REQUEST_COUNT].real = digest->count;
     }
 }

@@ -156,6 +156,53 @@ test_request_metrics__share_of_failures_is_of_the_window(void **state)
     scene_done(&scene);
 }
 
+/* Ten a second for minutes: whenever one looks, the rate is that. */
+static void
+test_request_metrics__rate_is_over_what_is_counted(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    for (int i = 0; i < 1200; i++) {
+        char id[32];
+        int64_t after_ns = i * NS_PER_S / 10;
+        snprintf(id, sizeof(id), "trace-number-%04d", i);
+        send_at(&scene, after_ns, id, NULL, 0, 200 * NS_PER_MS, SPAN_UNSET);
+        trace_store_flush(scene.store, generate_now(after_ns));
+        if (i >= 100 && i % 10 == 9) {
+            poll_at(&scene, after_ns);
+            const union cell *row = table_row(scene.batch.tables[0], 0);
+            assert_float_equal(row[REQUEST_RATE].real, 10, 0.3);
+            assert_float_equal(row[REQUEST_WAITING].real, 2, 0.06);
+        }
+    }
+    scene_done(&scene);
+}
+
+/* Two of five were sampled: the three that came stand for seven and a half. */
+static void
+test_request_metrics__shares_of_requests_count(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct span_attribute sampled = {
+        .key = STR("sampling.probability"), .type = SPAN_REAL, .real = 0.4};
+    scene_init(&scene);
+    for (int i = 0; i < 3; i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "trace-number-%d", i);
+        send_one(&scene, id, &sampled, 1, NS_PER_S, i == 0 ? SPAN_ERROR : SPAN_UNSET);
+    }
+    trace_store_flush(scene.store, generate_now(0));
+    poll_at(&scene, 10 * NS_PER_S);
+    const union cell *row = table_row(scene.batch.tables[0], 0);
+    assert_float_equal(row[REQUEST_COUNT].real, 7.5, 1e-9);
+    assert_float_equal(row[REQUEST_RATE].real, 0.75, 1e-9);
+    assert_float_equal(row[REQUEST_WAITING].real, 0.75, 1e-9);
+    assert_float_equal(row[REQUEST_ERRORS].real, 1.0 / 3, 1e-9);
+    scene_done(&scene);
+}
+
 /* What is sent again, and what opens a trace again, counts once. */
 static void
 test_request_metrics__count_once(void **state)
@@ -281,6 +328,8 @@ main(void)
         cmocka_unit_test(test_request_metrics__are_silent_while_nothing_came),
         cmocka_unit_test(test_request_metrics__count_by_service_endpoint_and_tool),
         cmocka_unit_test(test_request_metrics__share_of_failures_is_of_the_window),
+        cmocka_unit_test(test_request_metrics__rate_is_over_what_is_counted),
+        cmocka_unit_test(test_request_metrics__shares_of_requests_count),
         cmocka_unit_test(test_request_metrics__count_once),
         cmocka_unit_test(test_request_metrics__label_by_clean_names),
         cmocka_unit_test(test_request_metrics__know_queries_caches_waits_and_agents),
