@@ -18,11 +18,12 @@
 #define PORTION_ROWS 16
 #define TEXT_BYTES_MAX ((size_t)4 << 20)
 #define SPAN_MIN_NS (10 * NS_PER_S) /* of fewer seconds no rate is told */
-#define RATIO_COUNT_MIN 10          /* requests on either side of a ratio */
+#define RATIO_TRACES_MIN 10         /* requests on either side of a ratio, without weights */
 
 struct making { /* one group */
     struct trace_group row;
     struct histogram before, recent; /* durations: the first three quarters of the span, the last */
+    uint32_t traces_before, traces_recent; /* that are in them */
     double sums[TRACE_GROUP_BUCKETS], counts[TRACE_GROUP_BUCKETS];
     double waited_s;
 };
@@ -317,7 +318,10 @@ count_in(const struct trace_groups_work *work, struct making *making, const stru
     making->sums[bucket] += seconds * weight;
     making->counts[bucket] += weight;
     making->waited_s += seconds * weight;
-    histogram_add_times(part >= 0.75 ? &making->recent : &making->before, seconds,
+    bool recent = part >= 0.75;
+    making->traces_before += !recent;
+    making->traces_recent += recent;
+    histogram_add_times(recent ? &making->recent : &making->before, seconds,
                         (uint32_t)MIN(weight + 0.5, 1e9));
 }
 
@@ -372,7 +376,7 @@ finish(const struct trace_groups_work *work, struct making *making)
 {
     struct trace_group *row = &making->row;
     double span_s = (double)(work->to_ns - work->from_ns) * 1e-9;
-    bool enough = MIN(making->before.count, making->recent.count) >= RATIO_COUNT_MIN;
+    bool enough = MIN(making->traces_before, making->traces_recent) >= RATIO_TRACES_MIN;
     double newest = histogram_quantile(&making->recent, 0.5);
     double rest = histogram_quantile(&making->before, 0.5);
     row->ratio = enough && rest > 0 ? newest / rest : (double)NAN;

@@ -147,6 +147,21 @@ test_group__by_what_is_asked(void **state)
     traces_release(list);
 }
 
+/* Two that stand for forty: nobody knows what the others took. */
+static void
+test_group__few_requests_tell_no_ratio(void **state)
+{
+    (void)state;
+    struct trace *traces[] = {request("GET /a", "", 2 * MINUTE, NS_PER_S, 20, 0),
+                              request("GET /a", "", 10 * MINUTE, 3 * NS_PER_S, 20, 0)};
+    struct traces *list = made_list(traces, 2, 1);
+    struct trace_groups *groups = groups_of(list, by(GROUP_ENDPOINT));
+    assert_true(groups->rows[0].traces == 2 && groups->rows[0].count == 40);
+    assert_true(isnan(groups->rows[0].ratio));
+    trace_groups_free(groups);
+    traces_release(list);
+}
+
 static void
 test_group__unfinished_requests_have_no_duration(void **state)
 {
@@ -247,6 +262,7 @@ main(void)
         cmocka_unit_test(test_group__counts_and_times),
         cmocka_unit_test(test_group__seconds_foretell_no_minute),
         cmocka_unit_test(test_group__by_what_is_asked),
+        cmocka_unit_test(test_group__few_requests_tell_no_ratio),
         cmocka_unit_test(test_group__unfinished_requests_have_no_duration),
         cmocka_unit_test(test_group__keeps_the_rows_until_the_next_are_whole),
         cmocka_unit_test(test_group__too_many_are_one_more),
