@@ -44,15 +44,9 @@ static void
 forget_work(struct trace_graph *graph)
 {
     struct trace_graph_work *work = graph->work;
-    for (size_t i = 0; i < graph->operation_count && work->outcomes != NULL; i++) {
-        histogram_done(&work->outcomes[i].good);
-        histogram_done(&work->outcomes[i].failed);
-    }
-    free(work->outcomes);
     free(work->operation);
     free(work->call_network_ns);
     free(work->dependency_network_ns);
-    work->outcomes = NULL;
     work->operation = NULL;
     work->call_network_ns = work->dependency_network_ns = NULL;
     trace_path_done(&work->path);
@@ -141,16 +135,6 @@ finish_numbers(struct trace_numbers *numbers, double span_s)
 }
 
 static void
-finish_operation(struct trace_operation *operation, const struct outcome *outcome, double span_s)
-{
-    finish_numbers(&operation->numbers, span_s);
-    operation->good_p50_s = histogram_quantile(&outcome->good, 0.5);
-    operation->good_p95_s = quantile_of(&outcome->good, outcome->good.count, 0.95);
-    operation->failed_p50_s = histogram_quantile(&outcome->failed, 0.5);
-    operation->failed_p95_s = quantile_of(&outcome->failed, outcome->failed.count, 0.95);
-}
-
-static void
 finish_edge(struct trace_edge *edge, double network_ns, double span_s)
 {
     finish_numbers(&edge->numbers, span_s);
@@ -163,7 +147,7 @@ static void
 finish_one(struct trace_graph *graph, struct trace_graph_work *work, size_t i)
 {
     if (i < graph->operation_count) {
-        finish_operation(&graph->operations[i], &work->outcomes[i], graph->span_s);
+        finish_numbers(&graph->operations[i].numbers, graph->span_s);
         return;
     }
     i -= graph->operation_count;

@@ -99,7 +99,6 @@ operation_of(struct trace_graph *graph, const struct trace *trace, const struct 
     size_t count = graph->operation_count;
     if (service_at == TRACE_NONE ||
         !reserve(graph, (void **)&graph->operations, count, sizeof(*graph->operations)) ||
-        !reserve(graph, (void **)&work->outcomes, count, sizeof(*work->outcomes)) ||
         !index_it(graph, &work->operation_index, key, count)) {
         return TRACE_NONE;
     }
@@ -110,8 +109,6 @@ operation_of(struct trace_graph *graph, const struct trace *trace, const struct 
                                           .system = span->system,
                                           .kind = span->kind};
     numbers_init(&operation->numbers);
-    histogram_init(&work->outcomes[count].good);
-    histogram_init(&work->outcomes[count].failed);
     return (uint32_t)graph->operation_count++;
 }
 
@@ -270,14 +267,9 @@ add_numbers(struct trace_graph *graph, const struct trace *trace, uint32_t i, do
     operation->self_s += (double)times->self_ns * 1e-9 * weight;
     operation->path_s += (double)times->path_ns * 1e-9 * weight;
     int64_t start_ns = trace->mono_ns + span->start_ns + times->skew_ns;
-    if (span->duration_ns >= 0) {
-        struct outcome *outcome = &work->outcomes[at];
-        histogram_add_times(span->status == SPAN_ERROR ? &outcome->failed : &outcome->good,
-                            (double)span->duration_ns * 1e-9, (uint32_t)MIN(weight + 0.5, 1e9));
-        if (span->duration_ns > 0) {
-            concurrency_add(&work->concurrency, at, start_ns, start_ns + span->duration_ns);
-        }
-    } else if ((trace->flags & TRACE_UNFINISHED) != 0) {
+    if (span->duration_ns > 0) {
+        concurrency_add(&work->concurrency, at, start_ns, start_ns + span->duration_ns);
+    } else if (span->duration_ns < 0 && (trace->flags & TRACE_UNFINISHED) != 0) {
         concurrency_add(&work->concurrency, at, start_ns, INT64_MAX);
     }
 }

@@ -41,10 +41,6 @@ void concurrency_sweep(const struct concurrency *concurrency, struct trace_opera
 
 /* ---- all of it ---- */
 
-struct outcome { /* durations of an operation by how it ended */
-    struct histogram good, failed;
-};
-
 enum graph_phase {
     GRAPH_TRACE,
     GRAPH_PATH,
@@ -67,7 +63,6 @@ struct trace_graph_work {
     uint32_t *operation; /* by span of the trace; TRACE_NONE: none */
     size_t operation_capacity;
     struct map operation_index, service_index, call_index, dependency_index;
-    struct outcome *outcomes; /* by operation */
     double *call_network_ns, *dependency_network_ns;
     struct concurrency concurrency;
     struct arena texts; /* lives as long as the graph */

@@ -37,7 +37,6 @@ struct trace_operation {
     uint8_t system;      /* enum trace_system */
     uint8_t kind;        /* enum span_kind */
     struct trace_numbers numbers;
-    double good_p50_s, good_p95_s, failed_p50_s, failed_p95_s; /* by how they ended */
     double self_s, path_s; /* sums: its own time; of it on critical paths */
     uint32_t current;      /* that have not ended */
     uint32_t high_water;   /* most that ran at once */
