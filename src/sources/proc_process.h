@@ -24,10 +24,10 @@
 
 #define SLICE_NS (4500 * NS_PER_US) /* poll returns within 5 ms */
 
-/* CPU time is counted in 10 ms: a rate over less than this says nothing. */
 /* So many may have files kept open that are cold, or seldom read. */
 #define PROCESSES_FEW 256
 
+/* CPU time is counted in 10 ms: a rate over less than this says nothing. */
 #define RATE_WINDOW_NS (250 * NS_PER_MS)
 
 enum process_column {
