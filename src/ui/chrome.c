@@ -395,6 +395,7 @@ static const struct offer {
     {"processes", "columns", "columns", ALWAYS, false},
     {"beam", "flame.open", "flame graph", WITH_NODE_SAMPLER, false},
     {"metrics", "filter.set", "filter", ALWAYS, false},
+    {"metrics", "open", "chart", ALWAYS, false},
     {"overview", "filter.set", "filter", ALWAYS, false},
     {"overview", "flame.open", "flame graph", WITH_SAMPLER, false},
     {"flame", "flame.open", "hold", WHILE_SAMPLING, false},
@@ -441,6 +442,8 @@ static const struct offer {
     {NULL, "page.next", "page", ALWAYS, false},
     {NULL, "time.step -1", "back in time", NOT_OF_FLEET, false},
     {NULL, "span.wider", "span", NOT_OF_FLEET, false},
+    {"overview", "open", "open", ALWAYS, false},
+    {"metrics", "pin", "card", ALWAYS, false},
     {NULL, "save", "save", NOT_OF_FLEET, false},
     {NULL, "command", "command", ALWAYS, false},
 };

@@ -268,6 +268,26 @@ test_app__readonly_has_no_signals(void **state)
     free(screen);
 }
 
+/* Where Enter opens a chart, the bottom line says so, also in 80 columns. */
+static void
+test_app__offers_what_opens_charts(void **state)
+{
+    (void)state;
+    struct screen *screen = calloc(1, sizeof(*screen));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    screen_open(screen, &(struct app_options){.view = 9});
+    canvas_resize(&screen->canvas, 80, 24);
+    assert_non_null(strstr(shown(screen, &out), "Enter chart  [ back in time"));
+    canvas_resize(&screen->canvas, 120, 40);
+    assert_non_null(strstr(shown(screen, &out), "+ card"));
+    press(screen, '1');
+    assert_non_null(strstr(shown(screen, &out), "Enter open"));
+    screen_close(screen);
+    buf_done(&out);
+    free(screen);
+}
+
 /* The sentences of columns are there whole, beside their names. */
 static void
 test_app__columns_are_readable_whole(void **state)
@@ -568,6 +588,7 @@ main(void)
         cmocka_unit_test(test_app__small_screens_take_no_clicks),
         cmocka_unit_test(test_app__evidence_keeps_its_subject),
         cmocka_unit_test(test_app__evidence_says_when_there_is_none_yet),
+        cmocka_unit_test(test_app__offers_what_opens_charts),
         cmocka_unit_test(test_app__columns_are_readable_whole),
         cmocka_unit_test(test_app__readonly_has_no_signals),
         cmocka_unit_test(test_app__filter_from_the_start),
