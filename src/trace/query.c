@@ -25,7 +25,8 @@ enum function { SUM, AVG, LEAST, MOST, COUNT, RATE, STDDEV, PERCENTILE };
 
 struct group {
     const char *tags[TRACE_QUERY_TAGS_MAX];
-    double weight, sum, squares, min, max;
+    double weight, sum, min, max;
+    double mean, spread; /* spread: squares of how far values are off their mean, by weight */
     struct histogram histogram;
 };
 
@@ -281,6 +282,17 @@ group_of(struct trace_query *query, const char *const *tags)
     return group;
 }
 
+/* After Welford, as West weighs it: of large numbers that differ little (times, sizes) nothing
+ * would be left of the mean of their squares less the square of their mean. The weight counts
+ * already. */
+static void
+spread(struct group *group, double value, double weight)
+{
+    double off = value - group->mean;
+    group->mean += off * weight / group->weight;
+    group->spread += weight * off * (value - group->mean);
+}
+
 static void
 count(struct trace_query *query, const struct trace *trace, uint32_t span, double value)
 {
@@ -302,7 +314,7 @@ count(struct trace_query *query, const struct trace *trace, uint32_t span, doubl
         return;
     }
     group->sum += value * trace->weight;
-    group->squares += value * value * trace->weight;
+    spread(group, value, trace->weight);
     group->min = MIN(group->min, value);
     group->max = MAX(group->max, value);
     if (query->function == PERCENTILE) {
@@ -396,7 +408,7 @@ answer(const struct trace_query *query, const struct group *group)
     case RATE:
         return group->weight / (query->span_s > 0 ? query->span_s : covered_s);
     case STDDEV:
-        return sqrt(MAX(group->squares / group->weight - mean * mean, 0));
+        return sqrt(group->spread / group->weight);
     case PERCENTILE:
     default:
         return histogram_quantile(&group->histogram, query->quantile);

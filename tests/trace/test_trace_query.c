@@ -17,7 +17,8 @@ make(void)
         snprintf(id, sizeof(id), "request-%d", i);
         struct span_attribute root[] = {
             {.key = STR("region"), .text = i % 2 ? STR("eu") : STR("us")},
-            {.key = STR("rows"), .type = SPAN_INTEGER, .integer = i}};
+            {.key = STR("rows"), .type = SPAN_INTEGER, .integer = i},
+            {.key = STR("at.us"), .type = SPAN_INTEGER, .integer = INT64_C(1700000000000000) + i}};
         struct span_attribute db[] = {{.key = STR("db.system"), .text = STR("mysql")}};
         struct span span = {.trace_id = str_from(id),
                             .span_id = STR("a"),
@@ -27,7 +28,7 @@ make(void)
                             .end_ns = GENERATE_START_NS + i * NS_PER_S + i * 100 * NS_PER_MS,
                             .status = i % 2 ? SPAN_ERROR : SPAN_UNSET,
                             .attributes = root,
-                            .attribute_count = 2,
+                            .attribute_count = ARRAY_SIZE(root),
                             .resource = &resource};
         struct span call = span;
         trace_store_span(store, &span, generate_now(0));
@@ -84,6 +85,7 @@ test_trace_query__answers(void **state)
         {"min duration", 1, 0.1, NULL},
         {"max rows by region", 2, 10, "us"},
         {"stddev rows", 1, 2.8722813, NULL},
+        {"stddev at.us", 1, 2.8722813, NULL},
         {"p50 duration", 1, 0.5, NULL},
         {"p100 duration by endpoint", 2, 1, "two"},
         {"count by region where duration>600ms", 2, 2, "eu"},
