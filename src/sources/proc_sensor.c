@@ -133,7 +133,7 @@ struct sensors {
     pthread_cond_t work, done;
     bool wanted, running, closed;
     unsigned users; /* source and thread */
-    int64_t began_ns, read_ns;
+    int64_t began_ns, read_ns, polled_ns;
     struct sensor_reading *readings;
     size_t count, capacity;
     uint64_t generation;
@@ -247,6 +247,7 @@ sensors_new(const struct roots *roots)
     snprintf(sensors->sys, sizeof(sensors->sys), "%s", roots->sys);
     sensors->scan = sensor_scan_new(sensors->proc, sensors->sys);
     sensors->read_ns = sensors->began_ns = INT64_MIN / 2;
+    sensors->polled_ns = clock_mono_ns();
     sensors->users = 2;
     if (sensors->scan == NULL) {
         sensors_free(sensors);
@@ -329,6 +330,12 @@ put_readings(struct sensors *sensors, struct batch *batch)
     }
 }
 
+bool
+sensor_is_current(int64_t read_ns, int64_t polled_ns, int64_t now_ns)
+{
+    return read_ns >= polled_ns || now_ns - read_ns < LATE_NS;
+}
+
 static enum source_step
 sensor_poll(void *state, struct batch *batch)
 {
@@ -336,9 +343,10 @@ sensor_poll(void *state, struct batch *batch)
     pthread_mutex_lock(&sensors->lock);
     request_round(sensors);
     int64_t now = clock_mono_ns();
-    if (now - sensors->read_ns < LATE_NS) {
+    if (sensor_is_current(sensors->read_ns, sensors->polled_ns, now)) {
         put_readings(sensors, batch);
     }
+    sensors->polled_ns = now;
     if (sensors->running && now - sensors->began_ns >= LATE_NS) {
         batch_fail(batch, SOURCE_STALE, "reading %s takes longer than 10 s",
                    sensor_scan_at(sensors->scan));

@@ -5,6 +5,7 @@
 #ifndef FLAMETOP_SOURCES_SENSOR_SCAN_H
 #define FLAMETOP_SOURCES_SENSOR_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,5 +52,9 @@ const struct sensor_reading *sensor_scan_readings(const struct sensor_scan *scan
 
 /* What is being read at this moment, for another thread to say so; "" for nothing. */
 const char *sensor_scan_at(const struct sensor_scan *scan);
+
+/* Whether what a round ended with at read_ns stands for now (proc_sensor.c): it is not old, or came
+ * since the poll before, however seldom polls are. */
+bool sensor_is_current(int64_t read_ns, int64_t polled_ns, int64_t now_ns);
 
 #endif

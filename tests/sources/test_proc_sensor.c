@@ -153,6 +153,19 @@ test_proc_sensor__source_delivers_what_the_thread_read(void **state)
     poll_close(&poll);
 }
 
+/* A round that takes longer than a poll waits is there at the next poll, be that a minute later. */
+static void
+test_proc_sensor__readings_wait_for_the_next_poll(void **state)
+{
+    (void)state;
+    const int64_t read_ns = 100 * NS_PER_S + 5 * NS_PER_MS;
+    assert_true(sensor_is_current(read_ns, 100 * NS_PER_S, 101 * NS_PER_S));
+    assert_true(sensor_is_current(read_ns, 100 * NS_PER_S, 160 * NS_PER_S));
+    assert_true(sensor_is_current(read_ns, 109 * NS_PER_S, 110 * NS_PER_S));
+    assert_false(sensor_is_current(read_ns, 110 * NS_PER_S, 111 * NS_PER_S)); /* it hangs */
+    assert_false(sensor_is_current(read_ns, 160 * NS_PER_S, 220 * NS_PER_S));
+}
+
 static void
 test_proc_sensor__is_left_out_without_sensors(void **state)
 {
@@ -173,6 +186,7 @@ main(void)
         cmocka_unit_test(test_proc_sensor__knows_a_weak_supply),
         cmocka_unit_test(test_proc_sensor__falls_back_to_cpuinfo),
         cmocka_unit_test(test_proc_sensor__source_delivers_what_the_thread_read),
+        cmocka_unit_test(test_proc_sensor__readings_wait_for_the_next_poll),
         cmocka_unit_test(test_proc_sensor__is_left_out_without_sensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
