@@ -107,7 +107,8 @@ const struct option option_table[] = {
      .choices = "overview system processes beam requests flame findings metrics fleet", .group = "Screen",
      .text = "View that is open at first; of an Erlang node that is beam unless told otherwise."},
     {.name = "span", .flag = "span", .argument = "TIME", .type = OPTION_DURATION, .fallback = "10m",
-     .low = 60, .high = 604800, .unit = "s", .group = "Screen", .text = "Time that all charts show."},
+     .low = 60, .high = 604800, .unit = "s", .group = "Screen",
+     .text = "Time that all charts show, and how much of its history an agent is asked for."},
     {.name = "cards", .flag = "cards", .argument = "METRIC,...", .type = OPTION_LIST, .fallback = "",
      .group = "Screen",
      .text = "Metrics that are cards of the overview beside the usual ones, at most 8: system.cpu.run_queue, "

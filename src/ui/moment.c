@@ -27,6 +27,16 @@ moment_renew(struct seat *seat)
     }
 }
 
+/* An agent sends as much as --span says when it is attached, and may hold more. */
+static void
+say_begin(struct app *app)
+{
+    const struct link_status *link = app_link(app);
+    app_say(app, link != NULL && link->agent
+                     ? "what the agent sent begins here; with a longer --span it may send more"
+                     : "the history begins here");
+}
+
 /* Shows the picture of a monotonic time, at most the newest and at least the oldest there is. */
 static void
 show(struct app *app, int64_t mono_ns)
@@ -41,7 +51,7 @@ show(struct app *app, int64_t mono_ns)
         return;
     }
     if (mono_ns < oldest_ns) {
-        app_say(app, "the history begins here");
+        say_begin(app);
         mono_ns = oldest_ns;
     }
     struct picture *past = picture_at(app->seat->live, mono_ns);
@@ -74,7 +84,7 @@ moment_step(struct app *app, int steps)
     } else if (to_ns != shown->mono_ns) {
         show(app, to_ns);
     } else if (steps < 0) {
-        app_say(app, "the history begins here");
+        say_begin(app);
     }
 }
 

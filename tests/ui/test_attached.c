@@ -224,6 +224,24 @@ test_attached__lost_keeps_the_picture(void **state)
     screen_free(screen);
 }
 
+/* What was asked for is not all that an agent holds. */
+static void
+test_attached__says_what_an_agent_was_asked_for(void **state)
+{
+    (void)state;
+    struct screen *screen = screen_new(&sizes[3]);
+    screen->link.agent = true;
+    see(screen);
+    app_command(screen->app, "time.skip -1d");
+    assert_non_null(strstr(shown(screen), "with a longer --span it may send more"));
+    press(screen, 'r');
+    screen->link.kind = "prometheus";
+    screen->link.agent = false;
+    app_command(screen->app, "time.skip -1d");
+    assert_non_null(strstr(shown(screen), "the history begins here"));
+    screen_free(screen);
+}
+
 /* A moment whose rows are still on their way, and requests of which none is here. */
 static void
 test_attached__says_what_is_coming(void **state)
@@ -336,6 +354,7 @@ main(void)
         cmocka_unit_test(test_attached__age_goes_on_without_pictures),
         cmocka_unit_test(test_attached__lost_keeps_the_picture),
         cmocka_unit_test(test_attached__says_what_is_coming),
+        cmocka_unit_test(test_attached__says_what_an_agent_was_asked_for),
         cmocka_unit_test(test_attached__never_acts_here),
         cmocka_unit_test(test_attached__offer_is_a_question),
         cmocka_unit_test(test_attached__any_size),
