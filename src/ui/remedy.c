@@ -116,13 +116,18 @@ draw_coming(const struct app *app, const struct picture *picture, struct canvas 
     return true;
 }
 
-/* A file that tells of no machine has nothing on its way; NULL: what is shown is no such file. */
+/* A file that tells of no machine, or of no requests, has nothing on its way; NULL: what is shown
+ * is no such file. */
 static const char *
 remedy_of_file(const struct app *app, const struct picture *picture)
 {
     bool file = picture->past && picture->base == NULL;
     if (app->options.profile != NULL) {
         return "This is a profile: 6 shows it. flametop without a FILE watches this machine.";
+    }
+    if (file && picture->traces == NULL && app->view == VIEW_REQUESTS) {
+        return "A snapshot holds no single requests: what was measured of them is in view 9. e "
+               "writes one request to a file while they are here.";
     }
     if (!file || picture->traces == NULL) {
         return NULL;
@@ -158,7 +163,8 @@ remedy_draw(const struct app *app, struct canvas *canvas, struct rect area)
     if (view->number == VIEW_REQUESTS && draw_coming(app, picture, canvas, room)) {
         return;
     }
-    if (view->number == VIEW_REQUESTS && draw_receivers(picture, canvas, room)) {
+    bool here = view->number == VIEW_REQUESTS && of_file == NULL; /* a file listens nowhere */
+    if (here && draw_receivers(picture, canvas, room)) {
         return;
     }
     if (view->number != VIEW_BEAM) { /* nothing follows there */

@@ -223,6 +223,10 @@ test_requests_view__while_it_listens_it_says_where(void **state)
     draw(&stage);
     golden("requests-listening-120x40", &stage.canvas);
     assert_true(shows(&stage, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"));
+    stage.fake.picture->past = true; /* read from a snapshot, which listens nowhere */
+    draw(&stage);
+    assert_false(shows(&stage, "Listening"));
+    assert_true(shows(&stage, "A snapshot holds no single requests"));
     stage_done(&stage);
 }
 
