@@ -309,13 +309,12 @@ blame_family(const struct crowd *crowd, struct judgement *judgement, size_t busi
 
 /* A build's compilers come and go: what they use together is laid at who starts them. */
 void
-blame_cpu(const struct bench *bench, struct judgement *judgement)
+blame_cpu(const struct bench *bench, struct judgement *judgement, double all)
 {
     struct crowd crowd;
     if (!crowd_init(&crowd, bench) || crowd.own < 0) {
         return;
     }
-    double all = bench->readings[READ_CPU] * bench->cores;
     all = isnan(all) ? INFINITY : all;
     crowd.children_max = all * PLAUSIBLE;
     int64_t old = incumbent(bench, judgement);

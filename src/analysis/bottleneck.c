@@ -566,8 +566,8 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
     find_thresholds(d, picture->catalog);
     struct standing standing[TRACKED_MAX];
     size_t standing_count = list_standing(d, standing);
-    double cores =
-        picture->host.core_limit > 0 ? picture->host.core_limit : d->readings[READ_CORES];
+    double limit = picture->host.core_limit, cores = d->readings[READ_CORES];
+    cores = cores >= 1 ? cores : MAX(picture->host.cores, 1);
     struct bench bench = {.picture = picture,
                           .readings = d->readings,
                           .limits = d->limits,
@@ -577,7 +577,8 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
                           .threshold_count = d->threshold_count,
                           .processes = picture_table(picture, "processes"),
                           .cgroups = picture_table(picture, "cgroups"),
-                          .cores = cores >= 1 ? cores : MAX(picture->host.cores, 1),
+                          .cores = limit > 0 ? limit : cores,
+                          .machine_cores = cores,
                           .groups = d->groups,
                           .node = &d->node,
                           .list = d->judgements};

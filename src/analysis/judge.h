@@ -177,6 +177,7 @@ struct bench {
     size_t threshold_count, thresholds_known; /* known: of those, how many have a value */
     const struct table *processes, *cgroups;
     double cores;               /* what the machine or its limit has */
+    double machine_cores;       /* whatever the limit: shares of the machine are of these */
     struct group_kills *groups; /* [GROUPS_MAX] */
     struct node_memory *node;
     struct judgement *list;
@@ -210,9 +211,10 @@ const struct standing *judge_standing(const struct bench *bench, const char *kin
                                       const char *subject);
 
 /* Each names the culprit by the resource the judgement is about, and what it does: who uses the
- * CPU, itself or by its children; who holds memory (of one control group; NULL: all); who moves
- * bytes and waits for it; whose children come and go. */
-void blame_cpu(const struct bench *bench, struct judgement *judgement);
+ * CPU, itself or by its children, where so many cores are in use (NaN: unknown); who holds memory
+ * (of one control group; NULL: all); who moves bytes and waits for it; whose children come and go.
+ */
+void blame_cpu(const struct bench *bench, struct judgement *judgement, double all);
 void blame_memory(const struct bench *bench, struct judgement *judgement, const char *cgroup);
 void blame_io(const struct bench *bench, struct judgement *judgement, double moved);
 void blame_forks(const struct bench *bench, struct judgement *judgement, double forks);

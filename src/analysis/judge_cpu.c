@@ -21,7 +21,7 @@ static void
 judge_saturation(struct bench *bench)
 {
     double use = reading_of(bench, READ_CPU), psi = reading_of(bench, READ_PSI_CPU);
-    double queue = reading_of(bench, READ_RUN_QUEUE) / bench->cores;
+    double queue = reading_of(bench, READ_RUN_QUEUE) / bench->machine_cores;
     double waiting = isnan(psi) ? CLAMP((queue - 1) / 2, 0.0, 1.0) : psi;
     if (!(use >= judge_limit(bench, READ_CPU, FULL, "cpu.saturated", ""))) {
         return;
@@ -56,7 +56,7 @@ judge_saturation(struct bench *bench)
     judge_proof(j, "run queue for each core", queue, "", "system.cpu.run_queue.per_core", "");
     judge_proof(j, "load average, 1 min", reading_of(bench, READ_LOAD), "",
                 "system.cpu.load_average.1m", "");
-    blame_cpu(bench, j);
+    blame_cpu(bench, j, use * bench->machine_cores);
 }
 
 /* Work that does not spread: one thread is at the end of its core while the others have room. */
@@ -156,7 +156,7 @@ judge_quota(struct bench *bench)
     judge_proof(j, "throttled", throttled, "1", "container.cpu.throttled", "");
     judge_proof(j, "use of the limit", reading_of(bench, READ_QUOTA_USE), "1",
                 "container.cpu.utilization", "");
-    blame_cpu(bench, j);
+    blame_cpu(bench, j, reading_of(bench, READ_QUOTA_USE) * bench->cores);
 }
 
 /* Interrupt work that sits on one core: looked at core by core only when there is enough of it for
@@ -164,8 +164,8 @@ judge_quota(struct bench *bench)
 static void
 judge_softirq(struct bench *bench)
 {
-    double all = reading_of(bench, READ_INTERRUPT) * bench->cores;
-    if (!(all >= 0.45) || bench->cores < 2) {
+    double all = reading_of(bench, READ_INTERRUPT) * bench->machine_cores;
+    if (!(all >= 0.45) || bench->machine_cores < 2) {
         return;
     }
     struct arena arena;
@@ -184,7 +184,7 @@ judge_softirq(struct bench *bench)
             which = cores[i];
         }
     }
-    double others = (all - worst) / fmax(bench->cores - 1, 1);
+    double others = (all - worst) / fmax(bench->machine_cores - 1, 1);
     struct judgement *j = worst >= 0.5 && worst > 3 * others
                               ? judge_say(bench, "cpu.interrupts", which, 25 + 50 * worst)
                               : NULL;

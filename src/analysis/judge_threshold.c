@@ -14,7 +14,7 @@
 #define IMPACT_WARNING 50
 #define IMPACT_CRITICAL 85
 
-enum resource { RESOURCE_NONE, RESOURCE_CPU, RESOURCE_MEMORY, RESOURCE_DISK };
+enum resource { RESOURCE_NONE, RESOURCE_CPU, RESOURCE_QUOTA, RESOURCE_MEMORY, RESOURCE_DISK };
 
 /* Whose fault it is depends on what the metric is about. */
 static enum resource
@@ -24,7 +24,7 @@ resource_of(const char *metric, const char *value)
         const char *prefix, *value;
         enum resource resource;
     } rows[] = {
-        {"system.cpu.", NULL, RESOURCE_CPU},       {"container.cpu.", NULL, RESOURCE_CPU},
+        {"system.cpu.", NULL, RESOURCE_CPU},       {"container.cpu.", NULL, RESOURCE_QUOTA},
         {"system.memory.", NULL, RESOURCE_MEMORY}, {"system.swap.", NULL, RESOURCE_MEMORY},
         {"system.paging.", NULL, RESOURCE_MEMORY}, {"container.memory.", NULL, RESOURCE_MEMORY},
         {"system.disk.", NULL, RESOURCE_DISK},     {"system.pressure.", "cpu", RESOURCE_CPU},
@@ -43,7 +43,9 @@ static void
 blame(const struct bench *bench, struct judgement *j, enum resource resource)
 {
     if (resource == RESOURCE_CPU) {
-        blame_cpu(bench, j);
+        blame_cpu(bench, j, reading_of(bench, READ_CPU) * bench->machine_cores);
+    } else if (resource == RESOURCE_QUOTA) {
+        blame_cpu(bench, j, reading_of(bench, READ_QUOTA_USE) * bench->cores);
     } else if (resource == RESOURCE_MEMORY) {
         blame_memory(bench, j, NULL);
     } else if (resource == RESOURCE_DISK) {

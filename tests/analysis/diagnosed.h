@@ -10,7 +10,22 @@
 #include "flametop/base/macros.h"
 
 /* Gauges by the names that the judges read. */
-enum { CPU, FORKS, RUN_QUEUE, PSI, MEMORY, KILLS, DISK, DISK_IO, FILESYSTEM, STEAL, VALUE_COUNT };
+enum {
+    CPU,
+    FORKS,
+    RUN_QUEUE,
+    PSI,
+    MEMORY,
+    KILLS,
+    DISK,
+    DISK_IO,
+    FILESYSTEM,
+    STEAL,
+    LIMIT,
+    LIMIT_USE,
+    THROTTLED,
+    VALUE_COUNT
+};
 static const struct metric metrics[] = {
     [CPU] = {.name = "system.cpu.utilization", .unit = "1", .labels = "", .text = ""},
     [FORKS] = {.name = "system.process.forks", .unit = "{process}/s", .labels = "", .text = ""},
@@ -29,6 +44,9 @@ static const struct metric metrics[] = {
                     .labels = "mountpoint",
                     .text = ""},
     [STEAL] = {.name = "system.cpu.steal.utilization", .unit = "1", .labels = "", .text = ""},
+    [LIMIT] = {.name = "container.cpu.limit", .unit = "{cpu}", .labels = "", .text = ""},
+    [LIMIT_USE] = {.name = "container.cpu.utilization", .unit = "1", .labels = "", .text = ""},
+    [THROTTLED] = {.name = "container.cpu.throttled", .unit = "1", .labels = "", .text = ""},
     {.name = "system.pressure.avg10", .unit = "1", .labels = "resource kind", .text = ""},
 };
 static const char *const labels[VALUE_COUNT] = {[PSI] = "resource=io",

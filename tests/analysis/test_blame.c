@@ -65,6 +65,20 @@ test_blame__lays_nothing_of_others_at_a_family(void **state)
     assert_true(says(f, "cpu.saturated", cores == 2 ? "use 120 %" : "use "));
 }
 
+/* Two cores of a machine that has many and idles: what uses both uses 200 %. */
+static void
+test_blame__counts_by_the_limit_what_the_limit_holds_back(void **state)
+{
+    struct fixture *f = *state;
+    world.values[LIMIT] = 2;
+    world.values[LIMIT_USE] = 1;
+    world.values[THROTTLED] = 0.5;
+    world.people[0].core = 2;
+    pass(f, 6);
+    assert_int_equal(finding(f, "cpu.quota")->culprit_pid, 7);
+    assert_true(says(f, "cpu.quota", "p7 (7) uses 200 %"));
+}
+
 /* Of many small ones none is to blame. */
 static void
 test_blame__blames_nobody_for_a_small_part(void **state)
@@ -174,6 +188,7 @@ main(void)
         TEST(keeps_to_its_culprit),
         TEST(lays_compilers_at_who_starts_them),
         TEST(lays_nothing_of_others_at_a_family),
+        TEST(counts_by_the_limit_what_the_limit_holds_back),
         TEST(blames_nobody_for_a_small_part),
         TEST(lays_forks_at_who_starts_most),
         TEST(lays_a_disk_at_who_waits_for_it),
