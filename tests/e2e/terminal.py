@@ -1,6 +1,8 @@
 """Real terminals for the end-to-end tests: tmux where the screen is looked at, a bare pty where bytes, signals and
 job control are."""
 
+import atexit
+import contextlib
 import fcntl
 import os
 import pty
@@ -114,6 +116,30 @@ class Pty:
         self.close()
 
 
+SESSIONS = []  # of the programs in tmux that were left
+
+
+def session_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[3])
+    except (OSError, ValueError):
+        return None
+
+
+@atexit.register
+def end_sessions():
+    """Leak detection at a program's end may wait for ever for a thread that is gone: nothing is left behind."""
+    end = time.monotonic() + 5
+    while left := [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and session_of(pid) in SESSIONS]:
+        if time.monotonic() > end:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(0.05)
+
+
 class Tmux:
     """A program in a tmux of its own; the screen is what tmux made of its bytes."""
 
@@ -150,6 +176,7 @@ class Tmux:
         return ""
 
     def close(self):
+        SESSIONS.extend(int(pid) for pid in self.tmux("list-panes", "-a", "-F", "#{pane_pid}").split())
         self.tmux("kill-server")
 
     def __enter__(self):
