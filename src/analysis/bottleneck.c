@@ -65,6 +65,7 @@ struct diagnosis {
     struct judgement judgements[JUDGEMENTS_MAX + 1]; /* one says how many there were more */
     struct group_kills groups[GROUPS_MAX];
     struct node_memory node;
+    double node_uptime_s; /* when it was last known */
 };
 
 static bool
@@ -257,6 +258,20 @@ is_due(const struct diagnosis *d, const struct tracked *tracked, const struct ju
                     (tracked->first_ns - d->started_ns <= AT_START_NS &&
                      (judgement->impact >= GRAVE || now - d->started_ns >= ENOUGH_NS));
     return at_start || now - tracked->first_ns >= judgement->hold_ns;
+}
+
+/* What was found of a node says nothing of the one that runs in its place now. */
+static void
+forget_former_node(struct diagnosis *d)
+{
+    double uptime_s = d->readings[READ_NODE_UPTIME];
+    for (size_t i = 0; uptime_s < d->node_uptime_s && i < d->count; i++) {
+        const char *kind = d->tracked[i].judgement.kind;
+        if (strncmp(kind, "beam.", 5) == 0 || strncmp(kind, "pool.", 5) == 0) {
+            d->tracked[i].stage = STAGE_PAST;
+        }
+    }
+    d->node_uptime_s = isnan(uptime_s) ? d->node_uptime_s : uptime_s;
 }
 
 static void
@@ -563,6 +578,7 @@ diagnosis_run(void *state, const struct picture *picture, struct findings *findi
         d->started_ns = picture->mono_ns;
     }
     read_all(d, picture);
+    forget_former_node(d);
     find_thresholds(d, picture->catalog);
     struct standing standing[TRACKED_MAX];
     size_t standing_count = list_standing(d, standing);

@@ -70,6 +70,7 @@ const struct reading_row reading_rows[READ_COUNT] = {
     [READ_NODE_ETS] = {"beam.ets.utilization", NULL, false, NULL, true},
     [READ_NODE_BUFFER] = {"beam.distribution.buffer.utilization", NULL, false, NULL, true},
     [READ_NODE_SCAN] = {"beam.scan.interval", NULL, false},
+    [READ_NODE_UPTIME] = {"beam.uptime", NULL, false},
 };
 
 /* Impacts: what warns, and what is so clear that it is said soon; what is critical. */

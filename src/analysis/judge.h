@@ -75,6 +75,7 @@ enum reading {
     READ_NODE_ETS,
     READ_NODE_BUFFER,
     READ_NODE_SCAN,
+    READ_NODE_UPTIME,
     READ_COUNT
 };
 

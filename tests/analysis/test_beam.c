@@ -27,7 +27,7 @@ static struct world {
     double use, run_queue, dirty, dirty_queue; /* of 4 schedulers, and as many dirty ones */
     double ticks, active, dirty_active;        /* counters */
     double atoms, atoms_more, binaries, binaries_more, processes, ets, gc, gc_more;
-    double reductions, buffer;
+    double reductions, buffer, uptime_s;
     const char *status; /* of all processes; NULL: unknown */
     struct actor actors[4];
     size_t actor_count;
@@ -77,6 +77,7 @@ put_gauges(struct batch *batch)
     put(batch, BEAM_RUN_QUEUE, NODE ",kind=dirty_cpu", world.dirty_queue);
     put(batch, BEAM_MEMORY, NODE ",kind=processes", 100e6 + world.actors[0].memory);
     put(batch, BEAM_MEMORY, NODE ",kind=binary", world.binaries);
+    put(batch, BEAM_UPTIME, NODE, world.uptime_s++);
     put(batch, BEAM_ATOMS, NODE, world.atoms);
     put(batch, BEAM_ATOMS_LIMIT, NODE, 1048576);
     put(batch, BEAM_PROCESSES, NODE, world.processes);
@@ -274,6 +275,22 @@ test_beam__says_that_a_queue_is_long(void **state)
     assert_true(says(f, "beam.mailbox:<0.90.0>", "50 k messages wait for one process; <0.90.0>"));
 }
 
+/* One that was begun again has its findings since then. */
+static void
+test_beam__counts_from_when_the_node_began(void **state)
+{
+    struct fixture *f = *state;
+    world.uptime_s = 5000;
+    world.actors[1].queue = 50000;
+    pass(f, 10);
+    int64_t first_ns = finding(f, "beam.mailbox:<0.90.0>")->since_wall_ns;
+    world.uptime_s = 0;
+    pass(f, 10);
+    const struct finding *again = finding(f, "beam.mailbox:<0.90.0>");
+    assert_non_null(again);
+    assert_true(again->since_wall_ns >= first_ns + 9 * NS_PER_S);
+}
+
 /* A node of elsewhere may say anything: no key is none of the machine's pids either. */
 static void
 test_beam__blames_nobody_by_what_is_no_key(void **state)
@@ -450,6 +467,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_beam__names_the_process_whose_messages_pile_up, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__says_that_a_queue_is_long, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_beam__counts_from_when_the_node_began, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_beam__blames_nobody_by_what_is_no_key, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_beam__says_when_leaking_atoms_end_the_node, set_up,
