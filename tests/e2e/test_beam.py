@@ -423,22 +423,23 @@ def wake_sleepers(seconds):
 def test_sleepers__are_found_when_they_wake():
     """Of 30,000 processes a scan visits some, in turn: what began to work, to fill and to grow meanwhile is found by
     name, and the sums are those of all."""
+    wanted = {"hot", "full", "fat", "born"}
     for seconds in 16, 48:  # the less of a core there is for it, the fewer scans are made
         picture = wake_sleepers(seconds)
-        scans = history(picture, "beam.scan.interval")
-        if len(scans) >= 4:
+        scans, rounds = history(picture, "beam.scan.interval"), history(picture, "beam.scan.round")
+        processes = {row["beam.process.name"]: row for row in rows(picture, "beam.processes")}
+        if len(scans) >= 4 and wanted <= set(processes):
             break
     check(len(scans) >= 4, "too few scans to tell", scans, history(picture, "beam.scan.duration"))
-    queued = 777 + 300
-    processes = {row["beam.process.name"]: row for row in rows(picture, "beam.processes")}
-    check({"hot", "full", "fat", "born"} <= set(processes), "not found among", sorted(processes), scans)
+    check(wanted <= set(processes), "not found among", sorted(map(str, processes)), scans, rounds)
     busy = sorted(rows(picture, "beam.processes"), key=lambda row: -(row["beam.process.reductions"] or 0))
     check({row["beam.process.name"] for row in busy[:2]} == {"hot", "born"}, busy[:3])
     check(processes["full"]["beam.process.message_queue"] == 777, processes["full"])
     check(processes["fat"]["beam.process.heap"] > 1e6, processes["fat"])
-    check(value(picture, "beam.message_queue.length") == queued, value(picture, "beam.message_queue.length"), queued)
+    queued, told = 777 + 300, value(picture, "beam.message_queue.length")
+    check(queued <= told <= queued + 5, told, queued)  # and of the node's own processes, one now and then
     check(value(picture, "beam.message_queue.max") == 777)
-    check(history(picture, "beam.scan.round")[-1] >= history(picture, "beam.scan.interval")[-1])
+    check(rounds[-1] >= scans[-1], rounds, scans)
 
 
 def test_list__says_which_can_be_attached():
