@@ -318,7 +318,8 @@ def test_limit__few_at_a_time_and_none_that_nobody_waits_for():
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {READ}\r\n\r\n".encode())
         refused = until(lambda: [answer for answer in [agent.ask(f"/api/v1/flame?pid={child.pid}&seconds=1", token=READ)]
                                  if answer.status == 429], seconds=20)
-        check(refused and "later" in refused[0].json()["error"] and events(agent) > 0, agent.log())
+        check(refused and "later" in refused[0].json()["error"], agent.log())
+        check(until(lambda: events(agent) > 0), "it does not sample")
         check(agent.ask("/api/v1/hello", token=READ).status == 200)
         for connection in asking:
             connection.close()
