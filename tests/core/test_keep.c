@@ -192,7 +192,6 @@ static const struct column other_columns[] = {
 };
 static const struct table_def other_def = {
     "rows", "Rows", "Rows.", other_columns, ARRAY_SIZE(other_columns), 0, 2};
-static const struct table_def *const other_defs[] = {&other_def};
 
 struct arrival {
     struct keep *keep;
@@ -222,6 +221,25 @@ write_all(const struct kept *kept, struct buf *bytes)
     }
     assert_true(record_writer_dropped(writer) == 0);
     record_writer_free(writer);
+}
+
+/* All of it in another, which has the definition, by way of bytes. */
+static struct arrival
+send_over(const struct kept *kept, const struct table_def *other)
+{
+    struct arrival arrival = {.keep = keep_new(other)};
+    struct record_events events = {.context = &arrival, .kept = on_kept};
+    struct catalog *catalog = catalog_new(10);
+    struct record_reader *reader = record_reader_new(catalog, &events);
+    struct buf bytes;
+    buf_init(&bytes, 8 << 20);
+    write_all(kept, &bytes);
+    record_reader_tables(reader, &other, 1);
+    assert_int_equal(record_reader_feed(reader, bytes.data, bytes.n), 0);
+    record_reader_free(reader);
+    catalog_free(catalog);
+    buf_done(&bytes);
+    return arrival;
 }
 
 static const union cell *
@@ -262,15 +280,7 @@ test_keep__rows_travel_to_another(void **state)
     (void)state;
     struct keep *keep;
     struct kept *kept = make(&keep);
-    struct arrival arrival = {.keep = keep_new(&other_def)};
-    struct record_events events = {.context = &arrival, .kept = on_kept};
-    struct catalog *catalog = catalog_new(10);
-    struct record_reader *reader = record_reader_new(catalog, &events);
-    struct buf bytes;
-    buf_init(&bytes, 1 << 20);
-    write_all(kept, &bytes);
-    record_reader_tables(reader, other_defs, 1);
-    assert_int_equal(record_reader_feed(reader, bytes.data, bytes.n), 0);
+    struct arrival arrival = send_over(kept, &other_def);
     assert_true(arrival.parts == 6 && arrival.refused == 3);
     struct kept *there = keep_view(arrival.keep);
     for (int tick = 1; tick <= TICKS; tick++) {
@@ -281,9 +291,6 @@ test_keep__rows_travel_to_another(void **state)
     kept_release(kept);
     keep_free(arrival.keep);
     keep_free(keep);
-    record_reader_free(reader);
-    catalog_free(catalog);
-    buf_done(&bytes);
 }
 
 /* Hours come at once, with more texts than a dictionary takes. */
@@ -291,7 +298,6 @@ static void
 test_keep__all_texts_travel(void **state)
 {
     (void)state;
-    static const struct table_def *const defs[] = {&def};
     int64_t ticks = (int64_t)CHUNK_TICKS * 80;
     struct keep *keep = keep_new(&def);
     struct arena arena;
@@ -306,15 +312,7 @@ test_keep__all_texts_travel(void **state)
         keep_add(keep, table, (struct instant){.mono_ns = tick, .wall_ns = tick});
     }
     struct kept *kept = keep_view(keep);
-    struct arrival arrival = {.keep = keep_new(&def)};
-    struct record_events events = {.context = &arrival, .kept = on_kept};
-    struct catalog *catalog = catalog_new(10);
-    struct record_reader *reader = record_reader_new(catalog, &events);
-    struct buf bytes;
-    buf_init(&bytes, 8 << 20);
-    write_all(kept, &bytes);
-    record_reader_tables(reader, defs, 1);
-    assert_int_equal(record_reader_feed(reader, bytes.data, bytes.n), 0);
+    struct arrival arrival = send_over(kept, &def);
     struct kept *there = keep_view(arrival.keep);
     for (int64_t tick = 1; tick <= ticks; tick += 61) {
         arena_clear(&arena);
@@ -329,9 +327,6 @@ test_keep__all_texts_travel(void **state)
     kept_release(kept);
     keep_free(arrival.keep);
     keep_free(keep);
-    record_reader_free(reader);
-    catalog_free(catalog);
-    buf_done(&bytes);
     arena_done(&arena);
 }
 
