@@ -4,106 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/ui/app_state.h"
-#include "../../src/ui/panels/request.h"
-#include "fake_traces.h"
 #include "flametop/core/profile.h"
-#include "flametop/ui/app.h"
 #include "golden.h"
-#include "machine.h"
-
-#define REQUESTS 600
-
-struct stage {
-    struct fake fake;
-    struct app *app;
-    struct canvas canvas;
-};
-
-static char saved[256];
-
-static int
-save(const struct trace *trace, const char *path, char *why, size_t why_size)
-{
-    (void)why;
-    (void)why_size;
-    snprintf(saved, sizeof(saved), "%s of %u spans", path, trace->span_count);
-    return 0;
-}
-
-static void
-draw(struct stage *stage)
-{
-    do {
-        stage->app->again = false;
-        app_draw(stage->app, &stage->canvas);
-    } while (stage->app->again);
-}
-
-static void
-stage_init(struct stage *stage, int width, int height, enum glyphs glyphs, size_t requests)
-{
-    machine_init(&stage->fake, 4);
-    if (requests > 0) {
-        fake_traces(&stage->fake, requests);
-    }
-    struct app_options options = {.catalog = stage->fake.catalog, .view = 5, .save_trace = save};
-    stage->app = app_new(&options);
-    app_set_picture(stage->app, fake_picture(&stage->fake));
-    canvas_init(&stage->canvas);
-    assert_true(canvas_resize(&stage->canvas, width, height));
-    stage->canvas.glyphs = glyphs;
-    draw(stage);
-}
-
-static void
-stage_done(struct stage *stage)
-{
-    app_free(stage->app);
-    canvas_done(&stage->canvas);
-    fake_done(&stage->fake);
-}
-
-/* Names of keys; a word in quotes is typed. */
-static void
-press(struct stage *stage, const char *keys)
-{
-    struct str rest = str_from(keys), word;
-    while (str_word(&rest, &word)) {
-        char name[128];
-        struct term_event event = {0};
-        str_copy(word, name, sizeof(name));
-        if (name[0] == '\'') {
-            for (const char *c = name + 1; *c != '\0'; c++) {
-                event.key = *c == '_' ? ' ' : *c;
-                app_key(stage->app, &event);
-            }
-        } else {
-            assert_true(key_parse(name, &event.key));
-            app_key(stage->app, &event);
-        }
-        draw(stage);
-    }
-}
-
-static void
-click(struct stage *stage, int x, int y, enum term_button button)
-{
-    struct term_event event = {.key = TERM_MOUSE, .x = x, .y = y, .button = button};
-    app_key(stage->app, &event);
-    draw(stage);
-}
-
-static bool
-shows(const struct stage *stage, const char *text)
-{
-    struct buf out;
-    buf_init(&out, 1 << 20);
-    canvas_dump(&stage->canvas, &out);
-    bool found = strstr(out.data, text) != NULL;
-    buf_done(&out);
-    return found;
-}
+#include "requests_stage.h"
 
 static const struct {
     const char *name, *keys;
@@ -376,44 +279,6 @@ test_requests_view__copies_and_exports_a_request(void **state)
 }
 
 static void
-test_requests_view__flame_graph_of_a_group_adds_up(void **state)
-{
-    struct stage stage;
-    (void)state;
-    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
-    press(&stage, "F");
-    assert_int_equal(stage.app->view, 6);
-    assert_true(shows(&stage, "critical path · POST /tools/invoke"));
-    assert_true(shows(&stage, "SELECT orders"));
-    assert_true(shows(&stage, "colour: module or service"));
-    stage_done(&stage);
-}
-
-/* A graph that was opened here is closed, one that was gone to is not. */
-static void
-test_requests_view__flame_graph_returns_here(void **state)
-{
-    struct stage stage;
-    (void)state;
-    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
-    static const char *const ways[] = {"F q", "d q", "F Down Enter Esc Esc"};
-    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
-        press(&stage, ways[i]);
-        assert_int_equal(stage.app->view, 5);
-        assert_false(stage.app->leave);
-    }
-    press(&stage, "F");
-    assert_true(shows(&stage, "q back"));
-    press(&stage, "5 6");
-    assert_true(shows(&stage, "q quit"));
-    press(&stage, "Esc");
-    assert_int_equal(stage.app->view, 6);
-    press(&stage, "q");
-    assert_true(stage.app->leave);
-    stage_done(&stage);
-}
-
-static void
 test_requests_view__file_has_nothing_on_its_way(void **state)
 {
     struct stage stage;
@@ -480,84 +345,6 @@ test_requests_view__file_fills_its_window(void **state)
         assert_true(shows(&stage, rows[i].shown));
         stage_done(&stage);
     }
-}
-
-/* In the corner of the slow ones, wherever the newest requests stand. */
-static void
-test_requests_view__rectangle_begins_at_the_newest_slow_ones(void **state)
-{
-    struct stage stage;
-    (void)state;
-    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
-    press(&stage, "v");
-    const struct request_heat *heat = &((struct requests *)app_focus(stage.app)->state)->heat;
-    const struct trace_heat *made = heat->heat;
-    int columns = made->options.columns;
-    double beyond = 0;
-    assert_true(heat->selecting && heat->at_ns < made->options.from_ns + columns * heat->bucket_ns);
-    assert_true(made->edges_ns[heat->row + 1] > NS_PER_S);
-    for (int row = heat->row + 1; row < made->options.rows; row++) {
-        for (int column = columns - columns / 5; column < columns; column++) {
-            beyond += made->counts[row * columns + column];
-        }
-    }
-    assert_true(beyond == 0); /* none is slower */
-    press(&stage, "Left Left Left Left Left Left Left Left Left Left Left Left Down Down Enter");
-    assert_true(shows(&stage, "+ tenant = acme"));
-    stage_done(&stage);
-}
-
-static void
-test_requests_view__compares_slow_with_typical_and_with_a_mark(void **state)
-{
-    struct stage stage;
-    (void)state;
-    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
-    press(&stage, "d");
-    assert_int_equal(stage.app->view, 6);
-    assert_true(shows(&stage, "slowest 5 % of POST"));
-    assert_true(shows(&stage, ", before: typical"));
-    assert_true(shows(&stage, "SELECT orders"));
-    press(&stage, "5 Down m");
-    assert_true(strstr(stage.app->said, "marked: ") != NULL);
-    press(&stage, "Up d");
-    assert_int_equal(stage.app->view, 6);
-    assert_true(shows(&stage, "before: "));
-    stage_done(&stage);
-}
-
-/* A single request is not compared with itself. */
-static void
-test_requests_view__one_request_needs_a_mark_to_compare(void **state)
-{
-    struct stage stage;
-    (void)state;
-    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
-    press(&stage, "Enter Down Enter");
-    assert_true(shows(&stage, "critical path"));
-    press(&stage, "d");
-    assert_int_equal(stage.app->view, 5);
-    assert_true(strstr(stage.app->said, "m marks what to compare with") != NULL);
-    stage_done(&stage);
-}
-
-static void
-test_requests_view__rectangle_by_the_mouse(void **state)
-{
-    struct stage stage;
-    (void)state;
-    stage_init(&stage, 120, 40, GLYPHS_BRAILLE, REQUESTS);
-    const struct rect *area = &((struct requests *)app_focus(stage.app)->state)->heat.area;
-    int right = area->x + area->width - 1, top = area->y + 1;
-    click(&stage, right, top, TERM_CLICK);
-    click(&stage, right - 25, top + 5, TERM_DRAG);
-    click(&stage, right - 25, top + 5, TERM_RELEASE);
-    press(&stage, "Enter");
-    assert_true(shows(&stage, "+ tenant = acme"));
-    press(&stage, "F");
-    assert_int_equal(stage.app->view, 6);
-    assert_true(shows(&stage, "requests selected"));
-    stage_done(&stage);
 }
 
 static void
@@ -704,15 +491,9 @@ main(void)
         cmocka_unit_test(test_requests_view__any_number_of_filters),
         cmocka_unit_test(test_requests_view__critical_path_alone_and_folding),
         cmocka_unit_test(test_requests_view__copies_and_exports_a_request),
-        cmocka_unit_test(test_requests_view__flame_graph_of_a_group_adds_up),
-        cmocka_unit_test(test_requests_view__flame_graph_returns_here),
         cmocka_unit_test(test_requests_view__file_has_nothing_on_its_way),
         cmocka_unit_test(test_requests_view__says_what_stays_at_the_agent),
         cmocka_unit_test(test_requests_view__file_fills_its_window),
-        cmocka_unit_test(test_requests_view__rectangle_begins_at_the_newest_slow_ones),
-        cmocka_unit_test(test_requests_view__compares_slow_with_typical_and_with_a_mark),
-        cmocka_unit_test(test_requests_view__one_request_needs_a_mark_to_compare),
-        cmocka_unit_test(test_requests_view__rectangle_by_the_mouse),
         cmocka_unit_test(test_requests_view__question_is_answered),
         cmocka_unit_test(test_requests_view__answer_says_what_is_left_out),
         cmocka_unit_test(test_requests_view__keys_before_a_drawing),
